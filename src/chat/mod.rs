@@ -1,0 +1,1 @@
+//! What the chat is, free of sockets, clocks and disks.

@@ -1,0 +1,1 @@
+//! Threads and sockets: event loops that move bytes and know neither WebSocket nor chat.

@@ -1,0 +1,1 @@
+//! Puts protocol, chat, log and event loops together into a running server.

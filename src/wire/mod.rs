@@ -1,0 +1,1 @@
+//! How the chat looks from outside: JSON for browsers, lines for netcat.
