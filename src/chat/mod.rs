@@ -1,1 +1,25 @@
-//! What the chat is, free of sockets, clocks and disks.
+//! What the chat is: who may say what where, free of sockets, clocks, disks and formats.
+//!
+//! Everything here is a value or a step function. Untrusted text becomes a type once, at the edge
+//! ([`UserName`], [`RoomName`], [`Body`]); [`Hub::step`] takes one input and the time, and returns
+//! what is to be done about it; what must outlast the process goes through the [log](log) first.
+
+pub mod command;
+pub mod error;
+pub mod event;
+pub mod hub;
+pub mod log;
+pub mod message;
+pub mod name;
+mod people;
+pub mod permission;
+pub mod rate_limit;
+mod recent;
+pub mod room;
+
+pub use command::{Command, Hello, Request, RequestId};
+pub use error::ChatError;
+pub use event::{Done, Event};
+pub use hub::Hub;
+pub use message::{Body, Message, MessageKey, Seq, Timestamp, Topic};
+pub use name::{RoomName, UserName};

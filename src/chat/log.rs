@@ -1,0 +1,218 @@
+//! What the hub asks of the log, and what the log answers: the seam between deciding and keeping.
+//!
+//! An [`Append`] goes in, and comes back as a [`Committed`] once it is durable, in the same order.
+//! The log numbers what it takes: [`Recorded`] tells the numbers. Answers to [`Read`]s may come in
+//! any order. Both carry their [`Context`] with them, so that the hub keeps no table of them.
+
+use crate::chat::command::RequestId;
+use crate::chat::hub::SessionId;
+use crate::chat::message::{Body, Message, MessageKey, Rev, Seq, Timestamp, Topic};
+use crate::chat::name::{RoomName, UserName};
+use crate::chat::room::GuestId;
+
+/// For whom something is done: the log carries it, and does not look at it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Context {
+    /// Whose request it was.
+    pub session: SessionId,
+    /// What the session calls the request.
+    pub re: Option<RequestId>,
+}
+
+/// One decision, to be made durable.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Append {
+    /// Whom to answer.
+    pub context: Context,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What was decided.
+    pub fact: Fact,
+}
+
+/// What can be decided.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Fact {
+    /// A room comes into being.
+    RoomCreated {
+        /// Its name.
+        room: RoomName,
+        /// Who may see it.
+        visibility: Visibility,
+        /// What it is about.
+        topic: Topic,
+        /// The name of whoever made it.
+        by: UserName,
+        /// The guest who made it, and owns it.
+        owner: GuestId,
+        /// Whether a request to join brought it about, which an existing room satisfies too.
+        join: bool,
+    },
+    /// A message is posted.
+    MessagePosted {
+        /// Where.
+        room: RoomName,
+        /// By whom.
+        from: UserName,
+        /// The guest behind the name.
+        guest: GuestId,
+        /// What was said.
+        body: Body,
+        /// The sender's own name for it: the same one by the same name again posts nothing.
+        key: Option<MessageKey>,
+        /// The message that it answers.
+        reply_to: Option<Seq>,
+    },
+    /// A room gets another topic.
+    TopicChanged {
+        /// Where.
+        room: RoomName,
+        /// The new one.
+        topic: Topic,
+        /// By whom.
+        by: UserName,
+    },
+}
+
+impl Fact {
+    /// The room that it is about.
+    pub fn room(&self) -> &RoomName {
+        match self {
+            Self::RoomCreated { room, .. }
+            | Self::MessagePosted { room, .. }
+            | Self::TopicChanged { room, .. } => room,
+        }
+    }
+}
+
+/// Who may see a room.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Visibility {
+    /// Everyone.
+    Public,
+    /// Its members.
+    Private,
+}
+
+/// An [`Append`] that the log is through with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Committed {
+    /// What was asked.
+    pub append: Append,
+    /// What became of it.
+    pub outcome: Result<Recorded, LogError>,
+}
+
+/// What the log made of a fact.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Recorded {
+    /// The room is new.
+    RoomCreated,
+    /// A room of that name was there before; nothing was changed.
+    RoomExisted,
+    /// The message has this number now.
+    Posted {
+        /// Its number.
+        seq: Seq,
+    },
+    /// The same key by the same name had been posted before; nothing was changed.
+    Repeated {
+        /// The number of the first.
+        seq: Seq,
+        /// When the first was decided.
+        at: Timestamp,
+    },
+    /// The topic is set.
+    TopicSet {
+        /// The room's number of changes with it.
+        rev: Rev,
+    },
+}
+
+/// Why the log did not do something; nothing of it happened.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogError {
+    /// The disk or the queue is full, or the disk failed.
+    Unavailable,
+    /// There is no such room.
+    NoSuchRoom,
+}
+
+/// A question about the past.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Read {
+    /// What the answer is for.
+    pub purpose: Purpose,
+    /// The room.
+    pub room: RoomName,
+    /// Only messages with smaller numbers.
+    pub before: Option<Seq>,
+    /// At most so many messages, the newest of them.
+    pub max_messages: usize,
+    /// At most so many bytes of [`Message::weight`], but at least one message.
+    pub max_weight: usize,
+    /// At most so many of the newest changes.
+    pub max_changes: usize,
+}
+
+/// What a [`Read`] is for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Purpose {
+    /// The hub wants to know what is recent in the room.
+    Recent,
+    /// A request for `history`.
+    History(Context),
+}
+
+/// The answer to a [`Read`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ReadDone {
+    /// What was asked.
+    pub read: Read,
+    /// What there is.
+    pub outcome: Result<Page, LogError>,
+}
+
+/// A stretch of a room's past, oldest first.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Page {
+    /// Messages, without holes.
+    pub messages: Vec<Message>,
+    /// The newest changes, without holes.
+    pub changes: Vec<Change>,
+}
+
+/// A change to what a room had already shown.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Change {
+    /// Its number in the room, from 1, without holes.
+    pub rev: Rev,
+    /// What changed.
+    pub kind: ChangeKind,
+    /// Who did it.
+    pub by: UserName,
+}
+
+/// What can change in a room.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ChangeKind {
+    /// Its topic.
+    Topic(Topic),
+}
+
+/// A room as the log knows it when the server starts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RoomRecord {
+    /// Its name.
+    pub name: RoomName,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// What it is about.
+    pub topic: Topic,
+    /// The guest who made it; nobody owns `lobby`.
+    pub owner: Option<GuestId>,
+    /// The number of its newest message; 0 if there is none.
+    pub seq: Seq,
+    /// The number of its newest change; 0 if there is none.
+    pub rev: Rev,
+}
