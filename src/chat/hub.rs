@@ -1,4 +1,38 @@
-//! The hub.
+//! The hub: all rooms and all who are present, as a step function.
+//!
+//! ```text
+//!  Request ──> judge ──granted──> Append ──> the log ──> Committed ──> Answer + Publish
+//!                │ └──nothing to keep──> Answer                (memory changes only here)
+//!                └──refused──> Answer
+//! ```
+//!
+//! What must last changes the hub's memory only when the log has returned it, so that there is
+//! nothing to take back when the log fails, and nothing to be seen that could be lost. Who is
+//! present is not in the log and changes at once.
+//!
+//! Invariants: each request gets exactly one answer (`typing`, when granted, none); a session is
+//! subscribed to exactly the rooms in its `rooms`; the outputs of a step are in the order in which
+//! every connection must see them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::chat::command::{Command, Hello, Request, RequestId};
+use crate::chat::error::ChatError;
+use crate::chat::event::{Done, Event, Joined, Member, Presence, Role};
+use crate::chat::log::{
+    Append, Committed, Context, Fact, LogError, Page, Purpose, Read, ReadDone, Recorded,
+    RoomRecord, Visibility,
+};
+use crate::chat::message::{Body, Message, MessageKey, Rev, Seq, Timestamp, Topic};
+use crate::chat::name::{RoomName, UserName};
+use crate::chat::people::People;
+use crate::chat::permission::{Action, Standing};
+use crate::chat::recent::{self, Recent, Waiting};
+use crate::chat::room::{GuestId, Room, RoomId};
+
+mod commit;
+mod rooms;
 
 /// A connection as the hub knows it: the worker that serves it, and the worker's name for it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -9,6 +43,420 @@ pub struct SessionId {
     pub connection: u64,
 }
 
-/// Placeholder
+/// What the server's owner decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// Whether names without an account are admitted.
+    pub guests: bool,
+    /// Most rooms that can exist.
+    pub max_rooms: usize,
+}
+
+/// What the hub is told.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Somebody asks for something.
+    Request {
+        /// On which connection.
+        session: SessionId,
+        /// What.
+        request: Request,
+    },
+    /// A connection is gone.
+    Disconnected(SessionId),
+    /// The log is through with something, in the order in which it was asked.
+    Committed(Committed),
+    /// The log answers a question.
+    Read(ReadDone),
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Tell one session what became of its request.
+    Answer {
+        /// Whom.
+        to: SessionId,
+        /// What they call the request.
+        re: Option<RequestId>,
+        /// What became of it.
+        answer: Result<Done, ChatError>,
+    },
+    /// Tell all who are subscribed to a room.
+    Publish {
+        /// Which.
+        room: RoomId,
+        /// What.
+        event: Arc<Event>,
+        /// The session that caused it.
+        origin: Option<SessionId>,
+    },
+    /// Tell everybody present.
+    Announce(Arc<Event>),
+    /// From here on, what is published to the room goes to the session too.
+    Subscribe {
+        /// Who.
+        session: SessionId,
+        /// To what.
+        room: RoomId,
+    },
+    /// No longer so.
+    Unsubscribe {
+        /// Who.
+        session: SessionId,
+        /// From what.
+        room: RoomId,
+    },
+    /// Hand this to the log.
+    Append(Append),
+    /// Ask the log this.
+    Read(Read),
+}
+
+/// All rooms and all who are present.
 #[derive(Debug)]
-pub struct Hub;
+pub struct Hub {
+    policy: Policy,
+    people: People,
+    sessions: BTreeMap<SessionId, Session>,
+    rooms: Vec<Room>,
+    room_ids: BTreeMap<RoomName, RoomId>,
+}
+
+/// A connection that has said who it speaks for.
+#[derive(Debug)]
+struct Session {
+    guest: GuestId,
+    rooms: BTreeSet<RoomId>,
+}
+
+/// One request under way, with what judging it needs.
+struct Asking<'a> {
+    context: Context,
+    at: Timestamp,
+    guest: GuestId,
+    name: UserName,
+    output: &'a mut Vec<Output>,
+}
+
+impl Hub {
+    /// A hub over the rooms that the log knows.
+    pub fn new(policy: Policy, records: impl IntoIterator<Item = RoomRecord>) -> Self {
+        let mut hub = Self {
+            policy,
+            people: People::default(),
+            sessions: BTreeMap::new(),
+            rooms: Vec::new(),
+            room_ids: BTreeMap::new(),
+        };
+        for record in records {
+            hub.insert_room(record);
+        }
+        hub
+    }
+
+    /// Takes one input, and appends what is to be done about it.
+    pub fn step(&mut self, input: Input, now: Timestamp, output: &mut Vec<Output>) {
+        match input {
+            Input::Request { session, request } => {
+                let context = Context {
+                    session,
+                    re: request.id,
+                };
+                if let Err(error) = self.request(&context, request.command, now, output) {
+                    answer(context, Err(error), output);
+                }
+            }
+            Input::Disconnected(session) => self.disconnect(session, output),
+            Input::Committed(committed) => self.committed(committed, output),
+            Input::Read(done) => self.read_done(done, output),
+        }
+        self.assert_invariants();
+    }
+
+    /// How many rooms there are.
+    pub fn room_count(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// Judges a request; what is refused is answered by the caller.
+    fn request(
+        &mut self,
+        context: &Context,
+        command: Command,
+        at: Timestamp,
+        output: &mut Vec<Output>,
+    ) -> Result<(), ChatError> {
+        let command = match command {
+            Command::Hello(hello) => return self.hello(context.clone(), hello, output),
+            other => other,
+        };
+        let session = self
+            .sessions
+            .get(&context.session)
+            .ok_or(ChatError::NotAuthenticated)?;
+        let guest = session.guest;
+        let person = self.people.get(guest).ok_or(ChatError::NotAuthenticated)?;
+        let name = person.name.clone();
+        let mut asking = Asking {
+            context: context.clone(),
+            at,
+            guest,
+            name,
+            output,
+        };
+        match command {
+            Command::Hello(_) => Ok(()),
+            Command::Join {
+                room,
+                since,
+                rev,
+                create,
+            } => self.join(&mut asking, room, since, rev, create),
+            Command::Leave { room } => self.leave(&mut asking, &room),
+            Command::Create {
+                room,
+                visibility,
+                topic,
+            } => self.create(&mut asking, room, visibility, topic),
+            Command::Send {
+                room,
+                body,
+                key,
+                reply_to,
+            } => self.send(&mut asking, &room, body, key, reply_to),
+            Command::Typing { room } => self.typing(&mut asking, &room),
+            Command::History {
+                room,
+                before,
+                limit,
+            } => self.history(&mut asking, &room, before, limit),
+            Command::Rooms => {
+                self.list_rooms(&mut asking);
+                Ok(())
+            }
+            Command::Who { room } => self.who(&mut asking, &room),
+            Command::Topic { room, topic } => self.set_topic(&mut asking, &room, topic),
+        }
+    }
+
+    fn hello(
+        &mut self,
+        context: Context,
+        hello: Hello,
+        output: &mut Vec<Output>,
+    ) -> Result<(), ChatError> {
+        if !self.policy.guests {
+            return Err(ChatError::Forbidden("guests are not admitted here"));
+        }
+        let current = self
+            .sessions
+            .get(&context.session)
+            .map(|session| session.guest);
+        let (guest, name) = match hello {
+            Hello::Guest { name, fresh } => (current.unwrap_or(fresh), name),
+            Hello::Anyone { fresh } => {
+                let guest = current.unwrap_or(fresh);
+                (guest, self.people.free_guest_name(guest))
+            }
+            Hello::Returning { guest, name } => {
+                if current.is_some_and(|current| current != guest) {
+                    return Err(ChatError::Already("this connection has said who it is"));
+                }
+                // Present under another name since the token was made: that name stands.
+                let present = self.people.get(guest).map(|person| person.name.clone());
+                (guest, present.unwrap_or(name))
+            }
+        };
+        if self.people.is_taken(&name, guest) {
+            return Err(ChatError::NameTaken);
+        }
+        if current.is_some() {
+            self.rename(guest, &name, output);
+        } else {
+            self.people.attach(guest, name.clone(), context.session);
+            self.sessions.insert(
+                context.session,
+                Session {
+                    guest,
+                    rooms: BTreeSet::new(),
+                },
+            );
+        }
+        let you = Member {
+            name,
+            guest: true,
+            role: Role::Member,
+        };
+        answer(context, Ok(Done::Welcomed { you, guest }), output);
+        Ok(())
+    }
+
+    /// Gives somebody present another name, and tells everyone who shares a room with them.
+    fn rename(&mut self, guest: GuestId, name: &UserName, output: &mut Vec<Output>) {
+        let Some(person) = self.people.get(guest) else {
+            return;
+        };
+        if person.name.as_str() == name.as_str() {
+            return;
+        }
+        let rooms: BTreeSet<RoomId> = person
+            .sessions
+            .iter()
+            .filter_map(|session| self.sessions.get(session))
+            .flat_map(|session| session.rooms.iter().copied())
+            .collect();
+        let Some(old) = self.people.rename(guest, name.clone()) else {
+            return;
+        };
+        for id in rooms {
+            let room = self.room_mut(id);
+            room.rename(&old, name.clone());
+            let state = Presence::Renamed { to: name.clone() };
+            publish_presence(room, id, old.clone(), state, output);
+        }
+    }
+
+    fn disconnect(&mut self, id: SessionId, output: &mut Vec<Output>) {
+        let Some(session) = self.sessions.remove(&id) else {
+            return;
+        };
+        let Some(person) = self.people.get(session.guest) else {
+            return;
+        };
+        let name = person.name.clone();
+        for room in session.rooms {
+            self.detach(id, &name, room, output);
+        }
+        self.people.detach(session.guest, id);
+    }
+
+    /// Takes a connection out of a room; the session's own list is the caller's business.
+    fn detach(
+        &mut self,
+        session: SessionId,
+        name: &UserName,
+        id: RoomId,
+        output: &mut Vec<Output>,
+    ) {
+        output.push(Output::Unsubscribe { session, room: id });
+        let room = self.room_mut(id);
+        if room.leave(name) {
+            publish_presence(room, id, name.clone(), Presence::Left, output);
+        }
+    }
+
+    fn insert_room(&mut self, record: RoomRecord) -> RoomId {
+        let id = RoomId(u32::try_from(self.rooms.len()).expect("max_rooms bounds them"));
+        self.room_ids.insert(record.name.clone(), id);
+        self.rooms.push(Room::new(record));
+        id
+    }
+
+    /// The room of that name, if whoever asks may know of it.
+    fn visible(&self, name: &RoomName, asking: &Asking<'_>) -> Result<RoomId, ChatError> {
+        let id = *self.room_ids.get(name).ok_or(ChatError::NotFound("room"))?;
+        let room = self.room(id);
+        if room.is_public() || room.is_member(&asking.name) {
+            Ok(id)
+        } else {
+            Err(ChatError::NotFound("room"))
+        }
+    }
+
+    /// The room of that name, if whoever asks is in it.
+    fn entered(&self, name: &RoomName, asking: &Asking<'_>) -> Result<RoomId, ChatError> {
+        let id = self.visible(name, asking)?;
+        if self.room(id).is_member(&asking.name) {
+            Ok(id)
+        } else {
+            Err(ChatError::Forbidden("join the room first"))
+        }
+    }
+
+    fn room(&self, id: RoomId) -> &Room {
+        &self.rooms[index(id)]
+    }
+
+    fn room_mut(&mut self, id: RoomId) -> &mut Room {
+        &mut self.rooms[index(id)]
+    }
+
+    /// Checks what binds people, sessions and rooms to each other; for small hubs, in debug builds.
+    fn assert_invariants(&self) {
+        if !cfg!(debug_assertions) || self.sessions.len() > MAX_CHECKED_SESSIONS {
+            return;
+        }
+        self.people.assert_invariants();
+        for (id, session) in &self.sessions {
+            let person = self
+                .people
+                .get(session.guest)
+                .expect("a session speaks for somebody");
+            debug_assert!(person.sessions.contains(id));
+            debug_assert!(
+                session
+                    .rooms
+                    .iter()
+                    .all(|room| self.room(*room).is_member(&person.name))
+            );
+        }
+    }
+}
+
+/// Answers a request.
+fn answer(context: Context, answer: Result<Done, ChatError>, output: &mut Vec<Output>) {
+    output.push(Output::Answer {
+        to: context.session,
+        re: context.re,
+        answer,
+    });
+}
+
+/// Tells a room who comes and goes; in a crowd nobody reads that, and it costs its square.
+fn publish_presence(
+    room: &Room,
+    id: RoomId,
+    name: UserName,
+    state: Presence,
+    output: &mut Vec<Output>,
+) {
+    if room.member_count() <= MAX_PRESENCE_MEMBERS {
+        let event = Arc::new(Event::Presence {
+            room: room.name.clone(),
+            name,
+            state,
+        });
+        output.push(Output::Publish {
+            room: id,
+            event,
+            origin: None,
+        });
+    }
+}
+
+/// Room numbers are places in `Hub::rooms`, which never shrinks.
+fn index(id: RoomId) -> usize {
+    usize::try_from(id.0).expect("usize has at least 32 bits")
+}
+
+/// Above this, comings and goings in a room are no longer pushed: joins stay linear.
+pub const MAX_PRESENCE_MEMBERS: usize = 500;
+
+/// Members listed on entering, so that a thousand joins do not cost a million names.
+pub const MAX_LISTED_ON_JOIN: usize = 200;
+
+/// Members listed when asked for.
+pub const MAX_LISTED_MEMBERS: usize = 1_000;
+
+/// Rooms listed when asked for.
+pub const MAX_LISTED_ROOMS: usize = 1_000;
+
+/// Messages of one `history` answer.
+pub const MAX_HISTORY: usize = 200;
+
+/// Rooms that one connection can be in.
+pub const MAX_ROOMS_PER_SESSION: usize = 100;
+
+/// Checking everything at each step is for tests of this size.
+const MAX_CHECKED_SESSIONS: usize = 32;

@@ -15,11 +15,12 @@ mod people;
 pub mod permission;
 pub mod rate_limit;
 mod recent;
-pub mod room;
+mod room;
 
 pub use command::{Command, Hello, Request, RequestId};
 pub use error::ChatError;
 pub use event::{Done, Event};
-pub use hub::Hub;
+pub use hub::{Hub, SessionId};
 pub use message::{Body, Message, MessageKey, Seq, Timestamp, Topic};
 pub use name::{RoomName, UserName};
+pub use room::{GuestId, RoomId};

@@ -1,1 +1,97 @@
-//! people
+//! Who is present: guests, their names, and the connections they speak through.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::chat::hub::SessionId;
+use crate::chat::name::UserName;
+use crate::chat::room::GuestId;
+
+/// Everybody who has said who they are, on at least one connection.
+///
+/// Invariants: `by_name` holds exactly the names of `by_id`; nobody is here without a session.
+#[derive(Debug, Default)]
+pub(crate) struct People {
+    by_id: BTreeMap<GuestId, Person>,
+    by_name: BTreeMap<UserName, GuestId>,
+}
+
+/// Somebody present.
+#[derive(Debug)]
+pub(crate) struct Person {
+    pub(crate) name: UserName,
+    pub(crate) sessions: BTreeSet<SessionId>,
+}
+
+impl People {
+    pub(crate) fn get(&self, id: GuestId) -> Option<&Person> {
+        self.by_id.get(&id)
+    }
+
+    /// Whether somebody other than `id` has the name, or one that looks like it.
+    pub(crate) fn is_taken(&self, name: &UserName, id: GuestId) -> bool {
+        self.by_name.get(name).is_some_and(|holder| *holder != id)
+    }
+
+    /// A name that nobody has: `guest-` and four digits that follow from the identity, or more
+    /// digits where all of those are taken.
+    pub(crate) fn free_guest_name(&self, id: GuestId) -> UserName {
+        let four_digits = (0..GUEST_NUMBERS).map(|i| (id.0 % GUEST_NUMBERS + i) % GUEST_NUMBERS);
+        let names = four_digits.map(|n| format!("guest-{n:04}"));
+        // 20 decimal digits of a random number: two of them never meet.
+        let last_resort = format!("guest-{:020}", id.0 >> 64);
+        names
+            .take(MAX_NAME_TRIES)
+            .chain([last_resort])
+            .filter_map(|text| UserName::parse(&text).ok())
+            .find(|name| !self.by_name.contains_key(name))
+            .expect("20 random digits are free, and a valid name")
+    }
+
+    /// Lets a session speak for a person, who comes into being with the first one.
+    ///
+    /// The name must not be taken by somebody else; it is ignored for a person who is present.
+    pub(crate) fn attach(&mut self, id: GuestId, name: UserName, session: SessionId) {
+        let person = self.by_id.entry(id).or_insert_with(|| {
+            self.by_name.insert(name.clone(), id);
+            Person {
+                name,
+                sessions: BTreeSet::new(),
+            }
+        });
+        person.sessions.insert(session);
+    }
+
+    /// Takes a session away; with the last one the person is gone and the name free.
+    pub(crate) fn detach(&mut self, id: GuestId, session: SessionId) {
+        let Some(person) = self.by_id.get_mut(&id) else {
+            return;
+        };
+        person.sessions.remove(&session);
+        if person.sessions.is_empty() {
+            self.by_name.remove(&person.name);
+            self.by_id.remove(&id);
+        }
+    }
+
+    /// Gives a person another name, which must be free; returns the old one.
+    pub(crate) fn rename(&mut self, id: GuestId, name: UserName) -> Option<UserName> {
+        let person = self.by_id.get_mut(&id)?;
+        self.by_name.remove(&person.name);
+        self.by_name.insert(name.clone(), id);
+        Some(std::mem::replace(&mut person.name, name))
+    }
+
+    pub(crate) fn assert_invariants(&self) {
+        debug_assert_eq!(self.by_id.len(), self.by_name.len());
+        for (id, person) in &self.by_id {
+            debug_assert_eq!(self.by_name.get(&person.name), Some(id));
+            debug_assert!(!person.sessions.is_empty());
+        }
+    }
+}
+
+/// Names of the form `guest-NNNN`.
+const GUEST_NUMBERS: u128 = 10_000;
+
+/// So many neighbours are tried before more digits are taken: a bound on the work, not on guests.
+const MAX_NAME_TRIES: usize = 64;

@@ -1,5 +1,138 @@
 //! A room in memory: what it is, and who is in it.
 
+use std::collections::BTreeMap;
+
+use crate::chat::event::{Member, Role, RoomSummary};
+use crate::chat::log::{RoomRecord, Visibility};
+use crate::chat::message::{Rev, Seq, Topic};
+use crate::chat::name::{RoomName, UserName};
+use crate::chat::recent::{Recent, Ring};
+
 /// Who a guest is, whatever the name: 128 random bits that only the guest's token carries.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct GuestId(pub u128);
+
+/// The hub's name for a room, for as long as the server runs.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct RoomId(pub u32);
+
+/// A room: what the log says of it, and who is in it now.
+///
+/// Invariant: nobody is in `members` without a connection.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) name: RoomName,
+    pub(crate) visibility: Visibility,
+    pub(crate) topic: Topic,
+    pub(crate) owner: Option<GuestId>,
+    pub(crate) seq: Seq,
+    pub(crate) rev: Rev,
+    pub(crate) recent: Recent,
+    members: BTreeMap<UserName, Membership>,
+}
+
+#[derive(Debug)]
+struct Membership {
+    guest: GuestId,
+    connection_count: u32,
+}
+
+impl Room {
+    pub(crate) fn new(record: RoomRecord) -> Self {
+        let is_blank = record.seq == 0 && record.rev == 0;
+        Self {
+            name: record.name,
+            visibility: record.visibility,
+            topic: record.topic,
+            owner: record.owner,
+            seq: record.seq,
+            rev: record.rev,
+            // What has no past need not be read from the log.
+            recent: if is_blank {
+                Recent::Loaded(Ring::default())
+            } else {
+                Recent::Unloaded
+            },
+            members: BTreeMap::new(),
+        }
+    }
+
+    /// Counts one more connection of a member; true for the first.
+    pub(crate) fn enter(&mut self, name: &UserName, guest: GuestId) -> bool {
+        let membership = self.members.entry(name.clone()).or_insert(Membership {
+            guest,
+            connection_count: 0,
+        });
+        membership.connection_count += 1;
+        membership.connection_count == 1
+    }
+
+    /// Counts one connection of a member less; true for the last.
+    pub(crate) fn leave(&mut self, name: &UserName) -> bool {
+        let Some(membership) = self.members.get_mut(name) else {
+            return false;
+        };
+        membership.connection_count -= 1;
+        if membership.connection_count > 0 {
+            return false;
+        }
+        self.members.remove(name);
+        if self.members.is_empty() {
+            self.recent.unload();
+        }
+        true
+    }
+
+    /// Lists a member under another name.
+    pub(crate) fn rename(&mut self, from: &UserName, to: UserName) {
+        if let Some(membership) = self.members.remove(from) {
+            self.members.insert(to, membership);
+        }
+    }
+
+    pub(crate) fn is_member(&self, name: &UserName) -> bool {
+        self.members.contains_key(name)
+    }
+
+    pub(crate) fn member_count(&self) -> usize {
+        self.members.len()
+    }
+
+    /// At most `max` members, by name.
+    pub(crate) fn members(&self, max: usize) -> Vec<Member> {
+        let listed = self.members.iter().take(max);
+        listed
+            .map(|(name, membership)| self.member(name.clone(), membership.guest))
+            .collect()
+    }
+
+    pub(crate) fn member(&self, name: UserName, guest: GuestId) -> Member {
+        Member {
+            name,
+            guest: true,
+            role: self.role(guest),
+        }
+    }
+
+    pub(crate) fn role(&self, guest: GuestId) -> Role {
+        if self.owner == Some(guest) {
+            Role::Owner
+        } else {
+            Role::Member
+        }
+    }
+
+    pub(crate) fn summary(&self) -> RoomSummary {
+        RoomSummary {
+            name: self.name.clone(),
+            topic: self.topic.clone(),
+            visibility: self.visibility,
+            member_count: self.members.len(),
+        }
+    }
+
+    /// Whether somebody who is not in it may know of it.
+    pub(crate) fn is_public(&self) -> bool {
+        self.visibility == Visibility::Public
+    }
+}

@@ -1,0 +1,316 @@
+//! What the hub does for those who want something of a room.
+
+use std::cmp::Ordering;
+
+use super::*;
+
+impl Hub {
+    pub(super) fn join(
+        &mut self,
+        asking: &mut Asking<'_>,
+        name: RoomName,
+        since: Option<Seq>,
+        rev: Option<Rev>,
+        create: bool,
+    ) -> Result<(), ChatError> {
+        match self.visible(&name, asking) {
+            Ok(id) => {
+                let context = asking.context.clone();
+                self.enter(
+                    id,
+                    Waiting {
+                        context,
+                        since,
+                        rev,
+                    },
+                    asking.output,
+                )
+            }
+            Err(ChatError::NotFound(_)) if create && !self.room_ids.contains_key(&name) => {
+                self.append_room(asking, name, Visibility::Public, Topic::default(), true)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn create(
+        &mut self,
+        asking: &mut Asking<'_>,
+        name: RoomName,
+        visibility: Visibility,
+        topic: Topic,
+    ) -> Result<(), ChatError> {
+        if self.room_ids.contains_key(&name) {
+            return Err(ChatError::RoomExists);
+        }
+        self.append_room(asking, name, visibility, topic, false)
+    }
+
+    fn append_room(
+        &mut self,
+        asking: &mut Asking<'_>,
+        room: RoomName,
+        visibility: Visibility,
+        topic: Topic,
+        join: bool,
+    ) -> Result<(), ChatError> {
+        let action = match visibility {
+            Visibility::Public => Action::CreatePublicRoom,
+            Visibility::Private => Action::CreatePrivateRoom,
+        };
+        let standing = Standing {
+            guest: true,
+            role: Role::Member,
+        };
+        standing.may(action).map_err(ChatError::Forbidden)?;
+        if self.rooms.len() >= self.policy.max_rooms {
+            return Err(ChatError::Busy(
+                "there are as many rooms as this server holds",
+            ));
+        }
+        let (by, owner) = (asking.name.clone(), asking.guest);
+        asking.append(Fact::RoomCreated {
+            room,
+            visibility,
+            topic,
+            by,
+            owner,
+            join,
+        });
+        Ok(())
+    }
+
+    /// Lets a session in and tells it what it finds, at once or when the log has told.
+    pub(super) fn enter(
+        &mut self,
+        id: RoomId,
+        waiting: Waiting,
+        output: &mut Vec<Output>,
+    ) -> Result<(), ChatError> {
+        let session = self.sessions.get(&waiting.context.session);
+        let session = session.ok_or(ChatError::NotAuthenticated)?;
+        if session.rooms.len() >= MAX_ROOMS_PER_SESSION && !session.rooms.contains(&id) {
+            return Err(ChatError::Forbidden(
+                "a connection can be in 100 rooms; leave one first",
+            ));
+        }
+        let room = self.room_mut(id);
+        match &mut room.recent {
+            Recent::Loaded(_) => self.admit(id, waiting, output),
+            Recent::Loading {
+                waiting: others, ..
+            } => others.push(waiting),
+            Recent::Unloaded => {
+                room.recent = Recent::Loading {
+                    waiting: vec![waiting],
+                    meanwhile: Default::default(),
+                };
+                output.push(Output::Read(Read {
+                    purpose: Purpose::Recent,
+                    room: room.name.clone(),
+                    before: None,
+                    max_messages: recent::MAX_MESSAGES,
+                    max_weight: recent::MAX_WEIGHT,
+                    max_changes: recent::MAX_CHANGES,
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a session into a room whose recent past is loaded.
+    fn admit(&mut self, id: RoomId, waiting: Waiting, output: &mut Vec<Output>) {
+        let Waiting {
+            context,
+            since,
+            rev,
+        } = waiting;
+        // Gone, or someone else, while the log was asked.
+        let Some(session) = self.sessions.get_mut(&context.session) else {
+            return;
+        };
+        let guest = session.guest;
+        let Some(person) = self.people.get(guest) else {
+            return;
+        };
+        let name = person.name.clone();
+        let is_new = session.rooms.insert(id);
+        let room = self.room_mut(id);
+        if is_new {
+            if room.enter(&name, guest) {
+                publish_presence(room, id, name, Presence::Joined, output);
+            }
+            output.push(Output::Subscribe {
+                session: context.session,
+                room: id,
+            });
+        }
+        let Recent::Loaded(ring) = &room.recent else {
+            debug_assert!(false, "admitted before the recent past was loaded");
+            return;
+        };
+        let snapshot = ring.snapshot(since, rev, room.seq, room.rev);
+        let joined = Joined {
+            room: room.name.clone(),
+            topic: room.topic.clone(),
+            visibility: room.visibility,
+            seq: room.seq,
+            rev: room.rev,
+            members: room.members(MAX_LISTED_ON_JOIN),
+            member_count: room.member_count(),
+            messages: snapshot.messages,
+            changes: snapshot.changes,
+            recovered: snapshot.recovered,
+            more: snapshot.more,
+        };
+        answer(context, Ok(Done::Joined(Box::new(joined))), output);
+    }
+
+    pub(super) fn leave(
+        &mut self,
+        asking: &mut Asking<'_>,
+        name: &RoomName,
+    ) -> Result<(), ChatError> {
+        let id = self.visible(name, asking)?;
+        let session = self.sessions.get_mut(&asking.context.session);
+        if !session.is_some_and(|session| session.rooms.remove(&id)) {
+            return Err(ChatError::Already("you are not in this room"));
+        }
+        self.detach(asking.context.session, &asking.name, id, asking.output);
+        let room = self.room(id).name.clone();
+        asking.answer(Done::Left { room });
+        Ok(())
+    }
+
+    pub(super) fn send(
+        &mut self,
+        asking: &mut Asking<'_>,
+        name: &RoomName,
+        body: Body,
+        key: Option<MessageKey>,
+        reply_to: Option<Seq>,
+    ) -> Result<(), ChatError> {
+        let room = self.room(self.entered(name, asking)?);
+        if reply_to.is_some_and(|seq| seq == 0 || seq > room.seq) {
+            return Err(ChatError::NotFound("message to reply to"));
+        }
+        let (room, from, guest) = (room.name.clone(), asking.name.clone(), asking.guest);
+        asking.append(Fact::MessagePosted {
+            room,
+            from,
+            guest,
+            body,
+            key,
+            reply_to,
+        });
+        Ok(())
+    }
+
+    pub(super) fn typing(
+        &mut self,
+        asking: &mut Asking<'_>,
+        name: &RoomName,
+    ) -> Result<(), ChatError> {
+        let id = self.entered(name, asking)?;
+        let room = self.room(id);
+        if room.member_count() <= MAX_PRESENCE_MEMBERS {
+            let event = Event::Typing {
+                room: room.name.clone(),
+                from: asking.name.clone(),
+            };
+            let origin = Some(asking.context.session);
+            asking.output.push(Output::Publish {
+                room: id,
+                event: Arc::new(event),
+                origin,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn history(
+        &mut self,
+        asking: &mut Asking<'_>,
+        name: &RoomName,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<(), ChatError> {
+        let id = self.visible(name, asking)?;
+        asking.output.push(Output::Read(Read {
+            purpose: Purpose::History(asking.context.clone()),
+            room: self.room(id).name.clone(),
+            before,
+            max_messages: limit.min(MAX_HISTORY),
+            max_weight: recent::MAX_WEIGHT,
+            max_changes: 0,
+        }));
+        Ok(())
+    }
+
+    pub(super) fn list_rooms(&self, asking: &mut Asking<'_>) {
+        let mut rooms: Vec<&Room> = self.rooms.iter().filter(|room| room.is_public()).collect();
+        let more = rooms.len() > MAX_LISTED_ROOMS;
+        if more {
+            rooms.select_nth_unstable_by(MAX_LISTED_ROOMS, by_size);
+            rooms.truncate(MAX_LISTED_ROOMS);
+        }
+        rooms.sort_unstable_by(by_size);
+        let rooms = rooms.into_iter().map(Room::summary).collect();
+        asking.answer(Done::Rooms { rooms, more });
+    }
+
+    pub(super) fn who(
+        &mut self,
+        asking: &mut Asking<'_>,
+        name: &RoomName,
+    ) -> Result<(), ChatError> {
+        let room = self.room(self.visible(name, asking)?);
+        asking.answer(Done::Who {
+            room: room.name.clone(),
+            members: room.members(MAX_LISTED_MEMBERS),
+            member_count: room.member_count(),
+        });
+        Ok(())
+    }
+
+    pub(super) fn set_topic(
+        &mut self,
+        asking: &mut Asking<'_>,
+        name: &RoomName,
+        topic: Topic,
+    ) -> Result<(), ChatError> {
+        let room = self.room(self.entered(name, asking)?);
+        let standing = Standing {
+            guest: true,
+            role: room.role(asking.guest),
+        };
+        standing
+            .may(Action::SetTopic)
+            .map_err(ChatError::Forbidden)?;
+        let (room, by) = (room.name.clone(), asking.name.clone());
+        asking.append(Fact::TopicChanged { room, topic, by });
+        Ok(())
+    }
+}
+
+impl Asking<'_> {
+    fn answer(&mut self, done: Done) {
+        answer(self.context.clone(), Ok(done), self.output);
+    }
+
+    fn append(&mut self, fact: Fact) {
+        let context = self.context.clone();
+        self.output.push(Output::Append(Append {
+            context,
+            at: self.at,
+            fact,
+        }));
+    }
+}
+
+/// The order of a list of rooms: the fullest first, then by name.
+fn by_size(a: &&Room, b: &&Room) -> Ordering {
+    b.member_count()
+        .cmp(&a.member_count())
+        .then_with(|| a.name.cmp(&b.name))
+}

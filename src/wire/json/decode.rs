@@ -1,0 +1,327 @@
+//! Reads requests.
+
+use serde_json::{Map, Value};
+
+use crate::chat::log::Visibility;
+use crate::chat::{
+    Body, ChatError, Command, MessageKey, RequestId, RoomName, Seq, Topic, UserName, hub,
+};
+
+/// A request as it came: what it is called, and what it wants.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Incoming {
+    /// The client's own name for it.
+    pub id: Option<RequestId>,
+    /// What is asked for.
+    pub wanted: Wanted,
+}
+
+/// What a request asks for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Wanted {
+    /// To be somebody.
+    Hello(Greeting),
+    /// Anything else.
+    Command(Command),
+}
+
+/// Who a client says it is, before anyone checked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Greeting {
+    /// A guest of that name.
+    Guest(UserName),
+    /// Whoever the token was made for.
+    Token(String),
+}
+
+/// A request that could not be read, and what it is called if that much could be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refused {
+    /// The client's own name for it.
+    pub id: Option<RequestId>,
+    /// What is wrong.
+    pub error: ChatError,
+}
+
+/// Reads a request.
+///
+/// # Errors
+/// What is not a JSON object, or has an `id` that is none, is [`ChatError::BadRequest`] without an
+/// id; everything else carries the id that it came with.
+pub fn decode(text: &str) -> Result<Incoming, Refused> {
+    let refused = |error| Refused { id: None, error };
+    let value: Value = serde_json::from_str(text)
+        .map_err(|_| refused(ChatError::BadRequest("it is not a JSON object")))?;
+    let Value::Object(object) = value else {
+        return Err(refused(ChatError::BadRequest("it is not a JSON object")));
+    };
+    let fields = Fields(&object);
+    let id = fields.id().map_err(refused)?;
+    match fields.wanted() {
+        Ok(wanted) => Ok(Incoming { id, wanted }),
+        Err(error) => Err(Refused { id, error }),
+    }
+}
+
+/// The fields of a request; `null` counts as absent.
+struct Fields<'a>(&'a Map<String, Value>);
+
+impl<'a> Fields<'a> {
+    fn wanted(&self) -> Result<Wanted, ChatError> {
+        let Some(Value::String(kind)) = self.value("type") else {
+            return Err(ChatError::BadRequest("type must be a string"));
+        };
+        let command = match kind.as_str() {
+            "hello" => return Ok(Wanted::Hello(self.greeting()?)),
+            "join" => Command::Join {
+                room: self.room()?,
+                since: self.integer("since", "since must be a number from 0")?,
+                rev: self.integer("rev", "rev must be a number from 0")?,
+                create: self.boolean("create", "create must be true or false")?,
+            },
+            "leave" => Command::Leave { room: self.room()? },
+            "create" => Command::Create {
+                room: self.room()?,
+                visibility: self.visibility()?,
+                topic: self.optional_topic()?.unwrap_or_default(),
+            },
+            "send" => Command::Send {
+                room: self.room()?,
+                body: Body::parse(self.required("body", "body must be a string")?)?,
+                key: self
+                    .text("key", "key must be a string")?
+                    .map(MessageKey::parse)
+                    .transpose()?,
+                reply_to: self.integer("reply_to", "reply_to must be a message's number")?,
+            },
+            "typing" => Command::Typing { room: self.room()? },
+            "history" => Command::History {
+                room: self.room()?,
+                before: self.integer("before", "before must be a message's number")?,
+                limit: self.limit()?,
+            },
+            "rooms" => Command::Rooms,
+            "who" => Command::Who { room: self.room()? },
+            "topic" => Command::Topic {
+                room: self.room()?,
+                topic: self
+                    .optional_topic()?
+                    .ok_or(ChatError::BadRequest("topic is missing"))?,
+            },
+            _ => return Err(ChatError::UnknownType),
+        };
+        Ok(Wanted::Command(command))
+    }
+
+    fn greeting(&self) -> Result<Greeting, ChatError> {
+        if let Some(token) = self.text("token", "token must be a string")? {
+            return Ok(Greeting::Token(token.to_owned()));
+        }
+        let name = self.required("name", "hello needs a name or a token, as a string")?;
+        let name = UserName::parse(name)?;
+        if self.value("password").is_some() {
+            return Err(ChatError::Forbidden(
+                "there are no accounts here, enter without password",
+            ));
+        }
+        Ok(Greeting::Guest(name))
+    }
+
+    /// An absent id is none; one that is too long or of another kind is refused, not cut.
+    fn id(&self) -> Result<Option<RequestId>, ChatError> {
+        match self.value("id") {
+            None => Ok(None),
+            Some(Value::String(text))
+                if text.chars().take(RequestId::MAX_CHARACTERS + 1).count()
+                    <= RequestId::MAX_CHARACTERS =>
+            {
+                Ok(Some(RequestId::Text(text.as_str().into())))
+            }
+            Some(Value::Number(number)) => match number.as_i64() {
+                Some(integer) => Ok(Some(RequestId::Integer(integer))),
+                None => Err(ChatError::BadRequest(
+                    "id must be a 64-bit integer or a string",
+                )),
+            },
+            Some(_) => Err(ChatError::BadRequest(
+                "id must be an integer or a string up to 64 characters",
+            )),
+        }
+    }
+
+    fn room(&self) -> Result<RoomName, ChatError> {
+        RoomName::parse(self.required("room", "room must be a string")?)
+    }
+
+    fn visibility(&self) -> Result<Visibility, ChatError> {
+        match self.text("visibility", VISIBILITY_RULE)? {
+            None | Some("public") => Ok(Visibility::Public),
+            Some("private") => Ok(Visibility::Private),
+            Some(_) => Err(ChatError::BadRequest(VISIBILITY_RULE)),
+        }
+    }
+
+    fn optional_topic(&self) -> Result<Option<Topic>, ChatError> {
+        self.text("topic", "topic must be a string")?
+            .map(Topic::parse)
+            .transpose()
+    }
+
+    fn limit(&self) -> Result<usize, ChatError> {
+        let rule = "limit must be a number from 1 to 200";
+        match self.integer("limit", rule)? {
+            None => Ok(DEFAULT_HISTORY),
+            Some(0) => Err(ChatError::BadRequest(rule)),
+            Some(limit) => match usize::try_from(limit) {
+                Ok(limit) if limit <= hub::MAX_HISTORY => Ok(limit),
+                _ => Err(ChatError::BadRequest(rule)),
+            },
+        }
+    }
+
+    fn required(&self, name: &str, rule: &'static str) -> Result<&'a str, ChatError> {
+        self.text(name, rule)?.ok_or(ChatError::BadRequest(rule))
+    }
+
+    fn text(&self, name: &str, rule: &'static str) -> Result<Option<&'a str>, ChatError> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(ChatError::BadRequest(rule)),
+        }
+    }
+
+    fn integer(&self, name: &str, rule: &'static str) -> Result<Option<Seq>, ChatError> {
+        match self.value(name) {
+            None => Ok(None),
+            // SQLite's integers have 63 bits beside the sign.
+            Some(value) => match value.as_u64() {
+                Some(number) if i64::try_from(number).is_ok() => Ok(Some(number)),
+                _ => Err(ChatError::BadRequest(rule)),
+            },
+        }
+    }
+
+    fn boolean(&self, name: &str, rule: &'static str) -> Result<bool, ChatError> {
+        match self.value(name) {
+            None => Ok(false),
+            Some(Value::Bool(value)) => Ok(*value),
+            Some(_) => Err(ChatError::BadRequest(rule)),
+        }
+    }
+
+    fn value(&self, name: &str) -> Option<&'a Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+}
+
+const VISIBILITY_RULE: &str = "visibility must be public or private";
+
+/// Messages of a `history` answer where the request sets no limit.
+const DEFAULT_HISTORY: usize = 50;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> (Option<RequestId>, &'static str) {
+        let refused = decode(text).expect_err(text);
+        (refused.id, refused.error.code())
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused_without_id() {
+        for text in [
+            "",
+            "x",
+            "1",
+            "[]",
+            "null",
+            "\"a\"",
+            "{",
+            "{\"type\":\"rooms\"}x",
+        ] {
+            assert_eq!(refused(text), (None, "bad_request"), "{text}");
+        }
+        let deep = format!("{{\"a\":{}", "[".repeat(100_000));
+        assert_eq!(refused(&deep), (None, "bad_request"));
+    }
+
+    #[test]
+    fn ids_are_short_texts_or_integers() {
+        let rooms = |id: &str| decode(&format!("{{\"type\":\"rooms\",\"id\":{id}}}"));
+        let text = "ä".repeat(64);
+        assert_eq!(rooms("-7").unwrap().id, Some(RequestId::Integer(-7)));
+        assert_eq!(rooms("null").unwrap().id, None);
+        assert_eq!(
+            rooms(&format!("\"{text}\"")).unwrap().id,
+            Some(RequestId::Text(text.as_str().into()))
+        );
+        for id in [
+            "1.5",
+            "true",
+            "{}",
+            &format!("\"{text}x\""),
+            "99999999999999999999",
+        ] {
+            assert_eq!(rooms(id).unwrap_err().id, None, "{id}");
+        }
+    }
+
+    #[test]
+    fn wrong_fields_are_refused_with_the_id() {
+        let cases = [
+            (r#"{"id":1}"#, "bad_request"),
+            (r#"{"id":1,"type":"fly"}"#, "unknown_type"),
+            (r#"{"id":1,"type":"join"}"#, "bad_request"),
+            (r#"{"id":1,"type":"join","room":7}"#, "bad_request"),
+            (r#"{"id":1,"type":"join","room":"a b"}"#, "room_invalid"),
+            (
+                r#"{"id":1,"type":"join","room":"a","since":-1}"#,
+                "bad_request",
+            ),
+            (
+                r#"{"id":1,"type":"join","room":"a","since":9223372036854775808}"#,
+                "bad_request",
+            ),
+            (
+                r#"{"id":1,"type":"join","room":"a","create":1}"#,
+                "bad_request",
+            ),
+            (r#"{"id":1,"type":"send","room":"a","body":""}"#, "empty"),
+            (
+                r#"{"id":1,"type":"send","room":"a","body":"x","key":""}"#,
+                "empty",
+            ),
+            (
+                r#"{"id":1,"type":"history","room":"a","limit":201}"#,
+                "bad_request",
+            ),
+            (
+                r#"{"id":1,"type":"history","room":"a","limit":0}"#,
+                "bad_request",
+            ),
+            (
+                r#"{"id":1,"type":"create","room":"a","visibility":"secret"}"#,
+                "bad_request",
+            ),
+            (r#"{"id":1,"type":"topic","room":"a"}"#, "bad_request"),
+            (r#"{"id":1,"type":"hello"}"#, "bad_request"),
+            (r#"{"id":1,"type":"hello","name":" "}"#, "name_invalid"),
+            (
+                r#"{"id":1,"type":"hello","name":"ada","password":"x"}"#,
+                "forbidden",
+            ),
+        ];
+        for (text, code) in cases {
+            assert_eq!(refused(text), (Some(RequestId::Integer(1)), code), "{text}");
+        }
+    }
+
+    #[test]
+    fn unknown_fields_are_ignored() {
+        let incoming = decode(r#"{"type":"typing","room":"a","color":"red"}"#).unwrap();
+        let room = RoomName::parse("a").unwrap();
+        assert_eq!(incoming.wanted, Wanted::Command(Command::Typing { room }));
+    }
+}

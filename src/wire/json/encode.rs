@@ -1,0 +1,398 @@
+//! Writes answers and pushes.
+
+use crate::chat::event::{Done, Event, Joined, Member, Presence, RoomSummary};
+use crate::chat::log::{Change, ChangeKind, Visibility};
+use crate::chat::{Body, ChatError, Message, RequestId, Timestamp, hub};
+use crate::wire::json::PROTOCOL;
+
+/// The first push of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Welcome<'a> {
+    /// The message of the day.
+    pub motd: &'a str,
+    /// Messages per second that pass in the long run; 0: no limit.
+    pub messages_per_second: f64,
+    /// Messages that pass at once.
+    pub burst: f64,
+}
+
+/// Writes the first push of a connection.
+pub fn encode_welcome(welcome: &Welcome<'_>) -> String {
+    object(|o| {
+        o.text("type", "welcome");
+        o.text("server", concat!("chinwag/", env!("CARGO_PKG_VERSION")));
+        o.text("protocol", PROTOCOL);
+        o.text("motd", welcome.motd);
+        o.null("you");
+        o.object("limits", |o| {
+            o.number("max_body_len", Body::MAX_CHARACTERS);
+            o.number("max_body_bytes", Body::MAX_LEN);
+            o.number("max_history", hub::MAX_HISTORY);
+            o.decimal("messages_per_second", welcome.messages_per_second);
+            o.decimal("burst", welcome.burst);
+        });
+    })
+}
+
+/// Writes what became of a request; `token` is what proves a guest's identity next time.
+pub fn encode_answer(
+    re: Option<&RequestId>,
+    answer: &Result<Done, ChatError>,
+    token: Option<&str>,
+) -> String {
+    match answer {
+        Ok(done) => object(|o| {
+            o.text("type", "done");
+            o.re(re);
+            o.done(done, token);
+        }),
+        Err(error) => encode_refusal(re, *error),
+    }
+}
+
+/// Writes why a request was refused.
+pub fn encode_refusal(re: Option<&RequestId>, error: ChatError) -> String {
+    object(|o| {
+        o.text("type", "error");
+        o.re(re);
+        o.text("code", error.code());
+        o.text("message", &error.to_string());
+        if let Some(retry_after_ms) = error.retry_after_ms() {
+            o.number("retry_after_ms", retry_after_ms);
+        }
+    })
+}
+
+/// Writes a push.
+pub fn encode_event(event: &Event) -> String {
+    object(|o| match event {
+        Event::Message { room, message } => {
+            o.text("type", "message");
+            o.text("room", room.as_str());
+            o.message(message);
+        }
+        Event::Topic {
+            room,
+            topic,
+            by,
+            rev,
+        } => {
+            o.text("type", "topic");
+            o.text("room", room.as_str());
+            o.text("topic", topic.as_str());
+            o.text("by", by.as_str());
+            o.number("rev", *rev);
+        }
+        Event::Typing { room, from } => {
+            o.text("type", "typing");
+            o.text("room", room.as_str());
+            o.text("from", from.as_str());
+        }
+        Event::Presence { room, name, state } => {
+            o.text("type", "presence");
+            o.text("room", room.as_str());
+            o.text("name", name.as_str());
+            match state {
+                Presence::Joined => o.text("state", "joined"),
+                Presence::Left => o.text("state", "left"),
+                Presence::Renamed { to } => {
+                    o.text("state", "renamed");
+                    o.text("to", to.as_str());
+                }
+            }
+        }
+        Event::RoomCreated { room, topic } => {
+            o.text("type", "room");
+            o.text("room", room.as_str());
+            o.text("topic", topic.as_str());
+            o.text("state", "created");
+        }
+        Event::Shutdown { retry_after_ms } => {
+            o.text("type", "shutdown");
+            o.number("retry_after_ms", *retry_after_ms);
+        }
+    })
+}
+
+/// A JSON object being written: members in the order of the calls.
+struct Object {
+    json: String,
+    is_empty: bool,
+}
+
+fn object(write: impl FnOnce(&mut Object)) -> String {
+    let mut object = Object {
+        json: String::with_capacity(TYPICAL_LEN),
+        is_empty: true,
+    };
+    object.json.push('{');
+    write(&mut object);
+    object.json.push('}');
+    object.json
+}
+
+impl Object {
+    fn done(&mut self, done: &Done, token: Option<&str>) {
+        match done {
+            Done::Welcomed { you, .. } => {
+                self.object("you", |o| o.member(you));
+                if let Some(token) = token {
+                    self.text("token", token);
+                }
+            }
+            Done::Joined(joined) => self.joined(joined),
+            Done::Left { room } | Done::TopicSet { room } => self.text("room", room.as_str()),
+            Done::Sent { room, seq, at } => {
+                self.text("room", room.as_str());
+                self.number("seq", *seq);
+                self.time("at", *at);
+            }
+            Done::History {
+                room,
+                messages,
+                more,
+            } => {
+                self.text("room", room.as_str());
+                self.array("messages", messages, Self::message);
+                self.boolean("more", *more);
+            }
+            Done::Rooms { rooms, more } => {
+                self.array("rooms", rooms, Self::room);
+                self.boolean("more", *more);
+            }
+            Done::Who {
+                room,
+                members,
+                member_count,
+            } => {
+                self.text("room", room.as_str());
+                self.array("members", members, Self::member);
+                self.number("member_count", *member_count);
+            }
+        }
+    }
+
+    fn joined(&mut self, joined: &Joined) {
+        self.text("room", joined.room.as_str());
+        self.text("topic", joined.topic.as_str());
+        self.text("visibility", visibility(joined.visibility));
+        self.number("seq", joined.seq);
+        self.number("rev", joined.rev);
+        self.array("members", &joined.members, Self::member);
+        self.number("member_count", joined.member_count);
+        self.array("messages", &joined.messages, Self::message);
+        let room = joined.room.as_str();
+        self.array("changes", &joined.changes, |o, change| {
+            o.change(room, change);
+        });
+        self.boolean("recovered", joined.recovered);
+        self.boolean("more", joined.more);
+    }
+
+    fn message(&mut self, message: &Message) {
+        self.number("seq", message.seq);
+        self.time("at", message.at);
+        self.text("from", message.from.as_str());
+        self.text("body", message.body.as_str());
+        if let Some(key) = &message.key {
+            self.text("key", key.as_str());
+        }
+        if let Some(reply_to) = message.reply_to {
+            self.number("reply_to", reply_to);
+        }
+    }
+
+    /// A change in the form of the push that told of it.
+    fn change(&mut self, room: &str, change: &Change) {
+        match &change.kind {
+            ChangeKind::Topic(topic) => {
+                self.text("type", "topic");
+                self.text("room", room);
+                self.text("topic", topic.as_str());
+            }
+        }
+        self.text("by", change.by.as_str());
+        self.number("rev", change.rev);
+    }
+
+    fn member(&mut self, member: &Member) {
+        self.text("name", member.name.as_str());
+        self.boolean("guest", member.guest);
+        self.text("role", member.role.as_str());
+    }
+
+    fn room(&mut self, room: &RoomSummary) {
+        self.text("name", room.name.as_str());
+        self.text("topic", room.topic.as_str());
+        self.text("visibility", visibility(room.visibility));
+        self.number("members", room.member_count);
+        // Unread counts belong to accounts.
+        self.number("unread", 0);
+    }
+
+    fn re(&mut self, re: Option<&RequestId>) {
+        match re {
+            None => {}
+            Some(RequestId::Text(text)) => self.text("re", text),
+            Some(RequestId::Integer(number)) => self.number("re", *number),
+        }
+    }
+
+    fn time(&mut self, name: &str, at: Timestamp) {
+        self.text(name, &rfc3339(at));
+    }
+
+    fn text(&mut self, name: &str, value: &str) {
+        self.name(name);
+        push_string(&mut self.json, value);
+    }
+
+    fn number(&mut self, name: &str, value: impl std::fmt::Display) {
+        self.name(name);
+        self.json.push_str(&value.to_string());
+    }
+
+    /// A number that may have a fraction; what JSON cannot say is 0.
+    fn decimal(&mut self, name: &str, value: f64) {
+        self.number(name, if value.is_finite() { value } else { 0.0 });
+    }
+
+    fn boolean(&mut self, name: &str, value: bool) {
+        self.number(name, value);
+    }
+
+    fn null(&mut self, name: &str) {
+        self.number(name, "null");
+    }
+
+    fn object(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
+        self.name(name);
+        self.element(write);
+    }
+
+    fn array<T>(&mut self, name: &str, items: &[T], mut write: impl FnMut(&mut Self, &T)) {
+        self.name(name);
+        self.json.push('[');
+        for (i, item) in items.iter().enumerate() {
+            if i > 0 {
+                self.json.push(',');
+            }
+            self.element(|o| write(o, item));
+        }
+        self.json.push(']');
+    }
+
+    fn element(&mut self, write: impl FnOnce(&mut Self)) {
+        self.json.push('{');
+        let was_empty = std::mem::replace(&mut self.is_empty, true);
+        write(self);
+        self.is_empty = was_empty;
+        self.json.push('}');
+    }
+
+    fn name(&mut self, name: &str) {
+        if !std::mem::replace(&mut self.is_empty, false) {
+            self.json.push(',');
+        }
+        push_string(&mut self.json, name);
+        self.json.push(':');
+    }
+}
+
+fn push_string(json: &mut String, value: &str) {
+    json.push_str(&serde_json::to_string(value).expect("a text is always JSON"));
+}
+
+fn visibility(visibility: Visibility) -> &'static str {
+    match visibility {
+        Visibility::Public => "public",
+        Visibility::Private => "private",
+    }
+}
+
+/// RFC 3339, UTC, milliseconds; what no calendar holds is its beginning.
+fn rfc3339(at: Timestamp) -> String {
+    let time = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    format!("{time:.3}")
+}
+
+/// A short chat message with its numbers.
+const TYPICAL_LEN: usize = 192;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{MessageKey, RoomName, UserName};
+    use serde_json::{Value, json};
+
+    fn parsed(text: &str) -> Value {
+        serde_json::from_str(text).expect(text)
+    }
+
+    fn message() -> Message {
+        Message {
+            seq: 7,
+            at: Timestamp(1_700_000_000_042),
+            from: UserName::parse("ada \"the\" countess").unwrap(),
+            body: Body::parse("a\n\"b\" \\ é 🦊 \u{2028}").unwrap(),
+            key: Some(MessageKey::parse("k").unwrap()),
+            reply_to: Some(3),
+        }
+    }
+
+    #[test]
+    fn message_has_the_documented_fields() {
+        let room = RoomName::parse("lobby").unwrap();
+        assert_eq!(
+            parsed(&encode_event(&Event::Message {
+                room,
+                message: message()
+            })),
+            json!({
+                "type": "message", "room": "lobby", "seq": 7, "at": "2023-11-14T22:13:20.042Z",
+                "from": "ada \"the\" countess", "body": "a\n\"b\" \\ é 🦊 \u{2028}",
+                "key": "k", "reply_to": 3
+            })
+        );
+    }
+
+    #[test]
+    fn times_have_milliseconds_even_when_they_are_zero() {
+        assert_eq!(
+            rfc3339(Timestamp(1_700_000_000_000)),
+            "2023-11-14T22:13:20.000Z"
+        );
+        assert_eq!(rfc3339(Timestamp(i64::MAX)), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn nested_lists_are_json() {
+        let room = RoomName::parse("r").unwrap();
+        let messages = vec![message(), message()];
+        let done = Done::History {
+            room,
+            messages,
+            more: true,
+        };
+        let value = parsed(&encode_answer(
+            Some(&RequestId::Text("x".into())),
+            &Ok(done),
+            None,
+        ));
+        assert_eq!(value["re"], "x");
+        assert_eq!(value["messages"].as_array().map(Vec::len), Some(2));
+        assert_eq!(value["more"], true);
+    }
+
+    #[test]
+    fn refusals_say_code_reason_and_when_to_try_again() {
+        let error = ChatError::RateLimited {
+            retry_after_ms: 120,
+        };
+        let value = parsed(&encode_refusal(Some(&RequestId::Integer(4)), error));
+        assert_eq!(value["type"], "error");
+        assert_eq!(value["re"], 4);
+        assert_eq!(value["code"], "rate_limited");
+        assert_eq!(value["retry_after_ms"], 120);
+    }
+}

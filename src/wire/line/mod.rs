@@ -1,0 +1,10 @@
+//! Line mode: what people type into `nc`, and what they see there.
+
+mod read;
+mod show;
+
+pub use read::{Line, MAX_LINE_LEN, clean, read};
+pub use show::{
+    HELP, show_answer, show_error, show_event, show_members, show_message, show_notice, show_rooms,
+    welcome,
+};

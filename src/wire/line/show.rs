@@ -1,0 +1,266 @@
+//! Writes what people see: lines that nobody but the server can have made.
+//!
+//! `<name> text` is somebody's message, `* ` begins a notice, `! ` an error. Only the first line of
+//! a message can begin with one of these: further lines begin with two spaces.
+
+use crate::chat::event::{Done, Event, Joined, Member, Presence, RoomSummary};
+use crate::chat::{ChatError, Message, RoomName};
+
+/// What is sent before anything was typed.
+pub fn welcome(motd: &str) -> String {
+    let mut text = String::new();
+    push_line(
+        &mut text,
+        "* ",
+        &format!("Welcome to chinwag {}.", env!("CARGO_PKG_VERSION")),
+    );
+    if !motd.is_empty() {
+        push_line(&mut text, "* ", motd);
+    }
+    push_line(
+        &mut text,
+        "* ",
+        "What you type is said in the lobby. Commands:",
+    );
+    text.push_str(HELP);
+    text
+}
+
+/// What can be typed.
+pub const HELP: &str = "\
+*   --name: alice      be called alice
+*   --join: room       enter a room, new or not; what you type goes there from then on
+*   --leave: room      leave a room
+*   --rooms:           which rooms there are
+*   --who:             who is in the room
+*   --topic: text      what the room is about
+*   --history: 20      the last 20 messages
+*   --me: waves        say what you do
+*   --help:            this list
+*   --quit:            go
+* /join room works too. A line that begins with a space is always said as it is.
+";
+
+/// Shows an event to somebody whose current room is `current`; `None`: nothing to show.
+pub fn show_event(event: &Event, current: &RoomName) -> Option<String> {
+    match event {
+        Event::Message { room, message } => Some(show_message(message, room, current)),
+        Event::Topic {
+            room, topic, by, ..
+        } if topic.as_str().is_empty() => {
+            Some(show_notice(&format!("{by} took away the topic of {room}")))
+        }
+        Event::Topic {
+            room, topic, by, ..
+        } => Some(show_notice(&format!(
+            "{by} set the topic of {room}: {}",
+            topic.as_str()
+        ))),
+        Event::Presence { room, name, state } => Some(show_notice(&match state {
+            Presence::Joined => format!("{name} joined {room}"),
+            Presence::Left => format!("{name} left {room}"),
+            Presence::Renamed { to } => format!("{name} is now called {to} in {room}"),
+        })),
+        Event::Shutdown { .. } => Some(show_notice("the server closes; come back in a moment")),
+        Event::Typing { .. } | Event::RoomCreated { .. } => None,
+    }
+}
+
+/// Shows an answer to somebody whose current room is `current`; `None`: nothing to show.
+pub fn show_answer(answer: &Result<Done, ChatError>, current: &RoomName) -> Option<String> {
+    match answer {
+        Err(error) => Some(show_error(&error.to_string())),
+        Ok(Done::Sent { .. } | Done::TopicSet { .. }) => None,
+        Ok(Done::Welcomed { you, .. }) => Some(show_notice(&format!("you are {}", you.name))),
+        Ok(Done::Left { room }) => Some(show_notice(&format!("you left {room}"))),
+        Ok(Done::Joined(joined)) => Some(show_joined(joined)),
+        Ok(Done::History { room, messages, .. }) => {
+            let mut text = String::new();
+            for message in messages {
+                text.push_str(&show_message(message, room, current));
+            }
+            if messages.is_empty() {
+                text = show_notice("there is nothing older");
+            }
+            Some(text)
+        }
+        Ok(Done::Rooms { rooms, more }) => Some(show_rooms(rooms, *more)),
+        Ok(Done::Who {
+            room,
+            members,
+            member_count,
+        }) => Some(show_members(room, members, *member_count)),
+    }
+}
+
+/// Shows a message: `<alice> hello`, and where it was said unless that is the current room.
+pub fn show_message(message: &Message, room: &RoomName, current: &RoomName) -> String {
+    let prefix = if room == current {
+        String::new()
+    } else {
+        format!("#{} ", room.as_str())
+    };
+    let mut text = String::new();
+    push_line(
+        &mut text,
+        &format!("{prefix}<{}> ", message.from),
+        message.body.as_str(),
+    );
+    text
+}
+
+/// Shows a notice.
+pub fn show_notice(notice: &str) -> String {
+    let mut text = String::new();
+    push_line(&mut text, "* ", notice);
+    text
+}
+
+/// Shows an error.
+pub fn show_error(error: &str) -> String {
+    let mut text = String::new();
+    push_line(&mut text, "! ", error);
+    text
+}
+
+/// Shows which rooms there are.
+pub fn show_rooms(rooms: &[RoomSummary], more: bool) -> String {
+    let mut text = String::new();
+    for room in rooms {
+        let topic = room.topic.as_str();
+        let about = if topic.is_empty() {
+            String::new()
+        } else {
+            format!(": {topic}")
+        };
+        let line = format!("{} ({} here){about}", room.name, room.member_count);
+        push_line(&mut text, "* ", &line);
+    }
+    if more {
+        push_line(&mut text, "* ", "and more");
+    }
+    text
+}
+
+/// Shows who is in a room.
+pub fn show_members(room: &RoomName, members: &[Member], member_count: usize) -> String {
+    let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
+    let mut text = format!("in {room}: {}", names.join(", "));
+    if member_count > members.len() {
+        text.push_str(&format!(" and {} more", member_count - members.len()));
+    }
+    show_notice(&text)
+}
+
+fn show_joined(joined: &Joined) -> String {
+    let room = &joined.room;
+    let mut text = show_notice(&format!("you are in {room}"));
+    if !joined.topic.as_str().is_empty() {
+        text.push_str(&show_notice(&format!("topic: {}", joined.topic.as_str())));
+    }
+    let first = joined.messages.len().saturating_sub(MESSAGES_ON_JOIN);
+    for message in &joined.messages[first..] {
+        text.push_str(&show_message(message, room, room));
+    }
+    let listed: &[Member] = &joined.members[..joined.members.len().min(MEMBERS_ON_JOIN)];
+    text.push_str(&show_members(room, listed, joined.member_count));
+    text
+}
+
+/// Adds `text` behind `prefix`, cleaned, and its further lines behind two spaces.
+fn push_line(output: &mut String, prefix: &str, text: &str) {
+    for (i, line) in text.split(is_line_break).enumerate() {
+        output.push_str(if i == 0 { prefix } else { "  " });
+        // A prefix holds names and room names, which have nothing hostile in them.
+        output.extend(
+            line.chars()
+                .map(|c| if c == '\t' { ' ' } else { c })
+                .filter(|c| !is_hostile(*c)),
+        );
+        output.push('\n');
+    }
+}
+
+/// What some terminal may take for the end of a line.
+fn is_line_break(c: char) -> bool {
+    matches!(
+        c,
+        '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+    )
+}
+
+/// Controls, which begin escape sequences, and characters that turn the reading direction.
+pub(super) fn is_hostile(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// What fits a terminal together with the rest of the greeting.
+const MESSAGES_ON_JOIN: usize = 20;
+
+/// A line or two of names.
+const MEMBERS_ON_JOIN: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{Body, Timestamp, UserName};
+
+    fn message(body: &str) -> Message {
+        Message {
+            seq: 1,
+            at: Timestamp(0),
+            from: UserName::parse("alice").unwrap(),
+            body: Body::parse(body).unwrap(),
+            key: None,
+            reply_to: None,
+        }
+    }
+
+    fn room(name: &str) -> RoomName {
+        RoomName::parse(name).unwrap()
+    }
+
+    #[test]
+    fn messages_elsewhere_name_their_room() {
+        let (lobby, dev) = (room("lobby"), room("dev"));
+        assert_eq!(
+            show_message(&message("hello"), &lobby, &lobby),
+            "<alice> hello\n"
+        );
+        assert_eq!(
+            show_message(&message("hello"), &dev, &lobby),
+            "#dev <alice> hello\n"
+        );
+    }
+
+    #[test]
+    fn nobody_can_forge_a_line() {
+        let lobby = room("lobby");
+        for sign in ["\n", "\u{2028}", "\u{2029}"] {
+            let body = format!("a{sign}<bob> forged{sign}* forged");
+            let shown = show_message(&message(&body), &lobby, &lobby);
+            assert_eq!(shown, "<alice> a\n  <bob> forged\n  * forged\n");
+        }
+    }
+
+    #[test]
+    fn nothing_turns_the_reading_direction() {
+        let lobby = room("lobby");
+        let shown = show_message(&message("a\u{202e}b\u{2069}c\td"), &lobby, &lobby);
+        assert_eq!(shown, "<alice> abc d\n");
+    }
+
+    #[test]
+    fn presence_is_a_notice() {
+        let name = UserName::parse("alice").unwrap();
+        let event = Event::Presence {
+            room: room("lobby"),
+            name,
+            state: Presence::Joined,
+        };
+        assert_eq!(
+            show_event(&event, &room("dev")).as_deref(),
+            Some("* alice joined lobby\n")
+        );
+    }
+}
