@@ -10,11 +10,15 @@
 //! nothing to take back when the log fails, and nothing to be seen that could be lost. Who is
 //! present is not in the log and changes at once.
 //!
-//! Invariants: each request gets exactly one answer (`typing`, when granted, none); a session is
-//! subscribed to exactly the rooms in its `rooms`; the outputs of a step are in the order in which
-//! every connection must see them.
+//! A session that waits to enter a room has its further requests put aside until it is in, so that
+//! a client may send them all at once and still have them judged one after the other.
+//!
+//! Invariants: each request gets exactly one answer (`typing`, when granted, none) unless its
+//! session is gone; a session is subscribed to exactly the rooms in its `rooms`; the outputs of a
+//! step are in the order in which every connection must see them; requests are put aside only for
+//! a session that is entering.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::chat::command::{Command, Hello, Request, RequestId};
@@ -33,6 +37,8 @@ use crate::chat::room::{GuestId, Room, RoomId};
 
 mod commit;
 mod rooms;
+#[cfg(test)]
+mod tests;
 
 /// A connection as the hub knows it: the worker that serves it, and the worker's name for it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -121,6 +127,8 @@ pub struct Hub {
     sessions: BTreeMap<SessionId, Session>,
     rooms: Vec<Room>,
     room_ids: BTreeMap<RoomName, RoomId>,
+    /// Sessions that are no longer entering, and may have requests put aside.
+    resumable: Vec<SessionId>,
 }
 
 /// A connection that has said who it speaks for.
@@ -128,6 +136,9 @@ pub struct Hub {
 struct Session {
     guest: GuestId,
     rooms: BTreeSet<RoomId>,
+    /// Whether a join or create waits for the log.
+    is_entering: bool,
+    put_aside: VecDeque<Request>,
 }
 
 /// One request under way, with what judging it needs.
@@ -148,6 +159,7 @@ impl Hub {
             sessions: BTreeMap::new(),
             rooms: Vec::new(),
             room_ids: BTreeMap::new(),
+            resumable: Vec::new(),
         };
         for record in records {
             hub.insert_room(record);
@@ -158,18 +170,13 @@ impl Hub {
     /// Takes one input, and appends what is to be done about it.
     pub fn step(&mut self, input: Input, now: Timestamp, output: &mut Vec<Output>) {
         match input {
-            Input::Request { session, request } => {
-                let context = Context {
-                    session,
-                    re: request.id,
-                };
-                if let Err(error) = self.request(&context, request.command, now, output) {
-                    answer(context, Err(error), output);
-                }
-            }
+            Input::Request { session, request } => self.request(session, request, now, output),
             Input::Disconnected(session) => self.disconnect(session, output),
             Input::Committed(committed) => self.committed(committed, output),
             Input::Read(done) => self.read_done(done, output),
+        }
+        while let Some(session) = self.resumable.pop() {
+            self.resume(session, now, output);
         }
         self.assert_invariants();
     }
@@ -179,8 +186,75 @@ impl Hub {
         self.rooms.len()
     }
 
-    /// Judges a request; what is refused is answered by the caller.
     fn request(
+        &mut self,
+        id: SessionId,
+        request: Request,
+        now: Timestamp,
+        output: &mut Vec<Output>,
+    ) {
+        if let Some(session) = self.sessions.get_mut(&id)
+            && session.is_entering
+        {
+            if session.put_aside.len() < MAX_PUT_ASIDE {
+                session.put_aside.push_back(request);
+            } else {
+                let busy = ChatError::Busy("an earlier join is not answered yet");
+                answer(
+                    Context {
+                        session: id,
+                        re: request.id,
+                    },
+                    Err(busy),
+                    output,
+                );
+            }
+            return;
+        }
+        let context = Context {
+            session: id,
+            re: request.id,
+        };
+        if let Err(error) = self.judge(&context, request.command, now, output) {
+            answer(context, Err(error), output);
+        }
+    }
+
+    /// Goes on with what was put aside while a session was entering.
+    fn resume(&mut self, id: SessionId, now: Timestamp, output: &mut Vec<Output>) {
+        while let Some(session) = self
+            .sessions
+            .get_mut(&id)
+            .filter(|session| !session.is_entering)
+            && let Some(request) = session.put_aside.pop_front()
+        {
+            self.request(id, request, now, output);
+        }
+    }
+
+    /// Has what a session asks from now on put aside until it is in, or refused.
+    fn begin_entering(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.is_entering = true;
+        }
+    }
+
+    /// Answers the join or create that a session waited for.
+    fn end_entering(
+        &mut self,
+        context: Context,
+        result: Result<Done, ChatError>,
+        output: &mut Vec<Output>,
+    ) {
+        if let Some(session) = self.sessions.get_mut(&context.session) {
+            session.is_entering = false;
+            self.resumable.push(context.session);
+        }
+        answer(context, result, output);
+    }
+
+    /// Judges a request; what is refused is answered by the caller.
+    fn judge(
         &mut self,
         context: &Context,
         command: Command,
@@ -275,13 +349,13 @@ impl Hub {
             self.rename(guest, &name, output);
         } else {
             self.people.attach(guest, name.clone(), context.session);
-            self.sessions.insert(
-                context.session,
-                Session {
-                    guest,
-                    rooms: BTreeSet::new(),
-                },
-            );
+            let session = Session {
+                guest,
+                rooms: BTreeSet::new(),
+                is_entering: false,
+                put_aside: VecDeque::new(),
+            };
+            self.sessions.insert(context.session, session);
         }
         let you = Member {
             name,
@@ -394,6 +468,7 @@ impl Hub {
                 .get(session.guest)
                 .expect("a session speaks for somebody");
             debug_assert!(person.sessions.contains(id));
+            debug_assert!(session.is_entering || session.put_aside.is_empty());
             debug_assert!(
                 session
                     .rooms
@@ -457,6 +532,9 @@ pub const MAX_HISTORY: usize = 200;
 
 /// Rooms that one connection can be in.
 pub const MAX_ROOMS_PER_SESSION: usize = 100;
+
+/// Requests that one connection can have put aside: more than a client sends ahead in earnest.
+const MAX_PUT_ASIDE: usize = 256;
 
 /// Checking everything at each step is for tests of this size.
 const MAX_CHECKED_SESSIONS: usize = 32;

@@ -9,6 +9,9 @@ impl Hub {
         let Append { context, at, fact } = append;
         let recorded = match outcome {
             Ok(recorded) => recorded,
+            Err(error) if matches!(fact, Fact::RoomCreated { .. }) => {
+                return self.end_entering(context, Err(refusal(error)), output);
+            }
             Err(error) => return answer(context, Err(refusal(error)), output),
         };
         match fact {
@@ -63,7 +66,7 @@ impl Hub {
         output: &mut Vec<Output>,
     ) {
         if recorded == Recorded::RoomExisted && !join {
-            return answer(context, Err(ChatError::RoomExists), output);
+            return self.end_entering(context, Err(ChatError::RoomExists), output);
         }
         let id = match self.room_ids.get(&record.name) {
             Some(id) => *id,
@@ -86,7 +89,7 @@ impl Hub {
                 rev: None,
             };
             if let Err(error) = self.enter(id, waiting, output) {
-                answer(context, Err(error), output);
+                self.end_entering(context, Err(error), output);
             }
         }
     }
@@ -218,7 +221,7 @@ impl Hub {
                 for waiting in self.room_mut(id).recent.load(page) {
                     let context = waiting.context.clone();
                     if let Err(error) = self.enter(id, waiting, output) {
-                        answer(context, Err(error), output);
+                        self.end_entering(context, Err(error), output);
                     }
                 }
                 let room = self.room_mut(id);
@@ -228,7 +231,7 @@ impl Hub {
             }
             Err(error) => {
                 for waiting in self.room_mut(id).recent.give_up() {
-                    answer(waiting.context, Err(refusal(error)), output);
+                    self.end_entering(waiting.context, Err(refusal(error)), output);
                 }
             }
         }

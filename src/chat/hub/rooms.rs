@@ -77,6 +77,7 @@ impl Hub {
             owner,
             join,
         });
+        self.begin_entering(asking.context.session);
         Ok(())
     }
 
@@ -87,8 +88,11 @@ impl Hub {
         waiting: Waiting,
         output: &mut Vec<Output>,
     ) -> Result<(), ChatError> {
-        let session = self.sessions.get(&waiting.context.session);
-        let session = session.ok_or(ChatError::NotAuthenticated)?;
+        let asker = waiting.context.session;
+        let session = self
+            .sessions
+            .get(&asker)
+            .ok_or(ChatError::NotAuthenticated)?;
         if session.rooms.len() >= MAX_ROOMS_PER_SESSION && !session.rooms.contains(&id) {
             return Err(ChatError::Forbidden(
                 "a connection can be in 100 rooms; leave one first",
@@ -96,7 +100,10 @@ impl Hub {
         }
         let room = self.room_mut(id);
         match &mut room.recent {
-            Recent::Loaded(_) => self.admit(id, waiting, output),
+            Recent::Loaded(_) => {
+                self.admit(id, waiting, output);
+                return Ok(());
+            }
             Recent::Loading {
                 waiting: others, ..
             } => others.push(waiting),
@@ -115,6 +122,7 @@ impl Hub {
                 }));
             }
         }
+        self.begin_entering(asker);
         Ok(())
     }
 
@@ -163,7 +171,7 @@ impl Hub {
             recovered: snapshot.recovered,
             more: snapshot.more,
         };
-        answer(context, Ok(Done::Joined(Box::new(joined))), output);
+        self.end_entering(context, Ok(Done::Joined(Box::new(joined))), output);
     }
 
     pub(super) fn leave(

@@ -1,0 +1,496 @@
+//! The hub against a log that does what the real one promises.
+
+use super::*;
+use crate::chat::log::Page;
+
+/// A hub, a log in memory, and what every session got to see.
+struct World {
+    hub: Hub,
+    log: Vec<(RoomName, Vec<Message>)>,
+    /// What the log has not been given yet; taken by `settle`.
+    waiting: VecDeque<Output>,
+    is_log_failing: bool,
+    subscribed: BTreeMap<RoomId, BTreeSet<SessionId>>,
+    answers: Vec<(SessionId, Result<Done, ChatError>)>,
+    seen: Vec<(SessionId, Arc<Event>)>,
+}
+
+impl World {
+    fn new() -> Self {
+        let record = RoomRecord {
+            name: RoomName::lobby(),
+            visibility: Visibility::Public,
+            topic: Topic::default(),
+            owner: None,
+            seq: 0,
+            rev: 0,
+        };
+        Self {
+            hub: Hub::new(
+                Policy {
+                    guests: true,
+                    max_rooms: 4,
+                },
+                [record],
+            ),
+            log: vec![(RoomName::lobby(), Vec::new())],
+            waiting: VecDeque::new(),
+            is_log_failing: false,
+            subscribed: BTreeMap::new(),
+            answers: Vec::new(),
+            seen: Vec::new(),
+        }
+    }
+
+    fn ask(&mut self, who: u64, command: Command) {
+        let request = Request { id: None, command };
+        self.step(Input::Request {
+            session: session(who),
+            request,
+        });
+    }
+
+    /// Asks, and lets the log do all it was asked.
+    fn get(&mut self, who: u64, command: Command) -> Result<Done, ChatError> {
+        self.ask(who, command);
+        self.settle();
+        let (to, answer) = self.answers.pop().expect("an answer");
+        assert_eq!(to, session(who));
+        answer
+    }
+
+    fn enter(&mut self, who: u64, name: &str, room: &str) {
+        self.get(who, hello(name, who)).expect("hello");
+        self.get(who, join(room)).expect("join");
+    }
+
+    fn step(&mut self, input: Input) {
+        let mut output = Vec::new();
+        self.hub.step(input, Timestamp(0), &mut output);
+        for output in output {
+            match output {
+                Output::Answer { to, answer, .. } => self.answers.push((to, answer)),
+                Output::Publish { room, event, .. } => {
+                    let sessions = self.subscribed.get(&room).into_iter().flatten();
+                    self.seen
+                        .extend(sessions.map(|session| (*session, Arc::clone(&event))));
+                }
+                Output::Announce(_) => {}
+                Output::Subscribe { session, room } => {
+                    assert!(self.subscribed.entry(room).or_default().insert(session));
+                }
+                Output::Unsubscribe { session, room } => {
+                    assert!(self.subscribed.entry(room).or_default().remove(&session));
+                }
+                Output::Append(_) | Output::Read(_) => self.waiting.push_back(output),
+            }
+        }
+    }
+
+    fn settle(&mut self) {
+        while let Some(asked) = self.waiting.pop_front() {
+            let input = match asked {
+                Output::Append(append) => {
+                    let outcome = self.append(&append);
+                    Input::Committed(Committed { append, outcome })
+                }
+                Output::Read(read) => {
+                    let outcome = self.read(&read);
+                    Input::Read(ReadDone { read, outcome })
+                }
+                _ => unreachable!("only these wait for the log"),
+            };
+            self.step(input);
+        }
+    }
+
+    fn append(&mut self, append: &Append) -> Result<Recorded, LogError> {
+        if self.is_log_failing {
+            return Err(LogError::Unavailable);
+        }
+        let place = self
+            .log
+            .iter()
+            .position(|(name, _)| name == append.fact.room());
+        match &append.fact {
+            Fact::RoomCreated { room, .. } if place.is_none() => {
+                self.log.push((room.clone(), Vec::new()));
+                Ok(Recorded::RoomCreated)
+            }
+            Fact::RoomCreated { .. } => Ok(Recorded::RoomExisted),
+            Fact::MessagePosted {
+                from,
+                body,
+                key,
+                reply_to,
+                ..
+            } => {
+                let messages = &mut self.log[place.ok_or(LogError::NoSuchRoom)?].1;
+                if key.is_some()
+                    && let Some(first) = messages.iter().find(|m| m.key == *key && m.from == *from)
+                {
+                    return Ok(Recorded::Repeated {
+                        seq: first.seq,
+                        at: first.at,
+                    });
+                }
+                let seq = Seq::try_from(messages.len()).unwrap() + 1;
+                let (from, body) = (from.clone(), body.clone());
+                let (key, reply_to) = (key.clone(), *reply_to);
+                messages.push(Message {
+                    seq,
+                    at: append.at,
+                    from,
+                    body,
+                    key,
+                    reply_to,
+                });
+                Ok(Recorded::Posted { seq })
+            }
+            Fact::TopicChanged { .. } => Ok(Recorded::TopicSet { rev: 1 }),
+        }
+    }
+
+    fn read(&self, read: &Read) -> Result<Page, LogError> {
+        if self.is_log_failing {
+            return Err(LogError::Unavailable);
+        }
+        let (_, messages) = self
+            .log
+            .iter()
+            .find(|(name, _)| *name == read.room)
+            .ok_or(LogError::NoSuchRoom)?;
+        let older = messages
+            .iter()
+            .filter(|m| read.before.is_none_or(|before| m.seq < before));
+        let mut messages: Vec<Message> = older.cloned().collect();
+        messages.drain(..messages.len().saturating_sub(read.max_messages));
+        Ok(Page {
+            messages,
+            changes: Vec::new(),
+        })
+    }
+
+    /// What a session saw since this was asked last, in short.
+    fn seen_by(&mut self, who: u64) -> Vec<String> {
+        let mine = self.seen.extract_if(.., |(to, _)| *to == session(who));
+        mine.map(|(_, event)| match &*event {
+            Event::Message { room, message } => {
+                format!(
+                    "{room} {} {}: {}",
+                    message.seq,
+                    message.from,
+                    message.body.as_str()
+                )
+            }
+            Event::Presence { room, name, state } => match state {
+                Presence::Joined => format!("{room} +{name}"),
+                Presence::Left => format!("{room} -{name}"),
+                Presence::Renamed { to } => format!("{room} {name} -> {to}"),
+            },
+            Event::Topic {
+                room, topic, by, ..
+            } => format!("{room} {by} topic {}", topic.as_str()),
+            Event::Typing { room, from } => format!("{room} {from} types"),
+            other => format!("{other:?}"),
+        })
+        .collect()
+    }
+}
+
+fn session(who: u64) -> SessionId {
+    SessionId {
+        worker: 0,
+        connection: who,
+    }
+}
+
+fn hello(name: &str, id: u64) -> Command {
+    let name = UserName::parse(name).expect(name);
+    Command::Hello(Hello::Guest {
+        name,
+        fresh: GuestId(id.into()),
+    })
+}
+
+fn room(name: &str) -> RoomName {
+    RoomName::parse(name).expect(name)
+}
+
+fn join(name: &str) -> Command {
+    Command::Join {
+        room: room(name),
+        since: None,
+        rev: None,
+        create: true,
+    }
+}
+
+fn send(name: &str, body: &str, key: Option<&str>) -> Command {
+    let body = Body::parse(body).expect(body);
+    let key = key.map(|key| MessageKey::parse(key).expect(key));
+    Command::Send {
+        room: room(name),
+        body,
+        key,
+        reply_to: None,
+    }
+}
+
+fn code(answer: Result<Done, ChatError>) -> &'static str {
+    answer.expect_err("a refusal").code()
+}
+
+#[test]
+fn members_see_each_other_come_talk_and_go() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    world.enter(2, "bob", "lobby");
+    world.get(2, send("lobby", "hi", None)).unwrap();
+    assert_eq!(world.seen_by(1), ["lobby +bob", "lobby 1 bob: hi"]);
+    assert_eq!(world.seen_by(2), ["lobby 1 bob: hi"]);
+    world.step(Input::Disconnected(session(2)));
+    assert_eq!(world.seen_by(1), ["lobby -bob"]);
+}
+
+#[test]
+fn nothing_is_shown_before_the_log_has_it() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    world.ask(1, send("lobby", "hi", None));
+    assert!(world.seen_by(1).is_empty() && world.answers.is_empty());
+    world.settle();
+    assert_eq!(world.seen_by(1), ["lobby 1 ada: hi"]);
+    assert_eq!(world.answers.len(), 1);
+}
+
+#[test]
+fn failing_log_shows_nothing_and_heals() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    world.is_log_failing = true;
+    assert_eq!(code(world.get(1, send("lobby", "lost", None))), "busy");
+    assert_eq!(code(world.get(1, join("dev"))), "busy");
+    world.is_log_failing = false;
+    assert!(world.seen_by(1).is_empty());
+    assert_eq!(
+        code(world.get(1, Command::Who { room: room("dev") })),
+        "not_found"
+    );
+    world.get(1, send("lobby", "kept", None)).unwrap();
+    assert_eq!(world.seen_by(1), ["lobby 1 ada: kept"]);
+}
+
+#[test]
+fn repeated_key_is_answered_alike_and_posts_once() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    let first = world.get(1, send("lobby", "once", Some("k"))).unwrap();
+    assert_eq!(
+        world.get(1, send("lobby", "twice", Some("k"))).unwrap(),
+        first
+    );
+    assert_eq!(world.seen_by(1), ["lobby 1 ada: once"]);
+}
+
+#[test]
+fn requests_sent_ahead_of_a_join_wait_for_it() {
+    let mut world = World::new();
+    world.ask(1, hello("ada", 1));
+    world.ask(1, join("new"));
+    world.ask(1, send("new", "first", None));
+    world.ask(1, join("other"));
+    world.ask(1, send("other", "second", None));
+    world.settle();
+    let codes: Vec<_> = world
+        .answers
+        .drain(..)
+        .map(|(_, answer)| answer.is_ok())
+        .collect();
+    assert_eq!(codes, [true; 5]);
+    assert_eq!(
+        world.seen_by(1),
+        ["new 1 ada: first", "other 1 ada: second"]
+    );
+}
+
+#[test]
+fn two_creators_of_one_room_agree_on_one() {
+    let mut world = World::new();
+    world.get(1, hello("ada", 1)).unwrap();
+    world.get(2, hello("bob", 2)).unwrap();
+    let create = |name: &str| Command::Create {
+        room: room(name),
+        visibility: Visibility::Public,
+        topic: Topic::default(),
+    };
+    world.ask(1, create("dev"));
+    world.ask(2, create("dev"));
+    world.settle();
+    let refused: Vec<_> = world
+        .answers
+        .drain(..)
+        .filter(|(_, answer)| answer.is_err())
+        .collect();
+    assert_eq!(refused, [(session(2), Err(ChatError::RoomExists))]);
+    assert_eq!(world.hub.room_count(), 2);
+}
+
+#[test]
+fn joiners_of_a_cold_room_get_its_past_without_holes() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    for i in 0..5 {
+        world.get(1, send("lobby", &format!("m{i}"), None)).unwrap();
+    }
+    world
+        .get(
+            1,
+            Command::Leave {
+                room: room("lobby"),
+            },
+        )
+        .unwrap();
+    world.get(2, hello("bob", 2)).unwrap();
+    world.ask(1, join("lobby"));
+    world.ask(2, join("lobby"));
+    world.settle();
+    for (_, answer) in world.answers.drain(..) {
+        let Ok(Done::Joined(joined)) = answer else {
+            panic!("{answer:?}")
+        };
+        let seqs: Vec<_> = joined.messages.iter().map(|message| message.seq).collect();
+        assert_eq!(seqs, [1, 2, 3, 4, 5]);
+    }
+}
+
+#[test]
+fn someone_on_two_devices_is_one_member() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    world.enter(3, "eve", "lobby");
+    world.seen_by(3);
+    let name = UserName::parse("ada").unwrap();
+    world
+        .get(
+            2,
+            Command::Hello(Hello::Returning {
+                guest: GuestId(1),
+                name,
+            }),
+        )
+        .unwrap();
+    world.get(2, join("lobby")).unwrap();
+    world.step(Input::Disconnected(session(1)));
+    assert!(world.seen_by(3).is_empty());
+    world.step(Input::Disconnected(session(2)));
+    assert_eq!(world.seen_by(3), ["lobby -ada"]);
+}
+
+#[test]
+fn names_are_unique_until_they_are_free() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    assert_eq!(code(world.get(2, hello("ADA", 2))), "name_taken");
+    world.get(1, hello("Ada", 1)).unwrap();
+    world.get(1, hello("grace", 1)).unwrap();
+    world.get(2, hello("ada", 2)).unwrap();
+    assert_eq!(world.seen_by(1), ["lobby ada -> Ada", "lobby Ada -> grace"]);
+}
+
+#[test]
+fn guests_without_a_wish_get_free_names() {
+    let mut world = World::new();
+    for who in [7, 10_007, 20_007] {
+        let fresh = GuestId(who.into());
+        world.ask(who, Command::Hello(Hello::Anyone { fresh }));
+    }
+    let names = world.answers.drain(..).map(|(_, answer)| match answer {
+        Ok(Done::Welcomed { you, .. }) => you.name.to_string(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["guest-0007", "guest-0008", "guest-0009"]
+    );
+}
+
+#[test]
+fn only_owners_set_a_topic() {
+    let mut world = World::new();
+    world.enter(1, "ada", "dev");
+    world.enter(2, "bob", "dev");
+    let topic = || Command::Topic {
+        room: room("dev"),
+        topic: Topic::parse("rust").unwrap(),
+    };
+    assert_eq!(code(world.get(2, topic())), "forbidden");
+    world.get(1, topic()).unwrap();
+    assert_eq!(world.seen_by(2), ["dev ada topic rust"]);
+    let lobby = Command::Topic {
+        room: room("lobby"),
+        topic: Topic::default(),
+    };
+    world.get(1, join("lobby")).unwrap();
+    assert_eq!(code(world.get(1, lobby)), "forbidden");
+}
+
+#[test]
+fn refusals_have_the_documented_codes() {
+    let mut world = World::new();
+    assert_eq!(code(world.get(1, join("lobby"))), "not_authenticated");
+    world.get(1, hello("ada", 1)).unwrap();
+    assert_eq!(code(world.get(1, send("lobby", "x", None))), "forbidden");
+    assert_eq!(code(world.get(1, send("nowhere", "x", None))), "not_found");
+    assert_eq!(
+        code(world.get(
+            1,
+            Command::Leave {
+                room: room("lobby")
+            }
+        )),
+        "already"
+    );
+    let no_create = Command::Join {
+        room: room("x"),
+        since: None,
+        rev: None,
+        create: false,
+    };
+    assert_eq!(code(world.get(1, no_create)), "not_found");
+    let private = Visibility::Private;
+    let create = Command::Create {
+        room: room("x"),
+        visibility: private,
+        topic: Topic::default(),
+    };
+    assert_eq!(code(world.get(1, create)), "forbidden");
+    for name in ["a", "b", "c"] {
+        world.get(1, join(name)).unwrap();
+    }
+    assert_eq!(code(world.get(1, join("d"))), "busy");
+}
+
+#[test]
+fn crowd_is_told_of_no_coming_and_going() {
+    let mut world = World::new();
+    for who in 0..=600 {
+        world.enter(who, &format!("user {who}"), "lobby");
+    }
+    let seen = world.seen_by(0);
+    assert_eq!(seen.len(), MAX_PRESENCE_MEMBERS - 1);
+    let Ok(Done::Who {
+        members,
+        member_count,
+        ..
+    }) = world.get(
+        0,
+        Command::Who {
+            room: room("lobby"),
+        },
+    )
+    else {
+        panic!("no list")
+    };
+    assert_eq!((members.len(), member_count), (601, 601));
+}
