@@ -1,0 +1,141 @@
+//! What the server's owner can decide, with defaults that are safe to start with.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+mod print;
+mod sources;
+
+pub use print::print;
+pub use sources::{ConfigError, Flags, load};
+
+/// The effective configuration.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where to listen, for whom, and where to keep things.
+    pub server: ServerConfig,
+    /// Who may come in.
+    pub accounts: AccountsConfig,
+    /// How much and how fast.
+    pub limits: LimitsConfig,
+}
+
+/// The section `[server]`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Addresses for browsers and programs: `IP:PORT`, or `unix:PATH`.
+    pub listen: Vec<String>,
+    /// The address for terminals, or `off`.
+    pub line_listen: String,
+    /// The address for metrics and health, or `off`.
+    pub admin_listen: String,
+    /// Where the database and generated keys are.
+    pub data_dir: PathBuf,
+    /// Event-loop threads; 0: one a core.
+    pub threads: usize,
+    /// Most connections; 0: what the limit of open files allows.
+    pub max_connections: usize,
+    /// Most connections from one address; 0: no limit. Loopback has none.
+    pub max_connections_per_ip: u32,
+    /// Whether to listen beyond loopback without TLS.
+    pub allow_plaintext: bool,
+    /// Origins of pages that may connect, beside the server's own.
+    pub allow_origin: Vec<String>,
+    /// Over how many seconds the connections are closed on SIGTERM.
+    pub drain: f64,
+    /// The message of the day.
+    pub motd: String,
+}
+
+/// The section `[accounts]`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccountsConfig {
+    /// Whether names without an account are admitted.
+    #[serde(deserialize_with = "on_or_off", serialize_with = "to_on_or_off")]
+    pub guests: bool,
+}
+
+/// The section `[limits]`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Messages a second that a connection may send in the long run; 0: no limit.
+    pub messages_per_second: f64,
+    /// Messages that a connection may send at once.
+    pub burst: f64,
+    /// Most rooms.
+    pub max_rooms: usize,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: vec!["127.0.0.1:8080".into()],
+            line_listen: "127.0.0.1:8888".into(),
+            admin_listen: "127.0.0.1:9090".into(),
+            data_dir: "./chinwag-data".into(),
+            threads: 0,
+            max_connections: 0,
+            max_connections_per_ip: 256,
+            allow_plaintext: false,
+            allow_origin: Vec::new(),
+            drain: 10.0,
+            motd: String::new(),
+        }
+    }
+}
+
+impl Default for AccountsConfig {
+    fn default() -> Self {
+        Self { guests: true }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self { messages_per_second: 10.0, burst: 20.0, max_rooms: 10_000 }
+    }
+}
+
+impl ServerConfig {
+    /// The window over which a drain spreads the closes.
+    pub fn drain_window(&self) -> Duration {
+        Duration::try_from_secs_f64(self.drain).unwrap_or_default()
+    }
+
+    /// Event-loop threads.
+    pub fn thread_count(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+}
+
+/// Reads `true`, `false`, `"on"` or `"off"`.
+fn on_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Switch {
+        Bool(bool),
+        Word(String),
+    }
+    match Switch::deserialize(deserializer)? {
+        Switch::Bool(value) => Ok(value),
+        Switch::Word(word) if word == "on" => Ok(true),
+        Switch::Word(word) if word == "off" => Ok(false),
+        Switch::Word(word) => {
+            Err(serde::de::Error::custom(format_args!("\"{word}\" is neither on nor off")))
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn to_on_or_off<S: Serializer>(value: &bool, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(if *value { "on" } else { "off" })
+}

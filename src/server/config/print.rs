@@ -1,0 +1,101 @@
+//! Prints the effective configuration, as a file that says the same.
+
+use crate::server::config::Config;
+
+/// The configuration as TOML with a comment above each setting.
+pub fn print(config: &Config) -> String {
+    let Config { server, accounts, limits } = config;
+    let mut text = String::from("# chinwag: the effective configuration\n");
+    let mut section = |name: &str, settings: &[(&str, &str, toml::Value)]| {
+        text.push_str(&format!("\n[{name}]\n"));
+        for (comment, key, value) in settings {
+            text.push_str(&format!("# {comment}\n{key} = {value}\n"));
+        }
+    };
+    let string = |value: &str| toml::Value::String(value.into());
+    let strings = |values: &[String]| {
+        toml::Value::Array(values.iter().cloned().map(toml::Value::String).collect())
+    };
+    let integer = |value: usize| toml::Value::Integer(i64::try_from(value).unwrap_or(i64::MAX));
+    section(
+        "server",
+        &[
+            ("Web page and WebSocket: IP:PORT or unix:PATH.", "listen", strings(&server.listen)),
+            ("Line mode for nc: IP:PORT or off.", "line_listen", string(&server.line_listen)),
+            ("/metrics, /healthz, /readyz, or off.", "admin_listen", string(&server.admin_listen)),
+            (
+                "Database and generated keys.",
+                "data_dir",
+                string(&server.data_dir.display().to_string()),
+            ),
+            ("Event-loop threads; 0: one a core.", "threads", integer(server.threads)),
+            (
+                "Most connections; 0: what the limit of open files allows.",
+                "max_connections",
+                integer(server.max_connections),
+            ),
+            (
+                "Most connections from one address (IPv6: one /64); 0: no limit. Not for loopback.",
+                "max_connections_per_ip",
+                toml::Value::Integer(server.max_connections_per_ip.into()),
+            ),
+            (
+                "Listen beyond loopback although there is no TLS.",
+                "allow_plaintext",
+                toml::Value::Boolean(server.allow_plaintext),
+            ),
+            (
+                "Origins of pages that may connect, beside the server's own.",
+                "allow_origin",
+                strings(&server.allow_origin),
+            ),
+            (
+                "Seconds over which connections are closed on SIGTERM.",
+                "drain",
+                toml::Value::Float(server.drain),
+            ),
+            ("Shown to everyone who connects.", "motd", string(&server.motd)),
+        ],
+    );
+    let guests = if accounts.guests { "on" } else { "off" };
+    section("accounts", &[("Admit names without an account.", "guests", string(guests))]);
+    section(
+        "limits",
+        &[
+            (
+                "Messages a second of one connection in the long run; 0: no limit.",
+                "messages_per_second",
+                toml::Value::Float(limits.messages_per_second),
+            ),
+            (
+                "Messages of one connection that pass at once.",
+                "burst",
+                toml::Value::Float(limits.burst),
+            ),
+            ("Most rooms.", "max_rooms", integer(limits.max_rooms)),
+        ],
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_means_the_same_and_misses_nothing() {
+        let mut config = Config::default();
+        config.server.motd = "a \"quoted\"\nline".into();
+        config.server.allow_origin = vec!["https://chat.example.org".into()];
+        config.accounts.guests = false;
+        let printed = print(&config);
+        assert_eq!(toml::from_str::<Config>(&printed).unwrap(), config);
+        let all = toml::Table::try_from(Config::default()).unwrap();
+        for (section, settings) in &all {
+            assert!(printed.contains(&format!("[{section}]")));
+            for (key, _) in settings.as_table().unwrap() {
+                assert!(printed.contains(&format!("\n{key} = ")), "{key}");
+            }
+        }
+    }
+}
