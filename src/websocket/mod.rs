@@ -1,7 +1,7 @@
 //! RFC 6455 without I/O: frames, messages, handshakes and closing, for both roles.
 //!
 //! [`Connection`] is the protocol after the opening handshake: bytes and messages in, events and
-//! bytes out. [`Keepalive`] watches over a peer's silence. `handshake` is what comes before. None
+//! bytes out. [`Keepalive`] watches over a peer's silence. [`handshake`] is what comes before. None
 //! of them reads a socket or a clock.
 
 mod assembler;
@@ -10,6 +10,7 @@ mod connection;
 mod decoder;
 mod error;
 mod frame;
+pub mod handshake;
 mod keepalive;
 mod limits;
 mod mask;
