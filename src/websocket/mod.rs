@@ -1,1 +1,27 @@
 //! RFC 6455 without I/O: frames, messages, handshakes and closing, for both roles.
+//!
+//! [`Connection`] is the protocol after the opening handshake: bytes and messages in, events and
+//! bytes out. [`Keepalive`] watches over a peer's silence. [`handshake`] is what comes before. None
+//! of them reads a socket or a clock.
+
+mod assembler;
+mod close;
+mod connection;
+mod decoder;
+mod error;
+mod frame;
+pub mod handshake;
+mod keepalive;
+mod limits;
+mod mask;
+mod message;
+mod utf8;
+
+pub use close::{CloseCode, MAX_REASON_LEN};
+pub use connection::{Connection, State};
+pub use error::{ProtocolError, SendError};
+pub use frame::Role;
+pub use keepalive::{Keepalive, KeepaliveAction};
+pub use limits::Limits;
+pub use mask::MaskingKeys;
+pub use message::{Event, Message, encode_message};

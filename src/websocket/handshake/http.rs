@@ -1,0 +1,311 @@
+//! Parses the head of an HTTP/1.1 request, strictly (RFC 9112).
+//!
+//! Whatever two parsers might understand differently is refused here rather than mended: bare line
+//! ends, folded lines, repeated headers that must be single, bodies in transfer codings. Header
+//! values are bytes, as RFC 9110 §5.5 has them.
+
+use crate::websocket::handshake::HandshakeError;
+use crate::websocket::handshake::origin::parse_authority;
+
+pub use crate::websocket::handshake::origin::Host;
+pub use crate::websocket::handshake::scanner::HeadScanner;
+
+/// Bounds of a request's head; each default says where it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HttpLimits {
+    /// Bytes of the whole head. 16 KiB: browsers with many cookies stay below.
+    pub max_head_len: usize,
+    /// Bytes of a line, its end included. 8 KiB: RFC 9112 §3 recommends 8,000 at least.
+    pub max_line_len: usize,
+    /// Headers. 128: browsers send fewer than 30.
+    pub max_header_count: usize,
+    /// Empty lines before the request, of which RFC 9112 §2.2 wants one ignored. 8.
+    pub max_empty_lines: usize,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            max_head_len: 16 * 1024,
+            max_line_len: 8 * 1024,
+            max_header_count: 128,
+            max_empty_lines: 8,
+        }
+    }
+}
+
+/// A version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1.
+    Http11,
+}
+
+/// The head of a request.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    line: RequestLine<'a>,
+    host: Option<Host<'a>>,
+    content_len: u64,
+    headers: Vec<httparse::Header<'a>>,
+}
+
+/// Parses a request's head at the front of `input`; returns its length, too, or `None` if it is
+/// incomplete.
+///
+/// Each call begins anew: where a head comes in many small parts, a [`HeadScanner`] tells when it is
+/// complete.
+///
+/// # Errors
+///
+/// The first thing in the head that is wrong, as soon as it can be told.
+pub fn parse_request<'a>(
+    input: &'a [u8],
+    limits: &HttpLimits,
+) -> Result<Option<(Request<'a>, usize)>, HandshakeError> {
+    let Some(head) = HeadScanner::new(limits).find_head(input)? else {
+        return Ok(None);
+    };
+    let line = input[head.request_start..head.headers_start].trim_ascii_end();
+    let line = RequestLine::parse(line)?;
+    let mut headers = vec![httparse::EMPTY_HEADER; head.header_count];
+    let lines = &input[head.headers_start..head.len];
+    match httparse::parse_headers(lines, &mut headers) {
+        Ok(httparse::Status::Complete((_, parsed))) if parsed.len() == head.header_count => {}
+        _ => return Err(HandshakeError::BadHeader),
+    }
+    Ok(Some((Request::new(line, headers)?, head.len)))
+}
+
+impl<'a> Request<'a> {
+    fn new(
+        line: RequestLine<'a>,
+        headers: Vec<httparse::Header<'a>>,
+    ) -> Result<Self, HandshakeError> {
+        let mut request = Self {
+            line,
+            host: None,
+            content_len: 0,
+            headers,
+        };
+        for name in SINGLE_HEADERS {
+            if request.headers(name).nth(1).is_some() {
+                return Err(HandshakeError::RepeatedHeader { name });
+            }
+        }
+        request.host = request.parse_host()?;
+        request.content_len = request.parse_content_len()?;
+        if request.header("Transfer-Encoding").is_some() {
+            return Err(HandshakeError::TransferCoding);
+        }
+        Ok(request)
+    }
+
+    /// Returns the method, in the case it was sent in.
+    #[must_use]
+    pub fn method(&self) -> &'a str {
+        self.line.method
+    }
+
+    /// Returns the path of the target, which begins with a slash; nothing in it is decoded.
+    #[must_use]
+    pub fn path(&self) -> &'a str {
+        self.line.target.path
+    }
+
+    /// Returns what follows the target's question mark, if it has one.
+    #[must_use]
+    pub fn query(&self) -> Option<&'a str> {
+        self.line.target.query
+    }
+
+    /// Returns the version of HTTP.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.line.version
+    }
+
+    /// Returns the host that the request is for: the target's if that is a whole URI (RFC 9112
+    /// §3.2.2), else that of the `Host` header, which only HTTP/1.0 lacks.
+    #[must_use]
+    pub fn host(&self) -> Option<Host<'a>> {
+        self.line.target.host.or(self.host)
+    }
+
+    /// Returns the length of the body that follows, in bytes.
+    #[must_use]
+    pub fn content_len(&self) -> u64 {
+        self.content_len
+    }
+
+    /// Returns whether the client takes another answer on the same connection (RFC 9112 §9.3).
+    #[must_use]
+    pub fn is_persistent(&self) -> bool {
+        self.version() == Version::Http11 && !self.has_token("Connection", "close")
+    }
+
+    /// Returns the first value of the header of that name, in any case, without spaces around it.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        self.headers(name).next()
+    }
+
+    /// Returns the values of all headers of that name, in any case, without spaces around them.
+    pub fn headers(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers
+            .iter()
+            .filter(move |header| header.name.eq_ignore_ascii_case(name))
+            .map(|header| trim(header.value))
+    }
+
+    /// Returns the elements of a header that is a list of tokens (RFC 9110 §5.6.1), over all lines
+    /// of it; empty ones are left out.
+    pub fn header_tokens(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers(name)
+            .flat_map(|value| value.split(|&byte| byte == b','))
+            .map(trim)
+            .filter(|token| !token.is_empty())
+    }
+
+    pub(crate) fn has_token(&self, name: &str, expected: &str) -> bool {
+        self.header_tokens(name)
+            .any(|token| token.eq_ignore_ascii_case(expected.as_bytes()))
+    }
+
+    /// Parses the `Host` header; the target's authority does not make up for it (RFC 9112 §3.2).
+    fn parse_host(&self) -> Result<Option<Host<'a>>, HandshakeError> {
+        match (self.header("Host"), self.version()) {
+            (Some(value), _) => match parse_authority(value) {
+                Some(host) => Ok(Some(host)),
+                None => Err(HandshakeError::BadHeaderValue { name: "Host" }),
+            },
+            (None, Version::Http10) => Ok(None),
+            (None, Version::Http11) => Err(HandshakeError::MissingHeader { name: "Host" }),
+        }
+    }
+
+    fn parse_content_len(&self) -> Result<u64, HandshakeError> {
+        let Some(value) = self.header("Content-Length") else {
+            return Ok(0);
+        };
+        // Digits only: u64's own parser takes a sign, and fails what does not fit.
+        str::from_utf8(value)
+            .ok()
+            .filter(|value| value.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|value| value.parse().ok())
+            .ok_or(HandshakeError::BadHeaderValue {
+                name: "Content-Length",
+            })
+    }
+}
+
+/// The parts of a request's first line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RequestLine<'a> {
+    method: &'a str,
+    target: Target<'a>,
+    version: Version,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Target<'a> {
+    host: Option<Host<'a>>,
+    path: &'a str,
+    query: Option<&'a str>,
+}
+
+impl<'a> RequestLine<'a> {
+    /// Parses `method SP target SP version`, with exactly one space each (RFC 9112 §3).
+    pub(crate) fn parse(line: &'a [u8]) -> Result<Self, HandshakeError> {
+        // RFC 9112 §2.2: octets, of which a valid line has only visible ASCII and the two spaces.
+        let line = str::from_utf8(line).map_err(|_| HandshakeError::BadRequestLine)?;
+        if !line
+            .bytes()
+            .all(|byte| byte == b' ' || byte.is_ascii_graphic())
+        {
+            return Err(HandshakeError::BadRequestLine);
+        }
+        let mut parts = line.split(' ');
+        let (Some(method), Some(target), Some(version), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(HandshakeError::BadRequestLine);
+        };
+        let version = match version.as_bytes() {
+            b"HTTP/1.1" => Version::Http11,
+            b"HTTP/1.0" => Version::Http10,
+            [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+                if *major != b'1' && major.is_ascii_digit() && minor.is_ascii_digit() =>
+            {
+                return Err(HandshakeError::UnsupportedHttpVersion);
+            }
+            _ => return Err(HandshakeError::BadRequestLine),
+        };
+        let target = Target::parse(target).ok_or(HandshakeError::BadTarget)?;
+        Ok(Self {
+            method,
+            target,
+            version,
+        })
+    }
+}
+
+impl<'a> Target<'a> {
+    /// Parses a path with a query, alone (origin-form) or in a URI (absolute-form).
+    fn parse(target: &'a str) -> Option<Self> {
+        if target.contains('#') {
+            return None;
+        }
+        let (host, rest) = if target.starts_with('/') {
+            (None, target)
+        } else {
+            let (scheme, rest) = target.split_once("://")?;
+            if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+                return None;
+            }
+            let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+            (Some(parse_authority(authority.as_bytes())?), rest)
+        };
+        let (path, query) = match rest.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (rest, None),
+        };
+        Some(Self {
+            host,
+            path: if path.is_empty() { "/" } else { path },
+            query,
+        })
+    }
+}
+
+/// Returns whether `byte` may be in a token (RFC 9110 §5.6.2).
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Returns whether `bytes` are a token.
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().copied().all(is_token_byte)
+}
+
+/// Removes optional whitespace, which is spaces and tabs only (RFC 9110 §5.6.3).
+fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
+/// Headers that two parsers could take for two different requests if they came twice.
+const SINGLE_HEADERS: [&str; 7] = [
+    "Host",
+    "Content-Length",
+    "Transfer-Encoding",
+    "Authorization",
+    "Origin",
+    "Sec-WebSocket-Key",
+    "Sec-WebSocket-Version",
+];

@@ -1,0 +1,15 @@
+//! The opening handshake: an HTTP/1.1 request that becomes a WebSocket connection (RFC 6455 §4).
+//!
+//! [`http`] parses a request's head without asking what it is for, so that it serves a web page as
+//! well; [`server`] judges whether the request may become a connection, and makes it one.
+
+mod accept_key;
+mod error;
+mod extension;
+pub mod http;
+mod origin;
+mod scanner;
+pub mod server;
+
+pub use error::HandshakeError;
+pub use origin::{Origin, origin_allowed};

@@ -1,0 +1,157 @@
+//! The server's side of the opening handshake (RFC 6455 §4.2).
+
+use crate::websocket::connection::Connection;
+use crate::websocket::handshake::HandshakeError;
+use crate::websocket::handshake::accept_key::{accept_key, is_key};
+use crate::websocket::handshake::extension::is_extension_list;
+use crate::websocket::handshake::http::{Request, Version, is_token};
+use crate::websocket::limits::Limits;
+
+/// A request that may become a connection.
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::Limits;
+/// use chinwag::websocket::handshake::http::{HttpLimits, parse_request};
+/// use chinwag::websocket::handshake::server::Upgrade;
+///
+/// let input = b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
+///     Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: a, b\r\n\
+///     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+/// let (request, _) = parse_request(input, &HttpLimits::default())?.expect("head is complete");
+/// assert_eq!(request.path(), "/chat");
+/// let upgrade = Upgrade::from_request(&request)?;
+/// let subprotocol = upgrade.subprotocols().find(|offered| *offered == "b");
+/// let mut output = Vec::new();
+/// let connection = upgrade.accept(subprotocol, Limits::default(), &mut output);
+/// assert!(output.starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
+/// # Ok::<(), chinwag::websocket::handshake::HandshakeError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Upgrade<'a> {
+    accept_key: String,
+    subprotocols: Vec<&'a str>,
+}
+
+impl<'a> Upgrade<'a> {
+    /// Judges whether the request asks for a WebSocket connection as RFC 6455 §4.2.1 says.
+    ///
+    /// Whether the path exists, and whether the origin may, is the caller's to judge.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong. [`HandshakeError::UpgradeRequired`] if the request is an
+    /// ordinary one.
+    pub fn from_request(request: &Request<'a>) -> Result<Self, HandshakeError> {
+        judge_request(request)?;
+        judge_version(request)?;
+        let key = required(request, "Sec-WebSocket-Key")?;
+        if !is_key(key) {
+            return Err(HandshakeError::BadHeaderValue {
+                name: "Sec-WebSocket-Key",
+            });
+        }
+        let has_extensions = request.header("Sec-WebSocket-Extensions").is_some();
+        if has_extensions && !is_extension_list(request.headers("Sec-WebSocket-Extensions")) {
+            return Err(HandshakeError::BadHeaderValue {
+                name: "Sec-WebSocket-Extensions",
+            });
+        }
+        Ok(Self {
+            accept_key: accept_key(key),
+            subprotocols: parse_subprotocols(request)?,
+        })
+    }
+
+    /// Returns the subprotocols that the client offers, the best one for it first.
+    pub fn subprotocols(&self) -> impl Iterator<Item = &'a str> {
+        self.subprotocols.iter().copied()
+    }
+
+    /// Appends the response that opens the connection, and returns the connection. What the client
+    /// sent after the request's head belongs to it.
+    ///
+    /// `subprotocol` is named only if the client offered it, as RFC 6455 §4.2.2 demands.
+    pub fn accept(
+        self,
+        subprotocol: Option<&str>,
+        limits: Limits,
+        output: &mut Vec<u8>,
+    ) -> Connection {
+        output.extend_from_slice(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+              Sec-WebSocket-Accept: ",
+        );
+        output.extend_from_slice(self.accept_key.as_bytes());
+        if let Some(subprotocol) = subprotocol.filter(|chosen| self.subprotocols.contains(chosen)) {
+            output.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
+            output.extend_from_slice(subprotocol.as_bytes());
+        }
+        output.extend_from_slice(b"\r\n\r\n");
+        Connection::server(limits)
+    }
+}
+
+/// Judges what makes a request an upgrade, and what an upgrade must not have.
+fn judge_request(request: &Request<'_>) -> Result<(), HandshakeError> {
+    if request.method() != "GET" {
+        return Err(HandshakeError::MethodNotAllowed);
+    }
+    // RFC 9110 §7.8: HTTP/1.0 does not know upgrades.
+    if request.version() != Version::Http11 {
+        return Err(HandshakeError::UnsupportedHttpVersion);
+    }
+    // RFC 9110 §7.8: an Upgrade that Connection does not name was not meant for this hop.
+    if !request.has_token("Upgrade", "websocket") || !request.has_token("Connection", "Upgrade") {
+        return Err(HandshakeError::UpgradeRequired);
+    }
+    if request.header("Expect").is_some() {
+        return Err(HandshakeError::UnsupportedExpectation);
+    }
+    // A body would be taken for frames by one side and for a body by the other.
+    if request.content_len() > 0 {
+        return Err(HandshakeError::BodyNotAllowed);
+    }
+    Ok(())
+}
+
+fn judge_version(request: &Request<'_>) -> Result<(), HandshakeError> {
+    let name = "Sec-WebSocket-Version";
+    match required(request, name)? {
+        b"13" => Ok(()),
+        version if is_version(version) => Err(HandshakeError::UnsupportedWebSocketVersion),
+        _ => Err(HandshakeError::BadHeaderValue { name }),
+    }
+}
+
+/// Returns whether the value is a number up to 255 without leading zeros (RFC 6455 §4.3).
+fn is_version(value: &[u8]) -> bool {
+    let is_plain =
+        value.iter().all(u8::is_ascii_digit) && (value == b"0" || !value.starts_with(b"0"));
+    is_plain && str::from_utf8(value).is_ok_and(|digits| digits.parse::<u8>().is_ok())
+}
+
+/// Parses the list of subprotocols, which are tokens (RFC 6455 §4.1).
+fn parse_subprotocols<'a>(request: &Request<'a>) -> Result<Vec<&'a str>, HandshakeError> {
+    let name = "Sec-WebSocket-Protocol";
+    let bad = HandshakeError::BadHeaderValue { name };
+    let mut subprotocols = Vec::new();
+    for token in request.header_tokens(name) {
+        let subprotocol = str::from_utf8(token)
+            .ok()
+            .filter(|_| is_token(token))
+            .ok_or(bad)?;
+        subprotocols.push(subprotocol);
+    }
+    if subprotocols.is_empty() && request.header(name).is_some() {
+        return Err(bad);
+    }
+    Ok(subprotocols)
+}
+
+fn required<'a>(request: &Request<'a>, name: &'static str) -> Result<&'a [u8], HandshakeError> {
+    request
+        .header(name)
+        .ok_or(HandshakeError::MissingHeader { name })
+}

@@ -1,0 +1,38 @@
+//! What a peer may make a [`Connection`](crate::websocket::Connection) hold or do.
+
+/// Bounds of one connection; each default says where it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Longest message in bytes, whole or assembled. 16 MiB: what the largest cases of the Autobahn
+    /// suite need; a chat sets far less.
+    pub max_message_len: usize,
+    /// Fragments that any message may have. 1,024: a message in as many pieces is written by a
+    /// program that streams, or by one that attacks.
+    pub max_fragments: u32,
+    /// Payload bytes that pay for one more fragment beyond `max_fragments`; 0 sells none. 32: empty
+    /// and tiny fragments cost more to take apart than they carry, while Autobahn 9.3.1 sends
+    /// 65,536 fragments of 64 bytes.
+    pub payload_len_per_extra_fragment: u32,
+}
+
+impl Limits {
+    /// Returns how many fragments a message may have that has brought `received_len` bytes so far.
+    pub(crate) fn max_fragments_after(&self, received_len: usize) -> u64 {
+        let received_len = u64::try_from(received_len).unwrap_or(u64::MAX);
+        let extra = received_len
+            .checked_div(self.payload_len_per_extra_fragment.into())
+            .unwrap_or(0);
+        extra.saturating_add(self.max_fragments.into())
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_message_len: 16 * 1024 * 1024,
+            max_fragments: 1024,
+            payload_len_per_extra_fragment: 32,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Masks and unmasks payloads (RFC 6455 §5.3).
+
+/// Makes the masking keys of a client's frames.
+///
+/// RFC 6455 §10.3 asks for keys that nobody can predict, hence every generator of `rand` that calls
+/// itself cryptographic is one. Tests implement it with fixed keys.
+pub trait MaskingKeys {
+    /// Returns the key of the next frame.
+    fn next_key(&mut self) -> [u8; 4];
+}
+
+impl<R: rand::CryptoRng> MaskingKeys for R {
+    fn next_key(&mut self) -> [u8; 4] {
+        self.next_u32().to_ne_bytes()
+    }
+}
+
+/// Applies `key` to `payload`, from the key's first byte on: the same call masks and unmasks.
+///
+/// A wide word per step is what the compiler turns into vector instructions of any width.
+pub(crate) fn apply(payload: &mut [u8], key: [u8; 4]) {
+    let word = u32::from_ne_bytes(key);
+    let [a, b, c, d] = key;
+    let wide = u128::from_ne_bytes([a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d]);
+    let (blocks, rest) = payload.as_chunks_mut::<16>();
+    for block in blocks {
+        *block = (u128::from_ne_bytes(*block) ^ wide).to_ne_bytes();
+    }
+    let (quads, rest) = rest.as_chunks_mut::<4>();
+    for quad in quads {
+        *quad = (u32::from_ne_bytes(*quad) ^ word).to_ne_bytes();
+    }
+    for (byte, key) in rest.iter_mut().zip(key) {
+        *byte ^= key;
+    }
+}
+
+/// Returns the key for what follows after `len` bytes of a payload were unmasked with `key`.
+pub(crate) fn advance(mut key: [u8; 4], len: usize) -> [u8; 4] {
+    key.rotate_left(len % 4);
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+    fn apply_naively(payload: &mut [u8], key: [u8; 4], offset: usize) {
+        for (index, byte) in payload.iter_mut().enumerate() {
+            *byte ^= key[(index + offset) % 4];
+        }
+    }
+
+    #[test]
+    fn masks_the_example_of_the_rfc() {
+        let mut payload = *b"Hello";
+        apply(&mut payload, KEY);
+        assert_eq!(payload, [0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+    }
+
+    #[test]
+    fn equals_the_naive_loop_for_each_length_and_alignment() {
+        for start in 0..16 {
+            for len in (0..200).chain(4090..4100) {
+                let mut bytes: Vec<u8> = (0..=255).cycle().take(start + len).collect();
+                let mut expected = bytes.clone();
+                apply(&mut bytes[start..], KEY);
+                apply_naively(&mut expected[start..], KEY, 0);
+                assert_eq!(bytes, expected, "start {start}, length {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn goes_on_with_the_right_byte_of_the_key_after_any_split() {
+        for split in 0..100 {
+            let mut bytes: Vec<u8> = (0..100).collect();
+            let mut expected = bytes.clone();
+            let (head, tail) = bytes.split_at_mut(split);
+            apply(head, KEY);
+            apply(tail, advance(KEY, split));
+            apply_naively(&mut expected, KEY, 0);
+            assert_eq!(bytes, expected, "split at {split}");
+        }
+    }
+}
