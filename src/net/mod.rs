@@ -1,1 +1,43 @@
-//! Threads and sockets: event loops that move bytes and know neither WebSocket nor chat.
+//! Threads and sockets: bytes only, on behalf of a [`Service`] that knows what they mean.
+//!
+//! A few worker threads share the listeners. Each polls its own sockets (edge-triggered, through
+//! `mio`) and owns its own service; no two share anything but queues and counters.
+//!
+//! ```text
+//! other threads ── MailSender ──► mailbox ─┐
+//!                                          ▼
+//! listeners, sockets ──► worker ──► Service ──► Connections { session, Outbox } ──► worker ──► sockets
+//! ```
+//!
+//! What separates servers is system calls and wake-ups. So: one read takes what there is into
+//! a buffer that all connections share; all that a connection is owed in one turn leaves in one
+//! write; one wake is enough for a batch of mail; a deadline that moves away costs nothing; and the
+//! clock is read once a turn.
+//!
+//! What an attacker can make a worker hold is bounded: a connection's queue by [`OutboxLimits`]
+//! (it is not read while it is over the soft limit, so that its own requests can't add to it), the
+//! mailbox by its capacity, one turn's work by budgets, a closing connection's time by
+//! [`Config::flush_timeout`] and [`Config::linger_timeout`].
+
+mod connections;
+mod deadlines;
+mod doors;
+mod gauge;
+mod listener;
+mod mailbox;
+mod outbox;
+mod runtime;
+mod service;
+mod slab;
+mod socket;
+mod stream;
+mod worker;
+
+pub use connections::{Connections, Wish};
+pub use gauge::{Gauges, Totals};
+pub use listener::{ListenAddress, Listener};
+pub use mailbox::MailSender;
+pub use outbox::{Outbox, OutboxLimits, SlowReader};
+pub use runtime::{Config, Runtime, start};
+pub use service::{Accepted, Flow, Peer, Service, Turn};
+pub use slab::ConnectionId;

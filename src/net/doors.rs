@@ -1,0 +1,194 @@
+//! Accepting: the listeners of one worker, and what happens when accepting fails.
+//!
+//! Readiness is reported once (edge-triggered), so a door remembers that somebody may be waiting
+//! until the system says that nobody is. Where accepting fails for want of descriptors or memory,
+//! trying again at once would spin and giving up would end the service: the door is parked instead.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use mio::{Interest, Registry, Token};
+
+use crate::net::{
+    Accepted, Peer,
+    listener::{Listener, PolledListener},
+    stream::Stream,
+};
+
+/// The listeners of one worker.
+#[derive(Debug)]
+pub(super) struct Doors {
+    doors: Vec<Door>,
+}
+
+#[derive(Debug)]
+struct Door {
+    listener: PolledListener,
+    state: DoorState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DoorState {
+    /// Nobody waits; the poller will tell.
+    Quiet,
+    /// Somebody may be waiting.
+    Knocked,
+    /// Accepting failed; not before this time again.
+    Parked(Instant),
+}
+
+impl Doors {
+    /// Registers a worker's own handles of `listeners`, the nth under `token(n)`.
+    pub(super) fn open(
+        listeners: &[Listener],
+        registry: &Registry,
+        token: impl Fn(usize) -> Token,
+    ) -> io::Result<Self> {
+        let mut doors = Vec::with_capacity(listeners.len());
+        for (nth, listener) in listeners.iter().enumerate() {
+            let mut listener = listener.polled()?;
+            match &mut listener {
+                PolledListener::Tcp(socket) => {
+                    registry.register(socket, token(nth), Interest::READABLE)?;
+                }
+                PolledListener::Unix(socket) => {
+                    registry.register(socket, token(nth), Interest::READABLE)?;
+                }
+            }
+            doors.push(Door {
+                listener,
+                state: DoorState::Quiet,
+            });
+        }
+        Ok(Self { doors })
+    }
+
+    /// The poller says that somebody is at the nth listener.
+    pub(super) fn knock(&mut self, nth: usize) {
+        if let Some(door) = self.doors.get_mut(nth)
+            && door.state == DoorState::Quiet
+        {
+            door.state = DoorState::Knocked;
+        }
+    }
+
+    /// Closes this worker's handles of the listeners.
+    pub(super) fn close(&mut self, registry: &Registry) {
+        for mut door in self.doors.drain(..) {
+            // Closing would not do: the poller forgets a socket with its last handle, and other
+            // workers may have theirs still. It fails only for what is not registered.
+            let _ = match &mut door.listener {
+                PolledListener::Tcp(socket) => registry.deregister(socket),
+                PolledListener::Unix(socket) => registry.deregister(socket),
+            };
+        }
+    }
+
+    /// When there is something to do again without a knock; a past time means at once.
+    pub(super) fn next_at(&self, now: Instant) -> Option<Instant> {
+        self.doors
+            .iter()
+            .filter_map(|door| match door.state {
+                DoorState::Quiet => None,
+                DoorState::Knocked => Some(now),
+                DoorState::Parked(until) => Some(until),
+            })
+            .min()
+    }
+
+    /// Moves who waits to `arrivals`, up to a bound for each listener; the rest has its turn next
+    /// time. Returns how many listeners were parked.
+    pub(super) fn accept(&mut self, now: Instant, arrivals: &mut Vec<(Stream, Accepted)>) -> u64 {
+        let mut parked_count = 0;
+        for (nth, door) in self.doors.iter_mut().enumerate() {
+            if matches!(door.state, DoorState::Parked(until) if until <= now) {
+                door.state = DoorState::Knocked;
+            }
+            let mut attempts_left = MAX_ACCEPTS;
+            while door.state == DoorState::Knocked && attempts_left > 0 {
+                attempts_left -= 1;
+                match door.listener.accept() {
+                    Ok((stream, peer)) => arrivals.push((
+                        stream,
+                        Accepted {
+                            listener: nth,
+                            peer,
+                        },
+                    )),
+                    Err(error) => {
+                        door.state = after_error(&error, now);
+                        parked_count += u64::from(matches!(door.state, DoorState::Parked(_)));
+                    }
+                }
+            }
+        }
+        parked_count
+    }
+}
+
+impl PolledListener {
+    fn accept(&self) -> io::Result<(Stream, Peer)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, address) = listener.accept()?;
+                Ok((Stream::Tcp(stream), Peer::Tcp(address)))
+            }
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept()?;
+                Ok((Stream::Unix(stream), Peer::Unix))
+            }
+        }
+    }
+}
+
+fn after_error(error: &io::Error, now: Instant) -> DoorState {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
+        NetworkUnreachable, TimedOut, WouldBlock,
+    };
+    match error.kind() {
+        WouldBlock => DoorState::Quiet,
+        // The fault of the one connection that was to be accepted (accept(2), "Error handling"):
+        // the next one may be fine.
+        ConnectionAborted | ConnectionReset | HostUnreachable | Interrupted | NetworkDown
+        | NetworkUnreachable | TimedOut => DoorState::Knocked,
+        // Mostly EMFILE, ENFILE, ENOBUFS, ENOMEM; for what is unknown, caution costs little.
+        _ => DoorState::Parked(now + PARKED_FOR),
+    }
+}
+
+/// Accepted from one listener in one turn, so that a rush of new ones does not starve the old.
+const MAX_ACCEPTS: usize = 64;
+/// Long enough to cost nothing, short enough that people hardly notice.
+const PARKED_FOR: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn want_of_descriptors_parks_the_door_and_a_lost_connection_does_not() {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "an Instant can't be had in any other way"
+        )]
+        let now = Instant::now();
+        let parked = DoorState::Parked(now + PARKED_FOR);
+        let cases = [
+            (rustix::io::Errno::MFILE, parked),
+            (rustix::io::Errno::NFILE, parked),
+            (rustix::io::Errno::NOBUFS, parked),
+            (rustix::io::Errno::NOMEM, parked),
+            (rustix::io::Errno::PERM, parked),
+            (rustix::io::Errno::CONNABORTED, DoorState::Knocked),
+            (rustix::io::Errno::INTR, DoorState::Knocked),
+            (rustix::io::Errno::AGAIN, DoorState::Quiet),
+        ];
+        for (errno, expected) in cases {
+            let error = io::Error::from_raw_os_error(errno.raw_os_error());
+            assert_eq!(after_error(&error, now), expected, "{error}");
+        }
+    }
+}

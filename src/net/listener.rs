@@ -1,0 +1,190 @@
+//! Sockets that listen, on TCP addresses and on paths.
+
+use std::{
+    fmt, fs, io,
+    net::{AddrParseError, SocketAddr, TcpListener},
+    os::unix::{
+        fs::{FileTypeExt, PermissionsExt},
+        net::{UnixListener, UnixStream},
+    },
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+/// Where to listen: `127.0.0.1:8080`, `[::1]:8080` or `unix:PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// A TCP address; port 0 takes any free one.
+    Tcp(SocketAddr),
+    /// A path in the file system.
+    Unix(PathBuf),
+}
+
+/// A bound and listening socket; all workers of a runtime accept from it.
+#[derive(Debug)]
+pub struct Listener {
+    socket: ListenerSocket,
+    address: ListenAddress,
+}
+
+#[derive(Debug)]
+enum ListenerSocket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// What one worker polls.
+#[derive(Debug)]
+pub(super) enum PolledListener {
+    Tcp(mio::net::TcpListener),
+    Unix(mio::net::UnixListener),
+}
+
+impl Listener {
+    /// Listens at `address`.
+    ///
+    /// A TCP port may be taken over from connections that a former server left behind
+    /// (`SO_REUSEADDR`), not from a running server. A socket file is made with mode 0600, before
+    /// anybody can connect; one that nobody listens at any more is replaced. It is not removed at
+    /// the end: by then it may be the successor's.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; `AddrInUse` when somebody listens there, or the path is another kind
+    /// of file.
+    pub fn bind(address: &ListenAddress) -> io::Result<Self> {
+        match address {
+            ListenAddress::Tcp(address) => {
+                let socket = Socket::new(Domain::for_address(*address), Type::STREAM, None)?;
+                socket.set_reuse_address(true)?;
+                socket.bind(&(*address).into())?;
+                socket.listen(BACKLOG)?;
+                socket.set_nonblocking(true)?;
+                let socket = TcpListener::from(socket);
+                let address = ListenAddress::Tcp(socket.local_addr()?);
+                Ok(Self {
+                    socket: ListenerSocket::Tcp(socket),
+                    address,
+                })
+            }
+            ListenAddress::Unix(path) => {
+                let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+                bind_path(&socket, path)?;
+                // Nobody can connect between these two: it does not listen yet.
+                fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+                socket.listen(BACKLOG)?;
+                socket.set_nonblocking(true)?;
+                let socket = ListenerSocket::Unix(UnixListener::from(socket));
+                Ok(Self {
+                    socket,
+                    address: address.clone(),
+                })
+            }
+        }
+    }
+
+    /// Where it listens, with the port that was taken for port 0.
+    pub fn address(&self) -> &ListenAddress {
+        &self.address
+    }
+
+    /// The same listening socket, for one more worker.
+    pub(super) fn polled(&self) -> io::Result<PolledListener> {
+        Ok(match &self.socket {
+            ListenerSocket::Tcp(socket) => {
+                PolledListener::Tcp(mio::net::TcpListener::from_std(socket.try_clone()?))
+            }
+            ListenerSocket::Unix(socket) => {
+                PolledListener::Unix(mio::net::UnixListener::from_std(socket.try_clone()?))
+            }
+        })
+    }
+}
+
+impl FromStr for ListenAddress {
+    type Err = AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix("unix:") {
+            Some(path) => Ok(Self::Unix(path.into())),
+            None => text.parse().map(Self::Tcp),
+        }
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Binds `socket` to `path`, where a socket file without a listener may be in the way.
+fn bind_path(socket: &Socket, path: &Path) -> io::Result<()> {
+    let address = SockAddr::unix(path)?;
+    match socket.bind(&address) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path) => {
+            fs::remove_file(path)?;
+            socket.bind(&address)
+        }
+        result => result,
+    }
+}
+
+fn is_stale(path: &Path) -> bool {
+    // A regular file refuses connections too.
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    is_socket
+        && UnixStream::connect(path)
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+/// Connections that wait to be accepted: enough for a rush while a worker is busy with one turn.
+const BACKLOG: i32 = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_is_read_and_shown_in_one_form() {
+        for text in ["127.0.0.1:8080", "[::1]:8080", "unix:/run/chinwag.sock"] {
+            let address: ListenAddress = text.parse().expect("it is an address");
+            assert_eq!(address.to_string(), text);
+        }
+        assert!("localhost".parse::<ListenAddress>().is_err());
+    }
+
+    #[test]
+    fn stale_socket_file_is_replaced_and_a_live_one_is_not() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let address = ListenAddress::Unix(directory.path().join("socket"));
+        let first = Listener::bind(&address).expect("nothing is in the way");
+        let error = Listener::bind(&address).expect_err("somebody listens there");
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        drop(first);
+        Listener::bind(&address).expect("the old file is stale");
+    }
+
+    #[test]
+    fn other_file_is_not_replaced() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("notes");
+        fs::write(&path, "precious").expect("a file");
+        Listener::bind(&ListenAddress::Unix(path.clone())).expect_err("a file is in the way");
+        assert_eq!(fs::read_to_string(&path).expect("the file"), "precious");
+    }
+
+    #[test]
+    fn socket_file_is_for_its_owner_alone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("socket");
+        let _listener = Listener::bind(&ListenAddress::Unix(path.clone())).expect("bound");
+        let mode = fs::metadata(&path).expect("the file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,226 @@
+//! The bounded queue into a worker, and the bell that wakes it once a batch.
+//!
+//! A worker sleeps in its poller, so a sender must wake it with a system call; but once is enough
+//! for all that is queued before the worker looks. The flag says that a wake is on its way:
+//!
+//! * a sender queues first and raises the flag after; whoever raised it rings;
+//! * the worker lowers the flag first and empties the queue after.
+//!
+//! A sender that finds the flag raised may rely on it: the worker has yet to lower it, and will look
+//! into the queue after that.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, SendError, SyncSender, TrySendError},
+    },
+};
+
+/// A way to tell one worker something, from any thread. Cheap to clone.
+pub struct MailSender<M> {
+    queue: SyncSender<M>,
+    bell: Arc<Bell>,
+}
+
+/// The worker's end.
+#[derive(Debug)]
+pub(super) struct Mailbox<M> {
+    queue: Receiver<M>,
+    bell: Arc<Bell>,
+}
+
+#[derive(Debug)]
+struct Bell {
+    waker: mio::Waker,
+    is_ringing: AtomicBool,
+}
+
+/// A mailbox for `capacity` items that rings with `waker`.
+pub(super) fn mailbox<M>(waker: mio::Waker, capacity: usize) -> (MailSender<M>, Mailbox<M>) {
+    let (sender, receiver) = mpsc::sync_channel(capacity);
+    let bell = Arc::new(Bell {
+        waker,
+        is_ringing: AtomicBool::new(false),
+    });
+    (
+        MailSender {
+            queue: sender,
+            bell: Arc::clone(&bell),
+        },
+        Mailbox {
+            queue: receiver,
+            bell,
+        },
+    )
+}
+
+impl<M> MailSender<M> {
+    /// Queues `mail` and wakes the worker; waits while the mailbox is full.
+    ///
+    /// Not for workers: two that wait for each other would wait forever. They use
+    /// [`MailSender::try_send`], and [`Turn::post`](crate::net::Turn::post) to themselves.
+    ///
+    /// # Errors
+    ///
+    /// Gives the mail back when the worker has ended.
+    pub fn send(&self, mail: M) -> Result<(), SendError<M>> {
+        match self.try_send(mail) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Disconnected(mail)) => Err(SendError(mail)),
+            Err(TrySendError::Full(mail)) => {
+                self.queue.send(mail)?;
+                self.bell.ring();
+                Ok(())
+            }
+        }
+    }
+
+    /// Queues `mail` and wakes the worker, or says at once that the mailbox is full.
+    ///
+    /// # Errors
+    ///
+    /// Gives the mail back when the mailbox is full, having woken the worker, or when the worker
+    /// has ended.
+    pub fn try_send(&self, mail: M) -> Result<(), TrySendError<M>> {
+        let result = self.queue.try_send(mail);
+        self.bell.ring();
+        result
+    }
+}
+
+impl<M> Clone for MailSender<M> {
+    fn clone(&self) -> Self {
+        Self {
+            queue: self.queue.clone(),
+            bell: Arc::clone(&self.bell),
+        }
+    }
+}
+
+impl<M> fmt::Debug for MailSender<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MailSender").finish_non_exhaustive()
+    }
+}
+
+impl<M> Mailbox<M> {
+    /// Lets the bell be rung again. To be called before the queue is emptied, or mail that comes
+    /// in between would lie there unnoticed.
+    pub(super) fn silence(&self) {
+        // Acquire pairs with the Release of whoever raised the flag: his mail is visible now.
+        self.bell.is_ringing.swap(false, Ordering::AcqRel);
+    }
+
+    pub(super) fn next(&self) -> Option<M> {
+        self.queue.try_recv().ok()
+    }
+}
+
+impl Bell {
+    fn ring(&self) {
+        if !self.is_ringing.swap(true, Ordering::AcqRel) {
+            // The eventfd takes a write unless the process is out of memory; then a later mail
+            // rings again, as the flag is lowered here.
+            if self.waker.wake().is_err() {
+                self.is_ringing.store(false, Ordering::Release);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{thread, time::Duration};
+
+    use super::*;
+
+    const BELL: mio::Token = mio::Token(1);
+
+    fn worker_end(capacity: usize) -> (mio::Poll, MailSender<u64>, Mailbox<u64>) {
+        let poll = mio::Poll::new().expect("a poller");
+        let waker = mio::Waker::new(poll.registry(), BELL).expect("a waker");
+        let (sender, mailbox) = mailbox(waker, capacity);
+        (poll, sender, mailbox)
+    }
+
+    fn is_rung(poll: &mut mio::Poll, timeout: Duration) -> bool {
+        let mut events = mio::Events::with_capacity(8);
+        poll.poll(&mut events, Some(timeout))
+            .expect("polling works");
+        !events.is_empty()
+    }
+
+    #[test]
+    fn batch_rings_once() {
+        let (mut poll, sender, mailbox) = worker_end(16);
+        for mail in 0..10 {
+            sender.try_send(mail).expect("there is room");
+        }
+        assert!(is_rung(&mut poll, Duration::ZERO));
+        sender.try_send(10).expect("there is room");
+        assert!(
+            !is_rung(&mut poll, Duration::ZERO),
+            "the worker has not looked yet"
+        );
+        mailbox.silence();
+        assert_eq!(
+            std::iter::from_fn(|| mailbox.next()).collect::<Vec<_>>(),
+            (0..=10).collect::<Vec<_>>()
+        );
+        sender.try_send(11).expect("there is room");
+        assert!(is_rung(&mut poll, Duration::ZERO));
+    }
+
+    #[test]
+    fn full_mailbox_gives_the_mail_back_and_a_gone_worker_too() {
+        let (_poll, sender, mailbox) = worker_end(2);
+        sender.send(1).expect("room for the first");
+        sender.send(2).expect("room for the second");
+        assert_eq!(sender.try_send(3), Err(TrySendError::Full(3)));
+        drop(mailbox);
+        assert_eq!(sender.send(4), Err(SendError(4)));
+    }
+
+    #[test]
+    fn no_wake_is_lost_between_many_senders_and_a_sleeping_worker() {
+        const SENDERS: u64 = 4;
+        const EACH: u64 = 20_000;
+        let (mut poll, sender, mailbox) = worker_end(8);
+        let threads: Vec<_> = (0..SENDERS)
+            .map(|first| {
+                let sender = sender.clone();
+                thread::spawn(move || {
+                    for nth in 0..EACH {
+                        sender
+                            .send(first + nth * SENDERS)
+                            .expect("the worker is there");
+                    }
+                })
+            })
+            .collect();
+        let mut next = [0; 4];
+        let mut received = 0;
+        while received < SENDERS * EACH {
+            assert!(
+                is_rung(&mut poll, Duration::from_secs(20)),
+                "woken for all {received} so far"
+            );
+            mailbox.silence();
+            while let Some(mail) = mailbox.next() {
+                let expected = &mut next[usize::try_from(mail % SENDERS).expect("below 4")];
+                assert_eq!(
+                    mail / SENDERS,
+                    *expected,
+                    "one sender's mail keeps its order"
+                );
+                *expected += 1;
+                received += 1;
+            }
+        }
+        for thread in threads {
+            thread.join().expect("the sender is done");
+        }
+    }
+}

@@ -1,0 +1,449 @@
+//! What one connection is still owed: bytes in order, on their way to its socket.
+//!
+//! Most of the time an outbox is one `Vec` that whoever serves the connection appends to, and that
+//! one write empties at the end of the turn. Large bytes that many connections are owed are not
+//! copied: they become a segment of their own between the bytes before and after them, and all
+//! of it leaves in one vectored write.
+//!
+//! ```text
+//! segments:  own │ shared │ own │ shared       then: tail ◄─ buffer() appends here
+//!            ▲ the first `sent` bytes have left
+//! ```
+
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice, Write},
+    sync::Arc,
+    time::Duration,
+};
+
+/// The bytes that wait to be written to one connection.
+///
+/// It has no limit of its own: whoever drives it holds it against its [`OutboxLimits`].
+#[derive(Debug, Default)]
+pub struct Outbox {
+    segments: VecDeque<Segment>,
+    /// The lengths of `segments`, added up.
+    segments_len: usize,
+    tail: Vec<u8>,
+    /// So much of the first piece (of `tail`, if there are no segments) has been written. Always
+    /// less than that piece's length, or 0.
+    sent: usize,
+}
+
+/// How much a connection may be owed, and what happens to one that takes it too slowly.
+#[derive(Debug, Clone)]
+pub struct OutboxLimits {
+    /// Over so many bytes a connection is not read, so that its own requests can't add to them.
+    pub soft_len: usize,
+    /// Over so many bytes a connection is cut off at once, if `when_full` says so.
+    pub hard_len: usize,
+    /// How long a connection may be over `soft_len` before it is cut off.
+    pub grace_timeout: Duration,
+    /// What happens to a slow reader.
+    pub when_full: SlowReader,
+}
+
+/// The answer to a peer that reads more slowly than it is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlowReader {
+    /// It is closed: what is queued for it comes from others too, and grows without its doing.
+    CutOff,
+    /// It is not read until it has caught up. Bounded only where a connection is owed nothing but
+    /// answers to what it sent itself.
+    StopReading,
+}
+
+#[derive(Debug)]
+enum Segment {
+    Own(Vec<u8>),
+    Shared(Arc<[u8]>),
+}
+
+impl Outbox {
+    /// The `Vec` that takes the next bytes. Append only: what is in it may be partly sent.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.tail
+    }
+
+    /// Appends bytes that others are owed too; large ones are not copied.
+    pub fn push_shared(&mut self, bytes: &Arc<[u8]>) {
+        if bytes.len() < SHARED_FROM_LEN {
+            self.tail.extend_from_slice(bytes);
+            return;
+        }
+        if !self.tail.is_empty() {
+            self.segments_len += self.tail.len();
+            self.segments
+                .push_back(Segment::Own(std::mem::take(&mut self.tail)));
+        }
+        self.segments_len += bytes.len();
+        self.segments.push_back(Segment::Shared(Arc::clone(bytes)));
+    }
+
+    /// How many bytes wait.
+    pub fn len(&self) -> usize {
+        self.segments_len + self.tail.len() - self.sent
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.tail.is_empty() && self.segments.is_empty()
+    }
+
+    /// Writes once, as much as the writer takes; the rest stays. Returns the number of bytes
+    /// written, and whether the writer took all it was offered: a socket that did not is full.
+    ///
+    /// # Errors
+    ///
+    /// Those of `writer`; `WriteZero` if it takes nothing.
+    pub fn write_to(&mut self, writer: &mut impl Write) -> io::Result<(usize, bool)> {
+        let (written, offered) = if self.segments.is_empty() {
+            let rest = &self.tail[self.sent..];
+            (writer.write(rest)?, rest.len())
+        } else {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let (count, offered) = self.fill(&mut slices);
+            (writer.write_vectored(&slices[..count])?, offered)
+        };
+        if written == 0 && offered > 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.advance(written);
+        Ok((written, written == offered))
+    }
+
+    /// Gives an outbox without a buffer one that was used before.
+    pub(super) fn lend(&mut self, spares: &mut Spares) {
+        if self.tail.capacity() == 0
+            && let Some(buffer) = spares.buffers.pop()
+        {
+            spares.capacity -= buffer.capacity();
+            self.tail = buffer;
+        }
+    }
+
+    /// Takes back memory that this outbox does not need: all of it when nothing waits, and a large
+    /// buffer from the few bytes that a full socket has left in it.
+    pub(super) fn settle(&mut self, spares: &mut Spares) {
+        let rest_len = self.tail.len();
+        if rest_len == 0 {
+            if self.tail.capacity() > 0 {
+                spares.take_back(std::mem::take(&mut self.tail));
+            }
+            if self.segments.is_empty() && self.segments.capacity() > 0 {
+                self.segments = VecDeque::new();
+            }
+        } else if self.tail.capacity() > ROOMY_CAPACITY && self.tail.capacity() / 4 > rest_len {
+            let snug = self.tail.as_slice().to_vec();
+            spares.take_back(std::mem::replace(&mut self.tail, snug));
+        }
+    }
+
+    /// Puts what comes first into `slices`; returns how many it took, and their bytes.
+    fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>; MAX_SLICES]) -> (usize, usize) {
+        let pieces = self
+            .segments
+            .iter()
+            .map(Segment::bytes)
+            .chain([self.tail.as_slice()]);
+        let mut skipped = self.sent;
+        let (mut count, mut offered) = (0, 0);
+        for (slice, piece) in slices.iter_mut().zip(pieces) {
+            let rest = &piece[skipped..];
+            skipped = 0;
+            *slice = IoSlice::new(rest);
+            count += 1;
+            offered += rest.len();
+        }
+        (count, offered)
+    }
+
+    fn advance(&mut self, written: usize) {
+        self.sent += written;
+        while let Some(first_len) = self.segments.front().map(|segment| segment.bytes().len()) {
+            if self.sent < first_len {
+                return;
+            }
+            self.sent -= first_len;
+            self.segments_len -= first_len;
+            self.segments.pop_front();
+        }
+        debug_assert!(
+            self.sent <= self.tail.len(),
+            "no more is written than there was"
+        );
+        if self.sent == self.tail.len() {
+            self.tail.clear();
+            self.sent = 0;
+        } else if self.sent > self.tail.len() / 2 {
+            // Each byte moves at most once for each byte that left: a peer that is always a little
+            // behind can't make the tail grow without end.
+            self.tail.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+}
+
+impl OutboxLimits {
+    /// Whether a connection that is owed `len` bytes is too far behind to be read.
+    pub(super) fn is_over_soft(&self, len: usize) -> bool {
+        len > self.soft_len
+    }
+}
+
+impl Default for OutboxLimits {
+    /// 1 MiB for 5 s, or 4 MiB, then the reader is cut off. A phone in a tunnel catches up within
+    /// seconds; and 4 MiB times the connections is what an attacker can make a server hold.
+    fn default() -> Self {
+        Self {
+            soft_len: 1 << 20,
+            hard_len: 4 << 20,
+            grace_timeout: Duration::from_secs(5),
+            when_full: SlowReader::CutOff,
+        }
+    }
+}
+
+impl Segment {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+/// Buffers that no connection needs at the moment.
+#[derive(Debug, Default)]
+pub(super) struct Spares {
+    buffers: Vec<Vec<u8>>,
+    /// Their capacities, added up.
+    capacity: usize,
+}
+
+impl Spares {
+    fn take_back(&mut self, mut buffer: Vec<u8>) {
+        let capacity = buffer.capacity();
+        if capacity <= MAX_SPARE_CAPACITY && self.capacity + capacity <= MAX_SPARES_CAPACITY {
+            buffer.clear();
+            self.capacity += capacity;
+            self.buffers.push(buffer);
+        }
+    }
+}
+
+/// Below this, copying is cheaper than counting references and one more slice to write. Copying
+/// 4 KiB takes some 80 ns, the size of a few messages.
+const SHARED_FROM_LEN: usize = 4096;
+/// More than a turn usually leaves, far below the kernel's limit of 1,024.
+const MAX_SLICES: usize = 64;
+/// A buffer of this size may keep its place, however little is in it.
+const ROOMY_CAPACITY: usize = 4096;
+/// One read of the worker (256 KiB) and what framing adds fit in.
+const MAX_SPARE_CAPACITY: usize = 512 << 10;
+/// What a worker keeps for the next turn: small buffers for thousands of connections.
+const MAX_SPARES_CAPACITY: usize = 4 << 20;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Takes so many bytes a call, then that many, and so on; then refuses.
+    struct Portions<'a> {
+        taken: Vec<u8>,
+        portions: &'a [usize],
+    }
+
+    impl Write for Portions<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let Some((portion, rest)) = self.portions.split_first() else {
+                return Err(io::ErrorKind::WouldBlock.into());
+            };
+            self.portions = rest;
+            let len = bytes.len().min(*portion);
+            self.taken.extend_from_slice(&bytes[..len]);
+            Ok(len)
+        }
+
+        fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            let all = slices
+                .iter()
+                .flat_map(|slice| slice.iter().copied())
+                .collect::<Vec<_>>();
+            self.write(&all)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn pattern(seed: usize, len: usize) -> Vec<u8> {
+        (0..len)
+            .map(|at| u8::try_from((seed + at * 7) % 251).expect("below 251"))
+            .collect()
+    }
+
+    #[test]
+    fn bytes_leave_in_order_whatever_the_offset_of_the_first_write() {
+        let shared: Arc<[u8]> = pattern(1, SHARED_FROM_LEN).into();
+        let mut all = pattern(0, 10);
+        all.extend_from_slice(&shared);
+        all.extend_from_slice(b"tail");
+        for offset in 1..all.len() {
+            let mut outbox = Outbox::default();
+            outbox.buffer().extend_from_slice(&all[..10]);
+            outbox.push_shared(&shared);
+            outbox.buffer().extend_from_slice(b"tail");
+            let mut writer = Portions {
+                taken: Vec::new(),
+                portions: &[offset, usize::MAX],
+            };
+            assert_eq!(
+                outbox.write_to(&mut writer).expect("first"),
+                (offset, false)
+            );
+            assert_eq!(outbox.len(), all.len() - offset);
+            assert!(outbox.write_to(&mut writer).expect("second").1);
+            assert!(outbox.is_empty());
+            assert_eq!(writer.taken, all);
+        }
+    }
+
+    #[test]
+    fn refused_write_keeps_everything() {
+        let mut outbox = Outbox::default();
+        outbox.buffer().extend_from_slice(b"hello");
+        let mut writer = Portions {
+            taken: Vec::new(),
+            portions: &[],
+        };
+        let error = outbox
+            .write_to(&mut writer)
+            .expect_err("the writer refuses");
+        assert_eq!((error.kind(), outbox.len()), (io::ErrorKind::WouldBlock, 5));
+    }
+
+    #[test]
+    fn small_shared_bytes_are_copied_and_large_ones_are_not() {
+        let mut outbox = Outbox::default();
+        let (small, large): (Arc<[u8]>, Arc<[u8]>) = (
+            pattern(0, SHARED_FROM_LEN - 1).into(),
+            pattern(0, SHARED_FROM_LEN).into(),
+        );
+        outbox.push_shared(&small);
+        assert_eq!(Arc::strong_count(&small), 1);
+        outbox.push_shared(&large);
+        assert_eq!(Arc::strong_count(&large), 2);
+        assert_eq!(outbox.len(), 2 * SHARED_FROM_LEN - 1);
+    }
+
+    #[test]
+    fn empty_outbox_holds_no_memory_and_borrows_what_was_given_back() {
+        let mut spares = Spares::default();
+        let mut outbox = Outbox::default();
+        outbox.buffer().extend_from_slice(&[0; 1000]);
+        outbox
+            .write_to(&mut io::sink())
+            .expect("a sink takes everything");
+        outbox.settle(&mut spares);
+        assert_eq!((outbox.tail.capacity(), spares.buffers.len()), (0, 1));
+        outbox.lend(&mut spares);
+        assert!(outbox.tail.capacity() >= 1000 && spares.capacity == 0);
+    }
+
+    #[test]
+    fn few_bytes_do_not_keep_a_large_buffer() {
+        let mut spares = Spares::default();
+        let mut outbox = Outbox::default();
+        outbox.buffer().extend_from_slice(&pattern(0, 100_000));
+        let mut writer = Portions {
+            taken: Vec::new(),
+            portions: &[99_990, usize::MAX],
+        };
+        outbox.write_to(&mut writer).expect("first");
+        outbox.settle(&mut spares);
+        assert!(outbox.tail.capacity() < 100, "{}", outbox.tail.capacity());
+        outbox.write_to(&mut writer).expect("second");
+        assert_eq!(writer.taken, pattern(0, 100_000));
+    }
+
+    #[test]
+    fn peer_that_is_always_behind_does_not_make_the_tail_grow() {
+        let mut outbox = Outbox::default();
+        outbox.buffer().extend_from_slice(&[0; 1000]);
+        for _ in 0..1000 {
+            outbox.buffer().extend_from_slice(&[0; 100]);
+            let mut writer = Portions {
+                taken: Vec::new(),
+                portions: &[100],
+            };
+            outbox.write_to(&mut writer).expect("100 bytes");
+        }
+        assert_eq!(outbox.len(), 1000);
+        assert!(outbox.tail.len() <= 2200, "{}", outbox.tail.len());
+    }
+
+    #[test]
+    fn spare_buffers_are_bounded() {
+        let mut spares = Spares::default();
+        spares.take_back(Vec::with_capacity(MAX_SPARE_CAPACITY + 1));
+        assert_eq!(spares.buffers.len(), 0);
+        for _ in 0..100 {
+            spares.take_back(Vec::with_capacity(MAX_SPARE_CAPACITY));
+        }
+        assert!(spares.capacity <= MAX_SPARES_CAPACITY);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Own(usize),
+        Shared(usize),
+        Write(usize),
+        Settle,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (0..6000_usize).prop_map(Step::Own),
+            (0..6000_usize).prop_map(Step::Shared),
+            (1..9000_usize).prop_map(Step::Write),
+            Just(Step::Settle),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn outbox_is_a_queue_of_bytes(steps in prop::collection::vec(step(), 0..60)) {
+            let mut outbox = Outbox::default();
+            let mut spares = Spares::default();
+            let (mut owed, mut taken) = (Vec::new(), Vec::new());
+            for (seed, step) in steps.into_iter().enumerate() {
+                match step {
+                    Step::Own(len) => {
+                        outbox.lend(&mut spares);
+                        outbox.buffer().extend_from_slice(&pattern(seed, len));
+                        owed.extend_from_slice(&pattern(seed, len));
+                    }
+                    Step::Shared(len) => {
+                        outbox.push_shared(&pattern(seed, len).into());
+                        owed.extend_from_slice(&pattern(seed, len));
+                    }
+                    Step::Write(len) if !outbox.is_empty() => {
+                        let mut writer = Portions { taken, portions: &[len] };
+                        outbox.write_to(&mut writer).expect("the portion is not empty");
+                        taken = writer.taken;
+                    }
+                    Step::Write(_) => {}
+                    Step::Settle => outbox.settle(&mut spares),
+                }
+                prop_assert_eq!(outbox.len(), owed.len() - taken.len());
+                prop_assert_eq!(outbox.is_empty(), owed.len() == taken.len());
+            }
+            prop_assert!(owed.starts_with(&taken));
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Starting workers and waiting for their end.
+
+use std::{io, thread, time::Duration};
+
+use crate::net::{
+    Gauges, Listener, MailSender, OutboxLimits, Service,
+    doors::Doors,
+    mailbox::mailbox,
+    worker::{self, Parts},
+};
+
+/// How workers treat their connections.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The threads are called this and a number; Linux shows 15 bytes of it.
+    pub thread_name: String,
+    /// About so many bytes are read from one connection before the others have their turn.
+    pub read_budget: usize,
+    /// How long a connection that is closed may take to accept what it is still owed.
+    pub flush_timeout: Duration,
+    /// How long what the peer still sends is discarded after that, waiting for its FIN.
+    pub linger_timeout: Duration,
+    /// How much a connection may be owed.
+    pub outbox: OutboxLimits,
+    /// How many mails may wait for a worker.
+    pub mailbox_capacity: usize,
+}
+
+impl Default for Config {
+    /// Reading four scratch buffers keeps one fast peer fast and lets the next wait less than a
+    /// millisecond. 10 s to flush is what the closing handshake may take, and who has not sent FIN
+    /// 2 s after ours does not mean to. 16 Ki mails are a large room's traffic for many turns.
+    fn default() -> Self {
+        Self {
+            thread_name: "worker".to_owned(),
+            read_budget: 1 << 20,
+            flush_timeout: Duration::from_secs(10),
+            linger_timeout: Duration::from_secs(2),
+            outbox: OutboxLimits::default(),
+            mailbox_capacity: 16 << 10,
+        }
+    }
+}
+
+/// Running workers.
+#[derive(Debug)]
+pub struct Runtime<M> {
+    senders: Vec<MailSender<M>>,
+    gauges: Gauges,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+/// Starts `worker_count` threads that serve whoever connects to `listeners`.
+///
+/// Each of them accepts from all listeners: whoever is idle gets there first.
+///
+/// `service` makes the nth worker's service; the runtime it gets has no threads yet, but the
+/// senders to all workers and their counters. Workers end when their services ask for it
+/// ([`Connections::stop`](crate::net::Connections::stop)).
+///
+/// # Errors
+///
+/// Those of the system, for want of descriptors, memory or threads. Workers started before the
+/// one that failed end when their senders are told to; nobody else can connect to them.
+pub fn start<S: Service>(
+    config: &Config,
+    listeners: Vec<Listener>,
+    worker_count: usize,
+    mut service: impl FnMut(usize, &Runtime<S::Mail>) -> S,
+) -> io::Result<Runtime<S::Mail>> {
+    let mut runtime = Runtime {
+        senders: Vec::new(),
+        gauges: Gauges::new(worker_count),
+        threads: Vec::new(),
+    };
+    let mut ends = Vec::new();
+    for _ in 0..worker_count {
+        let poll = mio::Poll::new()?;
+        let doors = Doors::open(&listeners, poll.registry(), worker::door_token)?;
+        let waker = mio::Waker::new(poll.registry(), worker::BELL)?;
+        let (sender, mailbox) = mailbox(waker, config.mailbox_capacity);
+        runtime.senders.push(sender);
+        ends.push((poll, doors, mailbox));
+    }
+    for (nth, (poll, doors, mailbox)) in ends.into_iter().enumerate() {
+        let parts = Parts {
+            service: service(nth, &runtime),
+            config: config.clone(),
+            poll,
+            doors,
+            door_count: listeners.len(),
+            mailbox,
+            gauge: runtime.gauges.of_worker(nth),
+        };
+        let name = format!("{}-{nth}", config.thread_name);
+        let thread = thread::Builder::new()
+            .name(name)
+            .spawn(move || worker::run(parts))?;
+        runtime.threads.push(thread);
+    }
+    // From here on the workers' handles are the only ones: when they have closed theirs, nobody
+    // can connect any more.
+    drop(listeners);
+    Ok(runtime)
+}
+
+impl<M> Runtime<M> {
+    /// The ways to tell the workers something, in their order.
+    pub fn senders(&self) -> &[MailSender<M>] {
+        &self.senders
+    }
+
+    /// What the workers count.
+    pub fn gauges(&self) -> &Gauges {
+        &self.gauges
+    }
+
+    /// Waits until all workers have ended.
+    ///
+    /// # Panics
+    ///
+    /// If a worker has panicked.
+    pub fn join(self) {
+        for thread in self.threads {
+            if let Err(panic) = thread.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+}

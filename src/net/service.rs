@@ -1,0 +1,151 @@
+//! The seam of `net`: what a worker runs, and what it hands to it.
+
+use std::{net::SocketAddr, time::Instant};
+
+use crate::net::{Connections, Outbox, slab::ConnectionId};
+
+/// What a worker runs: one value a worker thread, owning what its connections share.
+///
+/// Every method may be called from nowhere but its worker, must not block, and gets the time and
+/// whatever it may change as arguments, so that the same code runs under a simulation
+/// (see [`Connections`]).
+///
+/// A session lives from [`open`](Service::open) until a method returns [`Flow::Close`] or
+/// [`Flow::Drop`] for it, or its connection breaks. After that it gets nothing but
+/// [`closed`](Service::closed), exactly once; what it left in its outbox is sent without it.
+pub trait Service: Send + 'static {
+    /// The state of one connection.
+    type Session;
+    /// What other threads, and the service itself, tell it.
+    type Mail: Send + 'static;
+
+    /// Begins a connection. To refuse it, write the refusal and return `Close`, or `Drop`.
+    fn open(
+        &mut self,
+        id: ConnectionId,
+        accepted: &Accepted,
+        turn: &mut Turn<'_, Self::Mail>,
+        outbox: &mut Outbox,
+    ) -> (Self::Session, Flow);
+
+    /// Takes bytes from the peer, all of `input`.
+    fn receive(
+        &mut self,
+        session: &mut Self::Session,
+        input: &mut [u8],
+        turn: &mut Turn<'_, Self::Mail>,
+        outbox: &mut Outbox,
+    ) -> Flow;
+
+    /// The peer has sent its FIN. `Continue` keeps the other direction open for answers that are
+    /// still to come.
+    fn end_of_input(
+        &mut self,
+        session: &mut Self::Session,
+        turn: &mut Turn<'_, Self::Mail>,
+        outbox: &mut Outbox,
+    ) -> Flow;
+
+    /// When to call [`expire`](Service::expire). Asked at the end of each turn in which something
+    /// happened to the session.
+    fn deadline(&self, session: &Self::Session) -> Option<Instant>;
+
+    /// The session's deadline has come.
+    fn expire(
+        &mut self,
+        session: &mut Self::Session,
+        turn: &mut Turn<'_, Self::Mail>,
+        outbox: &mut Outbox,
+    ) -> Flow;
+
+    /// The peer reads too slowly ([`OutboxLimits`](crate::net::OutboxLimits)) and is closed now;
+    /// last words may be appended. `Continue` counts as `Close`.
+    fn overflow(
+        &mut self,
+        session: &mut Self::Session,
+        turn: &mut Turn<'_, Self::Mail>,
+        outbox: &mut Outbox,
+    ) -> Flow;
+
+    /// Takes mail, from other threads or from [`Turn::post`].
+    fn mail(
+        &mut self,
+        mail: Self::Mail,
+        turn: &mut Turn<'_, Self::Mail>,
+        connections: &mut Connections<Self::Session>,
+    );
+
+    /// The session is over. Its socket may stay a little to send what is owed.
+    fn closed(&mut self, session: Self::Session, id: ConnectionId, turn: &mut Turn<'_, Self::Mail>);
+
+    /// When to call [`on_timer`](Service::on_timer). Asked once a turn.
+    fn timer(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The service's own time has come.
+    fn on_timer(
+        &mut self,
+        turn: &mut Turn<'_, Self::Mail>,
+        connections: &mut Connections<Self::Session>,
+    ) {
+        let _ = (turn, connections);
+    }
+
+    /// Everything of this turn has been done and written: the place to publish counters.
+    fn turn_ended(&mut self, turn: &mut Turn<'_, Self::Mail>) {
+        let _ = turn;
+    }
+}
+
+/// What is to become of a connection; of several wishes in a turn the strongest holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Flow {
+    /// It stays.
+    Continue,
+    /// It is closed so that all it is owed arrives: flushed, FIN, and what the peer still sends is
+    /// discarded for a while, as a socket closed over unread bytes would send RST and take the last
+    /// bytes from the peer again.
+    Close,
+    /// It is closed now.
+    Drop,
+}
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// The index of the listener in the list the runtime was started with.
+    pub listener: usize,
+    /// Who connected.
+    pub peer: Peer,
+}
+
+/// The other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// An address, over TCP.
+    Tcp(SocketAddr),
+    /// A process of this machine, over a Unix socket.
+    Unix,
+}
+
+/// One turn of a worker's loop.
+#[derive(Debug)]
+pub struct Turn<'a, M> {
+    /// When the turn began.
+    pub now: Instant,
+    posts: &'a mut Vec<M>,
+}
+
+impl<'a, M> Turn<'a, M> {
+    /// A turn at `now` that collects posts in `posts`, for whoever drives a service.
+    pub fn new(now: Instant, posts: &'a mut Vec<M>) -> Self {
+        Self { now, posts }
+    }
+
+    /// Mails this very worker, without a system call: it is handled at the end of this turn, or
+    /// at the beginning of the next if it was posted while posts were handled.
+    pub fn post(&mut self, mail: M) {
+        self.posts.push(mail);
+    }
+}

@@ -1,0 +1,176 @@
+//! One socket as its worker sees it: what the poller has told about it, and how far its closing is.
+//!
+//! ```text
+//! Open ── Flow::Close ──► Flushing ── all sent: FIN ──► Lingering ── peer's FIN, or time is up ──► gone
+//!   └──── Flow::Drop, error ───────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Readiness is reported when it changes (edge-triggered), so it is remembered here until the system
+//! takes it back: by `WouldBlock`, or by transferring less than it was offered (epoll(7), question 9),
+//! which saves the call that would only fail.
+
+use std::{
+    io::{self, Read},
+    time::Instant,
+};
+
+use mio::event::Event;
+
+use crate::net::{Outbox, slab::ConnectionId, stream::Stream, worker::Gone};
+
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) id: ConnectionId,
+    pub(super) stream: Stream,
+    pub(super) phase: Phase,
+    pub(super) input: Input,
+    /// The system refused bytes; it will tell when it takes more.
+    is_blocked: bool,
+    /// Both directions are over; what was received before can still be read.
+    is_broken: bool,
+    /// In the worker's ready list.
+    pub(super) is_queued: bool,
+    /// The outbox's length when it was looked at last, as it is counted in the gauge.
+    pub(super) queued_len: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The session lives. `slow_since`: the outbox has been over its soft limit since then.
+    Open { slow_since: Option<Instant> },
+    /// The session is over; what it left is being sent, until then at the latest.
+    Flushing { until: Instant },
+    /// All is sent, FIN too; what still comes is discarded, until then at the latest.
+    Lingering { until: Instant },
+}
+
+/// What is known of the incoming direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Input {
+    /// Nothing to read; the poller will tell.
+    Quiet,
+    /// Probably something to read.
+    Readable,
+    /// As before, and after it comes the end, which nobody will announce again.
+    ReadableToTheEnd,
+    /// The peer's FIN has been read.
+    Ended,
+}
+
+/// What one read gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Received {
+    Bytes(usize),
+    Nothing,
+    End,
+}
+
+impl Socket {
+    pub(super) fn new(id: ConnectionId, stream: Stream) -> Self {
+        Self {
+            id,
+            stream,
+            phase: Phase::Open { slow_since: None },
+            input: Input::Quiet,
+            is_blocked: false,
+            is_broken: false,
+            is_queued: false,
+            queued_len: 0,
+        }
+    }
+
+    /// Remembers what the poller tells.
+    pub(super) fn note(&mut self, event: &Event) {
+        self.is_broken |= event.is_write_closed() || event.is_error();
+        if event.is_writable() || self.is_broken {
+            self.is_blocked = false;
+        }
+        if self.input != Input::Ended {
+            if event.is_read_closed() || self.is_broken {
+                self.input = Input::ReadableToTheEnd;
+            } else if event.is_readable() && self.input == Input::Quiet {
+                self.input = Input::Readable;
+            }
+        }
+    }
+
+    /// Whether reading is worth a try.
+    pub(super) fn has_input(&self) -> bool {
+        matches!(self.input, Input::Readable | Input::ReadableToTheEnd)
+    }
+
+    /// Whether nothing will ever come or go again.
+    pub(super) fn is_dead(&self) -> bool {
+        self.is_broken && self.input == Input::Ended
+    }
+
+    /// Whether a write is worth a try.
+    pub(super) fn takes_output(&self) -> bool {
+        !self.is_blocked
+    }
+
+    /// Reads once.
+    ///
+    /// # Errors
+    ///
+    /// Those after which the connection is lost.
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
+        loop {
+            return match self.stream.read(buffer) {
+                Ok(0) => {
+                    self.input = Input::Ended;
+                    Ok(Received::End)
+                }
+                Ok(len) => {
+                    if len < buffer.len() && self.input == Input::Readable {
+                        self.input = Input::Quiet;
+                    }
+                    Ok(Received::Bytes(len))
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.input = Input::Quiet;
+                    Ok(Received::Nothing)
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => Err(error),
+            };
+        }
+    }
+
+    /// All is sent: sends FIN and waits for the peer's until `linger_until`.
+    ///
+    /// # Errors
+    ///
+    /// There is nothing to wait for: the peer's FIN came first, or the connection is lost.
+    pub(super) fn finish(&mut self, linger_until: Instant) -> Result<(), Gone> {
+        self.stream.shutdown_write().map_err(|_| Gone)?;
+        if self.input == Input::Ended {
+            return Err(Gone);
+        }
+        self.phase = Phase::Lingering {
+            until: linger_until,
+        };
+        Ok(())
+    }
+
+    /// Writes until all is sent or the system refuses; returns the number of bytes sent.
+    ///
+    /// # Errors
+    ///
+    /// Those after which the connection is lost.
+    pub(super) fn flush(&mut self, outbox: &mut Outbox) -> io::Result<usize> {
+        let mut sent = 0;
+        while !self.is_blocked && !outbox.is_empty() {
+            match outbox.write_to(&mut self.stream) {
+                Ok((written, took_all)) => {
+                    sent += written;
+                    self.is_blocked = !took_all;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_blocked = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sent)
+    }
+}

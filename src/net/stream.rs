@@ -1,0 +1,69 @@
+//! The byte streams that a worker polls.
+
+use std::{
+    io::{self, IoSlice, Read, Write},
+    net::Shutdown,
+};
+
+use mio::{Interest, Registry, Token, event::Source};
+
+/// A non-blocking connection.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Tcp(mio::net::TcpStream),
+    Unix(mio::net::UnixStream),
+}
+
+impl Stream {
+    /// Registers for both directions, once and for all: edge-triggered, an interest that is not
+    /// needed at the moment costs no wake-ups worth a system call to drop it.
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        match self {
+            Self::Tcp(stream) => {
+                // All that is owed leaves in one write a turn, so Nagle's delay has nothing to
+                // gather.
+                stream.set_nodelay(true)?;
+                stream.register(registry, token, interest)
+            }
+            Self::Unix(stream) => stream.register(registry, token, interest),
+        }
+    }
+
+    /// Sends FIN after what has been written.
+    pub(super) fn shutdown_write(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(buffer),
+            Self::Unix(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            Self::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write_vectored(slices),
+            Self::Unix(stream) => stream.write_vectored(slices),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

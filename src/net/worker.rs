@@ -1,0 +1,567 @@
+//! The loop of one worker thread: polls, reads, lets the service act, writes.
+//!
+//! A turn: note what the poller tells; read who has something; take the mail; wake whose time has
+//! come; take what was posted; accept; and then settle each connection that something happened to,
+//! once: write what it is owed, carry out its end, set its deadline. Nothing in a turn is
+//! unbounded: what is left when a budget is spent is remembered, and the next poll does not wait.
+//!
+//! Invariants: a socket is in `sockets` exactly as long as its id is in `connections`, at the same
+//! index. A connection that can be read and may be read is in `ready`. After `settle_touched`
+//! no outbox holds bytes that the system would take.
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use mio::{Events, Poll, Token, event::Event};
+
+use crate::net::{
+    Accepted, Config, Connections, Flow, Service, SlowReader, Turn, Wish,
+    deadlines::Deadlines,
+    doors::Doors,
+    gauge::{Gauge, Totals},
+    mailbox::Mailbox,
+    slab::ConnectionId,
+    socket::{Input, Phase, Received, Socket},
+    stream::Stream,
+};
+
+/// What a worker is made of; unlike the worker itself it can be sent to its thread.
+pub(super) struct Parts<S: Service> {
+    pub(super) service: S,
+    pub(super) config: Config,
+    pub(super) poll: Poll,
+    /// Registered under [`door_token`].
+    pub(super) doors: Doors,
+    pub(super) door_count: usize,
+    /// Rings with [`BELL`].
+    pub(super) mailbox: Mailbox<S::Mail>,
+    pub(super) gauge: Arc<Gauge>,
+}
+
+/// The mailbox's token.
+pub(super) const BELL: Token = Token(0);
+
+/// The nth listener's token. The sockets' come after them, in the order of their slots.
+pub(super) fn door_token(nth: usize) -> Token {
+    Token(1 + nth)
+}
+
+/// Runs until the service asks to stop, and all connections are closed.
+pub(super) fn run<S: Service>(parts: Parts<S>) {
+    let mut worker = Worker::new(parts);
+    let mut events = Events::with_capacity(EVENTS_LEN);
+    while !(worker.is_stopping && worker.totals.sockets == 0) {
+        let timeout = worker.timeout();
+        match worker.poll.poll(&mut events, timeout) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // What is left of epoll_wait's errors are mistakes in its arguments.
+            Err(error) => panic!("the poller failed: {error}"),
+        }
+        worker.now = clock();
+        worker.turn(&events);
+    }
+}
+
+struct Worker<S: Service> {
+    service: S,
+    connections: Connections<S::Session>,
+    /// By slot.
+    sockets: Vec<Option<Socket>>,
+    deadlines: Deadlines,
+    /// Who can be read, in the order of their turns.
+    ready: VecDeque<ConnectionId>,
+    doors: Doors,
+    mailbox: Mailbox<S::Mail>,
+    /// There may be something in `mailbox`.
+    has_mail: bool,
+    posts: Vec<S::Mail>,
+    poll: Poll,
+    first_socket_token: usize,
+    config: Config,
+    now: Instant,
+    is_stopping: bool,
+    totals: Totals,
+    published: Totals,
+    gauge: Arc<Gauge>,
+    /// What is read lands here first; an idle connection has no buffer of its own.
+    scratch: Box<[u8]>,
+    /// Empty between uses, kept for their memory.
+    spare_posts: Vec<S::Mail>,
+    spare_due: Vec<u32>,
+    spare_arrivals: Vec<(Stream, Accepted)>,
+}
+
+impl<S: Service> Worker<S> {
+    fn new(parts: Parts<S>) -> Self {
+        let now = clock();
+        Self {
+            connections: Connections::new(&parts.config.outbox),
+            sockets: Vec::new(),
+            deadlines: Deadlines::new(now),
+            ready: VecDeque::new(),
+            doors: parts.doors,
+            mailbox: parts.mailbox,
+            has_mail: false,
+            posts: Vec::new(),
+            poll: parts.poll,
+            first_socket_token: door_token(parts.door_count).0,
+            config: parts.config,
+            now,
+            is_stopping: false,
+            totals: Totals::default(),
+            published: Totals::default(),
+            gauge: parts.gauge,
+            scratch: vec![0; SCRATCH_LEN].into(),
+            spare_posts: Vec::new(),
+            spare_due: Vec::new(),
+            spare_arrivals: Vec::new(),
+            service: parts.service,
+        }
+    }
+
+    /// How long the poller may sleep; `None`: until something happens.
+    fn timeout(&self) -> Option<Duration> {
+        if self.has_mail || !self.ready.is_empty() || !self.posts.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let timer = if self.is_stopping {
+            None
+        } else {
+            self.service.timer()
+        };
+        [
+            self.deadlines.next_at(),
+            self.doors.next_at(self.now),
+            timer,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .map(|at| at.saturating_duration_since(self.now))
+    }
+
+    fn turn(&mut self, events: &Events) {
+        for event in events {
+            self.note(event);
+        }
+        for _ in 0..self.ready.len() {
+            let id = self
+                .ready
+                .pop_front()
+                .expect("the list only grew since it was counted");
+            if let Some(socket) = self.socket(id) {
+                socket.is_queued = false;
+                self.read(id);
+            }
+        }
+        if self.has_mail {
+            self.take_mail();
+        }
+        self.expire();
+        if !self.is_stopping && self.service.timer().is_some_and(|at| at <= self.now) {
+            let mut turn = Turn::new(self.now, &mut self.posts);
+            self.service.on_timer(&mut turn, &mut self.connections);
+        }
+        if !self.posts.is_empty() {
+            self.deliver_posts();
+        }
+        self.accept();
+        self.settle_touched();
+        self.heed_wish();
+        self.service
+            .turn_ended(&mut Turn::new(self.now, &mut self.posts));
+        if self.totals != self.published {
+            self.published = self.totals;
+            self.gauge.publish(&self.totals);
+        }
+    }
+
+    fn note(&mut self, event: &Event) {
+        let token = event.token();
+        let Some(slot) = token.0.checked_sub(self.first_socket_token) else {
+            if token == BELL {
+                self.has_mail = true;
+            } else {
+                self.doors.knock(token.0 - door_token(0).0);
+            }
+            return;
+        };
+        // Sockets are closed and accepted only after all events were noted: whom the poller means
+        // is still there.
+        let Some(socket) = self.sockets.get_mut(slot).and_then(Option::as_mut) else {
+            return;
+        };
+        socket.note(event);
+        let id = socket.id;
+        if socket.has_input() {
+            self.queue(id);
+        } else if socket.is_dead() || (socket.takes_output() && socket.queued_len > 0) {
+            self.connections.touch(id);
+        }
+    }
+
+    /// Puts a connection at the end of the ready list.
+    fn queue(&mut self, id: ConnectionId) {
+        if let Some(socket) = self.socket(id)
+            && !socket.is_queued
+        {
+            socket.is_queued = true;
+            self.ready.push_back(id);
+        }
+    }
+
+    /// Reads what there is, up to the budget.
+    fn read(&mut self, id: ConnectionId) {
+        let mut budget = self.config.read_budget;
+        while self.may_read(id) {
+            if budget == 0 {
+                self.queue(id);
+                break;
+            }
+            let Some(socket) = self.sockets[id.slot()].as_mut() else {
+                return;
+            };
+            match socket.receive(&mut self.scratch) {
+                Ok(Received::Bytes(len)) => {
+                    budget = budget.saturating_sub(len);
+                    self.receive(id, len);
+                }
+                Ok(Received::Nothing) => break,
+                Ok(Received::End) => self.end_of_input(id),
+                Err(_) => self.close(id),
+            }
+        }
+        self.connections.touch(id);
+    }
+
+    /// Whether a connection has something to read, and its outbox allows it. A session that has
+    /// just asked for its end is not read until that is carried out.
+    fn may_read(&mut self, id: ConnectionId) -> bool {
+        let Some(socket) = self.sockets.get(id.slot()).and_then(Option::as_ref) else {
+            return false;
+        };
+        if socket.id != id || !socket.has_input() {
+            return false;
+        }
+        match socket.phase {
+            Phase::Open { .. } => {
+                let queued_len = self.connections.outbox(id).map_or(0, |outbox| outbox.len());
+                !self.config.outbox.is_over_soft(queued_len) && self.connections.get(id).is_some()
+            }
+            // Discarded, so that a peer that writes before it reads comes to read its last bytes.
+            Phase::Flushing { .. } | Phase::Lingering { .. } => true,
+        }
+    }
+
+    /// Hands the first `len` bytes of the scratch buffer to the session, if it is not over.
+    fn receive(&mut self, id: ConnectionId, len: usize) {
+        self.totals.received_bytes += count(len);
+        let mut queued_len = 0;
+        self.connections.update(id, |session, outbox| {
+            let mut turn = Turn::new(self.now, &mut self.posts);
+            let input = &mut self.scratch[..len];
+            let flow = self.service.receive(session, input, &mut turn, outbox);
+            queued_len = outbox.len();
+            flow
+        });
+        // So much is worth a call of its own, while it is still in the processor's cache.
+        if queued_len >= EARLY_WRITE_LEN && self.flush(id).is_err() {
+            self.close(id);
+        }
+        if self.posts.len() >= MAX_POSTS {
+            self.deliver_posts();
+        }
+    }
+
+    fn end_of_input(&mut self, id: ConnectionId) {
+        self.connections.update(id, |session, outbox| {
+            let mut turn = Turn::new(self.now, &mut self.posts);
+            self.service.end_of_input(session, &mut turn, outbox)
+        });
+    }
+
+    /// Empties the mailbox, up to a bound: `has_mail` stays if there may be more.
+    fn take_mail(&mut self) {
+        self.mailbox.silence();
+        for _ in 0..MAX_MAIL {
+            let Some(mail) = self.mailbox.next() else {
+                self.has_mail = false;
+                return;
+            };
+            self.deliver(mail);
+        }
+    }
+
+    fn deliver_posts(&mut self) {
+        let mut posts = std::mem::replace(&mut self.posts, std::mem::take(&mut self.spare_posts));
+        for mail in posts.drain(..) {
+            self.deliver(mail);
+        }
+        self.spare_posts = posts;
+    }
+
+    fn deliver(&mut self, mail: S::Mail) {
+        if self.is_stopping {
+            return;
+        }
+        let mut turn = Turn::new(self.now, &mut self.posts);
+        self.service.mail(mail, &mut turn, &mut self.connections);
+        // One long batch for one slow reader must not outgrow the hard limit unseen.
+        if self.connections.take_crowded() {
+            self.settle_touched();
+        }
+    }
+
+    /// Wakes the connections whose time has come.
+    fn expire(&mut self) {
+        let mut due = std::mem::take(&mut self.spare_due);
+        self.deadlines.expire(self.now, &mut due);
+        for index in due.drain(..) {
+            if let Some(id) = self.connections.id_at(index) {
+                self.expire_one(id);
+            }
+        }
+        self.spare_due = due;
+    }
+
+    /// Does what is due, if anything is: deadlines may have moved away since they were set.
+    fn expire_one(&mut self, id: ConnectionId) {
+        let Some(socket) = self.socket(id) else {
+            return;
+        };
+        let phase = socket.phase;
+        match phase {
+            Phase::Open { slow_since } => {
+                let cut_at = slow_since.and_then(|since| self.cut_off_at(since));
+                let due_at = self
+                    .connections
+                    .get(id)
+                    .and_then(|it| self.service.deadline(it));
+                if cut_at.is_some_and(|at| at <= self.now) {
+                    self.overflow(id);
+                } else if due_at.is_some_and(|at| at <= self.now) {
+                    self.connections.update(id, |session, outbox| {
+                        let mut turn = Turn::new(self.now, &mut self.posts);
+                        self.service.expire(session, &mut turn, outbox)
+                    });
+                }
+                self.connections.touch(id);
+            }
+            Phase::Flushing { until } | Phase::Lingering { until } if until <= self.now => {
+                self.close(id);
+            }
+            Phase::Flushing { .. } | Phase::Lingering { .. } => self.connections.touch(id),
+        }
+    }
+
+    fn accept(&mut self) {
+        let mut arrivals = std::mem::take(&mut self.spare_arrivals);
+        self.totals.accept_pauses += self.doors.accept(self.now, &mut arrivals);
+        for (stream, accepted) in arrivals.drain(..) {
+            self.admit(stream, &accepted);
+        }
+        self.spare_arrivals = arrivals;
+    }
+
+    fn admit(&mut self, stream: Stream, accepted: &Accepted) {
+        let id = self.connections.open(|id, outbox| {
+            let mut turn = Turn::new(self.now, &mut self.posts);
+            self.service.open(id, accepted, &mut turn, outbox)
+        });
+        if self.sockets.len() <= id.slot() {
+            self.sockets.resize_with(id.slot() + 1, || None);
+        }
+        self.totals.accepted += 1;
+        self.totals.sockets += 1;
+        let socket = self.sockets[id.slot()].insert(Socket::new(id, stream));
+        let token = Token(self.first_socket_token + id.slot());
+        if socket.stream.register(self.poll.registry(), token).is_err() {
+            self.close(id);
+        }
+    }
+
+    /// Carries out what has happened to connections.
+    fn settle_touched(&mut self) {
+        while let Some(id) = self.connections.next_touched() {
+            if self.settle(id).is_err() {
+                self.close(id);
+            }
+        }
+    }
+
+    /// Sends what a connection is owed, carries out its end, and sets its deadline.
+    ///
+    /// # Errors
+    ///
+    /// The connection is lost, or done with.
+    fn settle(&mut self, id: ConnectionId) -> Result<(), Gone> {
+        self.flush(id)?;
+        self.judge_outbox(id);
+        if let Some((session, flow)) = self.connections.take_ended(id) {
+            self.service
+                .closed(session, id, &mut Turn::new(self.now, &mut self.posts));
+            if flow == Flow::Drop {
+                return Err(Gone);
+            }
+            let until = self.now + self.config.flush_timeout;
+            self.socket(id).ok_or(Gone)?.phase = Phase::Flushing { until };
+        }
+        let queued_len = self.connections.outbox(id).ok_or(Gone)?.len();
+        let linger_until = self.now + self.config.linger_timeout;
+        let socket = self.socket(id).ok_or(Gone)?;
+        if socket.is_dead() {
+            return Err(Gone);
+        }
+        match socket.phase {
+            Phase::Flushing { .. } if queued_len == 0 => socket.finish(linger_until)?,
+            Phase::Lingering { .. } if socket.input == Input::Ended => return Err(Gone),
+            _ => {}
+        }
+        let counted_len = std::mem::replace(&mut socket.queued_len, queued_len);
+        let phase = socket.phase;
+        self.totals.queued_bytes += count(queued_len);
+        self.totals.queued_bytes -= count(counted_len);
+        self.connections.settle(id);
+        if self.may_read(id) {
+            self.queue(id);
+        }
+        if let Some(at) = self.deadline(id, phase) {
+            self.deadlines.wake_by(id.index(), at);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, id: ConnectionId) -> Result<(), Gone> {
+        let socket = self
+            .sockets
+            .get_mut(id.slot())
+            .and_then(Option::as_mut)
+            .ok_or(Gone)?;
+        let outbox = self.connections.outbox(id).ok_or(Gone)?;
+        let sent = socket.flush(outbox).map_err(|_| Gone)?;
+        self.totals.sent_bytes += count(sent);
+        Ok(())
+    }
+
+    /// Holds what is left after a write against the limits.
+    fn judge_outbox(&mut self, id: ConnectionId) {
+        let Some(queued_len) = self.connections.outbox(id).map(|outbox| outbox.len()) else {
+            return;
+        };
+        let now = self.now;
+        let is_slow = self.config.outbox.is_over_soft(queued_len);
+        if let Some(socket) = self.socket(id)
+            && let Phase::Open { slow_since } = &mut socket.phase
+        {
+            *slow_since = if is_slow {
+                slow_since.or(Some(now))
+            } else {
+                None
+            };
+            if queued_len > self.config.outbox.hard_len
+                && self.config.outbox.when_full == SlowReader::CutOff
+            {
+                self.overflow(id);
+            }
+        }
+    }
+
+    /// Ends a slow reader's session, which may say why.
+    fn overflow(&mut self, id: ConnectionId) {
+        let was_open = self.connections.update(id, |session, outbox| {
+            let mut turn = Turn::new(self.now, &mut self.posts);
+            self.service
+                .overflow(session, &mut turn, outbox)
+                .max(Flow::Close)
+        });
+        self.totals.slow_readers += u64::from(was_open);
+    }
+
+    fn cut_off_at(&self, slow_since: Instant) -> Option<Instant> {
+        let limits = &self.config.outbox;
+        (limits.when_full == SlowReader::CutOff).then(|| slow_since + limits.grace_timeout)
+    }
+
+    fn deadline(&self, id: ConnectionId, phase: Phase) -> Option<Instant> {
+        match phase {
+            Phase::Open { slow_since } => {
+                let cut_at = slow_since.and_then(|since| self.cut_off_at(since));
+                let due_at = self
+                    .connections
+                    .get(id)
+                    .and_then(|it| self.service.deadline(it));
+                [cut_at, due_at].into_iter().flatten().min()
+            }
+            Phase::Flushing { until } | Phase::Lingering { until } => Some(until),
+        }
+    }
+
+    fn heed_wish(&mut self) {
+        match self.connections.wish() {
+            Wish::Run => {}
+            Wish::StopAccepting => self.doors.close(self.poll.registry()),
+            Wish::Stop if self.is_stopping => {}
+            Wish::Stop => {
+                self.is_stopping = true;
+                self.doors.close(self.poll.registry());
+                self.connections.close_all();
+                self.settle_touched();
+            }
+        }
+    }
+
+    /// Closes a socket at once, and ends its session if that is not over yet.
+    fn close(&mut self, id: ConnectionId) {
+        let Some(socket) = self.socket(id) else {
+            return;
+        };
+        let queued_len = socket.queued_len;
+        self.sockets[id.slot()] = None;
+        self.totals.sockets -= 1;
+        self.totals.queued_bytes -= count(queued_len);
+        self.deadlines.disarm(id.index());
+        if let Some(session) = self.connections.remove(id) {
+            self.service
+                .closed(session, id, &mut Turn::new(self.now, &mut self.posts));
+        }
+    }
+
+    fn socket(&mut self, id: ConnectionId) -> Option<&mut Socket> {
+        self.sockets
+            .get_mut(id.slot())?
+            .as_mut()
+            .filter(|socket| socket.id == id)
+    }
+}
+
+/// The connection is lost or done with: its socket is to be closed.
+#[derive(Debug)]
+pub(super) struct Gone;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place in a worker that reads the clock"
+)]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+fn count(len: usize) -> u64 {
+    u64::try_from(len).expect("a length has at most 64 bits")
+}
+
+/// Told by one poll; who else is ready is told by the next.
+const EVENTS_LEN: usize = 1024;
+/// Measured: 64 KiB costs up to half again as much for large messages, 1 MiB gains nothing.
+const SCRATCH_LEN: usize = 256 << 10;
+/// A write this large does not get cheaper by waiting for the end of the turn.
+const EARLY_WRITE_LEN: usize = 64 << 10;
+/// Mail taken in one turn, so that sockets have their turn too.
+const MAX_MAIL: usize = 4096;
+/// Posts that may wait for the end of a turn before they are handled at once.
+const MAX_POSTS: usize = 4096;
