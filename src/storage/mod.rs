@@ -1,1 +1,25 @@
 //! The log: what was decided, made durable in SQLite before anyone sees it.
+//!
+//! The table `events` is the truth, in order. Rooms, messages and changes are projections of it,
+//! written in the same transaction, where numbers are given too. [`Log`] is the one writer, a step
+//! function from a batch of facts to what became of them; [`Reader`] answers questions about the
+//! past on a connection of its own; [`Storage`] runs both on threads. All of it lives in a
+//! [`DataDir`], which belongs to one process at a time.
+//!
+//! `database` alone names the database crate.
+
+mod data_dir;
+mod database;
+mod error;
+mod log;
+mod opening;
+mod reader;
+mod rows;
+mod schema;
+mod thread;
+
+pub use data_dir::DataDir;
+pub use error::{FileAttempt, Refusal, StorageError};
+pub use log::Log;
+pub use reader::Reader;
+pub use thread::{Delivery, Storage, StorageHandle};

@@ -1,0 +1,137 @@
+//! The directory that holds all of a server's data, and belongs to one process at a time.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rand::Rng as _;
+
+use crate::storage::error::{FileAttempt, StorageError};
+
+/// A locked data directory.
+///
+/// The lock is held until this value, all its clones and all [logs](super::Log) opened in it are
+/// gone.
+#[derive(Clone, Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    /// The kernel drops the lock with the last descriptor, however the process ends.
+    _lock: Arc<File>,
+}
+
+impl DataDir {
+    /// Opens the directory, which is made, for its owner only, if there is none, and locks it.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`] if another process has locked it, and [`StorageError::File`].
+    pub fn open(path: &Path) -> Result<Self, StorageError> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(|error| StorageError::file(FileAttempt::CreateDirectory, path, &error))?;
+        let lock_path = path.join(LOCK_NAME);
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&lock_path)
+            .map_err(|error| StorageError::file(FileAttempt::Write, &lock_path, &error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                _lock: Arc::new(lock),
+            }),
+            Err(TryLockError::WouldBlock) => Err(StorageError::InUse { path: path.into() }),
+            Err(TryLockError::Error(error)) => {
+                Err(StorageError::file(FileAttempt::Lock, &lock_path, &error))
+            }
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the 32 random bytes in the file `name`, which is made, for its owner only, if there
+    /// is none.
+    ///
+    /// # Errors
+    /// [`StorageError::SecretDamaged`] if the file holds anything else, which is left as it is,
+    /// and [`StorageError::File`].
+    pub fn secret(&self, name: &str) -> Result<[u8; 32], StorageError> {
+        let path = self.path.join(name);
+        match File::open(&path) {
+            Ok(file) => read_secret(&file, &path),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let mut secret = [0; 32];
+                rand::rng().fill_bytes(&mut secret);
+                self.create_file(name, &secret)?;
+                Ok(secret)
+            }
+            Err(error) => Err(StorageError::file(FileAttempt::Read, &path, &error)),
+        }
+    }
+
+    /// Makes a file that appears with all of its content, or not at all, even if power fails.
+    fn create_file(&self, name: &str, content: &[u8]) -> Result<(), StorageError> {
+        let path = self.path.join(name);
+        let unfinished_path = self.path.join(format!("{name}.new"));
+        let write = || {
+            let mut file = create_private(&unfinished_path)?;
+            file.write_all(content)?;
+            file.sync_all()?;
+            fs::rename(&unfinished_path, &path)?;
+            self.sync()
+        };
+        write().map_err(|error| StorageError::file(FileAttempt::Write, &path, &error))
+    }
+
+    /// Makes what was created, renamed and removed in the directory durable.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+}
+
+/// Makes an empty file for its owner only, in place of what an interrupted attempt left there.
+pub(super) fn create_private(path: &Path) -> io::Result<File> {
+    remove_remains(path)?;
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Removes what an interrupted attempt may have left.
+pub(super) fn remove_remains(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn read_secret(file: &File, path: &Path) -> Result<[u8; 32], StorageError> {
+    let read = || {
+        let mut bytes = Vec::new();
+        // One byte more than a secret has shows that there is too much.
+        file.take(33).read_to_end(&mut bytes)?;
+        // A copy from a backup may have come back readable for everyone.
+        if file.metadata()?.permissions().mode() & 0o077 != 0 {
+            tracing::warn!(path = %path.display(), "a file of keys was open to others");
+            file.set_permissions(Permissions::from_mode(0o600))?;
+        }
+        Ok(bytes)
+    };
+    read()
+        .map_err(|error| StorageError::file(FileAttempt::Read, path, &error))?
+        .try_into()
+        .map_err(|_| StorageError::SecretDamaged { path: path.into() })
+}
+
+/// Locked while a server runs; stays when it ends, as removing it would race with the next one.
+const LOCK_NAME: &str = "chinwag.lock";

@@ -1,0 +1,462 @@
+//! The database, in words of the log: the only file that names the database crate.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, TransactionBehavior,
+};
+
+use crate::storage::error::{Refusal, StorageError};
+use crate::storage::schema::{APPLICATION_ID, SETTINGS, STEPS};
+
+/// A connection that writes, or one that only reads.
+#[derive(Debug)]
+pub(super) struct Database {
+    path: PathBuf,
+    access: Access,
+    connection: Connection,
+    /// Whether the connection cannot be trusted any more.
+    is_broken: bool,
+}
+
+/// Any failure of the database; shows no data.
+#[derive(Debug)]
+pub(super) struct DatabaseError(rusqlite::Error);
+
+/// A transaction, rolled back unless committed.
+#[derive(Debug)]
+pub(super) struct Transaction<'c>(rusqlite::Transaction<'c>);
+
+/// A room's identity and counters.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RoomState {
+    pub(super) id: i64,
+    pub(super) seq: u64,
+    pub(super) rev: u64,
+}
+
+/// A row of `rooms`, as far as it is read.
+#[derive(Debug)]
+pub(super) struct RoomRow {
+    pub(super) key: String,
+    pub(super) name: String,
+    pub(super) visibility: String,
+    pub(super) topic: String,
+    pub(super) owner: Option<[u8; 16]>,
+    pub(super) seq: u64,
+    pub(super) rev: u64,
+}
+
+/// A row for `rooms`.
+#[derive(Debug)]
+pub(super) struct NewRoom<'a> {
+    pub(super) id: i64,
+    pub(super) key: &'a str,
+    pub(super) name: &'a str,
+    pub(super) visibility: &'a str,
+    pub(super) topic: &'a str,
+    pub(super) owner: [u8; 16],
+    pub(super) created_at: i64,
+}
+
+/// A row of `messages`, as far as it is read.
+#[derive(Debug)]
+pub(super) struct MessageRow {
+    pub(super) seq: u64,
+    pub(super) at: i64,
+    pub(super) sender: String,
+    pub(super) body: String,
+    pub(super) key: Option<String>,
+    pub(super) reply_to: Option<u64>,
+}
+
+/// A row for `messages`.
+#[derive(Debug)]
+pub(super) struct NewMessage<'a> {
+    pub(super) room: i64,
+    pub(super) seq: u64,
+    pub(super) at: i64,
+    pub(super) sender: &'a str,
+    pub(super) sender_key: &'a str,
+    pub(super) guest: [u8; 16],
+    pub(super) body: &'a str,
+    pub(super) key: Option<&'a str>,
+    pub(super) reply_to: Option<u64>,
+}
+
+/// A row of `changes` with its event.
+#[derive(Debug)]
+pub(super) struct ChangeRow {
+    pub(super) rev: u64,
+    pub(super) kind: String,
+    pub(super) payload: String,
+}
+
+/// What a connection may do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Access {
+    Write,
+    Read,
+}
+
+/// Who wrote a database.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Identity {
+    pub(super) application: i32,
+    pub(super) version: i32,
+}
+
+impl Database {
+    /// Opens an existing database.
+    pub(super) fn connect(path: &Path, access: Access) -> Result<Self, DatabaseError> {
+        let flags = match access {
+            Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        };
+        // A connection is used by one thread at a time, so it needs no lock of its own.
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.execute_batch(SETTINGS)?;
+        Ok(Self {
+            path: path.to_owned(),
+            access,
+            connection,
+            is_broken: false,
+        })
+    }
+
+    /// Makes the tables in an empty file.
+    pub(super) fn set_up(&mut self) -> Result<(), DatabaseError> {
+        self.connection
+            .pragma_update(None, "application_id", APPLICATION_ID)?;
+        self.migrate()?;
+        self.keep_write_ahead_log()
+    }
+
+    pub(super) fn keep_write_ahead_log(&self) -> Result<(), DatabaseError> {
+        Ok(self.connection.execute_batch("PRAGMA journal_mode = WAL")?)
+    }
+
+    /// Takes the steps from the database's version to the newest, each in a transaction.
+    pub(super) fn migrate(&mut self) -> Result<(), DatabaseError> {
+        let version = self.identity()?.version;
+        for (step, reached) in STEPS.iter().zip(1..) {
+            if reached > version {
+                let transaction = self
+                    .connection
+                    .transaction_with_behavior(TransactionBehavior::Immediate)?;
+                transaction.execute_batch(step)?;
+                transaction.pragma_update(None, "user_version", reached)?;
+                transaction.commit()?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn identity(&self) -> Result<Identity, DatabaseError> {
+        let pragma = |name| {
+            self.connection
+                .pragma_query_value(None, name, |row| row.get(0))
+        };
+        Ok(Identity {
+            application: pragma("application_id")?,
+            version: pragma("user_version")?,
+        })
+    }
+
+    /// Reads the first pages of each table; whether `lobby` is there.
+    pub(super) fn look(&self) -> Result<bool, DatabaseError> {
+        Ok(self
+            .connection
+            .query_row(FIRST_LOOK, (), |row| row.get(0))?)
+    }
+
+    /// Reads all rooms, in the order of their creation.
+    pub(super) fn rooms(&mut self) -> Result<Vec<RoomRow>, StorageError> {
+        let rooms = self.begin().and_then(|transaction| transaction.rooms());
+        rooms.map_err(|error| error.refuse(&self.path))
+    }
+
+    /// Begins a transaction, after replacing a broken connection.
+    pub(super) fn begin(&mut self) -> Result<Transaction<'_>, DatabaseError> {
+        if self.is_broken {
+            // The old connection stays open until the new one is: as long as one is open, nobody
+            // reads the write-ahead log anew, where frames of a commit whose sync failed may
+            // stand. Nobody was told of that commit, and the next one overwrites it.
+            self.connection = Self::connect(&self.path, self.access)?.connection;
+            self.is_broken = false;
+        }
+        let behavior = match self.access {
+            Access::Write => TransactionBehavior::Immediate,
+            Access::Read => TransactionBehavior::Deferred,
+        };
+        let transaction = self.connection.transaction_with_behavior(behavior)?;
+        Ok(Transaction(transaction))
+    }
+
+    /// Notes that a transaction failed: [`begin`](Self::begin) may need another connection.
+    pub(super) fn note_failure(&mut self, error: &DatabaseError) {
+        // What a full disk, a lock or a constraint makes fail is rolled back without a trace.
+        let leaves_no_trace = matches!(
+            error.0.sqlite_error_code(),
+            Some(
+                ErrorCode::DiskFull
+                    | ErrorCode::DatabaseBusy
+                    | ErrorCode::DatabaseLocked
+                    | ErrorCode::ConstraintViolation
+            )
+        );
+        self.is_broken = !leaves_no_trace || !self.connection.is_autocommit();
+    }
+
+    /// Brings all of the write-ahead log into the database and empties it.
+    pub(super) fn checkpoint(&self) -> Result<(), DatabaseError> {
+        Ok(self
+            .connection
+            .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?)
+    }
+}
+
+impl Transaction<'_> {
+    /// Makes it durable: returns after the disk has it.
+    pub(super) fn commit(self) -> Result<(), DatabaseError> {
+        Ok(self.0.commit()?)
+    }
+
+    pub(super) fn rooms(&self) -> Result<Vec<RoomRow>, DatabaseError> {
+        let mut statement = self.0.prepare_cached(ROOMS)?;
+        let rows = statement.query_map((), |row| {
+            Ok(RoomRow {
+                key: text(row, 0)?,
+                name: text(row, 1)?,
+                visibility: text(row, 2)?,
+                topic: text(row, 3)?,
+                owner: row.get(4)?,
+                seq: number(row, 5)?,
+                rev: number(row, 6)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    pub(super) fn room(&self, key: &str) -> Result<Option<RoomState>, DatabaseError> {
+        let mut statement = self.0.prepare_cached(ROOM_BY_KEY)?;
+        let room = statement.query_row((key,), |row| {
+            Ok(RoomState {
+                id: row.get(0)?,
+                seq: number(row, 1)?,
+                rev: number(row, 2)?,
+            })
+        });
+        Ok(room.optional()?)
+    }
+
+    /// The number of the newest event.
+    pub(super) fn newest_event(&self) -> Result<i64, DatabaseError> {
+        let mut statement = self.0.prepare_cached(NEWEST_EVENT)?;
+        Ok(statement.query_row((), |row| row.get(0))?)
+    }
+
+    pub(super) fn insert_event(
+        &self,
+        id: i64,
+        at: i64,
+        room: i64,
+        kind: &str,
+        payload: &str,
+    ) -> Result<(), DatabaseError> {
+        self.execute(INSERT_EVENT, (id, at, room, kind, payload))
+    }
+
+    pub(super) fn insert_room(&self, room: &NewRoom<'_>) -> Result<(), DatabaseError> {
+        let row = (
+            room.id,
+            room.key,
+            room.name,
+            room.visibility,
+            room.topic,
+            room.owner,
+            room.created_at,
+        );
+        self.execute(INSERT_ROOM, row)
+    }
+
+    /// Whether it was inserted: not if the sender's key was used in the room before.
+    pub(super) fn insert_message(&self, message: &NewMessage<'_>) -> Result<bool, DatabaseError> {
+        let row = (
+            message.room,
+            integer(message.seq),
+            message.at,
+            message.sender,
+            message.sender_key,
+            message.guest,
+            message.body,
+            message.key,
+            message.reply_to.map(integer),
+        );
+        let inserted = self.0.prepare_cached(INSERT_MESSAGE)?.execute(row)?;
+        Ok(inserted == 1)
+    }
+
+    /// The number and time of the message with a key.
+    pub(super) fn message_by_key(
+        &self,
+        room: i64,
+        sender_key: &str,
+        key: &str,
+    ) -> Result<(u64, i64), DatabaseError> {
+        let mut statement = self.0.prepare_cached(MESSAGE_BY_KEY)?;
+        Ok(statement.query_row((room, sender_key, key), |row| {
+            Ok((number(row, 0)?, row.get(1)?))
+        })?)
+    }
+
+    pub(super) fn insert_change(
+        &self,
+        room: i64,
+        rev: u64,
+        event: i64,
+    ) -> Result<(), DatabaseError> {
+        self.execute(INSERT_CHANGE, (room, integer(rev), event))
+    }
+
+    pub(super) fn set_topic(&self, room: i64, topic: &str) -> Result<(), DatabaseError> {
+        self.execute(SET_TOPIC, (room, topic))
+    }
+
+    pub(super) fn set_counters(&self, room: RoomState) -> Result<(), DatabaseError> {
+        let row = (room.id, integer(room.seq), integer(room.rev));
+        self.execute(SET_COUNTERS, row)
+    }
+
+    /// Shows messages numbered below `before`, newest first, until `visit` has seen enough.
+    pub(super) fn visit_messages(
+        &self,
+        room: i64,
+        before: u64,
+        mut visit: impl FnMut(MessageRow) -> ControlFlow<()>,
+    ) -> Result<(), DatabaseError> {
+        let mut statement = self.0.prepare_cached(MESSAGES_BEFORE)?;
+        let mut rows = statement.query((room, integer(before)))?;
+        while let Some(row) = rows.next()? {
+            let message = MessageRow {
+                seq: number(row, 0)?,
+                at: row.get(1)?,
+                sender: text(row, 2)?,
+                body: text(row, 3)?,
+                key: optional_text(row, 4)?,
+                reply_to: row.get::<_, Option<i64>>(5)?.map(natural),
+            };
+            if visit(message).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The newest changes, newest first.
+    pub(super) fn changes(&self, room: i64, max: usize) -> Result<Vec<ChangeRow>, DatabaseError> {
+        let max = i64::try_from(max).unwrap_or(i64::MAX);
+        let mut statement = self.0.prepare_cached(NEWEST_CHANGES)?;
+        let rows = statement.query_map((room, max), |row| {
+            Ok(ChangeRow {
+                rev: number(row, 0)?,
+                kind: text(row, 1)?,
+                payload: text(row, 2)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn execute(&self, sql: &str, row: impl rusqlite::Params) -> Result<(), DatabaseError> {
+        self.0.prepare_cached(sql)?.execute(row)?;
+        Ok(())
+    }
+}
+
+impl DatabaseError {
+    /// What it means for a server that is about to use the database.
+    pub(super) fn refuse(&self, path: &Path) -> StorageError {
+        let refusal = match self.0.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Refusal::Locked,
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
+                Refusal::ReadOnly
+            }
+            Some(ErrorCode::DiskFull) => Refusal::DiskFull,
+            Some(ErrorCode::SystemIoFailure) => Refusal::DiskFailed,
+            // Missing tables and columns, and pages that make no sense.
+            _ => Refusal::Damaged,
+        };
+        StorageError::database(path, refusal)
+    }
+}
+
+impl From<rusqlite::Error> for DatabaseError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Reads text that may have been edited by hand into bytes that are not UTF-8.
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    Ok(optional_text(row, column)?.unwrap_or_default())
+}
+
+fn optional_text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        _ => None,
+    })
+}
+
+/// A number of a message or change as SQLite keeps it: no room gets to 2⁶³ of them.
+fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    Ok(natural(row.get(column)?))
+}
+
+/// The schema checks that numbers are not negative.
+fn natural(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// How long another program's lock is waited for; ours never waits for ourselves.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
+
+const FIRST_LOOK: &str = "SELECT EXISTS (SELECT 1 FROM rooms WHERE key = 'lobby'),
+    (SELECT max(id) FROM events), (SELECT max(seq) FROM messages WHERE room = 1),
+    (SELECT max(rev) FROM changes WHERE room = 1)";
+const ROOMS: &str = "SELECT key, name, visibility, topic, owner, seq, rev FROM rooms ORDER BY id";
+const ROOM_BY_KEY: &str = "SELECT id, seq, rev FROM rooms WHERE key = ?1";
+const NEWEST_EVENT: &str = "SELECT coalesce(max(id), 0) FROM events";
+const INSERT_EVENT: &str =
+    "INSERT INTO events (id, at, room, kind, payload) VALUES (?1, ?2, ?3, ?4, ?5)";
+const INSERT_ROOM: &str = "INSERT INTO rooms (id, key, name, visibility, topic, owner, created_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const INSERT_MESSAGE: &str =
+    "INSERT INTO messages (room, seq, at, sender, sender_key, guest, body, key, reply_to)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+     ON CONFLICT (room, sender_key, key) WHERE key IS NOT NULL DO NOTHING";
+const MESSAGE_BY_KEY: &str =
+    "SELECT seq, at FROM messages WHERE room = ?1 AND sender_key = ?2 AND key = ?3";
+const INSERT_CHANGE: &str = "INSERT INTO changes (room, rev, event) VALUES (?1, ?2, ?3)";
+const SET_TOPIC: &str = "UPDATE rooms SET topic = ?2 WHERE id = ?1";
+const SET_COUNTERS: &str = "UPDATE rooms SET seq = ?2, rev = ?3 WHERE id = ?1";
+const MESSAGES_BEFORE: &str = "SELECT seq, at, sender, body, key, reply_to FROM messages
+     WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC";
+const NEWEST_CHANGES: &str = "SELECT rev, kind, payload FROM changes JOIN events ON id = event
+     WHERE changes.room = ?1 ORDER BY rev DESC LIMIT ?2";

@@ -1,0 +1,277 @@
+//! The log's writer: a batch of facts in, one transaction, and what became of each out.
+
+use std::collections::BTreeMap;
+
+use crate::chat::log::{Append, Committed, Fact, LogError, Recorded, RoomRecord};
+use crate::chat::message::{MessageKey, Timestamp, Topic};
+use crate::chat::name::RoomName;
+use crate::storage::data_dir::DataDir;
+use crate::storage::database::{
+    Database, DatabaseError, NewMessage, NewRoom, RoomState, Transaction,
+};
+use crate::storage::error::StorageError;
+use crate::storage::opening::open_writer;
+use crate::storage::rows::{read_room, write_event, write_guest, write_visibility};
+
+/// The one writer of the database.
+#[derive(Debug)]
+pub struct Log {
+    database: Database,
+    /// Whether the newest batch failed: a streak of failures is reported once.
+    is_failing: bool,
+    /// Keeps the directory locked.
+    _dir: DataDir,
+}
+
+impl Log {
+    /// Opens the log of a data directory, a new one with `lobby` in it if there is none.
+    ///
+    /// # Errors
+    /// Every [`StorageError`] that is about files and databases; the files are left as they were.
+    pub fn open(dir: &DataDir) -> Result<Self, StorageError> {
+        Ok(Self {
+            database: open_writer(dir)?,
+            is_failing: false,
+            _dir: dir.clone(),
+        })
+    }
+
+    /// Reads all rooms, in the order of their creation.
+    ///
+    /// Rooms whose name and key were edited by hand into something that is no name are left out.
+    ///
+    /// # Errors
+    /// [`StorageError::Database`].
+    pub fn rooms(&mut self) -> Result<Vec<RoomRecord>, StorageError> {
+        let rows = self.database.rooms()?;
+        Ok(rows.into_iter().filter_map(|row| read_room(&row)).collect())
+    }
+
+    /// Records a batch in one transaction, and returns it in the same order once it is durable.
+    ///
+    /// If the database fails, nothing of the batch happened and every answer is
+    /// [`LogError::Unavailable`]; the next batch tries again. A failed sync leaves one doubt: if
+    /// the machine stops before the next commit, the batch may be there after all.
+    pub fn append(&mut self, batch: Vec<Append>) -> Vec<Committed> {
+        let outcomes = match self.record(&batch) {
+            Ok(outcomes) => {
+                if self.is_failing {
+                    tracing::info!("the log takes messages again");
+                }
+                self.is_failing = false;
+                outcomes
+            }
+            Err(error) => {
+                if !self.is_failing {
+                    tracing::error!(%error, "the log cannot take messages");
+                }
+                self.is_failing = true;
+                self.database.note_failure(&error);
+                vec![Err(LogError::Unavailable); batch.len()]
+            }
+        };
+        batch
+            .into_iter()
+            .zip(outcomes)
+            .map(|(append, outcome)| Committed { append, outcome })
+            .collect()
+    }
+
+    /// Leaves everything in the database file and an empty write-ahead log.
+    pub fn close(self) {
+        // What stays in the write-ahead log is as durable there.
+        if let Err(error) = self.database.checkpoint() {
+            tracing::warn!(%error, "the write-ahead log could not be emptied");
+        }
+    }
+
+    fn record(&mut self, batch: &[Append]) -> Result<Vec<Outcome>, DatabaseError> {
+        let mut transcript = Transcript::begin(self.database.begin()?)?;
+        let outcomes = batch
+            .iter()
+            .map(|append| transcript.record(append))
+            .collect::<Result<_, _>>()?;
+        transcript.commit()?;
+        Ok(outcomes)
+    }
+}
+
+type Outcome = Result<Recorded, LogError>;
+
+/// A transaction in progress.
+///
+/// Rooms' counters are kept here until the end: each room is read and written once per batch, and
+/// a transaction rolled back takes them with it.
+struct Transcript<'c> {
+    transaction: Transaction<'c>,
+    /// By key.
+    rooms: BTreeMap<String, Room>,
+    newest_event: i64,
+}
+
+#[derive(Clone, Copy)]
+struct Room {
+    state: RoomState,
+    is_changed: bool,
+}
+
+impl<'c> Transcript<'c> {
+    fn begin(transaction: Transaction<'c>) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            newest_event: transaction.newest_event()?,
+            transaction,
+            rooms: BTreeMap::new(),
+        })
+    }
+
+    fn record(&mut self, append: &Append) -> Result<Outcome, DatabaseError> {
+        let room = self.room(append.fact.room())?;
+        let recorded = match (&append.fact, room) {
+            (Fact::RoomCreated { .. }, Some(_)) => Recorded::RoomExisted,
+            (
+                Fact::RoomCreated {
+                    room: name,
+                    visibility,
+                    topic,
+                    owner,
+                    by: _,
+                    join: _,
+                },
+                None,
+            ) => self.create_room(
+                append,
+                &NewRoom {
+                    id: self.newest_event + 1,
+                    key: name.key(),
+                    name: name.as_str(),
+                    visibility: write_visibility(*visibility),
+                    topic: topic.as_str(),
+                    owner: write_guest(*owner),
+                    created_at: append.at.0,
+                },
+            )?,
+            (Fact::MessagePosted { .. } | Fact::TopicChanged { .. }, None) => {
+                return Ok(Err(LogError::NoSuchRoom));
+            }
+            (
+                Fact::MessagePosted {
+                    room: _,
+                    from,
+                    guest,
+                    body,
+                    key,
+                    reply_to,
+                },
+                Some(room),
+            ) => self.post(
+                append,
+                &NewMessage {
+                    room: room.id,
+                    seq: room.seq + 1,
+                    at: append.at.0,
+                    sender: from.as_str(),
+                    sender_key: from.key(),
+                    guest: write_guest(*guest),
+                    body: body.as_str(),
+                    key: key.as_ref().map(MessageKey::as_str),
+                    reply_to: *reply_to,
+                },
+            )?,
+            (Fact::TopicChanged { topic, .. }, Some(room)) => {
+                self.change_topic(append, topic, room)?
+            }
+        };
+        Ok(Ok(recorded))
+    }
+
+    fn create_room(
+        &mut self,
+        append: &Append,
+        row: &NewRoom<'_>,
+    ) -> Result<Recorded, DatabaseError> {
+        let state = RoomState {
+            id: row.id,
+            seq: 0,
+            rev: 0,
+        };
+        self.insert_event(append, state.id)?;
+        self.transaction.insert_room(row)?;
+        self.rooms
+            .insert(row.key.to_owned(), Room::unchanged(state));
+        Ok(Recorded::RoomCreated)
+    }
+
+    fn post(&mut self, append: &Append, row: &NewMessage<'_>) -> Result<Recorded, DatabaseError> {
+        // The unique index finds a repeated key: most keys are new, and cost no look-up this way.
+        let is_new = self.transaction.insert_message(row)?;
+        if let (false, Some(key)) = (is_new, row.key) {
+            let (seq, at) = self
+                .transaction
+                .message_by_key(row.room, row.sender_key, key)?;
+            let at = Timestamp(at);
+            return Ok(Recorded::Repeated { seq, at });
+        }
+        self.insert_event(append, row.room)?;
+        self.change_room(append.fact.room(), |room| room.seq = row.seq);
+        Ok(Recorded::Posted { seq: row.seq })
+    }
+
+    fn change_topic(
+        &mut self,
+        append: &Append,
+        topic: &Topic,
+        room: RoomState,
+    ) -> Result<Recorded, DatabaseError> {
+        let rev = room.rev + 1;
+        let event = self.insert_event(append, room.id)?;
+        self.transaction.insert_change(room.id, rev, event)?;
+        self.transaction.set_topic(room.id, topic.as_str())?;
+        self.change_room(append.fact.room(), |room| room.rev = rev);
+        Ok(Recorded::TopicSet { rev })
+    }
+
+    /// Writes the next event; its number.
+    fn insert_event(&mut self, append: &Append, room: i64) -> Result<i64, DatabaseError> {
+        let id = self.newest_event + 1;
+        let (kind, payload) = write_event(&append.fact);
+        self.transaction
+            .insert_event(id, append.at.0, room, kind, &payload)?;
+        self.newest_event = id;
+        Ok(id)
+    }
+
+    fn room(&mut self, name: &RoomName) -> Result<Option<RoomState>, DatabaseError> {
+        if let Some(room) = self.rooms.get(name.key()) {
+            return Ok(Some(room.state));
+        }
+        let state = self.transaction.room(name.key())?;
+        if let Some(state) = state {
+            self.rooms
+                .insert(name.key().to_owned(), Room::unchanged(state));
+        }
+        Ok(state)
+    }
+
+    fn change_room(&mut self, name: &RoomName, change: impl FnOnce(&mut RoomState)) {
+        let room = self.rooms.get_mut(name.key());
+        let room = room.expect("a fact is recorded after its room was looked up");
+        change(&mut room.state);
+        room.is_changed = true;
+    }
+
+    fn commit(self) -> Result<(), DatabaseError> {
+        for room in self.rooms.values().filter(|room| room.is_changed) {
+            self.transaction.set_counters(room.state)?;
+        }
+        self.transaction.commit()
+    }
+}
+
+impl Room {
+    fn unchanged(state: RoomState) -> Self {
+        Self {
+            state,
+            is_changed: false,
+        }
+    }
+}

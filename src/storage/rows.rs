@@ -1,0 +1,167 @@
+//! How values of the chat are written in rows, and read back whatever was edited by hand.
+//!
+//! A message keeps its place even if parts of it cannot be read any more: a placeholder stands in,
+//! so that numbers stay without holes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::chat::log::{Change, ChangeKind, Fact, RoomRecord, Visibility};
+use crate::chat::message::{Body, Message, MessageKey, Seq, Timestamp, Topic};
+use crate::chat::name::{RoomName, UserName};
+use crate::chat::room::GuestId;
+use crate::storage::database::{ChangeRow, MessageRow, RoomRow};
+
+/// The kind of an event and its payload, which holds all that its projections are made of.
+pub(super) fn write_event(fact: &Fact) -> (&'static str, String) {
+    let (kind, payload) = match fact {
+        Fact::RoomCreated {
+            room,
+            visibility,
+            topic,
+            by,
+            owner,
+            join: _,
+        } => (
+            ROOM_CREATED,
+            Payload::RoomCreated {
+                name: room.as_str(),
+                visibility: write_visibility(*visibility),
+                topic: topic.as_str(),
+                by: by.as_str(),
+                owner: write_guest_in_json(*owner),
+            },
+        ),
+        Fact::MessagePosted {
+            room: _,
+            from,
+            guest,
+            body,
+            key,
+            reply_to,
+        } => (
+            MESSAGE_POSTED,
+            Payload::MessagePosted {
+                from: from.as_str(),
+                guest: write_guest_in_json(*guest),
+                body: body.as_str(),
+                key: key.as_ref().map(MessageKey::as_str),
+                reply_to: *reply_to,
+            },
+        ),
+        Fact::TopicChanged { room: _, topic, by } => (
+            TOPIC_CHANGED,
+            Payload::TopicChanged {
+                topic: topic.as_str(),
+                by: by.as_str(),
+            },
+        ),
+    };
+    let json = serde_json::to_string(&payload).expect("texts and numbers serialize");
+    (kind, json)
+}
+
+/// A room; `None` if neither its name nor its key is a name of the room any more.
+pub(super) fn read_room(row: &RoomRow) -> Option<RoomRecord> {
+    let parse = |text: &str| RoomName::parse(text).ok().filter(|n| n.key() == row.key);
+    let name = parse(&row.name).or_else(|| parse(&row.key))?;
+    let visibility = match row.visibility.as_str() {
+        "public" => Visibility::Public,
+        _ => Visibility::Private,
+    };
+    Some(RoomRecord {
+        name,
+        visibility,
+        topic: Topic::parse(&row.topic).unwrap_or_default(),
+        owner: row.owner.map(|bytes| GuestId(u128::from_be_bytes(bytes))),
+        seq: row.seq,
+        rev: row.rev,
+    })
+}
+
+pub(super) fn read_message(row: MessageRow) -> Message {
+    Message {
+        seq: row.seq,
+        at: Timestamp(row.at),
+        from: read_user(&row.sender),
+        body: Body::parse(&row.body).unwrap_or_else(|_| unreadable_body()),
+        key: row.key.and_then(|key| MessageKey::parse(&key).ok()),
+        reply_to: row.reply_to,
+    }
+}
+
+/// A change; `None` if it is none that this version knows.
+pub(super) fn read_change(row: &ChangeRow) -> Option<Change> {
+    if row.kind != TOPIC_CHANGED {
+        return None;
+    }
+    let change: TopicChanged = serde_json::from_str(&row.payload).ok()?;
+    Some(Change {
+        rev: row.rev,
+        kind: ChangeKind::Topic(Topic::parse(&change.topic).unwrap_or_default()),
+        by: read_user(&change.by),
+    })
+}
+
+pub(super) fn write_visibility(visibility: Visibility) -> &'static str {
+    match visibility {
+        Visibility::Public => "public",
+        Visibility::Private => "private",
+    }
+}
+
+pub(super) fn write_guest(guest: GuestId) -> [u8; 16] {
+    guest.0.to_be_bytes()
+}
+
+fn read_user(text: &str) -> UserName {
+    UserName::parse(text)
+        .unwrap_or_else(|_| UserName::parse(UNREADABLE).expect("one ASCII word is a user name"))
+}
+
+fn unreadable_body() -> Body {
+    Body::parse(UNREADABLE).expect("one ASCII word is a body")
+}
+
+/// Numbers in JSON end at 2⁵³ for many who read it.
+fn write_guest_in_json(guest: GuestId) -> String {
+    format!("{:032x}", guest.0)
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Payload<'a> {
+    RoomCreated {
+        name: &'a str,
+        visibility: &'a str,
+        topic: &'a str,
+        by: &'a str,
+        owner: String,
+    },
+    MessagePosted {
+        from: &'a str,
+        guest: String,
+        body: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        key: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reply_to: Option<Seq>,
+    },
+    TopicChanged {
+        topic: &'a str,
+        by: &'a str,
+    },
+}
+
+/// The payload of a change of topic, as it is read.
+#[derive(Deserialize)]
+struct TopicChanged {
+    topic: String,
+    by: String,
+}
+
+const ROOM_CREATED: &str = "room_created";
+const MESSAGE_POSTED: &str = "message_posted";
+const TOPIC_CHANGED: &str = "topic_changed";
+
+/// Stands for what cannot be read.
+const UNREADABLE: &str = "unreadable";

@@ -1,0 +1,78 @@
+//! What the database looks like, and how one of an older version gets there.
+
+/// Marks a database as chinwag's: `chwg` in ASCII, in the file's header.
+pub(super) const APPLICATION_ID: i32 = 0x6368_7767;
+
+/// The newest version of the schema: the number of steps to it.
+pub(super) const VERSION: i32 = 1;
+
+/// Each step leads from the version that is its index to the next one, in one transaction.
+pub(super) const STEPS: [&str; 1] = [VERSION_1];
+
+/// Settings of each connection.
+///
+/// `synchronous = FULL` syncs the write-ahead log before a commit returns. The log is brought into
+/// the database every 4 MiB, and cut back to 16 MiB if a long read made it grow. A cache of 32 MiB
+/// holds all pages of the largest batch, so that nothing is written before it commits.
+pub(super) const SETTINGS: &str = "
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA wal_autocheckpoint = 1000;
+    PRAGMA journal_size_limit = 16777216;
+    PRAGMA cache_size = -32768;
+    PRAGMA trusted_schema = OFF;
+    PRAGMA cell_size_check = ON;
+";
+
+/// A room is known by the number of the event that created it. What an event says stands in its
+/// payload, as JSON, so that new kinds of events need no new columns. `messages` are clustered by
+/// room: a page of history is one stretch of the table.
+const VERSION_1: &str = r#"
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        room INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        payload TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE rooms (
+        id INTEGER PRIMARY KEY REFERENCES events,
+        key TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        visibility TEXT NOT NULL CHECK (visibility IN ('public', 'private')),
+        topic TEXT NOT NULL,
+        owner BLOB CHECK (length(owner) = 16),
+        created_at INTEGER NOT NULL,
+        seq INTEGER NOT NULL DEFAULT 0 CHECK (seq >= 0),
+        rev INTEGER NOT NULL DEFAULT 0 CHECK (rev >= 0)
+    ) STRICT;
+
+    CREATE TABLE messages (
+        room INTEGER NOT NULL REFERENCES rooms,
+        seq INTEGER NOT NULL CHECK (seq > 0),
+        at INTEGER NOT NULL,
+        sender TEXT NOT NULL,
+        sender_key TEXT NOT NULL,
+        guest BLOB NOT NULL CHECK (length(guest) = 16),
+        body TEXT NOT NULL,
+        key TEXT,
+        reply_to INTEGER CHECK (reply_to >= 0),
+        PRIMARY KEY (room, seq)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE UNIQUE INDEX messages_by_key ON messages (room, sender_key, key) WHERE key IS NOT NULL;
+
+    CREATE TABLE changes (
+        room INTEGER NOT NULL REFERENCES rooms,
+        rev INTEGER NOT NULL CHECK (rev > 0),
+        event INTEGER NOT NULL REFERENCES events,
+        PRIMARY KEY (room, rev)
+    ) STRICT, WITHOUT ROWID;
+
+    INSERT INTO events (id, at, room, kind, payload) VALUES
+        (1, 0, 1, 'room_created', '{"name":"lobby","visibility":"public","topic":""}');
+    INSERT INTO rooms (id, key, name, visibility, topic, created_at) VALUES
+        (1, 'lobby', 'lobby', 'public', '', 0);
+"#;

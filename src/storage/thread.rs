@@ -1,0 +1,197 @@
+//! The threads that wait for the disk: one commits, one reads.
+//!
+//! While a commit waits for the disk, appends gather in the queue; all of them go into the next
+//! one. So the disk sets the pace, and at load hundreds of messages share one sync.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::chat::log::{Append, Committed, Fact, Read, ReadDone};
+use crate::storage::log::Log;
+use crate::storage::reader::Reader;
+
+/// What the threads have finished.
+#[derive(Debug)]
+pub enum Delivery {
+    /// One transaction, in the order in which its appends were accepted.
+    Committed {
+        /// What was asked, and what became of it.
+        batch: Vec<Committed>,
+        /// How long the transaction took, the sync included.
+        elapsed: Duration,
+    },
+    /// The answer to a question.
+    Read(ReadDone),
+}
+
+/// The running threads.
+///
+/// Without [`stop`](Self::stop) they end when this value and all handles are gone and the queues
+/// are empty.
+#[derive(Debug)]
+pub struct Storage {
+    handle: StorageHandle,
+    log: JoinHandle<()>,
+    reader: JoinHandle<()>,
+}
+
+/// A way into the queues; never waits.
+#[derive(Clone, Debug)]
+pub struct StorageHandle {
+    appends: SyncSender<Job<Append>>,
+    reads: SyncSender<Job<Read>>,
+}
+
+#[derive(Debug)]
+enum Job<T> {
+    Do(T),
+    Stop,
+}
+
+impl Storage {
+    /// Starts both threads; each hands what it finished to `deliver`.
+    ///
+    /// # Errors
+    /// Those of starting a thread.
+    pub fn start(
+        log: Log,
+        reader: Reader,
+        deliver: impl Fn(Delivery) + Send + Clone + 'static,
+    ) -> io::Result<Self> {
+        let (appends, append_queue) = sync_channel(MAX_WAITING_APPENDS);
+        let (reads, read_queue) = sync_channel(MAX_WAITING_READS);
+        let deliver_reads = deliver.clone();
+        Ok(Self {
+            handle: StorageHandle { appends, reads },
+            log: thread::Builder::new()
+                .name("chinwag-storage".to_owned())
+                .spawn(move || run_log(log, &append_queue, deliver))?,
+            reader: thread::Builder::new()
+                .name("chinwag-reader".to_owned())
+                .spawn(move || run_reader(reader, &read_queue, deliver_reads))?,
+        })
+    }
+
+    /// A handle for whoever appends and reads.
+    pub fn handle(&self) -> StorageHandle {
+        self.handle.clone()
+    }
+
+    /// Finishes and delivers all that waits, brings the log into the database file, and returns
+    /// when both threads have ended.
+    ///
+    /// What is given to a handle meanwhile may be lost without an answer.
+    pub fn stop(self) {
+        // A thread that is gone needs no order to stop.
+        let _ = self.handle.reads.send(Job::Stop);
+        // The reader goes first: nothing keeps the write-ahead log from being emptied then.
+        let reader = self.reader.join();
+        let _ = self.handle.appends.send(Job::Stop);
+        for result in [reader, self.log.join()] {
+            if result.is_err() {
+                tracing::error!("a storage thread had panicked");
+            }
+        }
+    }
+}
+
+impl StorageHandle {
+    /// Queues an append; gives it back if 4,096 wait already.
+    ///
+    /// # Errors
+    /// The append, as it came.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the append goes back by value, as it came"
+    )]
+    pub fn try_append(&self, append: Append) -> Result<(), Append> {
+        try_send(&self.appends, append)
+    }
+
+    /// Queues a question; gives it back if 1,024 wait already.
+    ///
+    /// # Errors
+    /// The question, as it came.
+    pub fn try_read(&self, read: Read) -> Result<(), Read> {
+        try_send(&self.reads, read)
+    }
+}
+
+fn try_send<T>(queue: &SyncSender<Job<T>>, job: T) -> Result<(), T> {
+    match queue.try_send(Job::Do(job)) {
+        Ok(()) | Err(TrySendError::Full(Job::Stop) | TrySendError::Disconnected(Job::Stop)) => {
+            Ok(())
+        }
+        Err(TrySendError::Full(Job::Do(job)) | TrySendError::Disconnected(Job::Do(job))) => {
+            Err(job)
+        }
+    }
+}
+
+fn run_log(mut log: Log, queue: &Receiver<Job<Append>>, deliver: impl Fn(Delivery)) {
+    while let Ok(Job::Do(first)) = queue.recv() {
+        let (batch, then) = gather(first, queue);
+        deliver(commit(&mut log, batch));
+        if then.is_break() {
+            break;
+        }
+    }
+    log.close();
+}
+
+/// Takes what waits behind an append, up to the bounds of a batch; breaks at the order to stop.
+fn gather(first: Append, queue: &Receiver<Job<Append>>) -> (Vec<Append>, ControlFlow<()>) {
+    let mut len = fact_len(&first.fact);
+    let mut batch = vec![first];
+    while batch.len() < MAX_BATCH_COUNT && len < MAX_BATCH_LEN {
+        match queue.try_recv() {
+            Ok(Job::Do(append)) => {
+                len += fact_len(&append.fact);
+                batch.push(append);
+            }
+            Ok(Job::Stop) => return (batch, ControlFlow::Break(())),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+        }
+    }
+    (batch, ControlFlow::Continue(()))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a commit took is measured, nothing is decided by it"
+)]
+fn commit(log: &mut Log, batch: Vec<Append>) -> Delivery {
+    let began_at = Instant::now();
+    let batch = log.append(batch);
+    Delivery::Committed {
+        batch,
+        elapsed: began_at.elapsed(),
+    }
+}
+
+fn run_reader(mut reader: Reader, queue: &Receiver<Job<Read>>, deliver: impl Fn(Delivery)) {
+    while let Ok(Job::Do(read)) = queue.recv() {
+        deliver(Delivery::Read(reader.read(read)));
+    }
+}
+
+/// About how many bytes a fact brings into the log.
+fn fact_len(fact: &Fact) -> usize {
+    match fact {
+        Fact::MessagePosted { body, .. } => body.as_str().len(),
+        Fact::RoomCreated { topic, .. } | Fact::TopicChanged { topic, .. } => topic.as_str().len(),
+    }
+}
+
+/// Two seconds' worth of messages on a slow disk; more waiting helps nobody.
+const MAX_WAITING_APPENDS: usize = 4 * 1024;
+
+/// Reads take less than a millisecond each.
+const MAX_WAITING_READS: usize = 1024;
+
+/// Bound how long one transaction takes, and how much memory.
+const MAX_BATCH_COUNT: usize = 1024;
+const MAX_BATCH_LEN: usize = 4 * 1024 * 1024;
