@@ -1,0 +1,60 @@
+# Installs what a step needs and the machine lacks. Sourced by tests/run, which sets `root`.
+# shellcheck shell=bash
+: "${root:?is set by tests/run}"
+
+# Nothing is installed beside the system's own packages except below .tools/, which git ignores.
+tools=$root/.tools
+export PATH=$tools/cargo/bin:$PATH
+
+# need_command COMMAND DEBIAN-PACKAGE...
+need_command() {
+  local command=$1
+  shift
+  if ! command -v "$command" >/dev/null; then
+    install_packages "$@"
+  fi
+}
+
+# `nc` exists in three flavours on Debian; only OpenBSD's has the -N that the tests use.
+need_netcat() {
+  if ! nc -h 2>&1 | grep -q OpenBSD; then
+    install_packages netcat-openbsd
+  fi
+}
+
+need_python_venv() {
+  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    install_packages python3 python3-venv
+  fi
+}
+
+# need_component COMMAND: a part of the Rust toolchain that a minimal installation leaves out.
+need_component() {
+  if ! cargo "$1" --version >/dev/null 2>&1; then
+    rustup component add "${2-$1}"
+  fi
+}
+
+# need_cargo_tool NAME: a cargo subcommand, compiled once.
+need_cargo_tool() {
+  if ! cargo "$1" --version >/dev/null 2>&1; then
+    # The repository's own toolchain and flags are not meant for it.
+    (cd / && cargo install "cargo-$1" --locked --root "$tools/cargo")
+  fi
+}
+
+install_packages() {
+  echo "installing $*"
+  if ! command -v apt-get >/dev/null; then
+    echo "tests/run: no apt-get here; install what corresponds to Debian's: $*" >&2
+    return 1
+  fi
+  local as_root=()
+  if ((EUID != 0)); then
+    # -n: fails instead of asking for a password, since nobody may be there to type one.
+    as_root=(sudo -n)
+  fi
+  "${as_root[@]}" apt-get update -q
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -q --no-install-recommends "$@"
+}
