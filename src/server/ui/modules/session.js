@@ -20,6 +20,8 @@ export class Session {
   #credentials = null;
   #typingSentAt = -Infinity;
   #whoTimer = 0;
+  /** The room that was asked for last. */
+  #wanted = '';
 
   /**
    * @param {import('./store.js').Store} store
@@ -70,10 +72,11 @@ export class Session {
     this.#left(reason);
   }
 
-  /** Shows a room, joining it first if need be. */
+  /** Shows a room, joining it first if need be; of several asked for meanwhile, the last one is shown. */
   async open(name) {
+    this.#wanted = name;
     if (!this.#store.rooms.has(name)) await this.#join(name, {});
-    this.#show(name);
+    if (this.#wanted === name) this.#show(name);
   }
 
   /** Makes a room and goes there; an existing one is just joined. @param {string} name */
@@ -81,6 +84,7 @@ export class Session {
     const fields = { room: name, visibility, ...(topic && { topic }) };
     try {
       this.#joined(await this.#connection.patientRequest('create', fields), null);
+      this.#wanted = name;
       this.#show(name);
     } catch (error) {
       if (!(error instanceof ServerError && error.code === 'room_exists')) throw error;
