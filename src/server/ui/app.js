@@ -1,0 +1,38 @@
+/** Puts the page together: one store, one session, and the views that show them. */
+import { byId, placeIcons } from './modules/dom.js';
+import { Session } from './modules/session.js';
+import { Store } from './modules/store.js';
+import { composerView } from './modules/views/composer.js';
+import { drawers } from './modules/views/drawers.js';
+import { headerView } from './modules/views/header.js';
+import { logView } from './modules/views/log.js';
+import { loginView } from './modules/views/login.js';
+import { membersView } from './modules/views/members.js';
+import { roomsView } from './modules/views/rooms.js';
+import { announce } from './modules/views/toasts.js';
+
+placeIcons(document);
+
+const store = new Store();
+const session = new Session(store, { announce, left: (reason) => login.open(reason) });
+const page = { announce, closeDrawers: drawers().close };
+
+const login = loginView(store, session);
+headerView(store, session);
+roomsView(store, session, page);
+membersView(store, session, page);
+logView(store, session);
+composerView(store, session);
+
+document.addEventListener('keydown', (event) => {
+  if (!event.altKey || event.ctrlKey || event.metaKey || !['ArrowUp', 'ArrowDown'].includes(event.key)) return;
+  const joined = store.roomList.filter((room) => room.isJoined).map((room) => room.name);
+  if (!store.you || joined.length < 2) return;
+  event.preventDefault();
+  const step = event.key === 'ArrowUp' ? -1 : 1;
+  session.open(joined.at((joined.indexOf(store.current) + step) % joined.length));
+});
+
+if (session.resume()) login.skip();
+else login.open('');
+byId('chat').dataset.ready = 'true';

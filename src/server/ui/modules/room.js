@@ -1,0 +1,181 @@
+/**
+ * What the page knows of one room: messages in order, who is there, what is being typed.
+ *
+ * Invariants: `messages` is sorted by `seq`, no `seq` twice; `seq` is the last number up to which nothing is
+ * missing since the list's first message, so it is what `join` may be given as `since`.
+ */
+
+/** @typedef {import('./protocol.js').Message} Message */
+/** @typedef {import('./protocol.js').Member} Member */
+/** @typedef {{after: number, at: string, people: Map<string, string>, text: string}} Notice */
+
+export class Room {
+  /** @param {string} name */
+  constructor(name) {
+    this.name = name;
+    this.topic = '';
+    this.visibility = 'public';
+    /** Joined on this page, and joined again after each reconnect. */
+    this.joined = false;
+    this.seq = 0;
+    this.rev = 0;
+    /** @type {Message[]} */
+    this.messages = [];
+    /** There are older messages than the first of `messages`. */
+    this.more = false;
+    /** The number below which messages were missed, as long as they have not been loaded; else 0. */
+    this.gap = 0;
+    /** @type {Member[]} */
+    this.members = [];
+    this.memberCount = 0;
+    /** @type {Notice[]} quiet lines between messages */
+    this.notices = [];
+    /** @type {Map<string, number>} name → when it stops counting as typing */
+    this.typing = new Map();
+    this.unread = 0;
+    /** The message above which the line "New" stands, or 0. */
+    this.divider = 0;
+    /** The reader is at the end, so that old messages may be let go. */
+    this.isAtEnd = true;
+  }
+
+  /** Takes over the answer to `join`; `since` is what was asked for, or `null` for a first join. */
+  joinedWith(answer, since) {
+    this.joined = true;
+    this.topic = answer.topic ?? '';
+    this.visibility = answer.visibility ?? 'public';
+    this.setMembers(answer.members ?? [], answer.member_count);
+    this.typing.clear();
+    const messages = answer.messages ?? [];
+    if (since === null || !answer.recovered) {
+      const oldest = messages[0]?.seq ?? answer.seq + 1;
+      this.gap = since !== null && oldest > since + 1 ? since + 1 : 0;
+      this.messages = [];
+      this.notices = [];
+      this.more = Boolean(answer.more);
+    }
+    for (const message of messages) this.#insert(message);
+    this.seq = answer.seq ?? this.seq;
+    for (const change of answer.changes ?? []) this.changed(change);
+    this.rev = answer.rev ?? this.rev;
+  }
+
+  /** @returns {boolean} whether the message was new here */
+  add(message) {
+    this.typing.delete(message.from);
+    const isNew = this.#insert(message);
+    let index = this.#indexOf(this.seq + 1);
+    while (this.messages[index]?.seq === this.seq + 1) {
+      this.seq += 1;
+      index += 1;
+    }
+    this.#trim();
+    return isNew;
+  }
+
+  /** Takes over a page of `history` that ends just before the first message. */
+  prepend(messages, more) {
+    for (const message of messages) this.#insert(message);
+    this.more = more;
+    if (!more || (messages[0]?.seq ?? 0) <= this.gap) this.gap = 0;
+  }
+
+  /** Applies `edited`, `deleted` or `topic`. */
+  changed(change) {
+    if (change.rev) this.rev = Math.max(this.rev, change.rev);
+    if (change.type === 'topic') {
+      this.topic = change.topic;
+      return;
+    }
+    const index = this.#indexOf(change.seq);
+    const message = this.messages[index];
+    if (message?.seq !== change.seq) return;
+    this.messages[index] = apply(change, message);
+  }
+
+  member(name) {
+    return this.members.find((member) => member.name === name);
+  }
+
+  setMembers(members, count = members.length) {
+    this.members = members;
+    this.memberCount = Math.max(count, members.length);
+  }
+
+  /** @param {{name: string, state: string, to?: string, guest?: boolean, role?: string}} presence */
+  present({ name, state, to, guest = true, role = 'member' }, at) {
+    this.typing.delete(name);
+    const known = this.member(name);
+    if (state === 'joined' && !known) {
+      this.members = [...this.members, { name, guest, role }];
+      this.memberCount += 1;
+    } else if (state === 'left') {
+      this.members = this.members.filter((member) => member !== known);
+      this.memberCount = Math.max(this.members.length, this.memberCount - 1);
+    } else if (state === 'renamed' && to) {
+      this.members = this.members.map((member) => (member === known ? { ...member, name: to } : member));
+    }
+    if (state !== 'joined' || !known) this.#notePresence(name, state === 'renamed' ? `is now ${to}` : state, at);
+  }
+
+  /** Adds a quiet line at the end. */
+  note(text, at) {
+    this.notices.push({ after: this.#last(), at, people: new Map(), text });
+    if (this.notices.length > MAX_NOTICES) this.notices.shift();
+  }
+
+  /** Coming and going in a row is one line, with each name's latest state. */
+  #notePresence(name, state, at) {
+    const latest = this.notices.at(-1);
+    if (!latest || latest.after !== this.#last() || latest.text) this.note('', at);
+    const { people } = this.notices.at(-1);
+    people.delete(name);
+    people.set(name, state);
+    if (people.size > MAX_PEOPLE) people.delete(people.keys().next().value);
+  }
+
+  #last() {
+    return this.messages.at(-1)?.seq ?? 0;
+  }
+
+  #insert(message) {
+    const index = this.#indexOf(message.seq);
+    if (this.messages[index]?.seq === message.seq) {
+      this.messages[index] = message;
+      return false;
+    }
+    this.messages.splice(index, 0, message);
+    return true;
+  }
+
+  /** The first index whose message is numbered `seq` or higher. */
+  #indexOf(seq) {
+    let low = 0;
+    let high = this.messages.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.messages[middle].seq < seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #trim() {
+    if (!this.isAtEnd || this.messages.length <= MAX_MESSAGES) return;
+    this.messages.splice(0, this.messages.length - MAX_MESSAGES + TRIM_STEP);
+    this.more = true;
+  }
+}
+
+function apply(change, message) {
+  if (change.type === 'edited') return { ...message, body: change.body, edited_at: change.edited_at };
+  if (change.type === 'deleted') return { seq: message.seq, at: message.at, from: message.from, deleted: true };
+  return message;
+}
+
+/** What a page keeps of a room while its reader is at the end; the rest can be loaded again. */
+const MAX_MESSAGES = 1000;
+const TRIM_STEP = 200;
+const MAX_NOTICES = 100;
+/** Names in one line of coming and going. */
+const MAX_PEOPLE = 50;

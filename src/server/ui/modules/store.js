@@ -1,0 +1,107 @@
+/**
+ * The page's one state, and who is told that it changed.
+ *
+ * Views read it and draw; only the session writes it, inside `update`. Several updates in one turn of the event
+ * loop are one redraw.
+ */
+import { DEFAULT_LIMITS, LOBBY } from './protocol.js';
+import { Room } from './room.js';
+
+/** @typedef {{key: string, room: string, body: string, at: string, state: 'sending' | 'failed', reason: string}} Pending */
+
+export class Store {
+  /** @type {import('./protocol.js').Member | null} */
+  you = null;
+  /** @type {'connected' | 'reconnecting' | 'offline'} */
+  status = 'reconnecting';
+  limits = DEFAULT_LIMITS;
+  /** @type {Map<string, Room>} rooms joined here */
+  rooms = new Map();
+  /** @type {Map<string, import('./protocol.js').RoomSummary>} what the server says of all rooms we may see */
+  directory = new Map();
+  /** @type {string | null} the room on screen */
+  current = null;
+  /** @type {Pending[]} own messages without an answer yet, oldest first, of all rooms */
+  pending = [];
+  /** What the messages on screen must contain, as typed. */
+  query = '';
+  /** When sending goes on after the server asked for patience, in `Date.now()` terms; 0: it is not waiting. */
+  sendingAt = 0;
+  isLoadingEarlier = false;
+
+  #listeners = [];
+  #isScheduled = false;
+
+  /** @param {(store: Store) => void} listener called after changes, once per turn */
+  subscribe(listener) {
+    this.#listeners.push(listener);
+  }
+
+  /** @template T @param {(store: Store) => T} change @returns {T} */
+  update(change) {
+    const result = change(this);
+    if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      // A timer, not an animation frame: hidden pages get none, and their title still counts unread messages.
+      setTimeout(() => {
+        this.#isScheduled = false;
+        for (const listener of this.#listeners) listener(this);
+      });
+    }
+    return result;
+  }
+
+  /** @returns {Room | undefined} */
+  get room() {
+    return this.rooms.get(this.current);
+  }
+
+  /** What the room list shows: the lobby, then joined rooms, then others that could be joined. */
+  get roomList() {
+    const names = new Set([...this.rooms.keys(), ...this.directory.keys()]);
+    const list = [...names].map((name) => {
+      const room = this.rooms.get(name);
+      const summary = this.directory.get(name);
+      return {
+        name,
+        topic: room?.topic ?? summary?.topic ?? '',
+        isPrivate: (room?.visibility ?? summary?.visibility) === 'private',
+        isJoined: Boolean(room),
+        isCurrent: name === this.current,
+        memberCount: room?.memberCount ?? summary?.members ?? 0,
+        unread: room?.unread ?? summary?.unread ?? 0,
+      };
+    });
+    const rank = (item) => (item.name === LOBBY ? 0 : item.isJoined ? 1 : 2);
+    return list.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
+  }
+
+  get unread() {
+    let sum = 0;
+    for (const room of this.rooms.values()) sum += room.unread;
+    return sum;
+  }
+
+  /** Whether we may change the topic of the room on screen. */
+  get mayEditTopic() {
+    const role = this.you && this.room?.member(this.you.name)?.role;
+    return [role, this.you?.role].some((held) => held === 'owner' || held === 'op' || held === 'admin');
+  }
+
+  /** Makes a room's record if there is none. */
+  roomNamed(name) {
+    if (!this.rooms.has(name)) this.rooms.set(name, new Room(name));
+    return this.rooms.get(name);
+  }
+
+  /** Back to before `hello`. */
+  reset() {
+    this.you = null;
+    this.rooms.clear();
+    this.directory.clear();
+    this.current = null;
+    this.pending = [];
+    this.query = '';
+    this.sendingAt = 0;
+  }
+}

@@ -1,0 +1,111 @@
+/** How bodies, names and times look: links found, initials taken, dates in the reader's language. */
+
+/**
+ * Splits a body into text and links, without changing a character.
+ * @returns {{text: string, href?: string}[]}
+ */
+export function linked(body) {
+  const parts = [];
+  let end = 0;
+  for (const match of body.matchAll(LINK)) {
+    const text = withoutTail(match[0]);
+    const href = safeAddress(text);
+    if (!href) continue;
+    if (match.index > end) parts.push({ text: body.slice(end, match.index) });
+    parts.push({ text, href });
+    end = match.index + text.length;
+  }
+  if (end < body.length) parts.push({ text: body.slice(end) });
+  return parts;
+}
+
+/** One or two letters for a name, as people see letters. */
+export function initials(name) {
+  const words = name.split(/[\s._-]+/u).filter(Boolean);
+  const letters = (words.length > 1 ? [words[0], words.at(-1)] : [name]).map((word) => graphemes(word)[0] ?? '');
+  return letters.join('').toLocaleUpperCase();
+}
+
+/** A number from 0 to 11 that is always the same for a name. */
+export function hue(name) {
+  let hash = 2166136261; // FNV-1a: short, and spreads short names well.
+  for (const character of name) hash = Math.imul(hash ^ character.codePointAt(0), 16777619);
+  return (hash >>> 0) % 12;
+}
+
+/** Characters as the server counts them for `max_body_len`. */
+export function characterCount(text) {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+}
+
+/** What the server would refuse and nobody can see: controls other than newline and tab. */
+export function withoutControls(text) {
+  return text.replace(/\r\n?/gu, '\n').replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/gu, '');
+}
+
+export function shortTime(at) {
+  return format(TIME, at);
+}
+
+export function fullTime(at) {
+  return format(FULL, at);
+}
+
+/** The day as a heading: "Today", "Yesterday", or the date. @param {Date} now */
+export function dayName(at, now) {
+  const days = Math.round((startOfDay(now) - startOfDay(new Date(at))) / DAY);
+  if (days === 0 || days === 1) return capital(RELATIVE.format(-days, 'day'));
+  return format(days > 300 ? LONG_DATE : DATE, at);
+}
+
+export function isSameDay(a, b) {
+  return startOfDay(new Date(a)) === startOfDay(new Date(b));
+}
+
+/** Addresses end at spaces, quotes, and at the characters that could turn the text around. */
+const LINK = /\b(?:https?:\/\/|mailto:)[^\s<>"\u200e\u200f\u202a-\u202e\u2066-\u2069]+/giu;
+
+/** A full stop or a closing bracket after an address belongs to the sentence. */
+function withoutTail(text) {
+  for (;;) {
+    const last = text.at(-1);
+    const opening = { ')': '(', ']': '[', '}': '{' }[last];
+    const isTail = opening ? text.split(last).length > text.split(opening).length : /[.,;:!?'*_]/u.test(last);
+    if (!isTail) return text;
+    text = text.slice(0, -1);
+  }
+}
+
+function safeAddress(text) {
+  if (!URL.canParse(text)) return null;
+  const url = new URL(text);
+  return ['http:', 'https:', 'mailto:'].includes(url.protocol) ? url.href : null;
+}
+
+function graphemes(text) {
+  return globalThis.Intl?.Segmenter ? Array.from(SEGMENTER.segment(text), ({ segment }) => segment) : [...text];
+}
+
+function startOfDay(date) {
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+}
+
+function format(formatter, at) {
+  const date = new Date(at);
+  return Number.isNaN(date.getTime()) ? '' : formatter.format(date);
+}
+
+function capital(text) {
+  return text.charAt(0).toLocaleUpperCase() + text.slice(1);
+}
+
+const DAY = 86_400_000;
+const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
+const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
+const DATE = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
+const LONG_DATE = new Intl.DateTimeFormat(undefined, { dateStyle: 'long' });
+// The page's own words are English; only times and dates follow the reader's locale.
+const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const SEGMENTER = globalThis.Intl?.Segmenter ? new Intl.Segmenter() : null;

@@ -1,0 +1,101 @@
+/** Turns a room into the rows of its log: days, messages in groups, quiet lines, marks. Pure. */
+import { isSameDay } from './text.js';
+
+/**
+ * @typedef {{kind: 'day' | 'new' | 'gap', id: string, at: string}} Mark
+ * @typedef {{kind: 'notice', id: string, notice: import('./room.js').Notice, text: string}} NoticeRow
+ * @typedef {object} MessageRow
+ * @property {'message'} kind
+ * @property {string} id the same while a message goes from sending to saved
+ * @property {import('./protocol.js').Message} message
+ * @property {boolean} isOwn
+ * @property {boolean} isContinued the message above is by the same person, just before
+ * @property {'' | 'sending' | 'saved' | 'failed'} state of own messages
+ * @property {string} reason why it failed
+ * @typedef {Mark | NoticeRow | MessageRow} Row
+ */
+
+/** @param {import('./store.js').Store} store @returns {Row[]} */
+export function timeline(store) {
+  const { room } = store;
+  if (!room) return [];
+  const query = store.query.trim().toLocaleLowerCase();
+  const messages = query ? room.messages.filter((message) => matches(message, query)) : room.messages;
+  const builder = new Builder(room, store.you?.name);
+  if (room.gap && !query) builder.mark('gap', room.messages[0]?.at ?? '');
+  let noticeIndex = room.notices.findIndex((notice) => notice.after >= (messages[0]?.seq ?? 0) - 1);
+  if (noticeIndex < 0 || query) noticeIndex = room.notices.length;
+  const noticesUpTo = (seq) => {
+    while (room.notices[noticeIndex]?.after < seq) builder.notice(room.notices[noticeIndex++]);
+  };
+  for (const message of messages) {
+    noticesUpTo(message.seq);
+    if (message.seq === room.divider && !query) builder.mark('new', message.at);
+    builder.message(message, message.from === store.you?.name ? 'saved' : '');
+  }
+  noticesUpTo(Infinity);
+  if (!query) {
+    for (const pending of store.pending) if (pending.room === room.name) builder.pending(pending);
+  }
+  return builder.rows;
+}
+
+/** Messages of the room that contain the query. */
+export function matches({ body = '', from }, query) {
+  return body.toLocaleLowerCase().includes(query) || from.toLocaleLowerCase().includes(query);
+}
+
+class Builder {
+  /** @type {Row[]} */
+  rows = [];
+  /** The message right above, if nothing stands between. */
+  #above = null;
+  #day = '';
+  #noticeCount = 0;
+
+  constructor(room, you) {
+    this.room = room;
+    this.you = you;
+  }
+
+  mark(kind, at) {
+    this.rows.push({ kind, id: `${this.room.name}/${kind}/${at}`, at });
+    this.#above = null;
+  }
+
+  notice(notice) {
+    this.#startDay(notice.at);
+    const text = notice.text || [...notice.people].flat().join('\n');
+    this.rows.push({ kind: 'notice', id: `${this.room.name}/notice/${notice.at}/${this.#noticeCount++}`, notice, text });
+    this.#above = null;
+  }
+
+  message(message, state, reason = '') {
+    this.#startDay(message.at);
+    const isOwn = state !== '';
+    const above = this.#above;
+    this.rows.push({
+      kind: 'message',
+      id: `${this.room.name}/${isOwn && message.key ? `key/${message.key}` : message.seq}`,
+      message,
+      isOwn,
+      isContinued: above?.from === message.from && Date.parse(message.at) - Date.parse(above.at) < GROUP_TIME,
+      state,
+      reason,
+    });
+    this.#above = message;
+  }
+
+  pending({ key, body, at, state, reason }) {
+    this.message({ seq: 0, key, body, at, from: this.you }, state, reason);
+  }
+
+  #startDay(at) {
+    if (this.#day && isSameDay(this.#day, at)) return;
+    this.#day = at;
+    this.mark('day', at);
+  }
+}
+
+/** Milliseconds within which messages of one person stand together. */
+const GROUP_TIME = 5 * 60_000;

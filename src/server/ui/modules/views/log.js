@@ -1,0 +1,151 @@
+/** The messages of the room on screen, and where the reader is in them. */
+import { byId, h, reconcile, setText } from '../dom.js';
+import { timeline } from '../timeline.js';
+import { createRow, updateRow } from './message.js';
+
+/** @param {import('../store.js').Store} store @param {import('../session.js').Session} session */
+export function logView(store, session) {
+  const log = byId('log');
+  const rows = byId('rows');
+  const loadEarlier = byId('load-earlier');
+  const actions = {
+    retry: (key) => session.outbox.retry(key),
+    discard: (key) => session.outbox.discard(key),
+  };
+  /** What is drawn: to notice a change of room, older messages on top, and own new ones. */
+  let drawn = { room: null, first: 0, lastPending: '', query: '' };
+  let lastTop = 0;
+
+  loadEarlier.addEventListener('click', () => session.loadEarlier());
+  byId('jump').addEventListener('click', () => {
+    toEnd();
+    byId('message').focus();
+  });
+  log.addEventListener('scroll', () => {
+    const isUpwards = log.scrollTop < lastTop;
+    lastTop = log.scrollTop;
+    reached();
+    if (isUpwards && log.scrollTop < LOAD_DISTANCE && !store.query) session.loadEarlier();
+  });
+  new ResizeObserver(() => store.room?.isAtEnd && toEnd()).observe(log);
+  document.addEventListener('visibilitychange', reached);
+
+  /** Follows from where the log stands: at the end or not, everything seen or not. */
+  function reached() {
+    const { room } = store;
+    if (!room || store.query) return;
+    const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < END_DISTANCE;
+    if (isAtEnd !== room.isAtEnd) store.update(() => (room.isAtEnd = isAtEnd));
+    if (isAtEnd) session.seen();
+  }
+
+  function toEnd() {
+    log.scrollTop = log.scrollHeight;
+    lastTop = log.scrollTop;
+    reached();
+  }
+
+  function draw() {
+    const { room } = store;
+    const items = timeline(store);
+    const next = {
+      room: room ?? null,
+      first: room?.messages[0]?.seq ?? 0,
+      lastPending: store.pending.findLast((pending) => pending.room === room?.name)?.key ?? '',
+      query: store.query,
+    };
+    const isOtherRoom = next.room !== drawn.room;
+    const isOwnNew = next.lastPending !== '' && next.lastPending !== drawn.lastPending;
+    const isSearchChanged = next.query !== drawn.query;
+    // Only what is said now is worth reading out, not pages of what was said before.
+    log.ariaLive = isOtherRoom || next.first !== drawn.first || isSearchChanged ? 'off' : 'polite';
+    const anchor = isOtherRoom || room?.isAtEnd || isOwnNew || isSearchChanged ? null : firstVisible();
+    drawn = next;
+
+    drawTop(room);
+    reconcile(rows, items, (row) => row.id, (row) => createRow(row, actions), (element, row, before) => updateRow(element, row, before, actions));
+    drawMatches();
+
+    if (anchor) log.scrollTop += anchor.element.getBoundingClientRect().top - anchor.top;
+    else if (isOtherRoom && room?.unread && rows.querySelector('.new')) toDivider();
+    else toEnd();
+    lastTop = log.scrollTop;
+    drawJump(room);
+  }
+
+  function drawTop(room) {
+    loadEarlier.hidden = !room?.more;
+    setText(loadEarlier, store.isLoadingEarlier ? 'Loading earlier messages…' : 'Load earlier messages');
+    const start = byId('log-start');
+    start.hidden = Boolean(room?.more) || store.query !== '';
+    if (start.dataset.room === (room?.name ?? '')) return;
+    start.dataset.room = room?.name ?? '';
+    start.replaceChildren(...beginning(room));
+  }
+
+  function drawJump(room) {
+    const isAway = Boolean(room) && !room.isAtEnd && store.query === '';
+    byId('jump').hidden = !isAway;
+    if (!isAway) return;
+    const { unread } = room;
+    setText(byId('jump-text'), unread ? `${unread} new ${unread === 1 ? 'message' : 'messages'}` : 'Latest messages');
+    byId('jump').classList.toggle('has-unread', unread > 0);
+  }
+
+  function drawMatches() {
+    if (!globalThis.Highlight || !CSS.highlights) return;
+    CSS.highlights.delete('found');
+    const query = store.query.trim().toLocaleLowerCase();
+    if (query) CSS.highlights.set('found', new Highlight(...rangesOf(rows, query)));
+  }
+
+  function toDivider() {
+    const mark = rows.querySelector('.new');
+    log.scrollTop += mark.getBoundingClientRect().top - log.getBoundingClientRect().top - log.clientHeight / 4;
+    reached();
+  }
+
+  /** The first message in view and where it is, to put it back there. */
+  function firstVisible() {
+    const top = log.getBoundingClientRect().top;
+    for (const element of rows.children) {
+      const box = element.getBoundingClientRect();
+      if (box.bottom > top && element.localName === 'article') return { element, top: box.top };
+    }
+    return null;
+  }
+
+  store.subscribe(draw);
+}
+
+function beginning(room) {
+  if (!room) return [h('h2', {}, 'You are in no room'), h('p', {}, 'Choose one from the list, or make a new one.')];
+  return [
+    h('h2', {}, 'This is the beginning of ', h('bdi', {}, `#${room.name}`)),
+    h('p', {}, 'Whatever is said here is kept for those who come later. Say hello!'),
+  ];
+}
+
+/** Where the words stand that are searched for. */
+function rangesOf(root, query) {
+  const ranges = [];
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node && ranges.length < MAX_RANGES; node = walker.nextNode()) {
+    if (!node.parentElement.closest('.body, .from')) continue;
+    const text = node.data.toLocaleLowerCase();
+    if (text.length !== node.data.length) continue; // Lower-casing moved the places.
+    for (let at = text.indexOf(query); at >= 0; at = text.indexOf(query, at + query.length)) {
+      const range = new Range();
+      range.setStart(node, at);
+      range.setEnd(node, at + query.length);
+      ranges.push(range);
+    }
+  }
+  return ranges;
+}
+
+/** Pixels from the end within which new messages are followed. */
+const END_DISTANCE = 60;
+/** Pixels from the top at which the page before is fetched. */
+const LOAD_DISTANCE = 160;
+const MAX_RANGES = 1000;

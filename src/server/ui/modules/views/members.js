@@ -1,0 +1,56 @@
+/** Who is in the room. */
+import { byId, h, reconcile, setText } from '../dom.js';
+import { avatar } from './avatar.js';
+
+/**
+ * @param {import('../store.js').Store} store @param {import('../session.js').Session} session
+ * @param {{closeDrawers: () => void, announce: (text: string) => void}} page
+ */
+export function membersView(store, session, page) {
+  byId('leave').addEventListener('click', async () => {
+    const name = store.current;
+    try {
+      await session.leave(name);
+      page.closeDrawers();
+    } catch (error) {
+      page.announce(`${name}: ${error.message}`);
+    }
+  });
+
+  store.subscribe(() => {
+    const { room } = store;
+    const members = sorted(room?.members ?? [], store.you?.name).slice(0, MAX_SHOWN);
+    reconcile(byId('members'), members.map(describe), (item) => item.name, create, update);
+    const count = room?.memberCount ?? 0;
+    setText(byId('member-count'), count ? count.toLocaleString() : '');
+    const hiddenCount = count - members.length;
+    byId('members-more').hidden = hiddenCount <= 0;
+    setText(byId('members-more'), `and ${hiddenCount.toLocaleString()} more`);
+    byId('leave').hidden = !room;
+    setText(byId('leave'), `Leave ${room?.name ?? 'room'}`);
+  });
+
+  function describe(member) {
+    const marks = [member.name === store.you?.name && 'you', RANKS[member.role], member.guest && 'guest'];
+    return { name: member.name, mark: marks.filter(Boolean).join(' · ') };
+  }
+}
+
+function create({ name, mark }) {
+  return h('li', {}, avatar(name, 'small'), h('bdi', { class: 'member-name' }, name), h('small', {}, mark));
+}
+
+function update(element, item, before) {
+  if (item.mark !== before.mark) setText(element.lastElementChild, item.mark);
+}
+
+/** We come first, then by rank, then by name. */
+function sorted(members, you) {
+  const rank = (member) => (member.name === you ? -1 : ORDER.indexOf(member.role) >>> 0);
+  return [...members].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
+}
+
+const ORDER = ['owner', 'op'];
+const RANKS = { owner: 'owner', op: 'op' };
+/** More names than anybody reads, and few enough to draw at once. */
+const MAX_SHOWN = 200;

@@ -1,0 +1,120 @@
+/** One row of the log: a message, a day, a quiet line, a mark. */
+import { h, icon, setText } from '../dom.js';
+import { dayName, fullTime, linked, shortTime } from '../text.js';
+import { avatar } from './avatar.js';
+
+/** @typedef {import('../timeline.js').Row} Row */
+/** @typedef {{retry: (key: string) => void, discard: (key: string) => void}} Actions */
+
+/** @param {Row} row @param {Actions} actions @returns {Element} */
+export function createRow(row, actions) {
+  switch (row.kind) {
+    case 'message':
+      return createMessage(row, actions);
+    case 'notice':
+      // The member list says the same; read out, coming and going would drown the conversation.
+      return h('div', { class: 'notice', 'aria-live': 'off' }, ...noticeText(row.notice));
+    case 'day':
+      return h('div', { class: 'day', role: 'separator' }, h('span', {}, dayName(row.at, new Date(Date.now()))));
+    case 'new':
+      return h('div', { class: 'new', role: 'separator' }, h('span', {}, 'New'));
+    case 'gap':
+      return h('div', { class: 'gap' }, 'You were away for longer than this page goes back. Earlier messages can be loaded.');
+  }
+}
+
+/** @param {Element} element @param {Row} row @param {Row} before @param {Actions} actions */
+export function updateRow(element, row, before, actions) {
+  if (row.kind === 'notice' && row.text !== before.text) element.replaceChildren(...noticeText(row.notice));
+  if (row.kind !== 'message') return;
+  element.className = classes(row);
+  if (row.message !== before.message) {
+    const { at, body, edited_at, deleted } = row.message;
+    if (at !== before.message.at) element.querySelector('time').replaceWith(time(at));
+    if (body !== before.message.body || edited_at !== before.message.edited_at || deleted !== before.message.deleted) {
+      element.querySelector('.body').replaceWith(createBody(row.message));
+    }
+  }
+  if (row.state !== before.state || row.reason !== before.reason) {
+    element.querySelector('.state').replaceWith(createState(row, actions));
+  }
+}
+
+function createMessage(row, actions) {
+  const { message } = row;
+  return h(
+    'article',
+    { class: classes(row) },
+    avatar(message.from),
+    h('div', { class: 'byline' }, h('bdi', { class: 'from' }, message.from), ' ', time(message.at)),
+    createBody(message),
+    createState(row, actions),
+  );
+}
+
+function classes({ isOwn, isContinued, state }) {
+  return ['message', isOwn && 'own', isContinued && 'continued', state].filter(Boolean).join(' ');
+}
+
+function time(at) {
+  return h('time', { datetime: at, title: fullTime(at) }, shortTime(at));
+}
+
+function createBody({ body = '', deleted, edited_at }) {
+  if (deleted) return h('div', { class: 'body deleted' }, 'This message was deleted.');
+  const element = h('div', { class: 'body', dir: 'auto' }, ...linked(body).map(linkOrText));
+  if (edited_at) element.append(h('small', { class: 'edited', title: fullTime(edited_at) }, ' (edited)'));
+  return body.length > LONG_BODY || body.split('\n', LONG_LINES + 1).length > LONG_LINES ? folded(element) : element;
+}
+
+function linkOrText({ text, href }) {
+  if (!href) return text;
+  return h('a', { href, target: '_blank', rel: 'noopener noreferrer' }, text);
+}
+
+/** A body that would fill the screen shows its beginning first. */
+function folded(body) {
+  const button = h('button', { class: 'quiet unfold', type: 'button', 'aria-expanded': 'false' }, 'Show all');
+  button.addEventListener('click', () => {
+    const isOpen = body.classList.toggle('folded') === false;
+    button.ariaExpanded = String(isOpen);
+    setText(button, isOpen ? 'Show less' : 'Show all');
+  });
+  body.classList.add('folded');
+  return h('div', { class: 'body-frame body' }, h('div', {}, body), button);
+}
+
+function createState({ state, reason, message }, { retry, discard }) {
+  if (state === 'failed') {
+    return h(
+      'div',
+      { class: 'state' },
+      h('span', { role: 'alert' }, `Not sent. ${reason}`),
+      h('button', { class: 'quiet', type: 'button', onclick: () => retry(message.key) }, 'Try again'),
+      h('button', { class: 'quiet', type: 'button', onclick: () => discard(message.key) }, 'Discard'),
+    );
+  }
+  const element = h('div', { class: 'state' });
+  if (state === 'sending') element.append(icon('clock'), h('span', { class: 'visually-hidden' }, 'sending'));
+  if (state === 'saved') element.append(icon('check'), h('span', { class: 'visually-hidden' }, 'saved'));
+  if (state) element.title = state;
+  return element;
+}
+
+/** "ada and bob joined · eve left", each name kept apart from the text's direction. */
+function noticeText({ text, people }) {
+  if (text) return [h('bdi', {}, text)];
+  const byState = new Map();
+  for (const [name, state] of people) byState.set(state, [...(byState.get(state) ?? []), name]);
+  return [...byState].flatMap(([state, names], index) => [
+    ...(index ? [' · '] : []),
+    ...names.slice(0, NAMES_SHOWN).flatMap((name, place) => [...(place ? [', '] : []), h('bdi', {}, name)]),
+    names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more ` : ' ',
+    ...(state.startsWith('is now ') ? ['is now ', h('bdi', {}, state.slice('is now '.length))] : [state]),
+  ]);
+}
+
+const NAMES_SHOWN = 5;
+/** UTF-16 units and lines from which a body is folded. */
+const LONG_BODY = 2500;
+const LONG_LINES = 30;

@@ -1,0 +1,221 @@
+/**
+ * What the browser tests stand on: a chinwag process of one's own, pages that report every misdeed, and `nc`.
+ *
+ * `CHINWAG_BIN` names the binary; without it, the debug build of this repository.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const BINARY = process.env.CHINWAG_BIN ?? fileURLToPath(new URL('../../target/debug/chinwag', import.meta.url));
+const CHROMIUM = process.env.CHROMIUM_BIN ?? '/usr/bin/chromium';
+
+/** A server on free ports, with a data directory that lives as long as it. */
+export class Server {
+  #child = null;
+  #dataDir = mkdtempSync(join(tmpdir(), 'chinwag-browser-'));
+  #stderr = '';
+  #listen = '127.0.0.1:0';
+  #lineListen = '127.0.0.1:0';
+
+  static async start(...flags) {
+    const server = new Server();
+    server.flags = flags;
+    await server.start();
+    return server;
+  }
+
+  /** Starts the process; a second time, on the ports that it had. */
+  async start() {
+    const child = spawn(
+      BINARY,
+      ['serve', '--listen', this.#listen, '--line-listen', this.#lineListen, '--admin-listen', 'off', '--data-dir', this.#dataDir, ...this.flags],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    this.#child = child;
+    this.#stderr = '';
+    await new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', (code) => reject(new Error(`chinwag ended with ${code}: ${this.#stderr}`)));
+      child.stderr.on('data', (data) => {
+        this.#stderr += data;
+        const web = /chinwag: web on http:\/\/(\S+)/u.exec(this.#stderr)?.[1];
+        const lines = /chinwag: lines on (\S+)/u.exec(this.#stderr)?.[1];
+        if (!web || !lines) return;
+        this.#listen = web;
+        this.#lineListen = lines;
+        child.removeAllListeners('exit');
+        resolve();
+      });
+    });
+  }
+
+  get url() {
+    return `http://${this.#listen}/`;
+  }
+
+  get linePort() {
+    return this.#lineListen.split(':').at(-1);
+  }
+
+  /** SIGKILL by default: as a crash would. */
+  async kill(signal = 'SIGKILL') {
+    const child = this.#child;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await ended;
+  }
+
+  async stop() {
+    await this.kill();
+    rmSync(this.#dataDir, { recursive: true, force: true });
+  }
+}
+
+/** A real netcat in line mode. */
+export class Netcat {
+  #child;
+  #waiting = [];
+  output = '';
+
+  constructor(port) {
+    this.#child = spawn('nc', ['127.0.0.1', port], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#child.stdout.setEncoding('utf8').on('data', (data) => {
+      this.output += data;
+      this.#waiting = this.#waiting.filter((isDone) => !isDone());
+    });
+  }
+
+  say(line) {
+    this.#child.stdin.write(`${line}\n`);
+  }
+
+  /** Resolves once the output contains `text`; the test's own time limit ends a vain wait. */
+  sees(text) {
+    return new Promise((resolve) => {
+      const isDone = () => this.output.includes(text) && (resolve(), true);
+      if (!isDone()) this.#waiting.push(isDone);
+    });
+  }
+
+  /** Closes its side, as Ctrl+C would, and waits until it has ended. */
+  async end() {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.kill();
+    await ended;
+  }
+}
+
+export function launch() {
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+/**
+ * A page of its own (own cookies, own storage) that notes what no page of ours may do: script errors, console
+ * errors, violations of the policy, requests that leave the origin, dialogs that foreign script could open.
+ */
+export async function newPage(browser, server, options = {}) {
+  const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'UTC', viewport: { width: 1280, height: 800 }, ...options });
+  const page = await context.newPage();
+  const misdeeds = [];
+  const note = (what) => misdeeds.push(what);
+  page.misdeeds = misdeeds;
+  page.on('pageerror', (error) => note(`script error: ${error.stack}`));
+  page.on('console', (message) => {
+    // A server that is down is a test's doing, and Chromium reports it as an error of the page.
+    const isRefused = /^WebSocket connection to .* failed/u.test(message.text());
+    if (message.type() === 'error' && !isRefused) note(`console: ${message.text()}`);
+  });
+  page.on('dialog', (dialog) => {
+    note(`dialog: ${dialog.message()}`);
+    dialog.dismiss();
+  });
+  const origin = new URL(server.url).host;
+  const check = (url) => {
+    if (!/^data:/u.test(url) && new URL(url).host !== origin) note(`request to ${url}`);
+  };
+  context.on('request', (request) => check(request.url()));
+  page.on('websocket', (socket) => check(socket.url()));
+  await page.exposeFunction('noteViolation', (text) => note(`policy: ${text}`));
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => {
+      globalThis.noteViolation(`${event.effectiveDirective} ${event.blockedURI} ${event.sample}`);
+    });
+  });
+  await page.goto(server.url);
+  return page;
+}
+
+/** The parts of the page, by accessible role, as CONTRACT and screen readers know them. */
+export function parts(page) {
+  return {
+    name: page.getByRole('textbox', { name: 'Name' }),
+    password: page.getByLabel('Password'),
+    enter: page.getByRole('button', { name: 'Enter' }),
+    rooms: page.getByRole('list', { name: 'Rooms' }),
+    room: (name) => page.getByRole('list', { name: 'Rooms' }).getByRole('button', { name }),
+    log: page.getByRole('log', { name: 'Messages' }),
+    articles: page.getByRole('log', { name: 'Messages' }).getByRole('article'),
+    message: page.getByRole('textbox', { name: 'Message' }),
+    send: page.getByRole('button', { name: 'Send' }),
+    members: page.getByRole('list', { name: 'Members' }),
+    search: page.getByRole('searchbox', { name: 'Search' }),
+    status: page.getByRole('status', { name: 'Connection' }),
+  };
+}
+
+/** Enters under a name and waits until the lobby is there. */
+export async function enter(page, name) {
+  const { name: box, enter: button, status } = parts(page);
+  await box.fill(name);
+  await button.click();
+  await textIs(status, 'connected');
+  return parts(page);
+}
+
+/** Writes a message and sends it with the Enter key. */
+export async function say(page, text) {
+  const { message } = parts(page);
+  await message.fill(text);
+  await message.press('Enter');
+}
+
+/** The article that contains a text. */
+export function article(page, text) {
+  return parts(page).articles.filter({ hasText: text });
+}
+
+/** Waits until the element's whole text is this. */
+export function textIs(locator, text) {
+  return until(async () => (await locator.textContent()) === text, `text “${text}”`);
+}
+
+/** Waits until so many elements match. */
+export function countIs(locator, count) {
+  return until(async () => (await locator.count()) === count, async () => `${count} elements, there are ${await locator.count()}`);
+}
+
+/** Waits for something that is on its way, by looking again at each turn of the page. */
+export async function until(isTrue, what, timeout = 20_000) {
+  const end = Date.now() + timeout;
+  while (!(await isTrue())) {
+    if (Date.now() > end) throw new Error(`waited in vain for ${typeof what === 'function' ? await what() : what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
