@@ -1,3 +1,219 @@
 //! The `chinwag` program: subcommands, each handed to the module that does it.
 
-fn main() {}
+use std::fmt;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use chinwag::server::config::{self, Config, Flags};
+use chinwag::server::{EchoConfig, echo, serve};
+use clap::{Args, Parser, Subcommand};
+use toml::Value;
+
+/// A secure, self-hosted group chat: browsers, terminals and plain nc in the same rooms.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the chat server.
+    Serve(ServeArgs),
+    /// Run a WebSocket echo server: for conformance, benchmarks and trying out clients.
+    Echo(EchoArgs),
+    /// Check the configuration, and say nothing if it is fine.
+    CheckConfig(ServeArgs),
+    /// Print the effective configuration, with comments.
+    PrintConfig(ServeArgs),
+}
+
+#[derive(Args, Debug)]
+struct ServeArgs {
+    /// Read the configuration from this TOML file; flags and environment go before it.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Listen for browsers and programs: IP:PORT or unix:PATH; may be given several times
+    /// [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<String>,
+    /// Listen for terminals: IP:PORT or off [default: 127.0.0.1:8888].
+    #[arg(long, value_name = "ADDR")]
+    line_listen: Option<String>,
+    /// Listen for /metrics, /healthz and /readyz: IP:PORT or off [default: 127.0.0.1:9090].
+    #[arg(long, value_name = "ADDR")]
+    admin_listen: Option<String>,
+    /// Keep the database and generated keys here [default: ./chinwag-data].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Listen beyond loopback although there is no TLS.
+    #[arg(long)]
+    allow_plaintext: bool,
+    /// Let pages of this origin connect, beside the server's own; may be given several times.
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<String>,
+    /// Admit names without an account: on or off [default: on].
+    #[arg(long, value_name = "on/off")]
+    guests: Option<String>,
+    /// Run this many event-loop threads [default: one a core].
+    #[arg(long, value_name = "N")]
+    threads: Option<u32>,
+    /// Take at most this many connections [default: what the limit of open files allows].
+    #[arg(long, value_name = "N")]
+    max_connections: Option<u32>,
+    /// Take at most this many from one address; loopback has no limit [default: 256].
+    #[arg(long, value_name = "N")]
+    max_connections_per_ip: Option<u32>,
+    /// Spread the closes over this many seconds on SIGTERM [default: 10].
+    #[arg(long, value_name = "SECONDS")]
+    drain: Option<f64>,
+}
+
+#[derive(Args, Debug)]
+struct EchoArgs {
+    /// Listen here: IP:PORT or unix:PATH; may be given several times.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9001")]
+    listen: Vec<String>,
+    /// Run this many event-loop threads [default: one a core].
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Send everything that comes in on /broadcast to everyone there, the sender too.
+    #[arg(long)]
+    broadcast: bool,
+    /// Negotiate no compression; there is none yet, so this changes nothing.
+    #[arg(long)]
+    no_deflate: bool,
+    /// Listen beyond loopback although there is no TLS.
+    #[arg(long)]
+    allow_plaintext: bool,
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    log_to_stderr();
+    let result = match cli.command {
+        Command::Serve(args) => run_serve(&args),
+        Command::Echo(args) => run_echo(args),
+        Command::CheckConfig(args) => load(&args).map(|_| ()),
+        Command::PrintConfig(args) => load(&args).and_then(|config| {
+            io::stdout()
+                .write_all(config::print(&config).as_bytes())
+                .map_err(describe)
+        }),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_serve(args: &ServeArgs) -> Result<(), String> {
+    serve(&load(args)?, say).map_err(describe)
+}
+
+fn run_echo(args: EchoArgs) -> Result<(), String> {
+    let EchoArgs {
+        listen,
+        threads,
+        broadcast,
+        no_deflate: _,
+        allow_plaintext,
+    } = args;
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.unwrap_or_else(cores).max(1);
+    echo(
+        &EchoConfig {
+            listen,
+            threads,
+            broadcast,
+            allow_plaintext,
+        },
+        say,
+    )
+    .map_err(describe)
+}
+
+fn load(args: &ServeArgs) -> Result<Config, String> {
+    let flags = Flags {
+        config: args.config.clone(),
+        settings: args.settings(),
+    };
+    config::load(&flags, std::env::vars()).map_err(describe)
+}
+
+impl ServeArgs {
+    /// The flags that were given, as settings.
+    fn settings(&self) -> Vec<(&'static str, &'static str, Value)> {
+        let text = |value: &String| Value::String(value.clone());
+        let number = |value: &u32| Value::Integer((*value).into());
+        let list = |values: &[String]| {
+            (!values.is_empty()).then(|| Value::Array(values.iter().map(text).collect()))
+        };
+        let data_dir = self.data_dir.as_ref();
+        let settings = [
+            ("server", "listen", list(&self.listen)),
+            ("server", "line_listen", self.line_listen.as_ref().map(text)),
+            (
+                "server",
+                "admin_listen",
+                self.admin_listen.as_ref().map(text),
+            ),
+            (
+                "server",
+                "data_dir",
+                data_dir.map(|dir| Value::String(dir.display().to_string())),
+            ),
+            (
+                "server",
+                "allow_plaintext",
+                self.allow_plaintext.then_some(Value::Boolean(true)),
+            ),
+            ("server", "allow_origin", list(&self.allow_origin)),
+            ("accounts", "guests", self.guests.as_ref().map(text)),
+            ("server", "threads", self.threads.as_ref().map(number)),
+            (
+                "server",
+                "max_connections",
+                self.max_connections.as_ref().map(number),
+            ),
+            (
+                "server",
+                "max_connections_per_ip",
+                self.max_connections_per_ip.as_ref().map(number),
+            ),
+            ("server", "drain", self.drain.map(Value::Float)),
+        ];
+        let given = settings.into_iter();
+        given
+            .filter_map(|(section, key, value)| Some((section, key, value?)))
+            .collect()
+    }
+}
+
+/// Warnings and errors, or what `RUST_LOG` asks for.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
+}
+
+fn describe(error: impl fmt::Display) -> String {
+    error.to_string()
+}
+
+/// A line for whoever started the program.
+fn say(line: &str) {
+    // Without a stderr there is nobody to tell.
+    let _ = writeln!(io::stderr(), "chinwag: {line}");
+}

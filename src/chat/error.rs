@@ -14,6 +14,8 @@ pub enum ChatError {
     UnknownType,
     /// Nothing but `hello` is answered before a name is known.
     NotAuthenticated,
+    /// The token was not made here.
+    BadToken,
     /// Whoever asks may not do that; what it takes.
     Forbidden(&'static str),
     /// There is no such thing; which kind of thing.
@@ -65,7 +67,7 @@ impl ChatError {
         match self {
             Self::BadRequest(_) => "bad_request",
             Self::UnknownType => "unknown_type",
-            Self::NotAuthenticated => "not_authenticated",
+            Self::NotAuthenticated | Self::BadToken => "not_authenticated",
             Self::Forbidden(_) => "forbidden",
             Self::NotFound(_) => "not_found",
             Self::NameTaken => "name_taken",
@@ -96,6 +98,7 @@ impl fmt::Display for ChatError {
             Self::BadRequest(what) => write!(f, "the request is malformed: {what}"),
             Self::UnknownType => f.write_str("no request has this type"),
             Self::NotAuthenticated => f.write_str("say hello with a name first"),
+            Self::BadToken => f.write_str("this token was not made here"),
             Self::Forbidden(why) => write!(f, "not allowed: {why}"),
             Self::NotFound(what) => write!(f, "there is no such {what}"),
             Self::NameTaken => {

@@ -214,7 +214,7 @@ mod tests {
         deadlines.wake_by(7, start + Duration::from_millis(100));
         assert_eq!(
             expire(&mut deadlines, start + Duration::from_millis(99)),
-            []
+            [0_u32; 0]
         );
         assert_eq!(
             expire(&mut deadlines, start + Duration::from_millis(116)),
@@ -222,7 +222,7 @@ mod tests {
         );
         assert_eq!(
             expire(&mut deadlines, start + Duration::from_secs(1_000)),
-            []
+            [0_u32; 0]
         );
         assert_eq!(deadlines.next_at(), None);
     }
@@ -235,7 +235,10 @@ mod tests {
         deadlines.wake_by(1, start + Duration::from_secs(2));
         deadlines.wake_by(1, start + Duration::from_secs(20));
         assert_eq!(expire(&mut deadlines, start + Duration::from_secs(3)), [1]);
-        assert_eq!(expire(&mut deadlines, start + Duration::from_secs(30)), []);
+        assert_eq!(
+            expire(&mut deadlines, start + Duration::from_secs(30)),
+            [0_u32; 0]
+        );
     }
 
     #[test]
@@ -259,9 +262,15 @@ mod tests {
     fn deadline_in_the_past_comes_with_the_next_tick() {
         let start = origin();
         let mut deadlines = Deadlines::new(start);
-        assert_eq!(expire(&mut deadlines, start + Duration::from_secs(5)), []);
+        assert_eq!(
+            expire(&mut deadlines, start + Duration::from_secs(5)),
+            [0_u32; 0]
+        );
         deadlines.wake_by(3, start);
-        assert_eq!(expire(&mut deadlines, start + Duration::from_secs(5)), []);
+        assert_eq!(
+            expire(&mut deadlines, start + Duration::from_secs(5)),
+            [0_u32; 0]
+        );
         assert_eq!(
             expire(&mut deadlines, start + Duration::from_millis(5_016)),
             [3]

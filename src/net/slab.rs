@@ -11,6 +11,20 @@ pub struct ConnectionId {
 }
 
 impl ConnectionId {
+    /// The id as one number, for those who know workers only by numbers.
+    pub fn to_bits(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.index)
+    }
+
+    /// The id that [`to_bits`](Self::to_bits) made a number of.
+    pub fn from_bits(bits: u64) -> Self {
+        let low = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).expect("masked to 32 bits");
+        Self {
+            index: low(bits),
+            generation: low(bits >> 32),
+        }
+    }
+
     /// The place in tables that are parallel to the slab.
     pub(super) fn slot(self) -> usize {
         slot(self.index)

@@ -54,12 +54,18 @@ impl Admission {
             self.open_count.fetch_sub(1, Ordering::Relaxed);
             return Err(Refusal::Full);
         }
-        let counted = address.map(canonical).filter(|address| !address.is_loopback());
+        let counted = address
+            .map(canonical)
+            .filter(|address| !address.is_loopback());
         let places = counted.map(|address| self.places(address));
         if let Some(places) = places {
-            let counts = self.counters(places).map(|count| count.fetch_add(1, Ordering::Relaxed));
+            let counts = self
+                .counters(places)
+                .map(|count| count.fetch_add(1, Ordering::Relaxed));
             if self.max_per_address > 0 && counts[0].min(counts[1]) >= self.max_per_address {
-                self.release(&Permit { places: Some(places) });
+                self.release(&Permit {
+                    places: Some(places),
+                });
                 return Err(Refusal::TooManyFromAddress);
             }
         }

@@ -1,1 +1,38 @@
 //! Puts protocol, chat, log and event loops together into a running server.
+//!
+//! ```text
+//! workers (sockets, sessions) ──requests──> hub (rooms) ──appends──> storage (the log)
+//!        ^                                   │   ^                        │
+//!        └──────────── mail ─────────────────┘   └────── commits ─────────┘
+//! ```
+//!
+//! Who may wait for whom: the hub for a worker's mailbox; nobody else for anybody.
+
+mod admission;
+mod assets;
+mod chat_service;
+mod clock;
+pub mod config;
+mod context;
+mod control;
+mod echo;
+mod error;
+mod http_session;
+mod hub_thread;
+mod line_session;
+mod listen;
+mod mail;
+mod metrics;
+mod pace;
+mod response;
+mod routes;
+mod run;
+mod shared;
+mod shown;
+mod token;
+mod ws_session;
+
+pub use config::Config;
+pub use echo::{EchoConfig, echo};
+pub use error::StartError;
+pub use run::serve;

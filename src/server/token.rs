@@ -39,7 +39,10 @@ impl TokenKey {
         let (tag, name) = rest.split_first_chunk::<32>()?;
         let name = std::str::from_utf8(name).ok()?;
         self.mac(*id, name).verify_slice(tag).ok()?;
-        Some((GuestId(u128::from_be_bytes(*id)), UserName::parse(name).ok()?))
+        Some((
+            GuestId(u128::from_be_bytes(*id)),
+            UserName::parse(name).ok()?,
+        ))
     }
 
     fn mac(&self, id: [u8; 16], name: &str) -> Hmac<Sha256> {
@@ -85,7 +88,10 @@ mod tests {
             let mut bytes = token.clone().into_bytes();
             bytes[i] = if bytes[i] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(bytes).unwrap();
-            assert!(changed == token || key.open(&changed).is_none(), "{changed}");
+            assert!(
+                changed == token || key.open(&changed).is_none(),
+                "{changed}"
+            );
         }
         assert_eq!(TokenKey::new([8; 32]).open(&token), None);
         for text in ["", "x", "====", &"A".repeat(10_000)] {

@@ -5,10 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::chat::GuestId;
 use crate::chat::log::{Change, ChangeKind, Fact, RoomRecord, Visibility};
 use crate::chat::message::{Body, Message, MessageKey, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
-use crate::chat::room::GuestId;
 use crate::storage::database::{ChangeRow, MessageRow, RoomRow};
 
 /// The kind of an event and its payload, which holds all that its projections are made of.

@@ -98,7 +98,11 @@ impl Default for AccountsConfig {
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { messages_per_second: 10.0, burst: 20.0, max_rooms: 10_000 }
+        Self {
+            messages_per_second: 10.0,
+            burst: 20.0,
+            max_rooms: 10_000,
+        }
     }
 }
 
@@ -129,13 +133,16 @@ fn on_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Erro
         Switch::Bool(value) => Ok(value),
         Switch::Word(word) if word == "on" => Ok(true),
         Switch::Word(word) if word == "off" => Ok(false),
-        Switch::Word(word) => {
-            Err(serde::de::Error::custom(format_args!("\"{word}\" is neither on nor off")))
-        }
+        Switch::Word(word) => Err(serde::de::Error::custom(format_args!(
+            "\"{word}\" is neither on nor off"
+        ))),
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
 fn to_on_or_off<S: Serializer>(value: &bool, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(if *value { "on" } else { "off" })
 }

@@ -4,7 +4,11 @@ use crate::server::config::Config;
 
 /// The configuration as TOML with a comment above each setting.
 pub fn print(config: &Config) -> String {
-    let Config { server, accounts, limits } = config;
+    let Config {
+        server,
+        accounts,
+        limits,
+    } = config;
     let mut text = String::from("# chinwag: the effective configuration\n");
     let mut section = |name: &str, settings: &[(&str, &str, toml::Value)]| {
         text.push_str(&format!("\n[{name}]\n"));
@@ -20,15 +24,31 @@ pub fn print(config: &Config) -> String {
     section(
         "server",
         &[
-            ("Web page and WebSocket: IP:PORT or unix:PATH.", "listen", strings(&server.listen)),
-            ("Line mode for nc: IP:PORT or off.", "line_listen", string(&server.line_listen)),
-            ("/metrics, /healthz, /readyz, or off.", "admin_listen", string(&server.admin_listen)),
+            (
+                "Web page and WebSocket: IP:PORT or unix:PATH.",
+                "listen",
+                strings(&server.listen),
+            ),
+            (
+                "Line mode for nc: IP:PORT or off.",
+                "line_listen",
+                string(&server.line_listen),
+            ),
+            (
+                "/metrics, /healthz, /readyz, or off.",
+                "admin_listen",
+                string(&server.admin_listen),
+            ),
             (
                 "Database and generated keys.",
                 "data_dir",
                 string(&server.data_dir.display().to_string()),
             ),
-            ("Event-loop threads; 0: one a core.", "threads", integer(server.threads)),
+            (
+                "Event-loop threads; 0: one a core.",
+                "threads",
+                integer(server.threads),
+            ),
             (
                 "Most connections; 0: what the limit of open files allows.",
                 "max_connections",
@@ -54,11 +74,18 @@ pub fn print(config: &Config) -> String {
                 "drain",
                 toml::Value::Float(server.drain),
             ),
-            ("Shown to everyone who connects.", "motd", string(&server.motd)),
+            (
+                "Shown to everyone who connects.",
+                "motd",
+                string(&server.motd),
+            ),
         ],
     );
     let guests = if accounts.guests { "on" } else { "off" };
-    section("accounts", &[("Admit names without an account.", "guests", string(guests))]);
+    section(
+        "accounts",
+        &[("Admit names without an account.", "guests", string(guests))],
+    );
     section(
         "limits",
         &[

@@ -66,10 +66,17 @@ pub fn load(
     }
     let defaults = Table::try_from(Config::default()).expect("the defaults are TOML");
     for (name, value) in environment {
-        let Some(path) = name.strip_prefix(PREFIX) else { continue };
-        let error = |reason| ConfigError::Environment { name: name.clone(), reason };
+        let Some(path) = name.strip_prefix(PREFIX) else {
+            continue;
+        };
+        let error = |reason| ConfigError::Environment {
+            name: name.clone(),
+            reason,
+        };
         let path = path.to_ascii_lowercase();
-        let (section, key) = path.split_once("__").ok_or(error("it must be SECTION__KEY"))?;
+        let (section, key) = path
+            .split_once("__")
+            .ok_or(error("it must be SECTION__KEY"))?;
         let example = defaults.get(section).and_then(|section| section.get(key));
         let example = example.ok_or(error("there is no such setting"))?;
         let value = parse_like(example, &value).ok_or(error("the value is of another kind"))?;
@@ -91,15 +98,20 @@ fn read_file(path: &Path) -> Result<Table, ConfigError> {
         path: path.into(),
         reason: error.to_string(),
     })?;
-    let table: Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Malformed {
-        path: path.into(),
-        reason: error.to_string().trim_end().replace('\n', " "),
-    })?;
+    let table: Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| ConfigError::Malformed {
+            path: path.into(),
+            reason: error.to_string().trim_end().replace('\n', " "),
+        })?;
     // Read once alone, so that an unknown key is blamed on the file.
-    table.clone().try_into::<Config>().map_err(|error| ConfigError::Malformed {
-        path: path.into(),
-        reason: error.message().trim_end().replace('\n', ", "),
-    })?;
+    table
+        .clone()
+        .try_into::<Config>()
+        .map_err(|error| ConfigError::Malformed {
+            path: path.into(),
+            reason: error.message().trim_end().replace('\n', ", "),
+        })?;
     Ok(table)
 }
 
@@ -111,15 +123,22 @@ fn parse_like(example: &Value, text: &str) -> Option<Value> {
         Value::Float(_) => text.parse().ok().map(Value::Float),
         Value::Boolean(_) => text.parse().ok().map(Value::Boolean),
         Value::Array(_) => {
-            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-            Some(Value::Array(items.map(|item| Value::String(item.into())).collect()))
+            let items = text
+                .split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty());
+            Some(Value::Array(
+                items.map(|item| Value::String(item.into())).collect(),
+            ))
         }
         Value::Datetime(_) | Value::Table(_) => None,
     }
 }
 
 fn set(table: &mut Table, section: &str, key: &str, value: Value) {
-    let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+    let section = table
+        .entry(section)
+        .or_insert_with(|| Value::Table(Table::new()));
     if let Value::Table(section) = section {
         section.insert(key.into(), value);
     }
@@ -139,7 +158,11 @@ fn check(config: &Config) -> Result<(), &'static str> {
     if server.threads > MAX_THREADS {
         return Err("server.threads must be at most 1024");
     }
-    if !server.allow_origin.iter().all(|origin| Origin::parse(origin.as_bytes()).is_some()) {
+    if !server
+        .allow_origin
+        .iter()
+        .all(|origin| Origin::parse(origin.as_bytes()).is_some())
+    {
         return Err("server.allow_origin must be origins such as https://chat.example.org");
     }
     if !is_count(limits.messages_per_second) || !is_count(limits.burst) {
@@ -158,10 +181,18 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { path, reason } => {
-                write!(f, "cannot read the configuration {}: {reason}", path.display())
+                write!(
+                    f,
+                    "cannot read the configuration {}: {reason}",
+                    path.display()
+                )
             }
             Self::Malformed { path, reason } => {
-                write!(f, "cannot use the configuration {}: {reason}", path.display())
+                write!(
+                    f,
+                    "cannot use the configuration {}: {reason}",
+                    path.display()
+                )
             }
             Self::Environment { name, reason } => {
                 write!(f, "cannot use the environment variable {name}: {reason}")
@@ -190,7 +221,13 @@ mod tests {
         std::fs::write(file_on_disk.path(), file).unwrap();
         let config = Some(file_on_disk.path().into());
         let environment = environment.iter().map(|(k, v)| ((*k).into(), (*v).into()));
-        load(&Flags { config, settings: Vec::new() }, environment)
+        load(
+            &Flags {
+                config,
+                settings: Vec::new(),
+            },
+            environment,
+        )
     }
 
     #[test]
@@ -203,7 +240,14 @@ mod tests {
         assert_eq!(config.limits, Config::default().limits);
         let settings = vec![("server", "data_dir", Value::String("flag".into()))];
         let environment = environment.map(|(k, v)| (k.into(), v.into()));
-        let config = load(&Flags { config: None, settings }, environment).unwrap();
+        let config = load(
+            &Flags {
+                config: None,
+                settings,
+            },
+            environment,
+        )
+        .unwrap();
         assert_eq!(config.server.data_dir, PathBuf::from("flag"));
     }
 
@@ -240,7 +284,11 @@ mod tests {
             let error = with(file, &[]).expect_err(file).to_string();
             assert!(!error.contains('\n'), "{error}");
         }
-        for name in ["CHINWAG__SERVER", "CHINWAG__SERVER__PORT", "CHINWAG__SERVER__THREADS"] {
+        for name in [
+            "CHINWAG__SERVER",
+            "CHINWAG__SERVER__PORT",
+            "CHINWAG__SERVER__THREADS",
+        ] {
             assert!(with("", &[(name, "x")]).is_err(), "{name}");
         }
     }

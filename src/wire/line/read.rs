@@ -6,7 +6,7 @@ use crate::wire::line::show::is_hostile;
 pub const MAX_LINE_LEN: usize = 4_096;
 
 /// A line, read.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Line<'a> {
     /// Nothing was typed.
     Blank,

@@ -1,0 +1,102 @@
+//! The chat page, embedded in the program.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha1::{Digest as _, Sha1};
+
+/// A file of the page.
+#[derive(Debug)]
+pub(crate) struct Asset {
+    pub(crate) path: &'static str,
+    pub(crate) content_type: &'static str,
+    pub(crate) body: &'static [u8],
+}
+
+impl Asset {
+    /// The asset at a path, if there is one.
+    pub(crate) fn find(path: &str) -> Option<&'static Self> {
+        ASSETS.iter().find(|asset| asset.path == path)
+    }
+
+    /// What tells this content from any other (RFC 9110 §8.8.3).
+    pub(crate) fn etag(&self) -> String {
+        format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha1::digest(self.body)))
+    }
+}
+
+macro_rules! assets {
+    ($($path:literal $file:literal $content_type:ident)*) => {
+        &[$(Asset {
+            path: $path,
+            content_type: $content_type,
+            body: include_bytes!(concat!("ui/", $file)),
+        }),*]
+    };
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+const MANIFEST: &str = "application/manifest+json";
+
+static ASSETS: &[Asset] = assets! {
+    "/" "index.html" HTML
+    "/app.css" "app.css" CSS
+    "/app.js" "app.js" JS
+    "/icon.svg" "icon.svg" SVG
+    "/manifest.webmanifest" "manifest.webmanifest" MANIFEST
+    "/modules/backoff.js" "modules/backoff.js" JS
+    "/modules/connection.js" "modules/connection.js" JS
+    "/modules/dom.js" "modules/dom.js" JS
+    "/modules/memory.js" "modules/memory.js" JS
+    "/modules/outbox.js" "modules/outbox.js" JS
+    "/modules/protocol.js" "modules/protocol.js" JS
+    "/modules/room.js" "modules/room.js" JS
+    "/modules/session.js" "modules/session.js" JS
+    "/modules/store.js" "modules/store.js" JS
+    "/modules/text.js" "modules/text.js" JS
+    "/modules/timeline.js" "modules/timeline.js" JS
+    "/modules/views/avatar.js" "modules/views/avatar.js" JS
+    "/modules/views/composer.js" "modules/views/composer.js" JS
+    "/modules/views/dialog.js" "modules/views/dialog.js" JS
+    "/modules/views/drawers.js" "modules/views/drawers.js" JS
+    "/modules/views/header.js" "modules/views/header.js" JS
+    "/modules/views/log.js" "modules/views/log.js" JS
+    "/modules/views/login.js" "modules/views/login.js" JS
+    "/modules/views/members.js" "modules/views/members.js" JS
+    "/modules/views/message.js" "modules/views/message.js" JS
+    "/modules/views/rooms.js" "modules/views/rooms.js" JS
+    "/modules/views/toasts.js" "modules/views/toasts.js" JS
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn every_file_of_the_page_is_served() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server/ui");
+        let mut folders = vec![root.clone()];
+        let mut count = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
+                let url = if name == "index.html" {
+                    "/".into()
+                } else {
+                    format!("/{name}")
+                };
+                assert!(Asset::find(&url).is_some(), "{url} is not served");
+                count += 1;
+            }
+        }
+        assert_eq!(count, ASSETS.len());
+    }
+}

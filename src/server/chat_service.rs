@@ -1,0 +1,483 @@
+//! The chat server as a worker runs it: connections of every kind, and the rooms they listen to.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use prometheus_client::metrics::gauge::Gauge;
+use rand::RngExt as _;
+
+use crate::chat::{Event, RoomId, SessionId};
+use crate::net::{Accepted, ConnectionId, Connections, Flow, Outbox, Peer, Service, Turn};
+use crate::server::admission::{Permit, Refusal};
+use crate::server::clock;
+use crate::server::context::{Context, Counts};
+use crate::server::control::Control;
+use crate::server::http_session::HttpSession;
+use crate::server::hub_thread::HubSender;
+use crate::server::line_session::LineSession;
+use crate::server::mail::Mail;
+use crate::server::routes::{self, Routed};
+use crate::server::shared::{Purpose, Shared};
+use crate::server::shown::Shown;
+use crate::server::ws_session::WsSession;
+use crate::wire::line;
+
+/// What one worker of the chat server owns.
+#[derive(Debug)]
+pub(crate) struct ChatService {
+    worker: u32,
+    hub: HubSender,
+    shared: Arc<Shared>,
+    /// Who listens to each room; ids of connections that are gone go with their last `Unsubscribe`.
+    subscribers: HashMap<RoomId, BTreeSet<ConnectionId>>,
+    counts: Counts,
+    gauges: Gauges,
+    control: Sender<Control>,
+}
+
+/// How many connections of each kind there are, in the metrics of all workers.
+#[derive(Debug)]
+struct Gauges {
+    http: Gauge,
+    websocket: Gauge,
+    line: Gauge,
+    admin: Gauge,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    id: SessionId,
+    kind: Kind,
+    permit: Option<Permit>,
+}
+
+/// What a connection speaks.
+#[derive(Debug)]
+enum Kind {
+    /// HTTP on a listener for browsers and programs.
+    Http(HttpSession),
+    WebSocket(Box<WsSession>),
+    Line(Box<LineSession>),
+    Admin(HttpSession),
+    /// Nothing: it was told so, and is closed.
+    Refused,
+}
+
+impl ChatService {
+    pub(crate) fn new(
+        worker: u32,
+        hub: HubSender,
+        shared: Arc<Shared>,
+        control: Sender<Control>,
+    ) -> Self {
+        let gauges = Gauges {
+            http: shared.metrics.connections("http"),
+            websocket: shared.metrics.connections("websocket"),
+            line: shared.metrics.connections("line"),
+            admin: shared.metrics.connections("admin"),
+        };
+        Self {
+            worker,
+            hub,
+            shared,
+            subscribers: HashMap::new(),
+            counts: Counts::default(),
+            gauges,
+            control,
+        }
+    }
+
+    /// What a session may use, and the gauge of its kind.
+    fn context(&mut self, session: SessionId, now: Instant) -> Context<'_> {
+        Context {
+            now,
+            session,
+            hub: &self.hub,
+            shared: &self.shared,
+            counts: &mut self.counts,
+        }
+    }
+
+    fn gauge(&self, kind: &Kind) -> Option<&Gauge> {
+        match kind {
+            Kind::Http(_) => Some(&self.gauges.http),
+            Kind::WebSocket(_) => Some(&self.gauges.websocket),
+            Kind::Line(_) => Some(&self.gauges.line),
+            Kind::Admin(_) => Some(&self.gauges.admin),
+            Kind::Refused => None,
+        }
+    }
+
+    /// Begins a connection on a listener of that purpose.
+    fn begin(
+        &mut self,
+        purpose: Purpose,
+        id: SessionId,
+        now: Instant,
+        outbox: &mut Outbox,
+    ) -> Kind {
+        match purpose {
+            Purpose::Web => Kind::Http(HttpSession::new(now)),
+            Purpose::Admin => Kind::Admin(HttpSession::new(now)),
+            Purpose::Line if self.shared.is_draining() => {
+                let notice = line::show_error("the server closes; come back in a moment");
+                outbox.buffer().extend_from_slice(notice.as_bytes());
+                Kind::Refused
+            }
+            Purpose::Line => {
+                self.shared.user_came();
+                let context = self.context(id, now);
+                Kind::Line(Box::new(LineSession::new(&context, outbox)))
+            }
+        }
+    }
+
+    fn refuse(&self, purpose: Purpose, refusal: Refusal, outbox: &mut Outbox) {
+        self.shared.metrics.refused(match refusal {
+            Refusal::Full => "full",
+            Refusal::TooManyFromAddress => "address",
+        });
+        match purpose {
+            Purpose::Web | Purpose::Admin => routes::unavailable(outbox),
+            Purpose::Line => {
+                let error = line::show_error("the server takes no more connections now");
+                outbox.buffer().extend_from_slice(error.as_bytes());
+            }
+        }
+    }
+
+    /// Answers requests until there are no more, or one of them made a WebSocket of it.
+    fn receive_http(
+        &mut self,
+        session: &mut Session,
+        mut input: &mut [u8],
+        now: Instant,
+        outbox: &mut Outbox,
+    ) -> Flow {
+        loop {
+            let is_admin = matches!(session.kind, Kind::Admin(_));
+            let (Kind::Http(http) | Kind::Admin(http)) = &mut session.kind else {
+                return self.receive_rest(session, input, now, outbox);
+            };
+            let was_idle = http.is_idle();
+            let routed = match http.take_head(&mut input) {
+                Ok(None) => {
+                    http.received(was_idle, now);
+                    return Flow::Continue;
+                }
+                Ok(Some(head)) if is_admin => routes::admin(&head, &self.shared, outbox),
+                Ok(Some(head)) => routes::web(&head, &self.shared, outbox),
+                Err(error) => routes::refuse(&error, &self.shared, outbox),
+            };
+            match routed {
+                Routed::KeepAlive => http.answered(now),
+                Routed::Close => return Flow::Close,
+                Routed::Upgraded(connection) => {
+                    self.gauges.http.dec();
+                    self.gauges.websocket.inc();
+                    self.shared.user_came();
+                    let context = self.context(session.id, now);
+                    let chat = WsSession::new(connection, &context, outbox);
+                    session.kind = Kind::WebSocket(Box::new(chat));
+                }
+            }
+        }
+    }
+
+    /// What followed the request that made it a WebSocket in the same read.
+    fn receive_rest(
+        &mut self,
+        session: &mut Session,
+        input: &mut [u8],
+        now: Instant,
+        outbox: &mut Outbox,
+    ) -> Flow {
+        match &mut session.kind {
+            Kind::WebSocket(chat) if !input.is_empty() => {
+                chat.receive(input, &mut self.context(session.id, now), outbox)
+            }
+            _ => Flow::Continue,
+        }
+    }
+
+    fn publish(
+        &mut self,
+        room: RoomId,
+        event: &Event,
+        origin: Option<ConnectionId>,
+        connections: &mut Connections<Session>,
+    ) {
+        let Some(subscribers) = self.subscribers.get(&room) else {
+            return;
+        };
+        let is_typing = matches!(event, Event::Typing { .. });
+        let shown = Shown::new(event);
+        let mut count = 0;
+        for id in subscribers {
+            let is_own = origin == Some(*id);
+            if is_own && is_typing {
+                continue;
+            }
+            let is_there =
+                connections.update(*id, |session, outbox| session.show(&shown, is_own, outbox));
+            count += u64::from(is_there);
+        }
+        if let Event::Message { message, .. } = event {
+            self.counts.messages_delivered += count;
+            let millis = clock::now().0.saturating_sub(message.at.0).max(0);
+            let seconds = Duration::from_millis(millis.unsigned_abs()).as_secs_f64();
+            self.shared.metrics.delivery_seconds.observe(seconds);
+        }
+    }
+
+    /// Tells everyone that the server closes, and spreads the closes over the window.
+    fn drain(window: Duration, now: Instant, connections: &mut Connections<Session>) {
+        connections.for_each(|_, session, outbox| {
+            let delay = window.mul_f64(rand::rng().random());
+            let retry_after = window.saturating_sub(delay) + delay.mul_f64(rand::rng().random());
+            let retry_after_ms = u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX);
+            let event = Event::Shutdown {
+                retry_after_ms: retry_after_ms.max(MIN_RETRY_MS),
+            };
+            let flow = session.show(&Shown::new(&event), false, outbox);
+            match &mut session.kind {
+                Kind::WebSocket(chat) => chat.close_at(now + delay),
+                Kind::Line(line) => line.close_at(now + delay),
+                Kind::Http(http) if http.is_idle() => return Flow::Close,
+                Kind::Http(_) | Kind::Admin(_) | Kind::Refused => {}
+            }
+            flow
+        });
+    }
+}
+
+impl Session {
+    fn show(&mut self, shown: &Shown<'_>, is_own: bool, outbox: &mut Outbox) -> Flow {
+        match &mut self.kind {
+            Kind::WebSocket(chat) => chat.show(shown, outbox),
+            Kind::Line(line) => line.show(shown, is_own, outbox),
+            Kind::Http(_) | Kind::Admin(_) | Kind::Refused => Flow::Continue,
+        }
+    }
+
+    fn is_user(&self) -> bool {
+        matches!(self.kind, Kind::WebSocket(_) | Kind::Line(_))
+    }
+}
+
+impl Service for ChatService {
+    type Session = Session;
+    type Mail = Mail;
+
+    fn open(
+        &mut self,
+        id: ConnectionId,
+        accepted: &Accepted,
+        turn: &mut Turn<'_, Mail>,
+        outbox: &mut Outbox,
+    ) -> (Session, Flow) {
+        let purpose = self.shared.purposes[accepted.listener];
+        let address = match accepted.peer {
+            Peer::Tcp(address) => Some(address.ip()),
+            Peer::Unix => None,
+        };
+        let id = SessionId {
+            worker: self.worker,
+            connection: id.to_bits(),
+        };
+        match self.shared.admission.admit(address) {
+            Ok(permit) => {
+                let kind = self.begin(purpose, id, turn.now, outbox);
+                if let Some(gauge) = self.gauge(&kind) {
+                    gauge.inc();
+                }
+                let flow = if matches!(kind, Kind::Refused) {
+                    Flow::Close
+                } else {
+                    Flow::Continue
+                };
+                (
+                    Session {
+                        id,
+                        kind,
+                        permit: Some(permit),
+                    },
+                    flow,
+                )
+            }
+            Err(refusal) => {
+                self.refuse(purpose, refusal, outbox);
+                (
+                    Session {
+                        id,
+                        kind: Kind::Refused,
+                        permit: None,
+                    },
+                    Flow::Close,
+                )
+            }
+        }
+    }
+
+    fn receive(
+        &mut self,
+        session: &mut Session,
+        input: &mut [u8],
+        turn: &mut Turn<'_, Mail>,
+        outbox: &mut Outbox,
+    ) -> Flow {
+        let mut context = self.context(session.id, turn.now);
+        match &mut session.kind {
+            Kind::WebSocket(chat) => chat.receive(input, &mut context, outbox),
+            Kind::Line(line) => line.receive(input, &mut context, outbox),
+            Kind::Http(_) | Kind::Admin(_) => self.receive_http(session, input, turn.now, outbox),
+            Kind::Refused => Flow::Close,
+        }
+    }
+
+    fn end_of_input(
+        &mut self,
+        session: &mut Session,
+        turn: &mut Turn<'_, Mail>,
+        outbox: &mut Outbox,
+    ) -> Flow {
+        let mut context = self.context(session.id, turn.now);
+        match &mut session.kind {
+            Kind::Line(line) => line.end_of_input(&mut context, outbox),
+            // What was asked before has been answered; a WebSocket has no half-closed state.
+            Kind::Http(_) | Kind::Admin(_) | Kind::WebSocket(_) | Kind::Refused => Flow::Close,
+        }
+    }
+
+    fn deadline(&self, session: &Session) -> Option<Instant> {
+        match &session.kind {
+            Kind::Http(http) | Kind::Admin(http) => Some(http.deadline()),
+            Kind::WebSocket(chat) => Some(chat.deadline()),
+            Kind::Line(line) => line.deadline(),
+            Kind::Refused => None,
+        }
+    }
+
+    fn expire(
+        &mut self,
+        session: &mut Session,
+        turn: &mut Turn<'_, Mail>,
+        outbox: &mut Outbox,
+    ) -> Flow {
+        let mut context = self.context(session.id, turn.now);
+        match &mut session.kind {
+            Kind::Http(http) | Kind::Admin(http) => {
+                if !http.is_idle() {
+                    routes::timed_out(outbox);
+                }
+                Flow::Close
+            }
+            Kind::WebSocket(chat) => chat.expire(turn.now, outbox),
+            Kind::Line(line) => line.expire(&mut context, outbox),
+            Kind::Refused => Flow::Close,
+        }
+    }
+
+    fn overflow(
+        &mut self,
+        session: &mut Session,
+        _: &mut Turn<'_, Mail>,
+        outbox: &mut Outbox,
+    ) -> Flow {
+        match &mut session.kind {
+            Kind::WebSocket(chat) => chat.overflow(outbox),
+            Kind::Line(_) => LineSession::overflow(outbox),
+            Kind::Http(_) | Kind::Admin(_) | Kind::Refused => Flow::Close,
+        }
+    }
+
+    fn mail(
+        &mut self,
+        mail: Mail,
+        turn: &mut Turn<'_, Mail>,
+        connections: &mut Connections<Session>,
+    ) {
+        match mail {
+            Mail::Answer { to, re, answer } => {
+                connections.update(to, |session, outbox| {
+                    let mut context = self.context(session.id, turn.now);
+                    match &mut session.kind {
+                        Kind::WebSocket(chat) => {
+                            chat.answer(re.as_ref(), &answer, &context, outbox)
+                        }
+                        Kind::Line(line) => line.answer(re.as_ref(), &answer, &mut context, outbox),
+                        Kind::Http(_) | Kind::Admin(_) | Kind::Refused => Flow::Continue,
+                    }
+                });
+            }
+            Mail::Publish {
+                room,
+                event,
+                origin,
+            } => {
+                self.publish(room, &event, origin, connections);
+            }
+            Mail::Announce(event) => {
+                let shown = Shown::new(&event);
+                connections.for_each(|_, session, outbox| session.show(&shown, false, outbox));
+            }
+            Mail::Subscribe { connection, room } => {
+                self.subscribers.entry(room).or_default().insert(connection);
+            }
+            Mail::Unsubscribe { connection, room } => {
+                if let Some(subscribers) = self.subscribers.get_mut(&room) {
+                    subscribers.remove(&connection);
+                    if subscribers.is_empty() {
+                        self.subscribers.remove(&room);
+                    }
+                }
+            }
+            Mail::Drain { window } => Self::drain(window, turn.now, connections),
+            Mail::Stop => connections.stop(),
+        }
+    }
+
+    fn closed(&mut self, session: Session, _: ConnectionId, _: &mut Turn<'_, Mail>) {
+        if let Some(gauge) = self.gauge(&session.kind) {
+            gauge.dec();
+        }
+        if let Some(permit) = &session.permit {
+            self.shared.admission.release(permit);
+        }
+        if let Kind::WebSocket(chat) = &session.kind {
+            self.shared.metrics.disconnected(chat.close_code());
+        }
+        if session.is_user() {
+            self.hub.disconnected(session.id);
+            if self.shared.user_left() && self.shared.is_draining() {
+                // The main thread may have stopped waiting for it.
+                let _ = self.control.send(Control::Drained);
+            }
+        }
+    }
+
+    fn turn_ended(&mut self, _: &mut Turn<'_, Mail>) {
+        let Counts {
+            messages_received,
+            messages_delivered,
+        } = std::mem::take(&mut self.counts);
+        if messages_received > 0 {
+            self.shared
+                .metrics
+                .messages_received
+                .inc_by(messages_received);
+        }
+        if messages_delivered > 0 {
+            self.shared
+                .metrics
+                .messages_delivered
+                .inc_by(messages_delivered);
+        }
+    }
+}
+
+/// Time for a successor to be there.
+const MIN_RETRY_MS: u32 = 500;

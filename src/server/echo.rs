@@ -1,0 +1,322 @@
+//! A WebSocket echo server on the same event loops: for conformance, benchmarks and trying clients.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::net::{
+    self, Accepted, ConnectionId, Connections, Flow, MailSender, Outbox, OutboxLimits, Runtime,
+    Service, SlowReader, Turn,
+};
+use crate::server::control::{Control, watch_signals};
+use crate::server::error::StartError;
+use crate::server::http_session::HttpSession;
+use crate::server::listen::{bind, raise_open_file_limit};
+use crate::websocket::handshake::HandshakeError;
+use crate::websocket::handshake::http::{HttpLimits, parse_request};
+use crate::websocket::handshake::server::Upgrade;
+use crate::websocket::{CloseCode, Connection, Event, Limits, Message, State, encode_message};
+
+/// What an echo server is told at start.
+#[derive(Clone, Debug)]
+pub struct EchoConfig {
+    /// Addresses: `IP:PORT` or `unix:PATH`.
+    pub listen: Vec<String>,
+    /// Event-loop threads.
+    pub threads: usize,
+    /// Whether `/broadcast` sends everything to everyone there.
+    pub broadcast: bool,
+    /// Whether to listen beyond loopback.
+    pub allow_plaintext: bool,
+}
+
+/// Runs an echo server until a signal ends it; `announce` gets a line for each address.
+///
+/// # Errors
+/// Whatever keeps it from starting.
+pub fn echo(config: &EchoConfig, mut announce: impl FnMut(&str)) -> Result<(), StartError> {
+    raise_open_file_limit();
+    let mut listeners = Vec::new();
+    for address in &config.listen {
+        let listener = bind(address, config.allow_plaintext)?;
+        announce(&format!("echo on ws://{}", listener.address()));
+        listeners.push(listener);
+    }
+    let net_config = net::Config {
+        thread_name: "chinwag-echo".into(),
+        outbox: OutboxLimits {
+            when_full: SlowReader::StopReading,
+            ..OutboxLimits::default()
+        },
+        ..net::Config::default()
+    };
+    let system = |what| move |source| StartError::System { what, source };
+    let service = |worker, runtime: &Runtime<Mail>| {
+        EchoService::new(worker, config.broadcast, runtime.senders())
+    };
+    let runtime = net::start(&net_config, listeners, config.threads, service)
+        .map_err(system("the event loops"))?;
+    let (control, controlled) = mpsc::channel();
+    watch_signals(control).map_err(system("the watch for signals"))?;
+    while controlled.recv() == Ok(Control::Reload) {}
+    for worker in runtime.senders() {
+        // A worker that is gone needs no order to stop.
+        let _ = worker.send(Mail::Stop);
+    }
+    runtime.join();
+    Ok(())
+}
+
+/// What one worker owns.
+#[derive(Debug)]
+struct EchoService {
+    has_broadcast: bool,
+    listeners: BTreeSet<ConnectionId>,
+    /// The other workers, and what their mailboxes had no room for.
+    others: Vec<(MailSender<Mail>, VecDeque<Mail>)>,
+    retry_at: Option<Instant>,
+}
+
+/// What a worker is told.
+#[derive(Clone, Debug)]
+enum Mail {
+    /// A frame for all who are on `/broadcast`.
+    Broadcast(Arc<[u8]>),
+    /// Somebody is on `/broadcast` now.
+    Listen(ConnectionId),
+    /// End.
+    Stop,
+}
+
+/// One connection.
+#[derive(Debug)]
+struct Session {
+    id: ConnectionId,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Http(HttpSession),
+    Echo(Connection),
+    Broadcast(Connection),
+}
+
+impl EchoService {
+    fn new(worker: usize, has_broadcast: bool, workers: &[MailSender<Mail>]) -> Self {
+        let others = workers
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != worker);
+        Self {
+            has_broadcast,
+            listeners: BTreeSet::new(),
+            others: others
+                .map(|(_, sender)| (sender.clone(), VecDeque::new()))
+                .collect(),
+            retry_at: None,
+        }
+    }
+
+    /// Takes the opening handshake; what follows it in `input` is left there.
+    fn shake_hands(
+        &self,
+        session: &mut Session,
+        input: &mut &mut [u8],
+        turn: &mut Turn<'_, Mail>,
+        outbox: &mut Outbox,
+    ) -> Result<(), HandshakeError> {
+        let Kind::Http(http) = &mut session.kind else {
+            return Ok(());
+        };
+        let Some(head) = http.take_head(input)? else {
+            return Ok(());
+        };
+        let limits = HttpLimits::default();
+        let Some((request, _)) = parse_request(&head, &limits)? else {
+            return Err(HandshakeError::BadRequestLine);
+        };
+        let is_broadcast = self.has_broadcast && request.path() == "/broadcast";
+        let upgrade = Upgrade::from_request(&request)?;
+        let connection = upgrade.accept(None, Limits::default(), outbox.buffer());
+        session.kind = if is_broadcast {
+            turn.post(Mail::Listen(session.id));
+            Kind::Broadcast(connection)
+        } else {
+            Kind::Echo(connection)
+        };
+        Ok(())
+    }
+
+    /// Sends a message to everyone on `/broadcast`, on this worker and the others.
+    fn broadcast(&mut self, message: &Message<'_>, turn: &mut Turn<'_, Mail>) {
+        let mut frame = Vec::new();
+        encode_message(message, &mut frame);
+        let mail = Mail::Broadcast(frame.into());
+        for (_, backlog) in &mut self.others {
+            backlog.push_back(mail.clone());
+        }
+        turn.post(mail);
+    }
+
+    /// Hands on what the other workers have not got yet; a full mailbox is tried again later, as
+    /// two workers that waited for each other would wait forever.
+    fn flush_backlogs(&mut self, now: Instant) {
+        let mut is_left = false;
+        for (sender, backlog) in &mut self.others {
+            while let Some(mail) = backlog.pop_front() {
+                match sender.try_send(mail) {
+                    Ok(()) => {}
+                    Err(mpsc::TrySendError::Full(mail)) => {
+                        backlog.push_front(mail);
+                        is_left = true;
+                        break;
+                    }
+                    Err(mpsc::TrySendError::Disconnected(_)) => backlog.clear(),
+                }
+            }
+        }
+        self.retry_at = is_left.then(|| now + BACKLOG_RETRY);
+    }
+}
+
+impl Service for EchoService {
+    type Session = Session;
+    type Mail = Mail;
+
+    fn open(
+        &mut self,
+        id: ConnectionId,
+        _: &Accepted,
+        turn: &mut Turn<'_, Mail>,
+        _: &mut Outbox,
+    ) -> (Session, Flow) {
+        (
+            Session {
+                id,
+                kind: Kind::Http(HttpSession::new(turn.now)),
+            },
+            Flow::Continue,
+        )
+    }
+
+    fn receive(
+        &mut self,
+        session: &mut Session,
+        mut input: &mut [u8],
+        turn: &mut Turn<'_, Mail>,
+        outbox: &mut Outbox,
+    ) -> Flow {
+        if let Kind::Http(_) = &session.kind
+            && let Err(error) = self.shake_hands(session, &mut input, turn, outbox)
+        {
+            error.write_response(outbox.buffer());
+            return Flow::Close;
+        }
+        let (connection, is_broadcast) = match &mut session.kind {
+            Kind::Http(_) => return Flow::Continue,
+            Kind::Echo(connection) => (connection, false),
+            Kind::Broadcast(connection) => (connection, true),
+        };
+        while let Ok(Some(event)) = connection.receive(&mut input, outbox.buffer()) {
+            match event {
+                Event::Message(message) if is_broadcast => self.broadcast(&message, turn),
+                Event::Message(message) => {
+                    // Open, or there would be no message.
+                    let _ = connection.send(&message, outbox.buffer());
+                }
+                Event::Ping(_) | Event::Pong(_) | Event::Closed { .. } => {}
+            }
+        }
+        match connection.state() {
+            State::Open | State::Closing => Flow::Continue,
+            State::Closed | State::Failed => Flow::Close,
+        }
+    }
+
+    fn end_of_input(&mut self, _: &mut Session, _: &mut Turn<'_, Mail>, _: &mut Outbox) -> Flow {
+        Flow::Close
+    }
+
+    fn deadline(&self, session: &Session) -> Option<Instant> {
+        match &session.kind {
+            Kind::Http(http) => Some(http.deadline()),
+            Kind::Echo(_) | Kind::Broadcast(_) => None,
+        }
+    }
+
+    fn expire(&mut self, _: &mut Session, _: &mut Turn<'_, Mail>, _: &mut Outbox) -> Flow {
+        Flow::Close
+    }
+
+    fn overflow(&mut self, _: &mut Session, _: &mut Turn<'_, Mail>, _: &mut Outbox) -> Flow {
+        Flow::Close
+    }
+
+    fn mail(&mut self, mail: Mail, _: &mut Turn<'_, Mail>, connections: &mut Connections<Session>) {
+        match mail {
+            Mail::Broadcast(frame) => {
+                for id in &self.listeners {
+                    connections.update(*id, |session, outbox| session.push(&frame, outbox));
+                }
+            }
+            Mail::Listen(id) => {
+                if connections.get(id).is_some() {
+                    self.listeners.insert(id);
+                }
+            }
+            Mail::Stop => {
+                connections.for_each(|_, session, outbox| {
+                    if let Kind::Echo(connection) | Kind::Broadcast(connection) = &mut session.kind
+                    {
+                        // A connection that is closing is told nothing more.
+                        let _ = connection.close(CloseCode::GOING_AWAY, "", outbox.buffer());
+                    }
+                    Flow::Close
+                });
+                connections.stop();
+            }
+        }
+    }
+
+    fn closed(&mut self, _: Session, id: ConnectionId, _: &mut Turn<'_, Mail>) {
+        self.listeners.remove(&id);
+    }
+
+    fn timer(&self) -> Option<Instant> {
+        self.retry_at
+    }
+
+    fn turn_ended(&mut self, turn: &mut Turn<'_, Mail>) {
+        self.flush_backlogs(turn.now);
+    }
+}
+
+impl Session {
+    /// Queues a broadcast frame, unless the reader has left too many unread.
+    fn push(&mut self, frame: &Arc<[u8]>, outbox: &mut Outbox) -> Flow {
+        let Kind::Broadcast(connection) = &mut self.kind else {
+            return Flow::Continue;
+        };
+        if connection.state() != State::Open {
+            return Flow::Continue;
+        }
+        if outbox.len() > MAX_UNREAD_LEN {
+            connection.fail(
+                CloseCode::POLICY_VIOLATION,
+                "reads too slowly",
+                outbox.buffer(),
+            );
+            return Flow::Close;
+        }
+        outbox.push_shared(frame);
+        Flow::Continue
+    }
+}
+
+/// What a reader of broadcasts may leave unread: an echo stops reading, a broadcast can't.
+const MAX_UNREAD_LEN: usize = 16 * 1024 * 1024;
+
+/// A mailbox of many thousands empties in less.
+const BACKLOG_RETRY: Duration = Duration::from_millis(1);

@@ -1,0 +1,67 @@
+//! Why the server does not start.
+
+use std::fmt;
+use std::io;
+
+use crate::storage::StorageError;
+
+/// What keeps a server from starting; its `Display` is the line that its owner sees.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The data directory or the database is of no use.
+    Storage(StorageError),
+    /// An address is none.
+    BadAddress {
+        /// As it was given.
+        address: String,
+    },
+    /// An address is beyond loopback, where everyone could read along.
+    Plaintext {
+        /// Which.
+        address: String,
+    },
+    /// An address cannot be listened on.
+    Listen {
+        /// Which.
+        address: String,
+        /// Why, as the system says.
+        source: io::Error,
+    },
+    /// A thread or a signal handler cannot be made.
+    System {
+        /// What was to be made.
+        what: &'static str,
+        /// Why, as the system says.
+        source: io::Error,
+    },
+}
+
+impl From<StorageError> for StartError {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Storage(error) => error.fmt(f),
+            Self::BadAddress { address } => {
+                write!(
+                    f,
+                    "cannot listen on {address}: it is neither IP:PORT nor unix:PATH"
+                )
+            }
+            Self::Plaintext { address } => write!(
+                f,
+                "cannot listen on {address}: it is beyond loopback, and without TLS everyone on \
+                 the way can read and change all that is said; --allow-plaintext allows it"
+            ),
+            Self::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Self::System { what, source } => write!(f, "cannot start {what}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}

@@ -1,0 +1,117 @@
+//! A connection that still speaks HTTP: finds the heads of requests in what arrives.
+
+use std::time::{Duration, Instant};
+
+use crate::websocket::handshake::HandshakeError;
+use crate::websocket::handshake::http::{HeadScanner, HttpLimits};
+
+/// The head of a request that has begun, and until when there must be more.
+#[derive(Debug)]
+pub(crate) struct HttpSession {
+    head: Vec<u8>,
+    scanner: HeadScanner,
+    deadline_at: Instant,
+}
+
+impl HttpSession {
+    pub(crate) fn new(now: Instant) -> Self {
+        let scanner = HeadScanner::new(&HttpLimits::default());
+        Self {
+            head: Vec::new(),
+            scanner,
+            deadline_at: now + HEAD_TIMEOUT,
+        }
+    }
+
+    /// Takes the next whole head from the front of `input`; `None`: all of `input` was taken.
+    ///
+    /// What follows a head stays in `input`, whatever it is.
+    pub(crate) fn take_head(
+        &mut self,
+        input: &mut &mut [u8],
+    ) -> Result<Option<Vec<u8>>, HandshakeError> {
+        let limits = HttpLimits::default();
+        let had_len = self.head.len();
+        // One byte above the limit is enough for the scanner to refuse the head.
+        let taken_len = input.len().min(limits.max_head_len + 1 - had_len);
+        self.head.extend_from_slice(&input[..taken_len]);
+        let head_len = self.scanner.scan(&self.head)?;
+        let consumed_len = head_len.map_or(taken_len, |head_len| head_len - had_len);
+        *input = &mut std::mem::take(input)[consumed_len..];
+        let Some(head_len) = head_len else {
+            return Ok(None);
+        };
+        let mut head = std::mem::take(&mut self.head);
+        head.truncate(head_len);
+        self.scanner = HeadScanner::new(&limits);
+        Ok(Some(head))
+    }
+
+    /// Takes note that a request was answered, and that another may follow.
+    pub(crate) fn answered(&mut self, now: Instant) {
+        self.deadline_at = now + IDLE_TIMEOUT;
+    }
+
+    /// Takes note that a request has begun, whose head must be complete in time.
+    pub(crate) fn received(&mut self, was_idle: bool, now: Instant) {
+        if was_idle && !self.head.is_empty() {
+            self.deadline_at = now + HEAD_TIMEOUT;
+        }
+    }
+
+    /// Whether no request has begun.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.head.is_empty()
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline_at
+    }
+}
+
+/// A head must be complete by then: slow networks are faster, and who trickles is no browser.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection is kept for another request; browsers open a new one without complaint.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "some instant to count from")]
+    fn session() -> HttpSession {
+        HttpSession::new(Instant::now())
+    }
+
+    #[test]
+    fn heads_are_found_however_they_arrive_and_the_rest_stays() {
+        let whole = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\nrest";
+        for step in [1, 7, whole.len()] {
+            let mut session = session();
+            let (mut heads, mut rest) = (Vec::new(), Vec::new());
+            for part in whole.to_vec().chunks_mut(step) {
+                let mut input = part;
+                while let (true, Some(head)) =
+                    (heads.len() < 2, session.take_head(&mut input).unwrap())
+                {
+                    heads.push(head);
+                }
+                rest.extend_from_slice(input);
+            }
+            assert_eq!(heads, [&whole[..28], &whole[28..56]]);
+            assert_eq!(rest, b"rest", "in steps of {step}");
+        }
+    }
+
+    #[test]
+    fn endless_head_is_refused_without_being_kept() {
+        let mut session = session();
+        let mut part = b"GET / HTTP/1.1\r\n".to_vec();
+        session.take_head(&mut &mut part[..]).unwrap();
+        let mut line = b"X: y\r\n".repeat(100_000);
+        let error = session.take_head(&mut &mut line[..]).unwrap_err();
+        assert_eq!(error.status(), 431);
+        assert!(session.head.capacity() < 64 * 1024);
+    }
+}

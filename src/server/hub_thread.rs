@@ -1,0 +1,283 @@
+//! The hub's thread: takes what the workers and the log tell, and hands on what the hub decides.
+//!
+//! Its queue has no bound of its own, but what may fill it has: requests are counted, and above
+//! the limit they are refused where they arose; connects and commits are bounded by the connections
+//! and by the log's queue, and always pass. So nobody who tells the hub anything ever waits for it,
+//! while the hub may wait for a worker's mailbox.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::chat::hub::{Input, Output};
+use crate::chat::log::{Committed, LogError, ReadDone};
+use crate::chat::{Hub, Request, RoomId, SessionId, Timestamp};
+use crate::net::{ConnectionId, MailSender};
+use crate::server::clock;
+use crate::server::mail::Mail;
+use crate::server::metrics::Metrics;
+use crate::storage::{Delivery, StorageHandle};
+
+/// A way to tell the hub something, from any thread.
+#[derive(Clone, Debug)]
+pub(crate) struct HubSender {
+    queue: Sender<HubMail>,
+    request_count: Arc<AtomicUsize>,
+}
+
+/// The hub's end of its queue.
+#[derive(Debug)]
+pub(crate) struct HubReceiver {
+    queue: Receiver<HubMail>,
+    request_count: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+enum HubMail {
+    Request {
+        session: SessionId,
+        request: Request,
+    },
+    Disconnected(SessionId),
+    Committed {
+        committed: Vec<Committed>,
+        commit_time: Duration,
+    },
+    Read(ReadDone),
+    Stop,
+}
+
+/// A queue into a hub.
+pub(crate) fn queue() -> (HubSender, HubReceiver) {
+    let (sender, receiver) = mpsc::channel();
+    let request_count = Arc::new(AtomicUsize::new(0));
+    (
+        HubSender {
+            queue: sender,
+            request_count: Arc::clone(&request_count),
+        },
+        HubReceiver {
+            queue: receiver,
+            request_count,
+        },
+    )
+}
+
+impl HubSender {
+    /// Hands over a request; `false`: the hub has too many, or is gone.
+    #[must_use]
+    pub(crate) fn request(&self, session: SessionId, request: Request) -> bool {
+        if self.request_count.fetch_add(1, Ordering::Relaxed) >= MAX_REQUESTS {
+            self.request_count.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        self.queue
+            .send(HubMail::Request { session, request })
+            .is_ok()
+    }
+
+    /// Tells that a connection is gone.
+    pub(crate) fn disconnected(&self, session: SessionId) {
+        self.tell(HubMail::Disconnected(session));
+    }
+
+    /// Hands over what the log says.
+    pub(crate) fn delivered(&self, delivery: Delivery) {
+        self.tell(match delivery {
+            Delivery::Committed {
+                batch: committed,
+                elapsed: commit_time,
+            } => HubMail::Committed {
+                committed,
+                commit_time,
+            },
+            Delivery::Read(done) => HubMail::Read(done),
+        });
+    }
+
+    /// Ends the hub's thread once it has done all that was told it before.
+    pub(crate) fn stop(&self) {
+        self.tell(HubMail::Stop);
+    }
+
+    fn tell(&self, mail: HubMail) {
+        // A hub that is gone needs to know nothing any more.
+        let _ = self.queue.send(mail);
+    }
+}
+
+/// What the hub's thread owns.
+#[derive(Debug)]
+pub(crate) struct HubThread {
+    hub: Hub,
+    workers: Vec<MailSender<Mail>>,
+    storage: StorageHandle,
+    metrics: Arc<Metrics>,
+    /// How many sessions of each worker are subscribed to a room.
+    subscribers: HashMap<RoomId, Vec<u32>>,
+    /// What the hub wants done and has not been done yet.
+    output: VecDeque<Output>,
+    scratch: Vec<Output>,
+    /// The latest time handed to the hub: clocks may be set back, the order of messages may not.
+    latest: Timestamp,
+}
+
+impl HubThread {
+    pub(crate) fn new(
+        hub: Hub,
+        workers: Vec<MailSender<Mail>>,
+        storage: StorageHandle,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            hub,
+            workers,
+            storage,
+            metrics,
+            subscribers: HashMap::new(),
+            output: VecDeque::new(),
+            scratch: Vec::new(),
+            latest: Timestamp::default(),
+        }
+    }
+
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The system's, when it starts no thread.
+    pub(crate) fn start(self, receiver: HubReceiver) -> std::io::Result<JoinHandle<()>> {
+        std::thread::Builder::new()
+            .name("chinwag-hub".into())
+            .spawn(move || self.run(&receiver))
+    }
+
+    fn run(mut self, receiver: &HubReceiver) {
+        while let Ok(mail) = receiver.queue.recv() {
+            match mail {
+                HubMail::Request { session, request } => {
+                    receiver.request_count.fetch_sub(1, Ordering::Relaxed);
+                    self.step(Input::Request { session, request });
+                }
+                HubMail::Disconnected(session) => self.step(Input::Disconnected(session)),
+                HubMail::Committed {
+                    committed,
+                    commit_time,
+                } => {
+                    self.metrics
+                        .commit_seconds
+                        .observe(commit_time.as_secs_f64());
+                    for committed in committed {
+                        self.step(Input::Committed(committed));
+                    }
+                }
+                HubMail::Read(done) => self.step(Input::Read(done)),
+                HubMail::Stop => break,
+            }
+        }
+    }
+
+    fn step(&mut self, input: Input) {
+        self.latest = self.latest.max(clock::now());
+        self.decide(input);
+        while let Some(output) = self.output.pop_front() {
+            self.carry_out(output);
+        }
+    }
+
+    fn decide(&mut self, input: Input) {
+        self.hub.step(input, self.latest, &mut self.scratch);
+        self.output.extend(self.scratch.drain(..));
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Answer { to, re, answer } => {
+                self.mail(
+                    to.worker,
+                    Mail::Answer {
+                        to: connection(to),
+                        re,
+                        answer,
+                    },
+                );
+            }
+            Output::Publish {
+                room,
+                event,
+                origin,
+            } => {
+                let counts = self.subscribers.get(&room).cloned().unwrap_or_default();
+                for (worker, _) in (0..).zip(counts).filter(|(_, count)| *count > 0) {
+                    let event = Arc::clone(&event);
+                    let origin = origin
+                        .filter(|origin| origin.worker == worker)
+                        .map(connection);
+                    self.mail(
+                        worker,
+                        Mail::Publish {
+                            room,
+                            event,
+                            origin,
+                        },
+                    );
+                }
+            }
+            Output::Announce(event) => {
+                for worker in (0..).take(self.workers.len()) {
+                    self.mail(worker, Mail::Announce(Arc::clone(&event)));
+                }
+            }
+            Output::Subscribe { session, room } => {
+                *self.subscriber_count(session, room) += 1;
+                let connection = connection(session);
+                self.mail(session.worker, Mail::Subscribe { connection, room });
+            }
+            Output::Unsubscribe { session, room } => {
+                *self.subscriber_count(session, room) -= 1;
+                let connection = connection(session);
+                self.mail(session.worker, Mail::Unsubscribe { connection, room });
+            }
+            Output::Append(append) => {
+                if let Err(append) = self.storage.try_append(append) {
+                    let outcome = Err(LogError::Unavailable);
+                    self.decide(Input::Committed(Committed { append, outcome }));
+                }
+            }
+            Output::Read(read) => {
+                if let Err(read) = self.storage.try_read(read) {
+                    let outcome = Err(LogError::Unavailable);
+                    self.decide(Input::Read(ReadDone { read, outcome }));
+                }
+            }
+        }
+    }
+
+    fn subscriber_count(&mut self, session: SessionId, room: RoomId) -> &mut u32 {
+        let worker_count = self.workers.len();
+        let counts = self
+            .subscribers
+            .entry(room)
+            .or_insert_with(|| vec![0; worker_count]);
+        &mut counts[worker_index(session.worker)]
+    }
+
+    /// Waits while the worker's mailbox is full; a worker that is gone needs no mail.
+    fn mail(&self, worker: u32, mail: Mail) {
+        let _ = self.workers[worker_index(worker)].send(mail);
+    }
+}
+
+/// The worker's own name for a session.
+fn connection(session: SessionId) -> ConnectionId {
+    ConnectionId::from_bits(session.connection)
+}
+
+fn worker_index(worker: u32) -> usize {
+    usize::try_from(worker).expect("usize has at least 32 bits")
+}
+
+/// Requests that wait for the hub: some seconds of work for it.
+const MAX_REQUESTS: usize = 64 * 1024;

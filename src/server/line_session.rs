@@ -1,0 +1,397 @@
+//! A connection of somebody who types lines, with `nc` for instance.
+//!
+//! Lines are carried out one after the other. Where the next one has to wait, because it comes too
+//! fast or needs to know what became of an earlier one, it waits here with all that follow it,
+//! within a limit: unlike a program, who pastes twenty-five lines can't be told to send some again.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::chat::{
+    Body, ChatError, Command, Done, Event, Hello, Request, RequestId, RoomName, Topic, UserName,
+    hub,
+};
+use crate::net::{Flow, Outbox};
+use crate::server::context::Context;
+use crate::server::pace::{Pace, TooFast};
+use crate::server::shown::Shown;
+use crate::wire::line::{self, Line, MAX_LINE_LEN};
+
+/// The state of such a connection.
+#[derive(Debug)]
+pub(crate) struct LineSession {
+    /// What was typed and not carried out yet.
+    typed: Vec<u8>,
+    /// Whether the rest of a line that was too long is being passed over.
+    is_skipping: bool,
+    /// Where the next line is said.
+    current: RoomName,
+    name: Option<UserName>,
+    pace: Pace,
+    /// Requests that the hub has not answered.
+    unanswered_count: u64,
+    /// The number of the next request.
+    next_id: i64,
+    /// Joins that are not answered: their number, and the room that was current before.
+    joins: VecDeque<(i64, RoomName)>,
+    /// Until when the next line waits.
+    resume_at: Option<Instant>,
+    /// Whether nothing more will be typed.
+    is_ended: bool,
+    /// When the server closes it.
+    close_at: Option<Instant>,
+}
+
+/// What became of a line.
+enum Carried {
+    /// It is done; the next one may come.
+    Out,
+    /// It waits.
+    Held,
+    /// The connection ends.
+    End,
+}
+
+impl LineSession {
+    /// Greets, and enters the lobby under a name that is free.
+    pub(crate) fn new(context: &Context<'_>, outbox: &mut Outbox) -> Self {
+        let mut session = Self {
+            typed: Vec::new(),
+            is_skipping: false,
+            current: RoomName::lobby(),
+            name: None,
+            pace: Pace::new(context.shared.message_rate, context.now),
+            unanswered_count: 0,
+            next_id: 0,
+            joins: VecDeque::new(),
+            resume_at: None,
+            is_ended: false,
+            close_at: None,
+        };
+        show(&line::welcome(&context.shared.motd), outbox);
+        let fresh = context.fresh_guest();
+        session.ask(Command::Hello(Hello::Anyone { fresh }), context, outbox);
+        let lobby = RoomName::lobby();
+        let join = Command::Join {
+            room: lobby,
+            since: None,
+            rev: None,
+            create: false,
+        };
+        session.ask(join, context, outbox);
+        session
+    }
+
+    pub(crate) fn receive(
+        &mut self,
+        input: &[u8],
+        context: &mut Context<'_>,
+        outbox: &mut Outbox,
+    ) -> Flow {
+        self.typed.extend_from_slice(input);
+        self.go_on(context, outbox)
+    }
+
+    /// Nothing more will be typed; what was typed is carried out first.
+    pub(crate) fn end_of_input(&mut self, context: &mut Context<'_>, outbox: &mut Outbox) -> Flow {
+        if !self.typed.is_empty() {
+            self.typed.push(b'\n');
+        }
+        self.is_ended = true;
+        self.go_on(context, outbox)
+    }
+
+    /// Answers one of its requests.
+    pub(crate) fn answer(
+        &mut self,
+        re: Option<&RequestId>,
+        answer: &Result<Done, ChatError>,
+        context: &mut Context<'_>,
+        outbox: &mut Outbox,
+    ) -> Flow {
+        self.unanswered_count = self.unanswered_count.saturating_sub(1);
+        if let (Some(RequestId::Integer(re)), Some((id, _))) = (re, self.joins.front())
+            && re == id
+            && let Some((_, before)) = self.joins.pop_front()
+            && answer.is_err()
+        {
+            self.current = before;
+        }
+        match answer {
+            Ok(Done::Welcomed { you, .. }) => self.name = Some(you.name.clone()),
+            Ok(Done::Left { room }) if *room == self.current => self.current = RoomName::lobby(),
+            _ => {}
+        }
+        if let Some(text) = line::show_answer(answer, &self.current) {
+            show(&text, outbox);
+        }
+        self.go_on(context, outbox)
+    }
+
+    /// Tells it what happened; what one typed oneself is not sent back.
+    pub(crate) fn show(&self, shown: &Shown<'_>, is_own: bool, outbox: &mut Outbox) -> Flow {
+        let is_echo = is_own && matches!(shown.event(), Event::Message { .. });
+        if !is_echo && let Some(text) = shown.line(&self.current) {
+            outbox.push_shared(text);
+        }
+        Flow::Continue
+    }
+
+    /// Has it closed at a later time, because the server goes away.
+    pub(crate) fn close_at(&mut self, at: Instant) {
+        self.close_at = Some(at);
+    }
+
+    /// Its reader is too slow: says so behind all that waits already.
+    pub(crate) fn overflow(outbox: &mut Outbox) -> Flow {
+        show(&line::show_error("you read too slowly"), outbox);
+        Flow::Close
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        [self.resume_at, self.close_at].into_iter().flatten().min()
+    }
+
+    pub(crate) fn expire(&mut self, context: &mut Context<'_>, outbox: &mut Outbox) -> Flow {
+        if self.close_at.is_some_and(|at| at <= context.now) {
+            return Flow::Close;
+        }
+        self.go_on(context, outbox)
+    }
+
+    /// Carries out what was typed, as far as it can be now.
+    fn go_on(&mut self, context: &mut Context<'_>, outbox: &mut Outbox) -> Flow {
+        if self.resume_at.is_some_and(|at| at > context.now) {
+            return self.flow(outbox);
+        }
+        self.resume_at = None;
+        let typed = std::mem::take(&mut self.typed);
+        let mut rest = &typed[..];
+        let mut is_over = false;
+        while let Some(len) = rest.iter().position(|byte| *byte == b'\n') {
+            let line = &rest[..len];
+            match self.whole_line(line, context, outbox) {
+                Carried::Out => rest = &rest[len + 1..],
+                Carried::Held => break,
+                Carried::End => {
+                    (is_over, rest) = (true, &[]);
+                    break;
+                }
+            }
+        }
+        if !rest.contains(&b'\n') && rest.len() > MAX_LINE_LEN + 1 {
+            self.refuse_length(outbox);
+            self.is_skipping = true;
+            rest = &[];
+        }
+        self.typed = rest.to_vec();
+        if is_over {
+            Flow::Close
+        } else {
+            self.flow(outbox)
+        }
+    }
+
+    /// Whether the connection goes on.
+    fn flow(&self, outbox: &mut Outbox) -> Flow {
+        if self.typed.len() > MAX_HELD_LEN {
+            show(
+                &line::show_error("that is too much at once; come again, and slower"),
+                outbox,
+            );
+            return Flow::Close;
+        }
+        let is_done = self.is_ended && self.typed.is_empty() && self.unanswered_count == 0;
+        if is_done { Flow::Close } else { Flow::Continue }
+    }
+
+    /// Carries out a line that ends here.
+    fn whole_line(
+        &mut self,
+        line: &[u8],
+        context: &mut Context<'_>,
+        outbox: &mut Outbox,
+    ) -> Carried {
+        if std::mem::take(&mut self.is_skipping) {
+            return Carried::Out;
+        }
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.len() > MAX_LINE_LEN {
+            self.refuse_length(outbox);
+            return Carried::Out;
+        }
+        let text = line::clean(line);
+        match line::read(&text) {
+            Line::Blank => Carried::Out,
+            Line::Http => {
+                outbox.buffer().extend_from_slice(NOT_HTTP);
+                Carried::End
+            }
+            Line::Quit => {
+                show(&line::show_notice("bye"), outbox);
+                self.is_ended = true;
+                if self.unanswered_count == 0 {
+                    Carried::End
+                } else {
+                    Carried::Held
+                }
+            }
+            // Who is waving is known when the name is settled.
+            Line::Me(_) if self.unanswered_count > 0 => Carried::Held,
+            read => match self.command(read) {
+                Ok(Some(command)) => self.pass(command, context, outbox),
+                Ok(None) => {
+                    show(line::HELP, outbox);
+                    Carried::Out
+                }
+                Err(error) => {
+                    show(&line::show_error(&error), outbox);
+                    Carried::Out
+                }
+            },
+        }
+    }
+
+    /// The command that a line stands for; `None` is a call for help.
+    fn command(&self, line: Line<'_>) -> Result<Option<Command>, String> {
+        let room = |text: &str| match text {
+            "" => Ok(self.current.clone()),
+            name => RoomName::parse(name).map_err(|error| error.to_string()),
+        };
+        let said = |error: ChatError| error.to_string();
+        let send = |body: &str| {
+            let (room, body) = (self.current.clone(), Body::parse(body).map_err(said)?);
+            Ok::<_, String>(Command::Send {
+                room,
+                body,
+                key: None,
+                reply_to: None,
+            })
+        };
+        Ok(Some(match line {
+            Line::Say(text) => send(text)?,
+            Line::Me("") => return Err("what do you do? For instance --me: waves".into()),
+            Line::Me(text) => {
+                let name = self.name.as_ref().map_or("", |name| name.as_str());
+                send(&format!("* {name} {text}"))?
+            }
+            Line::Name(name) => {
+                let name = UserName::parse(name).map_err(said)?;
+                // Line mode has said hello already: this only changes the name.
+                Command::Hello(Hello::Guest {
+                    name,
+                    fresh: crate::chat::GuestId(0),
+                })
+            }
+            Line::Join("") => return Err("which room? For instance --join: tea".into()),
+            Line::Join(name) => {
+                let room = room(name)?;
+                Command::Join {
+                    room,
+                    since: None,
+                    rev: None,
+                    create: true,
+                }
+            }
+            Line::Leave(name) => Command::Leave { room: room(name)? },
+            Line::Rooms => Command::Rooms,
+            Line::Who => Command::Who {
+                room: self.current.clone(),
+            },
+            Line::Topic("") => {
+                return Err("what is it about? For instance --topic: tea and biscuits".into());
+            }
+            Line::Topic(topic) => {
+                let (room, topic) = (self.current.clone(), Topic::parse(topic).map_err(said)?);
+                Command::Topic { room, topic }
+            }
+            Line::History(count) => {
+                let limit = if count.is_empty() {
+                    Ok(DEFAULT_HISTORY)
+                } else {
+                    count.parse()
+                };
+                let limit = limit.map_err(|_| "how many? For instance --history: 20".to_owned())?;
+                let limit = limit.clamp(1, hub::MAX_HISTORY);
+                Command::History {
+                    room: self.current.clone(),
+                    before: None,
+                    limit,
+                }
+            }
+            Line::Unknown(name) => {
+                return Err(format!(
+                    "there is no command {name}; --help: tells which there are"
+                ));
+            }
+            Line::Help | Line::Blank | Line::Http | Line::Quit => return Ok(None),
+        }))
+    }
+
+    fn pass(
+        &mut self,
+        command: Command,
+        context: &mut Context<'_>,
+        outbox: &mut Outbox,
+    ) -> Carried {
+        match self.pace.take(&command, context.now) {
+            Ok(()) => {
+                context.counts.messages_received += 1;
+                self.ask(command, context, outbox);
+                Carried::Out
+            }
+            Err(TooFast::Wait(wait)) => {
+                self.resume_at = Some(context.now + wait);
+                Carried::Held
+            }
+            Err(TooFast::Hopeless) => {
+                context.shared.metrics.rate_limited("connection");
+                show(&line::show_error("you are much too fast"), outbox);
+                Carried::End
+            }
+        }
+    }
+
+    fn ask(&mut self, command: Command, context: &Context<'_>, outbox: &mut Outbox) {
+        let id = self.next_id;
+        let join = match &command {
+            Command::Join { room, .. } => Some(room.clone()),
+            _ => None,
+        };
+        if !context.ask(Request {
+            id: Some(RequestId::Integer(id)),
+            command,
+        }) {
+            let busy = ChatError::Busy("too many requests wait");
+            return show(&line::show_error(&busy.to_string()), outbox);
+        }
+        self.next_id += 1;
+        self.unanswered_count += 1;
+        if let Some(room) = join {
+            // What is typed next goes there: nobody waits for an answer before typing on.
+            let before = std::mem::replace(&mut self.current, room);
+            self.joins.push_back((id, before));
+        }
+    }
+
+    fn refuse_length(&self, outbox: &mut Outbox) {
+        let error = format!("this line is too long: at most {MAX_LINE_LEN} bytes");
+        if !self.is_skipping {
+            show(&line::show_error(&error), outbox);
+        }
+    }
+}
+
+fn show(text: &str, outbox: &mut Outbox) {
+    outbox.buffer().extend_from_slice(text.as_bytes());
+}
+
+/// What a browser that was led to this port is told.
+const NOT_HTTP: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// A paste of several hundred lines waits; more is no longer typing.
+const MAX_HELD_LEN: usize = 64 * 1024;
+
+/// Messages of `--history:` without a number.
+const DEFAULT_HISTORY: usize = 20;

@@ -1,0 +1,41 @@
+//! What a worker of the chat server is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::chat::{ChatError, Done, Event, RequestId, RoomId};
+use crate::net::ConnectionId;
+
+/// What the hub, and the main thread, tell a worker.
+#[derive(Clone, Debug)]
+pub(crate) enum Mail {
+    /// What became of a connection's request.
+    Answer {
+        to: ConnectionId,
+        re: Option<RequestId>,
+        answer: Result<Done, ChatError>,
+    },
+    /// Something happened in a room.
+    Publish {
+        room: RoomId,
+        event: Arc<Event>,
+        /// The connection that caused it, if it is this worker's.
+        origin: Option<ConnectionId>,
+    },
+    /// Something happened that concerns all who are present.
+    Announce(Arc<Event>),
+    /// What happens in the room concerns the connection from now on.
+    Subscribe {
+        connection: ConnectionId,
+        room: RoomId,
+    },
+    /// No longer so.
+    Unsubscribe {
+        connection: ConnectionId,
+        room: RoomId,
+    },
+    /// Close all connections, spread over this time.
+    Drain { window: Duration },
+    /// End.
+    Stop,
+}

@@ -1,0 +1,85 @@
+//! How fast one connection may ask, and how long one bears with it.
+
+use std::time::{Duration, Instant};
+
+use crate::chat::rate_limit::{Rate, TokenBucket};
+use crate::chat::{ChatError, Command};
+
+/// The buckets of one connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    messages: TokenBucket,
+    requests: TokenBucket,
+    refusals: TokenBucket,
+}
+
+/// A request that came too soon.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum TooFast {
+    /// It is refused; the same one passes after that time.
+    Wait(Duration),
+    /// It was told so often that it is closed.
+    Hopeless,
+}
+
+impl Pace {
+    pub(crate) fn new(message_rate: Rate, now: Instant) -> Self {
+        Self {
+            messages: TokenBucket::new(message_rate, now),
+            requests: TokenBucket::new(REQUESTS, now),
+            refusals: TokenBucket::new(REFUSALS, now),
+        }
+    }
+
+    /// Lets a request pass, or not.
+    pub(crate) fn take(&mut self, command: &Command, now: Instant) -> Result<(), TooFast> {
+        let taken = match command {
+            Command::Send { .. } => self.messages.take(1.0, now),
+            other => self.requests.take(cost(other), now),
+        };
+        taken.map_err(|wait| self.refused(wait, now))
+    }
+
+    /// Lets a request pass that could not even be read, or not.
+    pub(crate) fn take_unreadable(&mut self, now: Instant) -> Result<(), TooFast> {
+        self.requests
+            .take(1.0, now)
+            .map_err(|wait| self.refused(wait, now))
+    }
+
+    fn refused(&mut self, wait: Duration, now: Instant) -> TooFast {
+        match self.refusals.take(1.0, now) {
+            Ok(()) => TooFast::Wait(wait),
+            Err(_) => TooFast::Hopeless,
+        }
+    }
+}
+
+/// The refusal that tells how long to wait: rounded up, so that waiting so long is enough.
+pub(crate) fn rate_limited(wait: Duration) -> ChatError {
+    let millis = wait.as_micros().div_ceil(1_000);
+    ChatError::RateLimited {
+        retry_after_ms: u32::try_from(millis).unwrap_or(u32::MAX),
+    }
+}
+
+/// What a request costs, in those that are looked up at once.
+fn cost(command: &Command) -> f64 {
+    match command {
+        Command::Join { .. } | Command::History { .. } => 2.0,
+        Command::Create { .. } | Command::Rooms | Command::Who { .. } => 5.0,
+        _ => 1.0,
+    }
+}
+
+/// Everything but messages: a client that enters a hundred rooms at start is served at once.
+const REQUESTS: Rate = Rate {
+    per_second: 20.0,
+    burst: 250.0,
+};
+
+/// A client that heeds `retry_after_ms` is refused a few times; one that does not is closed.
+const REFUSALS: Rate = Rate {
+    per_second: 10.0,
+    burst: 500.0,
+};

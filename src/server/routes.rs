@@ -1,0 +1,241 @@
+//! Which request is answered with what, on each listener.
+
+use std::net::IpAddr;
+
+use crate::net::Outbox;
+use crate::server::assets::Asset;
+use crate::server::metrics;
+use crate::server::response::Response;
+use crate::server::shared::Shared;
+use crate::websocket::handshake::HandshakeError;
+use crate::websocket::handshake::http::{HttpLimits, Request, Version, parse_request};
+use crate::websocket::handshake::server::Upgrade;
+use crate::websocket::handshake::{Origin, origin_allowed};
+use crate::websocket::{Connection, Limits};
+use crate::wire::json;
+
+/// What became of a request; what is to be said is in the outbox.
+#[derive(Debug)]
+pub(crate) enum Routed {
+    /// Another request may follow.
+    KeepAlive,
+    /// The connection is closed.
+    Close,
+    /// It is a WebSocket from here on.
+    Upgraded(Connection),
+}
+
+/// Answers a request on a listener for browsers and programs.
+pub(crate) fn web(head: &[u8], shared: &Shared, outbox: &mut Outbox) -> Routed {
+    let request = match parse(head) {
+        Ok(request) => request,
+        Err(error) => return refuse(&error, shared, outbox),
+    };
+    if request.path() != "/ws" {
+        return page(&request, outbox);
+    }
+    match chat_upgrade(&request, shared) {
+        Ok(_) if shared.is_draining() => {
+            unavailable(outbox);
+            Routed::Close
+        }
+        Ok(upgrade) => {
+            let offered = upgrade
+                .subprotocols()
+                .any(|offered| offered == json::PROTOCOL);
+            let subprotocol = offered.then_some(json::PROTOCOL);
+            Routed::Upgraded(upgrade.accept(subprotocol, chat_limits(), outbox.buffer()))
+        }
+        Err(error) => refuse(&error, shared, outbox),
+    }
+}
+
+/// Answers a request on the listener for metrics and health.
+pub(crate) fn admin(head: &[u8], shared: &Shared, outbox: &mut Outbox) -> Routed {
+    let request = match parse(head) {
+        Ok(request) => request,
+        Err(error) => return refuse(&error, shared, outbox),
+    };
+    let Some(is_head) = read_method(&request) else {
+        return method_not_allowed(outbox);
+    };
+    let metrics = if request.path() == "/metrics" {
+        shared.metrics.render()
+    } else {
+        String::new()
+    };
+    let response = match request.path() {
+        "/metrics" => Response {
+            content_type: metrics::CONTENT_TYPE,
+            ..Response::text("200 OK", &metrics)
+        },
+        "/healthz" => Response::text("200 OK", "ok\n"),
+        "/readyz" if shared.is_draining() => {
+            Response::text("503 Service Unavailable", "draining\n")
+        }
+        "/readyz" => Response::text("200 OK", "ready\n"),
+        _ => Response::text("404 Not Found", "there is nothing here\n"),
+    };
+    let response = response.with_header("Cache-Control", "no-store");
+    finish(&request, &response, is_head, outbox)
+}
+
+/// Refuses a connection before it has asked for anything.
+pub(crate) fn unavailable(outbox: &mut Outbox) {
+    Response::text(
+        "503 Service Unavailable",
+        "the server takes no more connections now\n",
+    )
+    .with_header("Retry-After", "5")
+    .write(false, false, outbox.buffer());
+}
+
+/// Answers a request whose head did not come in time.
+pub(crate) fn timed_out(outbox: &mut Outbox) {
+    Response::text(
+        "408 Request Timeout",
+        "the request was not complete in time\n",
+    )
+    .write(false, false, outbox.buffer());
+}
+
+/// Answers a request that is wrong, and closes.
+pub(crate) fn refuse(error: &HandshakeError, shared: &Shared, outbox: &mut Outbox) -> Routed {
+    shared.metrics.refused(match error {
+        HandshakeError::OriginNotAllowed => "origin",
+        _ => "bad_request",
+    });
+    tracing::debug!(%error, "refused a request");
+    error.write_response(outbox.buffer());
+    Routed::Close
+}
+
+fn parse(head: &[u8]) -> Result<Request<'_>, HandshakeError> {
+    match parse_request(head, &HttpLimits::default())? {
+        Some((request, _)) => Ok(request),
+        // The scanner found the end of the head, so the parser finds it too.
+        None => Err(HandshakeError::BadRequestLine),
+    }
+}
+
+fn page(request: &Request<'_>, outbox: &mut Outbox) -> Routed {
+    let Some(is_head) = read_method(request) else {
+        return method_not_allowed(outbox);
+    };
+    let Some(asset) = Asset::find(request.path()) else {
+        let response = Response::text("404 Not Found", "there is nothing here\n");
+        return finish(request, &response, is_head, outbox);
+    };
+    let etag = asset.etag();
+    let known = request.header_tokens("If-None-Match");
+    let is_known = known
+        .map(|tag| tag.strip_prefix(b"W/").unwrap_or(tag))
+        .any(|tag| tag == etag.as_bytes());
+    let status = if is_known {
+        "304 Not Modified"
+    } else {
+        "200 OK"
+    };
+    let (content_type, body) = (asset.content_type, asset.body);
+    let response = Response {
+        content_type,
+        body,
+        ..Response::text(status, "")
+    }
+    .with_header("ETag", &etag)
+    .with_header("Cache-Control", "no-cache")
+    .with_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    .with_header("Cross-Origin-Opener-Policy", "same-origin")
+    .with_header("Cross-Origin-Resource-Policy", "same-origin")
+    .with_header("X-Frame-Options", "DENY")
+    .with_header(
+        "Permissions-Policy",
+        "camera=(), geolocation=(), microphone=()",
+    );
+    // RFC 9110 §15.4.5: a 304 has the headers of the 200, and no body.
+    finish(request, &response, is_head || is_known, outbox)
+}
+
+/// Whether the request is HEAD; `None` if it is neither GET nor HEAD.
+fn read_method(request: &Request<'_>) -> Option<bool> {
+    match request.method() {
+        "GET" => Some(false),
+        "HEAD" => Some(true),
+        _ => None,
+    }
+}
+
+fn method_not_allowed(outbox: &mut Outbox) -> Routed {
+    Response::text(
+        "405 Method Not Allowed",
+        "only GET and HEAD are allowed here\n",
+    )
+    .with_header("Allow", "GET, HEAD")
+    .write(false, false, outbox.buffer());
+    Routed::Close
+}
+
+/// Writes an answer and decides whether another request may follow: not behind a body that nobody
+/// reads, which would be taken for one, and not while the client leaves the answers unread.
+fn finish(
+    request: &Request<'_>,
+    response: &Response<'_>,
+    is_head: bool,
+    outbox: &mut Outbox,
+) -> Routed {
+    let keep_alive = request.is_persistent()
+        && request.version() == Version::Http11
+        && request.content_len() == 0
+        && outbox.len() < MAX_PIPELINED_LEN;
+    response.write(is_head, keep_alive, outbox.buffer());
+    if keep_alive {
+        Routed::KeepAlive
+    } else {
+        Routed::Close
+    }
+}
+
+/// Judges a request for a WebSocket; who asks matters before what was asked.
+fn chat_upgrade<'a>(request: &Request<'a>, shared: &Shared) -> Result<Upgrade<'a>, HandshakeError> {
+    let upgrade = Upgrade::from_request(request)?;
+    match request.header("Origin") {
+        // Not a browser: those always say where a page is from.
+        None => Ok(upgrade),
+        Some(origin) if is_origin_allowed(origin, request, shared) => Ok(upgrade),
+        Some(_) => Err(HandshakeError::OriginNotAllowed),
+    }
+}
+
+/// A page may connect if it is on the list, or came from this server.
+///
+/// A page of a hostile name that was made to resolve to this machine (DNS rebinding) came from
+/// "this server" too, by its own account. So the name itself must be one that cannot be rebound:
+/// an address, or `localhost`; other names take an entry in `allow_origin`.
+fn is_origin_allowed(origin: &[u8], request: &Request<'_>, shared: &Shared) -> bool {
+    if origin_allowed(origin, &shared.allow_origin) {
+        return true;
+    }
+    let (Some(origin), Some(host)) = (Origin::parse(origin), request.host()) else {
+        return false;
+    };
+    let name = host.name().trim_start_matches('[').trim_end_matches(']');
+    let cannot_be_rebound =
+        name.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost");
+    cannot_be_rebound && origin.is_same_origin(host, false)
+}
+
+/// A chat message of 32,000 bytes, each of which JSON may write in up to 6, and its fields.
+fn chat_limits() -> Limits {
+    Limits {
+        max_message_len: 256 * 1024,
+        ..Limits::default()
+    }
+}
+
+/// Everything from this server and nothing from elsewhere; no script or style but from files.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    connect-src 'self'; img-src 'self' data:; manifest-src 'self'; base-uri 'none'; \
+    form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+
+/// Answers that a client may leave unread before it gets no more.
+const MAX_PIPELINED_LEN: usize = 1024 * 1024;

@@ -1,0 +1,81 @@
+//! What all workers of the chat server may look at: settled at start, or atomic.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::chat::rate_limit::Rate;
+use crate::server::admission::Admission;
+use crate::server::metrics::Metrics;
+use crate::server::token::TokenKey;
+use crate::websocket::handshake::Origin;
+
+/// Settings, counters and flags of a server.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) admission: Admission,
+    pub(crate) token_key: TokenKey,
+    pub(crate) allow_origin: Vec<Origin>,
+    pub(crate) message_rate: Rate,
+    pub(crate) motd: String,
+    /// What each listener is for, by its index.
+    pub(crate) purposes: Vec<Purpose>,
+    is_draining: AtomicBool,
+    /// Connections of users, which a drain waits for.
+    user_count: AtomicUsize,
+}
+
+/// What a listener is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Purpose {
+    /// The page and its WebSocket.
+    Web,
+    /// Terminals.
+    Line,
+    /// Metrics and health.
+    Admin,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        admission: Admission,
+        token_key: TokenKey,
+        allow_origin: Vec<Origin>,
+        message_rate: Rate,
+        motd: String,
+        purposes: Vec<Purpose>,
+    ) -> Self {
+        Self {
+            metrics: Arc::new(Metrics::new()),
+            admission,
+            token_key,
+            allow_origin,
+            message_rate,
+            motd,
+            purposes,
+            is_draining: AtomicBool::new(false),
+            user_count: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn begin_drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn user_came(&self) {
+        self.user_count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes note that a user's connection is gone; true if it was the last.
+    pub(crate) fn user_left(&self) -> bool {
+        self.user_count.fetch_sub(1, Ordering::Relaxed) == 1
+    }
+
+    pub(crate) fn user_count(&self) -> usize {
+        self.user_count.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,328 @@
+//! A connection that speaks `chinwag.v1` over WebSocket.
+
+use std::time::{Duration, Instant};
+
+use crate::chat::{ChatError, Command, Done, Hello, Request, RequestId};
+use crate::net::{Flow, Outbox};
+use crate::server::context::Context;
+use crate::server::pace::{Pace, TooFast, rate_limited};
+use crate::server::shown::Shown;
+use crate::websocket::{
+    CloseCode, Connection, Event as WsEvent, Keepalive, KeepaliveAction, Message, State,
+};
+use crate::wire::json::{self, Greeting, Wanted};
+
+/// The state of such a connection.
+#[derive(Debug)]
+pub(crate) struct WsSession {
+    connection: Connection,
+    keepalive: Keepalive,
+    pace: Pace,
+    /// Until when an unfinished message must be finished.
+    message_deadline_at: Option<Instant>,
+    ending: Ending,
+    /// What the connection was closed with; 1006 unless there was a Close.
+    close_code: u16,
+}
+
+/// How the connection ends.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    /// Not yet.
+    None,
+    /// The server closes it at that time.
+    CloseAt(Instant),
+    /// It is closed; the peer's Close is awaited until then.
+    AwaitClose(Instant),
+}
+
+impl WsSession {
+    /// Begins with the first push.
+    pub(crate) fn new(connection: Connection, context: &Context<'_>, outbox: &mut Outbox) -> Self {
+        let mut session = Self {
+            connection,
+            keepalive: Keepalive::new(KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, context.now),
+            pace: Pace::new(context.shared.message_rate, context.now),
+            message_deadline_at: None,
+            ending: Ending::None,
+            close_code: ABNORMAL_CLOSURE,
+        };
+        let rate = context.shared.message_rate;
+        let welcome = json::Welcome {
+            motd: &context.shared.motd,
+            messages_per_second: rate.per_second,
+            burst: rate.burst,
+        };
+        session.send(json::encode_welcome(&welcome), outbox);
+        session
+    }
+
+    pub(crate) fn receive(
+        &mut self,
+        mut input: &mut [u8],
+        context: &mut Context<'_>,
+        outbox: &mut Outbox,
+    ) -> Flow {
+        self.keepalive.received(context.now);
+        let mut has_message = false;
+        loop {
+            match self.connection.receive(&mut input, outbox.buffer()) {
+                Ok(None) => break,
+                Ok(Some(WsEvent::Message(Message::Text(text)))) => {
+                    has_message = true;
+                    self.request(&text, context, outbox);
+                }
+                Ok(Some(WsEvent::Message(Message::Binary(_)))) => {
+                    self.fail(
+                        CloseCode::UNSUPPORTED_DATA,
+                        "only text is spoken here",
+                        outbox,
+                    );
+                }
+                Ok(Some(WsEvent::Ping(_))) => {}
+                Ok(Some(WsEvent::Pong(payload))) => {
+                    self.keepalive.received_pong(&payload, context.now);
+                }
+                Ok(Some(WsEvent::Closed { code, .. })) => {
+                    if matches!(self.ending, Ending::None | Ending::CloseAt(_)) {
+                        self.close_code = code.map_or(NO_STATUS, CloseCode::get);
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a WebSocket peer broke the protocol");
+                    self.close_code = error.close_code().get();
+                    break;
+                }
+            }
+        }
+        self.watch_unfinished(has_message, context.now);
+        self.flow()
+    }
+
+    /// Answers one of its requests.
+    pub(crate) fn answer(
+        &mut self,
+        re: Option<&RequestId>,
+        answer: &Result<Done, ChatError>,
+        context: &Context<'_>,
+        outbox: &mut Outbox,
+    ) -> Flow {
+        let token = match answer {
+            Ok(Done::Welcomed { you, guest }) => {
+                Some(context.shared.token_key.seal(*guest, &you.name))
+            }
+            _ => None,
+        };
+        self.send(json::encode_answer(re, answer, token.as_deref()), outbox);
+        self.flow()
+    }
+
+    /// Tells it what happened.
+    pub(crate) fn show(&mut self, shown: &Shown<'_>, outbox: &mut Outbox) -> Flow {
+        // No data follows our Close (RFC 6455 §5.5.1).
+        if self.connection.state() == State::Open {
+            outbox.push_shared(shown.frame());
+        }
+        self.flow()
+    }
+
+    /// Has it closed at a later time, because the server goes away.
+    pub(crate) fn close_at(&mut self, at: Instant) {
+        if matches!(self.ending, Ending::None) {
+            self.ending = Ending::CloseAt(at);
+        }
+    }
+
+    /// Its reader is too slow: says so behind all that waits already.
+    pub(crate) fn overflow(&mut self, outbox: &mut Outbox) -> Flow {
+        self.fail(CloseCode::POLICY_VIOLATION, "reads too slowly", outbox);
+        Flow::Close
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        let ending = match self.ending {
+            Ending::None => None,
+            Ending::CloseAt(at) | Ending::AwaitClose(at) => Some(at),
+        };
+        let deadlines = [
+            Some(self.keepalive.next_deadline()),
+            self.message_deadline_at,
+            ending,
+        ];
+        deadlines
+            .into_iter()
+            .flatten()
+            .min()
+            .expect("there is always a keepalive")
+    }
+
+    pub(crate) fn expire(&mut self, now: Instant, outbox: &mut Outbox) -> Flow {
+        match self.ending {
+            Ending::CloseAt(at) if at <= now => {
+                self.close(
+                    CloseCode::SERVICE_RESTART,
+                    "the server restarts",
+                    now,
+                    outbox,
+                );
+            }
+            Ending::AwaitClose(at) if at <= now => return Flow::Close,
+            _ => {}
+        }
+        if self.message_deadline_at.is_some_and(|at| at <= now) {
+            self.fail(
+                CloseCode::POLICY_VIOLATION,
+                "a message took too long",
+                outbox,
+            );
+        }
+        match self.keepalive.poll(now) {
+            KeepaliveAction::Nothing => {}
+            KeepaliveAction::SendPing(payload) => {
+                // A connection that is closing needs no ping.
+                let _ = self.connection.ping(&payload, outbox.buffer());
+            }
+            KeepaliveAction::TimedOut => return Flow::Drop,
+        }
+        self.flow()
+    }
+
+    /// What the connection was closed with.
+    pub(crate) fn close_code(&self) -> u16 {
+        self.close_code
+    }
+
+    fn request(&mut self, text: &str, context: &mut Context<'_>, outbox: &mut Outbox) {
+        context.counts.messages_received += 1;
+        let (id, result) = match json::decode(text) {
+            Ok(incoming) => {
+                let command = command(incoming.wanted, context);
+                (
+                    incoming.id,
+                    command.and_then(|command| self.pass(command, context)),
+                )
+            }
+            Err(refused) => {
+                let paced = self.pace.take_unreadable(context.now);
+                (
+                    refused.id,
+                    paced
+                        .map_err(Refused::TooFast)
+                        .and(Err(refused.error.into())),
+                )
+            }
+        };
+        let error = match result {
+            Ok(command) => {
+                let id_again = id.clone();
+                if context.ask(Request { id, command }) {
+                    return;
+                }
+                let busy = ChatError::Busy("too many requests wait");
+                return self.send(json::encode_refusal(id_again.as_ref(), busy), outbox);
+            }
+            Err(Refused::Chat(error)) => error,
+            Err(Refused::TooFast(TooFast::Wait(wait))) => {
+                context.shared.metrics.rate_limited("connection");
+                rate_limited(wait)
+            }
+            Err(Refused::TooFast(TooFast::Hopeless)) => {
+                context.shared.metrics.rate_limited("connection");
+                return self.fail(CloseCode::POLICY_VIOLATION, "too many requests", outbox);
+            }
+        };
+        self.send(json::encode_refusal(id.as_ref(), error), outbox);
+    }
+
+    fn pass(&mut self, command: Command, context: &Context<'_>) -> Result<Command, Refused> {
+        self.pace
+            .take(&command, context.now)
+            .map_err(Refused::TooFast)?;
+        Ok(command)
+    }
+
+    fn send(&mut self, text: String, outbox: &mut Outbox) {
+        // A connection that is closing is told nothing more.
+        let _ = self.connection.send(&Message::text(text), outbox.buffer());
+    }
+
+    /// Begins the closing handshake.
+    fn close(&mut self, code: CloseCode, reason: &str, now: Instant, outbox: &mut Outbox) {
+        if self.connection.close(code, reason, outbox.buffer()).is_ok() {
+            self.close_code = code.get();
+        }
+        self.ending = Ending::AwaitClose(now + CLOSE_TIMEOUT);
+    }
+
+    fn fail(&mut self, code: CloseCode, reason: &str, outbox: &mut Outbox) {
+        if matches!(self.connection.state(), State::Open) {
+            self.close_code = code.get();
+        }
+        self.connection.fail(code, reason, outbox.buffer());
+    }
+
+    /// Starts or stops the clock of an unfinished message.
+    fn watch_unfinished(&mut self, has_message: bool, now: Instant) {
+        if !self.connection.has_unfinished_message() {
+            self.message_deadline_at = None;
+        } else if has_message || self.message_deadline_at.is_none() {
+            self.message_deadline_at = Some(now + MESSAGE_TIMEOUT);
+        }
+    }
+
+    fn flow(&self) -> Flow {
+        match self.connection.state() {
+            State::Open | State::Closing => Flow::Continue,
+            State::Closed | State::Failed => Flow::Close,
+        }
+    }
+}
+
+/// Why a request goes no further.
+#[derive(Debug)]
+enum Refused {
+    Chat(ChatError),
+    TooFast(TooFast),
+}
+
+impl From<ChatError> for Refused {
+    fn from(error: ChatError) -> Self {
+        Self::Chat(error)
+    }
+}
+
+/// The command that a request is for; proofs of identity are checked here.
+fn command(wanted: Wanted, context: &mut Context<'_>) -> Result<Command, Refused> {
+    Ok(match wanted {
+        Wanted::Command(command) => command,
+        Wanted::Hello(Greeting::Guest(name)) => Command::Hello(Hello::Guest {
+            name,
+            fresh: context.fresh_guest(),
+        }),
+        Wanted::Hello(Greeting::Token(token)) => {
+            let Some((guest, name)) = context.shared.token_key.open(&token) else {
+                context.shared.metrics.auth_failed("token");
+                return Err(ChatError::BadToken.into());
+            };
+            Command::Hello(Hello::Returning { guest, name })
+        }
+    })
+}
+
+/// Below what NATs and proxies forget, which is a minute.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(25);
+
+/// A phone in a tunnel is back by then, or reconnects.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// From the first frame of a message to its last.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the peer's Close is awaited after ours.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// RFC 6455 §7.1.5: there was no Close.
+const ABNORMAL_CLOSURE: u16 = 1006;
+
+/// RFC 6455 §7.1.5: there was no code in the Close.
+const NO_STATUS: u16 = 1005;
