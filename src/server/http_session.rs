@@ -92,10 +92,8 @@ mod tests {
             let (mut heads, mut rest) = (Vec::new(), Vec::new());
             for part in whole.to_vec().chunks_mut(step) {
                 let mut input = part;
-                while let (true, Some(head)) =
-                    (heads.len() < 2, session.take_head(&mut input).unwrap())
-                {
-                    heads.push(head);
+                while heads.len() < 2 && !input.is_empty() {
+                    heads.extend(session.take_head(&mut input).unwrap());
                 }
                 rest.extend_from_slice(input);
             }
