@@ -11,7 +11,11 @@ from pathlib import Path
 
 
 def main():
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent / "results.jsonl"
+    path = (
+        Path(sys.argv[1])
+        if len(sys.argv) > 1
+        else Path(__file__).resolve().parent / "results.jsonl"
+    )
     lines = path.read_text(encoding="utf-8").splitlines()
     print(markdown([json.loads(line) for line in lines], "raw epoll"))
 
@@ -26,7 +30,8 @@ def markdown(results, anchor):
         table = [
             f"**{title(case, runs)}**",
             "",
-            f"| server | server CPU a {unit} | × {anchor} (quartiles) | rate × {anchor} | p50 | p99 |",
+            f"| server | server CPU a {unit} | × {anchor} (quartiles) | rate × {anchor}"
+            " | p50 | p99 |",
             "|---|--:|--:|--:|--:|--:|",
         ]
         for server in dict.fromkeys(run["server"] for run in runs):
@@ -87,9 +92,10 @@ def machine():
         if line.startswith("model name"):
             model = line.split(":", 1)[1].strip()
             break
-    rustc = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=False).stdout.split()
+    rustc = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True)
+    version = rustc.stdout.split()[1]
     kernel = platform.release().split("-")[0]
-    return f"{model}, {os.cpu_count()} CPUs, Linux {kernel}, rustc {rustc[1] if len(rustc) > 1 else 'unknown'}"
+    return f"{model}, {os.cpu_count()} CPUs, Linux {kernel}, rustc {version}"
 
 
 if __name__ == "__main__":

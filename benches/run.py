@@ -26,8 +26,8 @@ BUILT = HERE / "target/release"
 CHINWAG = HERE.parent / "target/release/chinwag"
 RAW = "raw epoll"
 
-# {port} is filled in, and {size}, the length of a message, for servers that know no frames; {data} is
-# an empty directory and {config} the chat's configuration.
+# {port} is filled in, and {size}, the length of a message, for servers that know no frames; {data}
+# is an empty directory and {config} the chat's configuration.
 ECHO = {
     "chinwag": f"{CHINWAG} echo --listen 127.0.0.1:{{port}} --threads 1 --broadcast",
     "tungstenite (threads)": f"{BUILT}/peer-tungstenite {{port}}",
@@ -45,8 +45,17 @@ CONFIG = "[limits]\nmessages_per_second = 0\n"
 
 CASES = {
     # size, connections, messages in flight on each
-    "echo": ["16,1,1", "16,100,16", "125,1,1", "125,100,1", "125,100,16", "125,1000,1", "1024,100,16",
-             "16384,100,1", "1048576,2,1"],
+    "echo": [
+        "16,1,1",
+        "16,100,16",
+        "125,1,1",
+        "125,100,1",
+        "125,100,16",
+        "125,1000,1",
+        "1024,100,16",
+        "16384,100,1",
+        "1048576,2,1",
+    ],
     # size, receivers, messages in flight
     "fanout": ["64,1000,1", "64,1000,16", "1024,1000,1"],
     # length of a body, members, messages in flight
@@ -55,18 +64,31 @@ CASES = {
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--suite", action="append", choices=CASES, help="default: all")
-    parser.add_argument("--case", action="append", help="SUITE:SIZE,CONNECTIONS,IN-FLIGHT instead of suites")
-    parser.add_argument("--server", action="append", default=[], metavar="NAME=COMMAND",
-                        help="one more WebSocket server; {port} in it; echo on /, broadcast on /broadcast")
+    parser.add_argument(
+        "--case", action="append", help="SUITE:SIZE,CONNECTIONS,IN-FLIGHT instead of suites"
+    )
+    parser.add_argument(
+        "--server",
+        action="append",
+        default=[],
+        metavar="NAME=COMMAND",
+        help="one more WebSocket server; {port} in it; echo on /, broadcast on /broadcast",
+    )
     parser.add_argument("--only", action="append", metavar="NAME", help="only these servers")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--secs", type=float, default=1.5)
-    parser.add_argument("--out", type=Path, default=HERE / "results.jsonl", help="a line of JSON a run")
+    parser.add_argument(
+        "--out", type=Path, default=HERE / "results.jsonl", help="a line of JSON a run"
+    )
     options = parser.parse_args()
 
-    cases = options.case or [f"{suite}:{case}" for suite in options.suite or CASES for case in CASES[suite]]
+    cases = options.case or [
+        f"{suite}:{case}" for suite in options.suite or CASES for case in CASES[suite]
+    ]
     quiet_scheduling_group()
     results, failures = [], []
     with options.out.open("w", encoding="utf-8") as out:
@@ -92,8 +114,15 @@ def measure(case, options, failures):
             is_chat = suite == "chat" and name == "chinwag"
             try:
                 with Server(command, message_len) as server:
-                    run = load("chat" if is_chat else "echo" if suite == "echo" else "fanout", server,
-                               size if is_chat else message_len, connections, in_flight, options, name == RAW)
+                    run = load(
+                        "chat" if is_chat else "echo" if suite == "echo" else "fanout",
+                        server,
+                        size if is_chat else message_len,
+                        connections,
+                        in_flight,
+                        options,
+                        name == RAW,
+                    )
             except Failure as failure:
                 failures.append(f"{case}: {name}: {failure}")
                 del servers[name]
@@ -120,17 +149,24 @@ class Failure(Exception):
 
 
 class Server:
-    """A running server; its data, if it keeps any, is on disk and not in memory, since fsync counts."""
+    """A running server; its data, if any, is on disk and not in memory, since fsync counts."""
 
     def __init__(self, command, message_len):
         self.data = Path(tempfile.mkdtemp(dir=BUILT, prefix="data-"))
         config = self.data / "config.toml"
         config.write_text(CONFIG, encoding="utf-8")
         self.port = free_port()
-        words = shlex.split(command.format(port=self.port, size=message_len, data=self.data / "chat", config=config))
+        words = shlex.split(
+            command.format(port=self.port, size=message_len, data=self.data / "chat", config=config)
+        )
         self.log = (self.data / "log").open("w+", encoding="utf-8")
-        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-                                        preexec_fn=lambda: pin(0))
+        self.process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            preexec_fn=lambda: pin(0),
+        )
 
     def __enter__(self):
         listening = f":{self.port:04X} 00000000:0000 0A"
@@ -162,15 +198,35 @@ def load(mode, server, size, connections, in_flight, options, raw):
         "fanout": ["--subs", connections - 1, "--window", in_flight],
         "chat": ["--members", connections, "--window", in_flight],
     }[mode]
-    command = [BUILT / "wsload", mode, "--url", f"ws://127.0.0.1:{server.port}{path}", "--size", size, *shape,
-               "--secs", options.secs, "--warmup", 0.3, "--pid", server.process.pid, "--json"]
+    command = [
+        BUILT / "wsload",
+        mode,
+        "--url",
+        f"ws://127.0.0.1:{server.port}{path}",
+        "--size",
+        size,
+        *shape,
+        "--secs",
+        options.secs,
+        "--warmup",
+        0.3,
+        "--pid",
+        server.process.pid,
+        "--json",
+    ]
     if raw:
         command.append("--raw")
     elif mode != "chat":
         command.append("--text")
     try:
-        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=300,
-                              check=False, preexec_fn=lambda: pin(1))
+        done = subprocess.run(
+            [str(word) for word in command],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            preexec_fn=lambda: pin(1),
+        )
     except subprocess.TimeoutExpired as expired:
         raise Failure("the load generator did not come to an end") from expired
     if done.returncode != 0:
@@ -189,7 +245,10 @@ def quiet_scheduling_group():
     try:
         Path("/proc/self/autogroup").write_text("-20", encoding="ascii")
     except OSError as error:
-        print(f"note: other work on this machine weighs as much as the measurement ({error})", file=sys.stderr)
+        print(
+            f"note: other work on this machine weighs as much as the measurement ({error})",
+            file=sys.stderr,
+        )
 
 
 def pin(cpu):
@@ -197,8 +256,8 @@ def pin(cpu):
     os.sched_setaffinity(0, {cpu % os.cpu_count()})
     sched_setattr = {"x86_64": 314, "aarch64": 274}.get(os.uname().machine)
     if sched_setattr:
-        # struct sched_attr: size, policy, flags, nice, priority, runtime, deadline, period. It fails
-        # without the right to it, and then the defaults stay.
+        # struct sched_attr: size, policy, flags, nice, priority, runtime, deadline, period.
+        # It fails without the right to it, and then the defaults stay.
         attributes = struct.pack("IIQiIQQQ", 48, 0, 0, -20, 0, 100_000, 0, 0)
         ctypes.CDLL(None).syscall(sched_setattr, 0, attributes, 0)
 
