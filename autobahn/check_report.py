@@ -27,7 +27,9 @@ def main(arguments):
         results = results_of(load(arguments[1]))
         write({case: results[case] for case in results if by_number(case)[0] <= 10}, arguments[2])
         if len(arguments) == 4:
-            write({case: results[case] for case in results if by_number(case)[0] > 10}, arguments[3])
+            write(
+                {case: results[case] for case in results if by_number(case)[0] > 10}, arguments[3]
+            )
         return 0
     if len(arguments) >= 2 and not arguments[0].startswith("-"):
         expected = {}
@@ -84,7 +86,9 @@ def by_number(case):
 
 def write(results, path):
     with open(path, "w", encoding="utf-8") as file:
-        lines = (f'  "{case}": {json.dumps(results[case])}' for case in sorted(results, key=by_number))
+        lines = (
+            f'  "{case}": {json.dumps(results[case])}' for case in sorted(results, key=by_number)
+        )
         file.write("{\n" + ",\n".join(lines) + "\n}\n")
     print(f"wrote {len(results)} results to {path}")
 

@@ -28,7 +28,32 @@ need_python_venv() {
   fi
 }
 
-# need_component COMMAND: a part of the Rust toolchain that a minimal installation leaves out.
+# Node 20 or later, which Debian 12 does not have: there, npm brings the program itself.
+need_node() {
+  local package
+  package=node-linux-$(node_architecture)
+  need_command npm nodejs npm
+  if ! node_is_recent; then
+    PATH=$tools/node/node_modules/$package/bin:$PATH
+  fi
+  if ! node_is_recent; then
+    npm install --no-audit --no-fund --no-save --prefix "$tools/node" "$package@22"
+  fi
+}
+
+node_is_recent() {
+  local version
+  version=$(node --version 2>/dev/null) && version=${version#v} && ((${version%%.*} >= 20))
+}
+
+node_architecture() {
+  case $(uname -m) in
+    aarch64) echo arm64 ;;
+    *) echo x64 ;;
+  esac
+}
+
+# need_component COMMAND [COMPONENT]: what a minimal installation of the toolchain lacks.
 need_component() {
   if ! cargo "$1" --version >/dev/null 2>&1; then
     rustup component add "${2-$1}"

@@ -1,4 +1,4 @@
-//! What the peer servers share: the port argument, the runtime, and a group of senders for broadcast.
+//! What the peer servers share: the port argument, the runtime, and groups for broadcast.
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 

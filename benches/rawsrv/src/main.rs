@@ -143,7 +143,7 @@ impl Server {
         self.update_interest(id, broadcast);
     }
 
-    /// Receives once; when broadcasting, goes on to the end of a message. `None`: the client has gone.
+    /// Receives once, or on to the end of a message. `None`: the client has gone.
     fn receive(&mut self, id: usize, whole_messages: bool) -> Option<usize> {
         let fd = self.clients[id].fd;
         let mut received = recv(fd, &mut self.buffer[..BUFFER_LEN])?;

@@ -1,8 +1,8 @@
 //! A chat room over `chinwag.v1`: every member has to see every message once, all in one order.
 //!
 //! Members say hello as guests and join one room; some of them send. The first member to see a
-//! message parses it and puts its bytes into the ledger. For the others, comparing bytes is enough as
-//! long as the server sends all of them the same; if it doesn't, the message is parsed again.
+//! message parses it and puts its bytes into the ledger. For the others, comparing bytes is enough
+//! as long as the server sends all of them the same; if it doesn't, the message is parsed again.
 use std::os::fd::RawFd;
 
 use serde::Deserialize;
@@ -28,25 +28,26 @@ pub fn run(args: &Args) -> Result<(), String> {
     let room = args
         .optional("room")?
         .unwrap_or_else(|| format!("bench-{unique}"));
-    let target = args.target()?;
     let handshake = Handshake::WebSocket {
         subprotocol: Some("chinwag.v1"),
     };
     let clock = Clock::calibrate();
     let epoll = Epoll::new()?;
-    let mut members = Vec::with_capacity(member_count);
-    for (i, opened) in open::open_all(&target, member_count, handshake)?
+    let (mut members, mut inboxes) = (Vec::new(), Vec::new());
+    for (i, opened) in open::open_all(&args.target()?, member_count, handshake)?
         .into_iter()
         .enumerate()
     {
         epoll.add(opened.fd, IN | RDHUP | ET, i)?;
-        members.push(Member::new(opened.into(), format!("guest {i} {unique}")));
+        members.push(Member::new(opened.fd, format!("guest {i} {unique}")));
+        inboxes.push(Inbox::from(opened));
     }
     let mut chat = Chat {
         epoll,
         events: Events::new(),
         buffer: vec![0; 256 * 1024],
         members,
+        inboxes,
         room: Room::new(room, member_count, sender_count, args.number("size", 64)?),
         clock,
     };
@@ -66,7 +67,9 @@ struct Chat {
     epoll: Epoll,
     events: Events,
     buffer: Vec<u8>,
+    /// Each member's inbox has the same place.
     members: Vec<Member>,
+    inboxes: Vec<Inbox>,
     room: Room,
     clock: Clock,
 }
@@ -77,8 +80,8 @@ impl Chat {
         const TIMEOUT_NS: u64 = 120_000_000_000;
         let start_ns = sys::mono_ns();
         // What came right behind the handshake raises no event any more.
-        for member in &mut self.members {
-            member.receive(&mut self.buffer, &mut self.room, |_| {})?;
+        for i in 0..self.members.len() {
+            self.receive_from(i, &mut |_| {})?;
         }
         loop {
             let joined_count = self
@@ -132,9 +135,9 @@ impl Chat {
                 self.members[sender].request(&request)?;
             }
             let max_wait_ms = if may_send { pace.max_wait_ms() } else { 100 };
-            self.receive(max_wait_ms, |sent_at| {
+            self.receive(max_wait_ms, |delivery| {
                 measurement.add(1);
-                if let Some(sent_at) = sent_at {
+                if let Some(sent_at) = delivery.complete_since {
                     measurement.record(clock.since_ns(sent_at, clock::ticks()), 1);
                 }
             })?;
@@ -144,26 +147,34 @@ impl Chat {
         Ok(())
     }
 
-    /// Waits for events and takes what has come; false: nothing. `delivered` is called for each
-    /// message a member sees, with the time it was sent at when the member is the last one.
+    /// Waits for events and takes what has come; false: nothing.
     fn receive(
         &mut self,
         max_wait_ms: i32,
-        mut delivered: impl FnMut(Option<u64>),
+        mut delivered: impl FnMut(Delivery),
     ) -> Result<bool, String> {
         self.epoll.wait(&mut self.events, max_wait_ms)?;
-        let mut received = false;
-        for (i, flags) in self.events.iter() {
-            received = true;
-            let member = &mut self.members[i];
-            member
-                .receive(&mut self.buffer, &mut self.room, &mut delivered)
-                .map_err(|e| format!("member {i}: {e}"))?;
+        let ready: Vec<(usize, u32)> = self.events.iter().collect();
+        for &(i, flags) in &ready {
+            self.receive_from(i, &mut delivered)?;
             if flags & HUP != 0 {
                 return Err(format!("member {i}: the server hung up"));
             }
         }
-        Ok(received)
+        Ok(!ready.is_empty())
+    }
+
+    fn receive_from(
+        &mut self,
+        i: usize,
+        delivered: &mut impl FnMut(Delivery),
+    ) -> Result<(), String> {
+        let (member, room) = (&mut self.members[i], &mut self.room);
+        self.inboxes[i]
+            .receive(&mut self.buffer, |bytes| {
+                member.receive(bytes, room, delivered)
+            })
+            .map_err(|e| format!("member {i}: {e}"))
     }
 }
 
@@ -230,7 +241,7 @@ impl Room {
                 ));
             }
             match self.ledger.bytes(seq) {
-                // Written differently for this member, which is allowed as long as it says the same.
+                // Written differently for this member; it may be, as long as it says the same.
                 Some(known) => {
                     if Push::parse(known)?.body != push.body {
                         return Err(format!("message {seq} is not the same for all members"));
@@ -270,7 +281,7 @@ impl Room {
 }
 
 struct Member {
-    inbox: Inbox,
+    fd: RawFd,
     name: String,
     stage: Stage,
     next_seq: u64,
@@ -285,10 +296,15 @@ enum Stage {
     Joined,
 }
 
+/// A member has seen a message; when it was the last one to, this says when the message was sent.
+struct Delivery {
+    complete_since: Option<u64>,
+}
+
 impl Member {
-    fn new(inbox: Inbox, name: String) -> Self {
+    fn new(fd: RawFd, name: String) -> Self {
         Self {
-            inbox,
+            fd,
             name,
             stage: Stage::Welcome,
             next_seq: 0,
@@ -296,68 +312,82 @@ impl Member {
     }
 
     fn request(&self, json: &str) -> Result<(), String> {
-        send_text(self.inbox.fd, json)
+        let mut frame = Vec::new();
+        frames::append_masked(
+            frames::TEXT,
+            json.as_bytes(),
+            [0x5b, 0xd1, 0xe9, 0x95],
+            &mut frame,
+        );
+        sys::send_all(self.fd, &frame).map_err(|e| format!("send: {e}"))
     }
 
+    /// Takes the frames that have come; leaves an unfinished one.
     fn receive(
         &mut self,
-        buffer: &mut [u8],
+        bytes: &mut &[u8],
         room: &mut Room,
-        mut delivered: impl FnMut(Option<u64>),
+        delivered: &mut impl FnMut(Delivery),
     ) -> Result<(), String> {
-        let Self {
-            inbox,
-            name,
-            stage,
-            next_seq,
-        } = self;
-        let fd = inbox.fd;
-        inbox.receive(buffer, |bytes| {
-            while let Some(frame) = frames::take(bytes)? {
-                match frame.opcode {
-                    frames::TEXT => {}
-                    frames::PING => {
-                        frames::send_pong(fd, frame.payload)?;
-                        continue;
+        while let Some(frame) = frames::take(bytes)? {
+            match frame.opcode {
+                frames::TEXT => {
+                    if let Some(delivery) = self.hear(frame.payload, room)? {
+                        delivered(delivery);
                     }
-                    opcode => return Err(format!("a frame with opcode {opcode}: {:?}", frame.payload)),
                 }
-                // The fast path: what the other members have seen at this place.
-                let is_message =
-                    *stage == Stage::Joined && room.ledger.bytes(*next_seq) == Some(frame.payload);
-                let push = if is_message { None } else { Some(Push::parse(frame.payload)?) };
-                match push.as_ref().map_or("message", |push| &push.kind) {
-                    "message" if *stage == Stage::Joined => {
-                        delivered(room.see(*next_seq, frame.payload)?);
-                        *next_seq += 1;
-                    }
-                    "welcome" if *stage == Stage::Welcome => {
-                        send_text(fd, &json!({"type": "hello", "id": "hello", "name": name}).to_string())?;
-                        *stage = Stage::HelloDone;
-                    }
-                    "done" => match *stage {
-                        Stage::HelloDone => {
-                            let join = json!({"type": "join", "id": "join", "room": room.name, "create": true});
-                            send_text(fd, &join.to_string())?;
-                            *stage = Stage::JoinDone;
-                        }
-                        Stage::JoinDone => {
-                            let seq = push.and_then(|push| push.seq).ok_or("the answer to join has no seq")?;
-                            *next_seq = seq + 1;
-                            *stage = Stage::Joined;
-                        }
-                        Stage::Joined => room.acknowledged += 1,
-                        Stage::Welcome => return Err("an answer to no request".into()),
-                    },
-                    "error" | "shutdown" | "removed" => {
-                        return Err(String::from_utf8_lossy(frame.payload).into_owned());
-                    }
-                    // Presence, rooms and the like are no concern of the load.
-                    _ => {}
-                }
+                frames::PING => frames::send_pong(self.fd, frame.payload)?,
+                opcode => return Err(format!("opcode {opcode}: {:?}", frame.payload)),
             }
-            Ok(())
-        })
+        }
+        Ok(())
+    }
+
+    /// Acts on one JSON message of the server.
+    fn hear(&mut self, payload: &[u8], room: &mut Room) -> Result<Option<Delivery>, String> {
+        // The fast path: what another member has seen at this place.
+        if self.stage == Stage::Joined && room.ledger.bytes(self.next_seq) == Some(payload) {
+            return self.see(payload, room).map(Some);
+        }
+        let push = Push::parse(payload)?;
+        match push.kind.as_str() {
+            "message" if self.stage == Stage::Joined => return self.see(payload, room).map(Some),
+            "welcome" if self.stage == Stage::Welcome => {
+                let hello = json!({"type": "hello", "id": "hello", "name": self.name});
+                self.request(&hello.to_string())?;
+                self.stage = Stage::HelloDone;
+            }
+            "done" => self.succeed(&push, room)?,
+            "error" | "shutdown" | "removed" => {
+                return Err(String::from_utf8_lossy(payload).into_owned());
+            }
+            // Presence, rooms and the like are no concern of the load.
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    fn see(&mut self, payload: &[u8], room: &mut Room) -> Result<Delivery, String> {
+        let complete_since = room.see(self.next_seq, payload)?;
+        self.next_seq += 1;
+        Ok(Delivery { complete_since })
+    }
+
+    fn succeed(&mut self, done: &Push, room: &mut Room) -> Result<(), String> {
+        match self.stage {
+            Stage::Welcome => return Err("an answer to no request".into()),
+            Stage::HelloDone => {
+                let join = json!({"type": "join", "id": "join", "room": room.name, "create": true});
+                self.request(&join.to_string())?;
+                self.stage = Stage::JoinDone;
+            }
+            Stage::JoinDone => {
+                self.next_seq = done.seq.ok_or("the answer to join has no seq")? + 1;
+                self.stage = Stage::Joined;
+            }
+            Stage::Joined => room.acknowledged += 1,
+        }
+        Ok(())
     }
 }
 
@@ -376,15 +406,4 @@ impl Push {
         serde_json::from_slice(payload)
             .map_err(|e| format!("{e}: {}", String::from_utf8_lossy(payload)))
     }
-}
-
-fn send_text(fd: RawFd, text: &str) -> Result<(), String> {
-    let mut frame = Vec::new();
-    frames::append_masked(
-        frames::TEXT,
-        text.as_bytes(),
-        [0x5b, 0xd1, 0xe9, 0x95],
-        &mut frame,
-    );
-    sys::send_all(fd, &frame).map_err(|e| format!("send: {e}"))
 }

@@ -220,8 +220,8 @@ impl Reply {
                 Part::Payload { matched } => {
                     let expected = &ring.payloads[self.message][*matched..];
                     let count = expected.len().min(bytes.len());
-                    // The first bytes of each piece always; each 64th message whole, since comparing
-                    // all of a large one would slow the load more than the server.
+                    // The first bytes of each piece always, each 64th message whole: comparing all
+                    // of large ones would slow the load more than the server.
                     let compared = if self.number.is_multiple_of(64) {
                         count
                     } else {

@@ -1,4 +1,4 @@
-//! Fan-out: one publisher, and a server that sends each message to every client, publisher included.
+//! Fan-out: a server sends each message of one publisher to every client, publisher included.
 use serde_json::json;
 
 use crate::args::Args;

@@ -52,8 +52,8 @@ impl Ledger {
         self.entries.get(index).map(|entry| &entry.bytes[..])
     }
 
-    /// Notes that one more has the message at `position`, which must be in the ledger; when everyone
-    /// has it, returns when it was sent.
+    /// Notes that one more has the message at `position`, which must be in the ledger; when
+    /// everyone has it, returns when it was sent.
     pub fn deliver(&mut self, position: u64) -> Option<u64> {
         let entry = &mut self.entries[(position - self.first) as usize];
         entry.missing -= 1;

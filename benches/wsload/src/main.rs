@@ -20,14 +20,15 @@ wsload echo   --url URL [--conns 1] [--pipeline 1] [--size 125]
     each connection keeps --pipeline messages of --size bytes in flight
 wsload fanout --url URL [--subs 1000] [--size 64] [--window 4 | --rate R]
     one publisher; the server must send each message to every client of that URL, the publisher too
-wsload chat   --url URL [--members 1000] [--senders 1] [--size 64] [--window 4 | --rate R] [--room NAME]
-    a chat room (chinwag.v1): each member must get each message once, in one order; --size is the body's
+wsload chat   --url URL [--members 1000] [--senders 1] [--size 64] [--window 4 | --rate R]
+    a chat room (chinwag.v1), [--room NAME]: each member must get each message once, all in one
+    order; --size is the body's
 wsload idle   --url URL [--conns 10000] [--settle SECONDS]
     opens connections; the rate of handshakes, and the server's memory a connection
 
-URL is ws://127.0.0.1:PORT/PATH. --window bounds the messages that not everyone has yet; --rate sends
-so many a second instead. All but idle: [--secs 2] [--warmup 0.4] [--text]. All: [--pid PID] also
-measures that process, [--json] prints one line of JSON, [--raw] speaks bare TCP (not chat).
+URL is ws://127.0.0.1:PORT/PATH. --window bounds the messages that not everyone has yet; --rate
+sends so many a second instead. All but idle: [--secs 2] [--warmup 0.4] [--text]. All: [--pid PID]
+also measures that process, [--json] prints one line of JSON, [--raw] speaks bare TCP (not chat).
 Exit code 1, with the reason, on any wrong, lost, doubled or reordered message.";
 
 fn main() {

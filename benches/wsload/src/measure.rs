@@ -143,7 +143,7 @@ impl Measurement {
                 us(1.0)
             );
             println!(
-                "CPU time of one: server {:.3} us ({:.0} % of a core), load generator {:.3} us ({:.0} %)",
+                "CPU time of one: server {:.3} us ({:.0} % of a core), load {:.3} us ({:.0} %)",
                 server_cpu_ns / 1e3 / self.count as f64,
                 server_cpu_ns * 100.0 / elapsed_ns,
                 own_cpu_ns / 1e3 / self.count as f64,
