@@ -109,7 +109,7 @@ impl Decoder {
     /// Takes a whole header, masking key included.
     fn take_header(&mut self, input: &mut &mut [u8]) -> Result<Option<FrameHeader>, ProtocolError> {
         let Reading::Header(partial) = &mut self.reading else {
-            return Ok(None);
+            unreachable!("`decode` looked");
         };
         let carried_len = usize::from(partial.len);
         let bytes = if carried_len == 0 {
@@ -190,7 +190,7 @@ impl Decoder {
     ) -> Result<Option<Incoming<'i>>, ProtocolError> {
         let (Reading::Data(data), Some(unfinished)) = (&mut self.reading, &mut self.unfinished)
         else {
-            return Ok(None);
+            unreachable!("`decode` looked, and data belongs to a message");
         };
         let part_len = data.remaining_len.min(input.len());
         let part =
@@ -212,7 +212,7 @@ impl Decoder {
     /// Takes what has arrived of a control frame's payload.
     fn take_control<'i>(&mut self, input: &mut &mut [u8]) -> Option<Incoming<'i>> {
         let Reading::Control(control) = &mut self.reading else {
-            return None;
+            unreachable!("`decode` looked");
         };
         let payload = control.fill(input)?.to_vec();
         let kind = control.kind;

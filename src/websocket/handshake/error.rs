@@ -168,3 +168,13 @@ impl fmt::Display for HandshakeError {
 }
 
 impl Error for HandshakeError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_stay_small() {
+        assert!(size_of::<HandshakeError>() <= 24);
+    }
+}

@@ -1,0 +1,368 @@
+//! Tables of the server's opening handshake: a request in, a status out, one line a case.
+//!
+//! The labels are those of the requirements that the project keeps. Each request arrives whole and
+//! byte by byte, and the two verdicts must agree.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use chinwag::websocket::Limits;
+use chinwag::websocket::handshake::HandshakeError;
+use chinwag::websocket::handshake::http::{
+    HeadScanner, HttpLimits, Request, Version, parse_request,
+};
+use chinwag::websocket::handshake::server::Upgrade;
+
+#[path = "../fuzz/src/handshake.rs"]
+pub mod fuzz_handshake;
+#[path = "../fuzz/src/parts.rs"]
+pub mod parts;
+
+#[test]
+fn requests_are_parsed_strictly() {
+    // 200 stands for a head that is valid HTTP, 100 for one that is incomplete.
+    for (label, status, request) in cases(
+        r#"
+        R9112-2.2-01    200  GET / HTTP/1.1\r\nHost: h\r\nX: é\r\n\r\n
+        R9112-2.2-02    400  GET / HTTP/1.1\nHost: h\n\n
+        R9112-2.2-02    400  GET / HTTP/1.1\r\nHost: h\n\r\n
+        R9112-2.2-03    400  GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n
+        R9112-2.2-03    400  \rGET / HTTP/1.1\r\nHost: a\r\n\r\n
+        R9112-2.2-04    200  \r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n
+        R9112-2.2-04    400  \r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n
+        R9112-2.2-05    400  GET / HTTP/1.1\r\n Host: h\r\n\r\n
+        R9112-2.2-06    400  \x16\x03\x01
+        R9112-2.2-06    400  SSH-2.0-OpenSSH_9.6\r\n
+        R9112-2.2-06    400  EHLO example.com\r\n
+        R9112-2.2-06    505  PRI * HTTP/2.0\r\n
+        R9112-3-03      501  AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
+        R9112-3-04      400  GET  / HTTP/1.1\r\n
+        R9112-3-04      400  GET\t/ HTTP/1.1\r\n
+        R9112-3-04      400  GET / HTTP/1.1 \r\n
+        R9112-3-04      400  \sGET / HTTP/1.1\r\n
+        R9112-3-04      400  GET / http/1.1\r\n
+        R9112-3-04      400  GET / HTTP/1.10\r\n
+        R9112-3-04      400  GET / HTTP/01.1\r\n
+        R9112-3-04      505  GET / HTTP/3.0\r\n
+        R9112-3-04      400  GET /\r\n
+        R9112-3.2-01    400  GET / HTTP/1.1\r\n\r\n
+        R9112-3.2-02    400  GET / HTTP/1.1\r\nHost: h\r\nhost: h\r\n\r\n
+        R9112-3.2-03    400  GET / HTTP/1.1\r\nHost: a, b\r\n\r\n
+        R9112-3.2-03    400  GET / HTTP/1.1\r\nHost: u@h\r\n\r\n
+        R9112-3.2-03    400  GET / HTTP/1.1\r\nHost: h:99999\r\n\r\n
+        R9112-3.2-03    400  GET / HTTP/1.1\r\nHost:\r\n\r\n
+        R9112-3.2-04    400  GET /a#b HTTP/1.1\r\n
+        R6455-8.1-02    400  GET /é HTTP/1.1\r\n
+        R9112-3.2.2-01  200  GET http://a/ws HTTP/1.1\r\nHost: b\r\n\r\n
+        R9112-3.2.2-01  400  GET http://a/ws HTTP/1.1\r\n\r\n
+        R9112-3.2.2-01  400  GET http://u@a/ws HTTP/1.1\r\n
+        R9112-3.2.2-01  400  GET ftp://a/ws HTTP/1.1\r\n
+        R9112-3.2.2-01  400  OPTIONS * HTTP/1.1\r\n
+        R9112-5.1-01    400  GET / HTTP/1.1\r\nHost : h\r\n\r\n
+        R9112-5.1-02    400  GET / HTTP/1.1\r\nHost: h\r\n: x\r\n\r\n
+        R9112-5.1-02    400  GET / HTTP/1.1\r\nHost: h\r\nx\r\n\r\n
+        R9112-5.1-02    400  GET / HTTP/1.1\r\nHost: h\r\né: x\r\n\r\n
+        R9112-5.2-01    400  GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n
+        R9112-6.1-01    400  GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n
+        R9112-6.1-04    400  GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\n
+        R9112-6.3-02    400  GET / HTTP/1.1\r\nHost: h\r\nContent-Length: +5\r\n\r\n
+        R9112-6.3-02    400  GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 5,6\r\n\r\n
+        R9112-6.3-02    400  GET / HTTP/1.1\r\nHost: h\r\nContent-Length:\r\n\r\n
+        R9112-6.3-02    400  GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n
+        R9110-8.6-02    400  GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999999999999\r\n\r\n
+        R9112-6.3-02    200  POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n
+        R9110-5.3-02    400  GET / HTTP/1.1\r\nHost: h\r\nOrigin: http://h\r\nOrigin: http://h\r\n\r\n
+        R9110-5.5-01    400  GET / HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n
+        R9110-5.3-01    100  GET / HTTP/1.1\r\nHost: h\r\n
+        R9110-5.3-01    100
+        R9110-7.8-05    200  GET / HTTP/1.0\r\n\r\n
+        "#,
+    ) {
+        let verdict = parse(request.as_bytes(), |_| 200);
+        assert_eq!(verdict, status, "{label}: {request:?}");
+    }
+}
+
+#[test]
+fn upgrades_are_judged() {
+    // Each line changes a valid request: replaces a header, removes it (`-`), or adds one (`+`).
+    for (label, status, change) in cases(
+        r#"
+        R6455-4.2.1-01  101
+        R6455-4.2.1-02  405  POST /ws HTTP/1.1
+        R6455-4.2.1-02  405  HEAD /ws HTTP/1.1
+        R6455-4.2.1-02  405  get /ws HTTP/1.1
+        R6455-4.2.1-03  505  GET /ws HTTP/1.0
+        R6455-4.2.1-04  101  GET http://h/ws HTTP/1.1
+        R6455-4.2.1-05  400  -Host
+        R6455-4.2.1-06  101  Upgrade: WebSocket
+        R6455-4.2.1-06  426  Upgrade: websockets
+        R6455-4.2.1-06  426  Upgrade: web socket
+        R6455-4.2.1-06  426  Upgrade:
+        R6455-4.2.1-06  426  -Upgrade
+        D-12            101  Upgrade: h2c, websocket
+        R9110-7.8-02    426  Upgrade: h2c
+        R9110-5.5-02    101  Upgrade: \t websocket\s
+        R6455-4.2.1-07  101  Connection: keep-alive, UPGRADE
+        R6455-4.2.1-07  101  +Connection: keep-alive
+        R6455-4.2.1-07  426  Connection: Upgraded
+        R6455-4.2.1-07  426  Connection: close
+        R9110-7.8-07    426  -Connection
+        R9110-5.6.1-01  101  Connection: , ,upgrade,
+        R6455-4.2.1-08  400  Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=
+        R6455-4.2.1-08  400  Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ===
+        R6455-4.2.1-08  400  Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j
+        R6455-4.2.1-08  400  Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j_Q==
+        R6455-4.2.1-08  400  Sec-WebSocket-Key:
+        R6455-4.2.1-08  400  -Sec-WebSocket-Key
+        R6455-4.2.1-09  101  Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==
+        R6455-11.3-01   400  +Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
+        R6455-11.3-02   400  +Sec-WebSocket-Version: 13
+        R6455-4.2.2-05  426  Sec-WebSocket-Version: 8
+        R6455-4.2.2-05  426  Sec-WebSocket-Version: 0
+        R6455-4.2.2-05  426  Sec-WebSocket-Version: 255
+        R6455-4.3-03    400  Sec-WebSocket-Version: 256
+        R6455-4.3-03    400  Sec-WebSocket-Version: 013
+        R6455-4.3-03    400  Sec-WebSocket-Version: +13
+        R6455-4.3-03    400  Sec-WebSocket-Version: 13.0
+        R6455-4.3-03    400  Sec-WebSocket-Version: 13, 13
+        R6455-4.3-03    400  Sec-WebSocket-Version:
+        D-10            400  -Sec-WebSocket-Version
+        R6455-4.2.1-13  101  +X-Anything: at all
+        R6455-4.2.2-08  101  +Sec-WebSocket-Protocol: chinwag.v1
+        R6455-4.3-01    400  +Sec-WebSocket-Protocol: ,
+        R6455-4.3-01    400  +Sec-WebSocket-Protocol: a b
+        R6455-4.3-01    400  +Sec-WebSocket-Extensions: permessage-deflate;;
+        R6455-4.3-01    400  +Sec-WebSocket-Extensions: ,
+        R6455-4.3-02    400  +Sec-WebSocket-Extensions: a; b="1 0"
+        R6455-4.3-02    101  +Sec-WebSocket-Extensions: a; b="10"
+        R9112-6.3-03    400  +Content-Length: 1
+        R9112-6.3-03    101  +Content-Length: 0
+        R9110-7.8-06    417  +Expect: 100-continue
+        "#,
+    ) {
+        let request = upgrade_with(&change);
+        let verdict = parse(request.as_bytes(), answer_upgrade);
+        assert_eq!(verdict, status, "{label}: {change:?}");
+    }
+}
+
+#[test]
+fn order_and_case_of_headers_do_not_matter() {
+    // R6455-4.2.1-12, R6455-4.1-29.
+    let request = upgrade_with("");
+    let mut lines: Vec<_> = request
+        .trim_end()
+        .split("\r\n")
+        .map(str::to_owned)
+        .collect();
+    for turn in 0..lines.len() - 1 {
+        lines[1..].rotate_left(turn);
+        let request = format!("{}\r\n\r\n", lines.join("\r\n"));
+        assert_eq!(parse(request.as_bytes(), answer_upgrade), 101, "{request}");
+    }
+    for line in &mut lines[1..] {
+        let (name, value) = line.split_once(':').unwrap();
+        *line = format!("{}:{value}", name.to_uppercase());
+    }
+    let request = format!("{}\r\n\r\n", lines.join("\r\n"));
+    assert_eq!(parse(request.as_bytes(), answer_upgrade), 101, "{request}");
+}
+
+#[test]
+fn response_opens_the_connection_byte_for_byte() {
+    // R6455-4.2.2-07 to R6455-4.2.2-13, R9112-6.1-05, R9110-8.6-01.
+    let request = upgrade_with("+Sec-WebSocket-Protocol: x, Chat\r\nSec-WebSocket-Protocol: chat");
+    let limits = HttpLimits::default();
+    let (request, _) = parse_request(request.as_bytes(), &limits).unwrap().unwrap();
+    let upgrade = Upgrade::from_request(&request).unwrap();
+    assert_eq!(
+        upgrade.subprotocols().collect::<Vec<_>>(),
+        ["x", "Chat", "chat"]
+    );
+    let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+    for (chosen, last) in [
+        (Some("chat"), "Sec-WebSocket-Protocol: chat\r\n\r\n"),
+        (None, "\r\n"),
+        (Some("CHAT"), "\r\n"),
+    ] {
+        let mut output = Vec::new();
+        upgrade
+            .clone()
+            .accept(chosen, Limits::default(), &mut output);
+        assert_eq!(String::from_utf8(output).unwrap(), format!("{head}{last}"));
+    }
+}
+
+#[test]
+fn refusal_is_a_whole_response_that_closes() {
+    let mut output = Vec::new();
+    HandshakeError::UpgradeRequired.write_response(&mut output);
+    assert_eq!(
+        String::from_utf8(output).unwrap(),
+        "HTTP/1.1 426 Upgrade Required\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         Content-Length: 30\r\n\r\nonly WebSocket is spoken here\n"
+    );
+    // R9110-15.5.6-01.
+    let mut output = Vec::new();
+    HandshakeError::MethodNotAllowed.write_response(&mut output);
+    assert!(
+        String::from_utf8(output)
+            .unwrap()
+            .contains("\r\nAllow: GET\r\n")
+    );
+}
+
+#[test]
+fn limits_hold_at_the_limit_and_not_beyond() {
+    let head = |path_len: usize, value_len: usize, header_count: usize| {
+        let headers = "X: y\r\n".repeat(header_count);
+        let (path, value) = ("a".repeat(path_len), "v".repeat(value_len));
+        format!("GET /{path} HTTP/1.1\r\nHost: h\r\nV: {value}\r\n{headers}\r\n")
+    };
+    // R9112-3-01, R9112-3-02, R9110-5.4-01: 16 bytes of the request line are not the path, 5 of the
+    // header's line not its value; two headers are there anyway.
+    for (path_len, value_len, header_count, status) in [
+        (7_900, 0, 0, 200),
+        (8_192 - 16, 0, 0, 200),
+        (8_192 - 15, 0, 0, 414),
+        (0, 8_192 - 5, 0, 200),
+        (0, 8_192 - 4, 0, 431),
+        (0, 0, 126, 200),
+        (0, 0, 127, 431),
+        (8_192 - 16, 8_192 - 5, 0, 431),
+    ] {
+        let request = head(path_len, value_len, header_count);
+        let verdict = parse(request.as_bytes(), |_| 200);
+        assert_eq!(verdict, status, "{path_len} {value_len} {header_count}");
+    }
+    let longest = |extra: usize| head(8_192 - 16, 16_384 - 8_192 - 9 - 5 - 2 + extra, 0);
+    assert_eq!(longest(0).len(), 16_384);
+    assert_eq!(parse(longest(0).as_bytes(), |_| 200), 200);
+    assert_eq!(parse(longest(1).as_bytes(), |_| 200), 431);
+    let endless = format!(
+        "GET /{} HTTP/1.1\r\n{}",
+        "a".repeat(8_000),
+        "X: yyyyyyyyyyy\r\n".repeat(600)
+    );
+    assert_eq!(parse(endless.as_bytes(), |_| 200), 431);
+}
+
+#[test]
+fn request_tells_what_it_is_for() {
+    let input =
+        b"\r\nPOST http://A.example:8080/a/b?c=%20&d HTTP/1.1\r\nHost: b\r\nCookie: x=1\r\n\
+        List: a, ,b\r\nList:\tc \r\nContent-Length: 7\r\nConnection: Close\r\n\r\nand the body";
+    let (request, len) = parse_request(input, &HttpLimits::default())
+        .unwrap()
+        .unwrap();
+    assert_eq!(&input[len..], b"and the body");
+    assert_eq!(request.method(), "POST");
+    assert_eq!((request.path(), request.query()), ("/a/b", Some("c=%20&d")));
+    assert_eq!(request.version(), Version::Http11);
+    let host = request.host().unwrap();
+    assert_eq!(
+        (host.name(), host.port(), host.to_string().as_str()),
+        ("A.example", Some(8080), "A.example:8080")
+    );
+    assert_eq!(request.content_len(), 7);
+    assert!(!request.is_persistent());
+    assert_eq!(request.header("cookie"), Some(&b"x=1"[..]));
+    assert_eq!(request.header("missing"), None);
+    assert_eq!(
+        request.header_tokens("LIST").collect::<Vec<_>>(),
+        [b"a", b"b", b"c"]
+    );
+}
+
+#[test]
+fn recorded_seeds_pass_the_checks_of_the_fuzz_target() {
+    let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/handshake");
+    for seed in std::fs::read_dir(seeds).unwrap() {
+        fuzz_handshake::check(&std::fs::read(seed.unwrap().path()).unwrap());
+    }
+}
+
+#[test]
+fn uri_without_a_path_means_the_root() {
+    for (target, path, query) in [("http://h", "/", None), ("https://h?q", "/", Some("q"))] {
+        let input = format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n");
+        let (request, _) = parse_request(input.as_bytes(), &HttpLimits::default())
+            .unwrap()
+            .unwrap();
+        assert_eq!((request.path(), request.query()), (path, query));
+    }
+}
+
+/// Takes a table apart: a label, a status, and text with escapes, of which `\s` is a space.
+fn cases(table: &str) -> impl Iterator<Item = (&str, u16, String)> {
+    table
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(|line| {
+            let (label, rest) = line.split_once(' ').unwrap();
+            let (status, text) = rest.trim_start().split_at(3);
+            let mut text = text.trim_start().to_owned();
+            let escapes = [
+                ("\\r", "\r"),
+                ("\\n", "\n"),
+                ("\\t", "\t"),
+                ("\\0", "\0"),
+                ("\\s", " "),
+            ];
+            let controls = [("\\x16", "\x16"), ("\\x03", "\x03"), ("\\x01", "\x01")];
+            for (escape, meant) in escapes.into_iter().chain(controls) {
+                text = text.replace(escape, meant);
+            }
+            (label, status.parse().unwrap(), text)
+        })
+}
+
+/// Returns the status that answers `input`; 100 while the head is incomplete.
+fn parse(input: &[u8], answer: fn(&Request<'_>) -> u16) -> u16 {
+    let limits = HttpLimits::default();
+    let whole = match parse_request(input, &limits) {
+        Ok(Some((request, _))) => answer(&request),
+        Ok(None) => 100,
+        Err(error) => error.status(),
+    };
+    let mut scanner = HeadScanner::new(&limits);
+    let scanned = (0..=input.len()).find_map(|len| scanner.scan(&input[..len]).transpose());
+    match scanned {
+        None => assert_eq!(whole, 100),
+        Some(Err(error)) => assert_eq!(whole, error.status()),
+        // What header lines say is judged when the head is complete.
+        Some(Ok(len)) => assert!(parse_request(&input[..len], &limits).is_ok() || whole >= 400),
+    }
+    whole
+}
+
+fn answer_upgrade(request: &Request<'_>) -> u16 {
+    Upgrade::from_request(request).map_or_else(|error| error.status(), |_| 101)
+}
+
+/// Returns a valid upgrade with one change.
+fn upgrade_with(change: &str) -> String {
+    let mut lines = vec![
+        "GET /ws HTTP/1.1".to_owned(),
+        "Host: h".to_owned(),
+        "Upgrade: websocket".to_owned(),
+        "Connection: Upgrade".to_owned(),
+        "Sec-WebSocket-Version: 13".to_owned(),
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==".to_owned(),
+    ];
+    let has_name = |line: &String, name: &str| line.split(':').next() == Some(name);
+    if change.contains(" HTTP/") {
+        lines[0] = change.to_owned();
+    } else if let Some(name) = change.strip_prefix('-') {
+        lines.retain(|line| !has_name(line, name));
+    } else if let Some(line) = change.strip_prefix('+') {
+        lines.push(line.to_owned());
+    } else if let Some((name, _)) = change.split_once(':') {
+        let replaced = lines.iter_mut().find(|line| has_name(line, name)).unwrap();
+        *replaced = change.to_owned();
+    }
+    format!("{}\r\n\r\n", lines.join("\r\n"))
+}
