@@ -11,12 +11,17 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
     thread,
+    time::Duration,
 };
 
-use chinwag::net::{Config, ListenAddress, OutboxLimits, SlowReader};
-use net_support::{Log, Mail, PATIENCE, config, serve, serve_on};
+use chinwag::net::{
+    Accepted, Config, Connections, Flow, ListenAddress, OutboxLimits, Peer, Service, SlowReader,
+    Turn,
+};
+use net_support::{Lines, Log, Mail, PATIENCE, config, serve, serve_on};
 
 fn pattern(len: usize) -> Vec<u8> {
     (0..len)
@@ -287,4 +292,72 @@ fn worker_that_stops_accepting_keeps_its_connections() {
     client.send("echo still here\n");
     assert_eq!(client.line(), "still here");
     server.stop();
+}
+
+#[test]
+fn shared_bytes_keep_their_place_on_the_way_to_a_slow_reader() {
+    let server = serve(&config());
+    let mut client = server.connect_narrow();
+    let mut expected = String::new();
+    for nth in 0..200 {
+        client.send(&format!("echo {nth}\nshare {}\n", nth * 100));
+        expected += &format!("{nth}\n{}\n", "s".repeat(nth * 100));
+    }
+    client.send("close bye\n");
+    expected += "bye\n";
+    assert!(client.rest() == expected, "all comes, in order");
+    server.stop();
+}
+
+#[test]
+fn service_runs_without_sockets() {
+    let start = net_support::now();
+    let (sender, log) = mpsc::channel();
+    let mut service = Lines::new(sender);
+    let mut connections = Connections::new(&OutboxLimits::default());
+    let mut posts = Vec::new();
+    let accepted = Accepted {
+        listener: 0,
+        peer: Peer::Unix,
+    };
+    let mut turn = Turn::new(start, &mut posts);
+    let id = connections.open(|id, outbox| service.open(id, &accepted, &mut turn, outbox));
+    connections.update(id, |session, outbox| {
+        let mut input = *b"echo one\npost two\nexpire 5000\n";
+        service.receive(session, &mut input, &mut turn, outbox)
+    });
+    for mail in std::mem::take(&mut posts) {
+        service.mail(
+            mail,
+            &mut Turn::new(start, &mut Vec::new()),
+            &mut connections,
+        );
+    }
+    let due_at = connections
+        .get(id)
+        .and_then(|session| service.deadline(session));
+    assert_eq!(due_at, Some(start + Duration::from_secs(5)));
+    let mut turn = Turn::new(start + Duration::from_secs(5), &mut posts);
+    connections.update(id, |session, outbox| {
+        service.expire(session, &mut turn, outbox)
+    });
+    connections.update(id, |session, outbox| {
+        service.receive(session, &mut b"close bye\n".to_owned(), &mut turn, outbox)
+    });
+    assert_eq!(
+        (connections.next_touched(), connections.next_touched()),
+        (Some(id), None)
+    );
+    let (session, flow) = connections.take_ended(id).expect("it asked for its end");
+    assert_eq!(flow, Flow::Close);
+    service.closed(session, id, &mut turn);
+    let mut sent = Vec::new();
+    connections
+        .outbox(id)
+        .expect("it is still there")
+        .write_to(&mut sent)
+        .expect("it fits");
+    assert_eq!(String::from_utf8_lossy(&sent), "one\ntwo\nexpired\nbye\n");
+    assert!(connections.remove(id).is_none() && connections.is_empty());
+    assert!(log.try_iter().any(|log| log == Log::Closed(id)));
 }

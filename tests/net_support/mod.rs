@@ -22,6 +22,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// | `echo X` | answers `X` |
 /// | `all X` | says `X` to every connection of every worker |
 /// | `fill N` | owes the client N bytes |
+/// | `share N` | owes it N bytes that are shared, and a line end |
 /// | `post X` | answers `X` by a post to itself |
 /// | `expire N` | sets the deadline in N ms, at which `expired` is said |
 /// | `close X` | says `X` and closes |
@@ -66,6 +67,18 @@ pub(crate) struct Session {
 }
 
 impl Lines {
+    pub(crate) fn new(log: Sender<Log>) -> Self {
+        let peers = Vec::new();
+        Self {
+            log,
+            peers,
+            index: 0,
+            max_connections: usize::MAX,
+            count: 0,
+            turn_count: 0,
+        }
+    }
+
     fn obey(
         &mut self,
         session: &mut Session,
@@ -89,6 +102,11 @@ impl Lines {
             "fill" => {
                 let len = outbox.buffer().len() + rest.parse::<usize>().expect("a number");
                 outbox.buffer().resize(len, b'.');
+            }
+            "share" => {
+                let len = rest.parse().expect("a number");
+                outbox.push_shared(&vec![b's'; len].into());
+                say(outbox, "");
             }
             "post" => turn.post(Mail::Tell(session.id, rest.to_owned())),
             "expire" => {
@@ -278,15 +296,14 @@ pub(crate) fn serve_on(
             .map(|address| Listener::bind(address).expect("a free address")),
     );
     let (sender, log) = mpsc::channel();
-    let runtime = chinwag::net::start(config, listeners, worker_count, |index, runtime| Lines {
-        log: sender.clone(),
-        peers: runtime.senders().to_vec(),
+    let service = |index, runtime: &Runtime<Mail>| Lines {
         index,
         max_connections,
-        count: 0,
-        turn_count: 0,
-    })
-    .expect("the workers start");
+        peers: runtime.senders().to_vec(),
+        ..Lines::new(sender.clone())
+    };
+    let runtime =
+        chinwag::net::start(config, listeners, worker_count, service).expect("the workers start");
     Server {
         address,
         runtime,
