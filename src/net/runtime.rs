@@ -27,13 +27,13 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// Reading four scratch buffers keeps one fast peer fast and lets the next wait less than a
-    /// millisecond. 10 s to flush is what the closing handshake may take, and who has not sent FIN
+    /// One full read a turn: a turn more costs one poll, less than a hundredth of reading so much,
+    /// and nobody waits long for anybody. 10 s to flush is what the closing handshake may take, and who has not sent FIN
     /// 2 s after ours does not mean to. 16 Ki mails are a large room's traffic for many turns.
     fn default() -> Self {
         Self {
             thread_name: "worker".to_owned(),
-            read_budget: 1 << 20,
+            read_budget: 256 << 10,
             flush_timeout: Duration::from_secs(10),
             linger_timeout: Duration::from_secs(2),
             outbox: OutboxLimits::default(),
@@ -60,8 +60,8 @@ pub struct Runtime<M> {
 ///
 /// # Errors
 ///
-/// Those of the system, for want of descriptors, memory or threads. Workers started before the
-/// one that failed end when their senders are told to; nobody else can connect to them.
+/// Those of the system, for want of descriptors, memory or threads. Where a thread can't be had,
+/// those that were started before it go on: the caller is expected to give up the process.
 pub fn start<S: Service>(
     config: &Config,
     listeners: Vec<Listener>,

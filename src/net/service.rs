@@ -78,7 +78,7 @@ pub trait Service: Send + 'static {
     /// The session is over. Its socket may stay a little to send what is owed.
     fn closed(&mut self, session: Self::Session, id: ConnectionId, turn: &mut Turn<'_, Self::Mail>);
 
-    /// When to call [`on_timer`](Service::on_timer). Asked once a turn.
+    /// When to call [`on_timer`](Service::on_timer), which has to move it. Asked once a turn.
     fn timer(&self) -> Option<Instant> {
         None
     }
@@ -107,7 +107,7 @@ pub enum Flow {
     /// discarded for a while, as a socket closed over unread bytes would send RST and take the last
     /// bytes from the peer again.
     Close,
-    /// It is closed now.
+    /// It is closed now. What it is owed is offered to the system once; the peer may see RST.
     Drop,
 }
 

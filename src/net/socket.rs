@@ -16,7 +16,7 @@ use std::{
 
 use mio::event::Event;
 
-use crate::net::{Outbox, slab::ConnectionId, stream::Stream, worker::Gone};
+use crate::net::{Outbox, slab::ConnectionId, stream::Stream};
 
 #[derive(Debug)]
 pub(super) struct Socket {
@@ -64,6 +64,10 @@ pub(super) enum Received {
     Nothing,
     End,
 }
+
+/// The connection is lost or done with: its socket is to be closed.
+#[derive(Debug)]
+pub(super) struct Gone;
 
 impl Socket {
     pub(super) fn new(id: ConnectionId, stream: Stream) -> Self {

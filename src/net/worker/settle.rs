@@ -1,0 +1,145 @@
+//! The end of a worker's turn for one connection: what it is owed leaves, its limits are judged,
+//! its end is carried out, its deadline set.
+
+use std::time::Instant;
+
+use super::{Worker, count};
+use crate::net::{
+    Flow, Service, SlowReader, Turn,
+    slab::ConnectionId,
+    socket::{Gone, Input, Phase},
+};
+
+impl<S: Service> Worker<S> {
+    /// Carries out what has happened to connections.
+    pub(super) fn settle_touched(&mut self) {
+        while let Some(id) = self.connections.next_touched() {
+            if self.settle(id).is_err() {
+                self.close(id);
+            }
+        }
+    }
+
+    /// Sends what a connection is owed, carries out its end, and sets its deadline.
+    ///
+    /// # Errors
+    ///
+    /// The connection is lost, or done with.
+    fn settle(&mut self, id: ConnectionId) -> Result<(), Gone> {
+        self.flush(id)?;
+        self.judge_outbox(id);
+        if let Some((session, flow)) = self.connections.take_ended(id) {
+            self.service
+                .closed(session, id, &mut Turn::new(self.now, &mut self.posts));
+            if flow == Flow::Drop {
+                return Err(Gone);
+            }
+            let until = self.now + self.config.flush_timeout;
+            self.socket(id).ok_or(Gone)?.phase = Phase::Flushing { until };
+        }
+        let queued_len = self.connections.outbox(id).ok_or(Gone)?.len();
+        let linger_until = self.now + self.config.linger_timeout;
+        let socket = self.socket(id).ok_or(Gone)?;
+        if socket.is_dead() {
+            return Err(Gone);
+        }
+        match socket.phase {
+            Phase::Flushing { .. } if queued_len == 0 => socket.finish(linger_until)?,
+            Phase::Lingering { .. } if socket.input == Input::Ended => return Err(Gone),
+            _ => {}
+        }
+        let counted_len = std::mem::replace(&mut socket.queued_len, queued_len);
+        let phase = socket.phase;
+        self.totals.queued_bytes += count(queued_len);
+        self.totals.queued_bytes -= count(counted_len);
+        self.connections.settle(id);
+        if self.may_read(id) {
+            self.queue(id);
+        }
+        if let Some(at) = self.deadline(id, phase) {
+            self.deadlines.wake_by(id.index(), at);
+        }
+        Ok(())
+    }
+
+    pub(super) fn flush(&mut self, id: ConnectionId) -> Result<(), Gone> {
+        let socket = self
+            .sockets
+            .get_mut(id.slot())
+            .and_then(Option::as_mut)
+            .ok_or(Gone)?;
+        let outbox = self.connections.outbox(id).ok_or(Gone)?;
+        let sent = socket.flush(outbox).map_err(|_| Gone)?;
+        self.totals.sent_bytes += count(sent);
+        Ok(())
+    }
+
+    /// Holds what is left after a write against the limits.
+    fn judge_outbox(&mut self, id: ConnectionId) {
+        let Some(queued_len) = self.connections.outbox(id).map(|outbox| outbox.len()) else {
+            return;
+        };
+        let now = self.now;
+        let is_slow = self.config.outbox.is_over_soft(queued_len);
+        if let Some(socket) = self.socket(id)
+            && let Phase::Open { slow_since } = &mut socket.phase
+        {
+            *slow_since = if is_slow {
+                slow_since.or(Some(now))
+            } else {
+                None
+            };
+            if queued_len > self.config.outbox.hard_len
+                && self.config.outbox.when_full == SlowReader::CutOff
+            {
+                self.overflow(id);
+            }
+        }
+    }
+
+    /// Ends a slow reader's session, which may say why.
+    pub(super) fn overflow(&mut self, id: ConnectionId) {
+        let was_open = self.connections.update(id, |session, outbox| {
+            let mut turn = Turn::new(self.now, &mut self.posts);
+            self.service
+                .overflow(session, &mut turn, outbox)
+                .max(Flow::Close)
+        });
+        self.totals.slow_readers += u64::from(was_open);
+    }
+
+    pub(super) fn cut_off_at(&self, slow_since: Instant) -> Option<Instant> {
+        let limits = &self.config.outbox;
+        (limits.when_full == SlowReader::CutOff).then(|| slow_since + limits.grace_timeout)
+    }
+
+    fn deadline(&self, id: ConnectionId, phase: Phase) -> Option<Instant> {
+        match phase {
+            Phase::Open { slow_since } => {
+                let cut_at = slow_since.and_then(|since| self.cut_off_at(since));
+                let due_at = self
+                    .connections
+                    .get(id)
+                    .and_then(|it| self.service.deadline(it));
+                [cut_at, due_at].into_iter().flatten().min()
+            }
+            Phase::Flushing { until } | Phase::Lingering { until } => Some(until),
+        }
+    }
+
+    /// Closes a socket at once, and ends its session if that is not over yet.
+    pub(super) fn close(&mut self, id: ConnectionId) {
+        let Some(socket) = self.socket(id) else {
+            return;
+        };
+        let queued_len = socket.queued_len;
+        self.sockets[id.slot()] = None;
+        self.totals.sockets -= 1;
+        self.totals.queued_bytes -= count(queued_len);
+        self.deadlines.disarm(id.index());
+        if let Some(session) = self.connections.remove(id) {
+            self.service
+                .closed(session, id, &mut Turn::new(self.now, &mut self.posts));
+        }
+    }
+}
