@@ -11,7 +11,7 @@ use rusqlite::{
 };
 
 use crate::storage::error::{Refusal, StorageError};
-use crate::storage::schema::{APPLICATION_ID, SETTINGS, STEPS};
+use crate::storage::schema::{APPLICATION_ID, SETTINGS, STEPS, VERSION};
 
 /// A connection that writes, or one that only reads.
 #[derive(Debug)]
@@ -186,8 +186,7 @@ impl Database {
     pub(super) fn begin(&mut self) -> Result<Transaction<'_>, DatabaseError> {
         if self.is_broken {
             // The old connection stays open until the new one is: as long as one is open, nobody
-            // reads the write-ahead log anew, where frames of a commit whose sync failed may
-            // stand. Nobody was told of that commit, and the next one overwrites it.
+            // reads the write-ahead log anew, where remains of a failed commit may stand.
             self.connection = Self::connect(&self.path, self.access)?.connection;
             self.is_broken = false;
         }
@@ -212,6 +211,22 @@ impl Database {
             )
         );
         self.is_broken = !leaves_no_trace || !self.connection.is_autocommit();
+        if self.is_broken && self.access == Access::Write {
+            self.overwrite_failed_commit();
+        }
+    }
+
+    /// Sees to it that a commit whose sync failed is not found by whoever opens the database next.
+    ///
+    /// Its frames stand complete in the write-ahead log, where this connection ignores them. A
+    /// commit that changes nothing is written over the first of them; the others are void then, as
+    /// each frame's checksum covers those before it. Its sync may fail as well: if power fails now,
+    /// the disk decides what is found.
+    fn overwrite_failed_commit(&self) {
+        let version = format!("PRAGMA user_version = {VERSION}");
+        if let Err(error) = self.connection.execute_batch(&version) {
+            tracing::debug!(%error, "a failed commit was overwritten without a sync");
+        }
     }
 
     /// Brings all of the write-ahead log into the database and empties it.

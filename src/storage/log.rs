@@ -51,7 +51,7 @@ impl Log {
     ///
     /// If the database fails, nothing of the batch happened and every answer is
     /// [`LogError::Unavailable`]; the next batch tries again. A failed sync leaves one doubt: if
-    /// the machine stops before the next commit, the batch may be there after all.
+    /// power fails before the next commit, the batch may be there after all.
     pub fn append(&mut self, batch: Vec<Append>) -> Vec<Committed> {
         let outcomes = match self.record(&batch) {
             Ok(outcomes) => {
