@@ -3,6 +3,7 @@
 //! The test program starts itself again under the shim, with only [`child`] to run: it appends each
 //! line that it reads, and prints what became of it.
 
+#![cfg(feature = "server")]
 #![expect(
     clippy::unwrap_used,
     reason = "what helpers of tests cannot do fails the test"
