@@ -11,7 +11,7 @@ use rusqlite::{
 };
 
 use crate::storage::error::{Refusal, StorageError};
-use crate::storage::schema::{APPLICATION_ID, SETTINGS, STEPS};
+use crate::storage::schema::{APPLICATION_ID, SETTINGS, STEPS, VERSION};
 
 /// A connection that writes, or one that only reads.
 #[derive(Debug)]
@@ -186,8 +186,7 @@ impl Database {
     pub(super) fn begin(&mut self) -> Result<Transaction<'_>, DatabaseError> {
         if self.is_broken {
             // The old connection stays open until the new one is: as long as one is open, nobody
-            // reads the write-ahead log anew, where frames of a commit whose sync failed may
-            // stand. Nobody was told of that commit, and the next one overwrites it.
+            // reads the write-ahead log anew, where remains of a failed commit may stand.
             self.connection = Self::connect(&self.path, self.access)?.connection;
             self.is_broken = false;
         }
@@ -212,6 +211,22 @@ impl Database {
             )
         );
         self.is_broken = !leaves_no_trace || !self.connection.is_autocommit();
+        if self.is_broken && self.access == Access::Write {
+            self.overwrite_failed_commit();
+        }
+    }
+
+    /// Sees to it that a commit whose sync failed is not found by whoever opens the database next.
+    ///
+    /// Its frames stand complete in the write-ahead log, where this connection ignores them. A
+    /// commit that changes nothing is written over the first of them; the others are void then, as
+    /// each frame's checksum covers those before it. Its sync may fail as well: if power fails now,
+    /// the disk decides what is found.
+    fn overwrite_failed_commit(&self) {
+        let version = format!("PRAGMA user_version = {VERSION}");
+        if let Err(error) = self.connection.execute_batch(&version) {
+            tracing::debug!(%error, "a failed commit was overwritten without a sync");
+        }
     }
 
     /// Brings all of the write-ahead log into the database and empties it.
@@ -460,3 +475,84 @@ const MESSAGES_BEFORE: &str = "SELECT seq, at, sender, body, key, reply_to FROM 
      WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC";
 const NEWEST_CHANGES: &str = "SELECT rev, kind, payload FROM changes JOIN events ON id = event
      WHERE changes.room = ?1 ORDER BY rev DESC LIMIT ?2";
+
+#[cfg(test)]
+impl Database {
+    /// Lets the file grow up to so many pages more, as if the disk were that small.
+    pub(super) fn limit_growth(&self, pages: i64) {
+        let count: i64 = self
+            .connection
+            .pragma_query_value(None, "page_count", |row| row.get(0))
+            .unwrap();
+        self.connection
+            .execute_batch(&format!("PRAGMA max_page_count = {}", count + pages))
+            .unwrap();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::data_dir::DataDir;
+    use crate::storage::opening::open_writer;
+
+    #[test]
+    fn pages_of_100_000_messages_are_found_by_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut database = open_writer(&DataDir::open(dir.path()).unwrap()).unwrap();
+        database
+            .connection
+            .execute_batch(
+                "WITH RECURSIVE number (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM number
+                                                 WHERE seq < 100000)
+                 INSERT INTO messages SELECT 1, seq, 0, 'ada', 'ada', zeroblob(16),
+                                             'text ' || seq, 'key ' || seq, NULL FROM number",
+            )
+            .unwrap();
+        for (sql, plan) in [
+            (
+                MESSAGES_BEFORE,
+                "SEARCH messages USING PRIMARY KEY (room=? AND seq<?)",
+            ),
+            (
+                MESSAGE_BY_KEY,
+                "SEARCH messages USING INDEX messages_by_key (room=? AND sender_key=? AND key=?)",
+            ),
+            (
+                NEWEST_CHANGES,
+                "SEARCH changes USING PRIMARY KEY (room=?); \
+                 SEARCH events USING INTEGER PRIMARY KEY (rowid=?)",
+            ),
+            (
+                ROOM_BY_KEY,
+                "SEARCH rooms USING INDEX sqlite_autoindex_rooms_1 (key=?)",
+            ),
+        ] {
+            assert_eq!(query_plan(&database, sql), plan, "{sql}");
+        }
+        let mut seen = Vec::new();
+        let transaction = database.begin().unwrap();
+        transaction
+            .visit_messages(1, 50_000, |message| {
+                seen.push(message.seq);
+                if seen.len() < 200 {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            })
+            .unwrap();
+        assert!(seen.into_iter().eq((49_800..50_000).rev()));
+    }
+
+    fn query_plan(database: &Database, sql: &str) -> String {
+        let mut statement = database
+            .connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let rows = statement
+            .raw_query()
+            .mapped(|row| row.get::<_, String>("detail"));
+        rows.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
+    }
+}

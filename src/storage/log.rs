@@ -51,7 +51,7 @@ impl Log {
     ///
     /// If the database fails, nothing of the batch happened and every answer is
     /// [`LogError::Unavailable`]; the next batch tries again. A failed sync leaves one doubt: if
-    /// the machine stops before the next commit, the batch may be there after all.
+    /// power fails before the next commit, the batch may be there after all.
     pub fn append(&mut self, batch: Vec<Append>) -> Vec<Committed> {
         let outcomes = match self.record(&batch) {
             Ok(outcomes) => {
@@ -272,6 +272,57 @@ impl Room {
         Self {
             state,
             is_changed: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::hub::SessionId;
+    use crate::chat::log::Context;
+    use crate::chat::message::Body;
+    use crate::chat::name::UserName;
+    use crate::chat::room::GuestId;
+
+    #[test]
+    fn log_that_may_not_grow_is_unavailable_as_a_whole_until_it_may() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = Log::open(&DataDir::open(dir.path()).unwrap()).unwrap();
+        let outcomes = |log: &mut Log, len: usize| -> Vec<Outcome> {
+            let batch = vec![post("x"), post(&"x".repeat(len)), post("x")];
+            let committed = log.append(batch).into_iter();
+            committed.map(|committed| committed.outcome).collect()
+        };
+        let posted = |seqs: [u64; 3]| seqs.map(|seq| Ok(Recorded::Posted { seq }));
+        assert_eq!(outcomes(&mut log, 1), posted([1, 2, 3]));
+        log.database.limit_growth(0);
+        for _ in 0..3 {
+            let refused = [Err(LogError::Unavailable); 3];
+            assert_eq!(outcomes(&mut log, 7_999), refused);
+        }
+        // What fits still goes in, and a failure leaves no gap.
+        assert_eq!(outcomes(&mut log, 1), posted([4, 5, 6]));
+        log.database.limit_growth(1_000);
+        assert_eq!(outcomes(&mut log, 7_999), posted([7, 8, 9]));
+    }
+
+    fn post(body: &str) -> Append {
+        let session = SessionId {
+            worker: 0,
+            connection: 0,
+        };
+        Append {
+            context: Context { session, re: None },
+            at: Timestamp(0),
+            fact: Fact::MessagePosted {
+                room: RoomName::lobby(),
+                from: UserName::parse("ada").unwrap(),
+                guest: GuestId(1),
+                body: Body::parse(body).unwrap(),
+                key: None,
+                reply_to: None,
+            },
         }
     }
 }
