@@ -189,6 +189,12 @@ export async function enter(page, name) {
   return parts(page);
 }
 
+/** Opens a room by its entry in the list and waits until it is on screen. */
+export async function openRoom(page, name) {
+  await parts(page).room(name).click();
+  await page.getByRole('heading', { name, level: 1 }).waitFor();
+}
+
 /** Writes a message and sends it with the Enter key. */
 export async function say(page, text) {
   const { message } = parts(page);
