@@ -113,6 +113,21 @@ test('links in a sentence are found without changing it', async () => {
   ]);
 });
 
+test('the watch over the page sees what it is there to see', async () => {
+  const page = await newPage(browser, server);
+  const tries = [
+    [/policy: style-src/u, () => document.body.setAttribute('style', 'color: red')],
+    [/policy: require-trusted-types-for/u, () => Promise.resolve().then(() => (document.body.innerHTML = '<b>x</b>')).catch(() => {})],
+    [/policy: img-src/u, () => void (new Image().src = 'https://elsewhere.invalid/pixel.png')],
+    [/console: planted/u, () => console.error('planted')],
+  ];
+  for (const [expected, misdeed] of tries) {
+    await page.evaluate(misdeed);
+    await until(() => page.misdeeds.some((noted) => expected.test(noted)), `${expected}`);
+  }
+  await page.context().close();
+});
+
 test('the page comes with a policy that allows nothing but itself', async () => {
   const response = await fetch(server.url);
   const policy = response.headers.get('content-security-policy') ?? '';

@@ -93,7 +93,9 @@ export function logView(store, session, page) {
     drawn = next;
 
     drawTop(room);
-    reconcile(rows, items, (row) => row.id, (row) => createRow(row, actions), (element, row, before) => updateRow(element, row, before, actions));
+    const create = (row) => createRow(row, actions);
+    const update = (element, row, before) => updateRow(element, row, before, actions);
+    reconcile(rows, items, (row) => row.id, create, update);
     drawMatches();
 
     if (anchor) log.scrollTop += anchor.element.getBoundingClientRect().top - anchor.top;
