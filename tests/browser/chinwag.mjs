@@ -162,7 +162,7 @@ export async function newPage(browser, server, options = {}) {
   return page;
 }
 
-/** The parts of the page, by accessible role, as CONTRACT and screen readers know them. */
+/** The parts of the page, by accessible role, as screen readers know them. */
 export function parts(page) {
   return {
     name: page.getByRole('textbox', { name: 'Name' }),
