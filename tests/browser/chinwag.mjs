@@ -162,7 +162,7 @@ export async function newPage(browser, server, options = {}) {
   return page;
 }
 
-/** The parts of the page, by accessible role, as CONTRACT and screen readers know them. */
+/** The parts of the page, by accessible role, as screen readers know them. */
 export function parts(page) {
   return {
     name: page.getByRole('textbox', { name: 'Name' }),
@@ -187,6 +187,12 @@ export async function enter(page, name) {
   await button.click();
   await textIs(status, 'connected');
   return parts(page);
+}
+
+/** Opens a room by its entry in the list and waits until it is on screen. */
+export async function openRoom(page, name) {
+  await parts(page).room(name).click();
+  await page.getByRole('heading', { name, level: 1 }).waitFor();
 }
 
 /** Writes a message and sends it with the Enter key. */

@@ -5,7 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Netcat, Server, article, enter, launch, newPage, parts, say } from './chinwag.mjs';
+import { Netcat, Server, article, enter, launch, newPage, openRoom, parts, say } from './chinwag.mjs';
 
 const directory = resolve(process.argv[2] ?? fileURLToPath(new URL('../../docs', import.meta.url)));
 mkdirSync(directory, { recursive: true });
@@ -39,10 +39,10 @@ async function stage(ada, bob, eve) {
   await create(bob, 'book-club', 'This month: The Left Hand of Darkness');
   await create(ada, 'tea-time', 'Every day at four');
   await say(ada, 'Scones or shortbread today?');
-  await parts(ada).room('lobby').click();
-  await parts(ada).room('allotment').click();
-  await parts(ada).room('lobby').click();
-  await parts(bob).room('lobby').click();
+  await openRoom(ada, 'lobby');
+  await openRoom(ada, 'allotment');
+  await openRoom(ada, 'lobby');
+  await openRoom(bob, 'lobby');
   await line(ada, bob, 'Morning! Is everybody in?');
   await line(bob, ada, 'Just. Coffee first, opinions later.');
   eve.say('hello from a plain terminal: nc, no browser in sight');
@@ -53,10 +53,10 @@ async function stage(ada, bob, eve) {
   eve.say('count me in, I will dial in over ssh');
   await article(ada, 'over ssh').waitFor();
   await line(bob, ada, 'Settled, then ☕');
-  await parts(bob).room('allotment').click();
+  await openRoom(bob, 'allotment');
   await say(bob, 'First tomatoes!');
   await parts(ada).room('allotment').getByText('unread').waitFor();
-  await parts(bob).room('lobby').click();
+  await openRoom(bob, 'lobby');
   await parts(bob).message.pressSequentially('By the way');
   await ada.getByText('is typing').waitFor();
 }

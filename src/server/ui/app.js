@@ -21,7 +21,7 @@ const login = loginView(store, session);
 headerView(store, session);
 roomsView(store, session, page);
 membersView(store, session, page);
-logView(store, session);
+logView(store, session, page);
 composerView(store, session);
 
 document.addEventListener('keydown', (event) => {
@@ -35,4 +35,3 @@ document.addEventListener('keydown', (event) => {
 
 if (session.resume()) login.skip();
 else login.open('');
-byId('chat').dataset.ready = 'true';

@@ -284,7 +284,7 @@ export class Session {
         break;
       case 'topic':
         room?.changed(push);
-        room?.note(push.topic ? `${push.by} changed the topic to “${push.topic}”` : `${push.by} cleared the topic`, now());
+        room?.note(`${push.by} ${push.topic ? `changed the topic to “${push.topic}”` : 'cleared the topic'}`, now());
         if (store.directory.has(push.room)) store.directory.get(push.room).topic = push.topic;
         break;
       case 'typing':
@@ -324,7 +324,8 @@ export class Session {
     if (!room || (push.name === store.you?.name && push.state === 'joined')) return;
     room.present(push, now());
     // The push names nobody's role; in small rooms asking for it is cheap.
-    if (push.state === 'joined' && push.role === undefined && room.memberCount <= SMALL_ROOM) this.#refreshMembers(room);
+    const isIncomplete = push.state === 'joined' && push.role === undefined;
+    if (isIncomplete && room.memberCount <= SMALL_ROOM) this.#refreshMembers(room);
   }
 
   #refreshMembers(room) {

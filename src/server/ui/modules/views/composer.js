@@ -77,7 +77,11 @@ export function composerView(store, session) {
   }
 
   store.subscribe(() => {
-    form.hidden = !store.room;
+    if (form.hidden === Boolean(store.room)) {
+      form.hidden = !store.room;
+      // Entering ends here; who has gone elsewhere meanwhile stays there.
+      if (store.room && document.activeElement === document.body) box.focus();
+    }
     if (store.current !== current) {
       current = store.current;
       box.value = recall('drafts', {})[current] ?? '';

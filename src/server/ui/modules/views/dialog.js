@@ -4,7 +4,8 @@ import { setText } from '../dom.js';
 /**
  * Wires a dialog and its form.
  * @param {HTMLDialogElement} dialog @param {HTMLFormElement} form @param {Element} error
- * @param {() => Promise<void>} submit its rejection is shown, and the dialog stays
+ * @param {() => Promise<HTMLElement | void>} submit its rejection is shown, and the dialog stays; its result gets the
+ *   focus
  * @returns {() => void} opens the dialog
  */
 export function opener(dialog, form, error, submit) {
@@ -15,9 +16,10 @@ export function opener(dialog, form, error, submit) {
     isBusy = true;
     setText(error, '');
     try {
-      // Closing gives the focus back to the opener; whatever the submission focuses comes after.
-      await submit();
+      const next = await submit();
+      // Closing gives the focus back to the button that opened the dialog; moving on comes after.
       dialog.close();
+      next?.focus();
     } catch (refusal) {
       setText(error, refusal.message);
       form.querySelector('input').focus();

@@ -54,7 +54,8 @@ export function headerView(store, session) {
     const { room, status } = store;
     setText(byId('status'), status);
     byId('status').dataset.state = status;
-    setText(byId('room-name'), room?.name ?? 'no room');
+    setText(byId('room-name'), room?.name ?? '');
+    byId('room-hash').hidden = !room;
     setText(byId('topic'), room?.topic ?? '');
     byId('topic').title = room?.topic ?? '';
     byId('edit-topic').hidden = !store.mayEditTopic;

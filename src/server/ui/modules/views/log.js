@@ -1,10 +1,14 @@
 /** The messages of the room on screen, and where the reader is in them. */
 import { byId, h, reconcile, setText } from '../dom.js';
+import { ServerError } from '../protocol.js';
 import { timeline } from '../timeline.js';
 import { createRow, updateRow } from './message.js';
 
-/** @param {import('../store.js').Store} store @param {import('../session.js').Session} session */
-export function logView(store, session) {
+/**
+ * @param {import('../store.js').Store} store @param {import('../session.js').Session} session
+ * @param {{announce: (text: string) => void}} page
+ */
+export function logView(store, session, page) {
   const log = byId('log');
   const rows = byId('rows');
   const loadEarlier = byId('load-earlier');
@@ -16,27 +20,52 @@ export function logView(store, session) {
   let drawn = { room: null, first: 0, lastPending: '', query: '' };
   let lastTop = 0;
 
-  loadEarlier.addEventListener('click', () => session.loadEarlier());
+  loadEarlier.addEventListener('click', load);
   byId('jump').addEventListener('click', () => {
     toEnd();
     byId('message').focus();
   });
   log.addEventListener('scroll', () => {
     const isUpwards = log.scrollTop < lastTop;
-    lastTop = log.scrollTop;
     reached();
-    if (isUpwards && log.scrollTop < LOAD_DISTANCE && !store.query) session.loadEarlier();
+    lastTop = log.scrollTop;
+    if (isUpwards && log.scrollTop < LOAD_DISTANCE && !store.query) load();
+  });
+  rows.addEventListener('click', (event) => {
+    // Who unfolds a long message wants to read it from where it stands.
+    if (store.room && event.target.closest('.unfold')) store.update(() => (store.room.isAtEnd = isNearEnd()));
   });
   new ResizeObserver(() => store.room?.isAtEnd && toEnd()).observe(log);
   document.addEventListener('visibilitychange', reached);
+
+  async function load() {
+    try {
+      await session.loadEarlier();
+    } catch (error) {
+      // Without a connection the button simply stays; the status says why.
+      if (error instanceof ServerError) page.announce(error.message);
+    }
+  }
 
   /** Follows from where the log stands: at the end or not, everything seen or not. */
   function reached() {
     const { room } = store;
     if (!room || store.query) return;
-    const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < END_DISTANCE;
+    const isAtEnd = isNearEnd() || (room.isAtEnd && !hasScrolledUp());
     if (isAtEnd !== room.isAtEnd) store.update(() => (room.isAtEnd = isAtEnd));
     if (isAtEnd) session.seen();
+  }
+
+  function isNearEnd() {
+    return log.scrollHeight - log.scrollTop - log.clientHeight < END_DISTANCE;
+  }
+
+  /**
+   * Only going up leaves the end; a log that became smaller, or taller, is followed. Asked before drawing too, as the
+   * event of a scroll comes a frame after it, and drawing in between must not pull the reader back.
+   */
+  function hasScrolledUp() {
+    return log.scrollTop < lastTop - 1 && !isNearEnd();
   }
 
   function toEnd() {
@@ -59,11 +88,14 @@ export function logView(store, session) {
     const isSearchChanged = next.query !== drawn.query;
     // Only what is said now is worth reading out, not pages of what was said before.
     log.ariaLive = isOtherRoom || next.first !== drawn.first || isSearchChanged ? 'off' : 'polite';
+    if (!isOtherRoom && room && hasScrolledUp()) room.isAtEnd = false;
     const anchor = isOtherRoom || room?.isAtEnd || isOwnNew || isSearchChanged ? null : firstVisible();
     drawn = next;
 
     drawTop(room);
-    reconcile(rows, items, (row) => row.id, (row) => createRow(row, actions), (element, row, before) => updateRow(element, row, before, actions));
+    const create = (row) => createRow(row, actions);
+    const update = (element, row, before) => updateRow(element, row, before, actions);
+    reconcile(rows, items, (row) => row.id, create, update);
     drawMatches();
 
     if (anchor) log.scrollTop += anchor.element.getBoundingClientRect().top - anchor.top;
@@ -77,8 +109,9 @@ export function logView(store, session) {
     loadEarlier.hidden = !room?.more;
     setText(loadEarlier, store.isLoadingEarlier ? 'Loading earlier messages…' : 'Load earlier messages');
     const start = byId('log-start');
-    start.hidden = Boolean(room?.more) || store.query !== '';
-    if (start.dataset.room === (room?.name ?? '')) return;
+    const isArriving = !room && store.status !== 'connected';
+    start.hidden = Boolean(room?.more) || store.query !== '' || isArriving;
+    if (start.childElementCount > 0 && start.dataset.room === (room?.name ?? '')) return;
     start.dataset.room = room?.name ?? '';
     start.replaceChildren(...beginning(room));
   }

@@ -40,7 +40,7 @@ export function loginView(store, session) {
   function showPage(isOut) {
     byId('login').hidden = !isOut;
     byId('chat').hidden = isOut;
-    (isOut ? name : byId('message')).focus();
+    if (isOut) name.focus();
   }
 
   function show(text) {

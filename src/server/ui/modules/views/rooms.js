@@ -16,7 +16,7 @@ export function roomsView(store, session, page) {
     await session.create(name, { topic: byId('new-room-topic').value.trim(), visibility });
     byId('room-form').reset();
     page.closeDrawers();
-    byId('message').focus();
+    return byId('message');
   });
   byId('new-room').addEventListener('click', () => {
     byId('private-field').hidden = store.you?.guest ?? true;

@@ -1,0 +1,203 @@
+/** Two pages and a real netcat in the same rooms. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { Netcat, Server, article, countIs, enter, launch, newPage, openRoom, parts, say, textIs, until } from './chinwag.mjs';
+
+let server;
+let browser;
+let pages = [];
+let netcats = [];
+
+before(async () => {
+  server = await Server.start();
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+afterEach(async () => {
+  const misdeeds = pages.flatMap((page) => page.misdeeds);
+  await Promise.all([...pages.map((page) => page.context().close()), ...netcats.map((netcat) => netcat.end())]);
+  pages = [];
+  netcats = [];
+  assert.deepEqual(misdeeds, []);
+});
+
+async function person(name) {
+  const page = await newPage(browser, server);
+  pages.push(page);
+  await enter(page, name);
+  return page;
+}
+
+function terminal(name) {
+  const netcat = new Netcat(server.linePort);
+  netcats.push(netcat);
+  netcat.say(`--name: ${name}`);
+  return netcat;
+}
+
+test('people in browsers and in terminals read each other in the lobby', async () => {
+  const ada = await person('ada');
+  const bob = await person('bob');
+  const eve = terminal('eve');
+  await parts(ada).members.getByText('eve', { exact: true }).waitFor();
+
+  await say(ada, 'hello from ada');
+  await parts(bob).message.fill('hello from bob');
+  await parts(bob).send.click();
+  await eve.sees('<ada> hello from ada');
+  await eve.sees('<bob> hello from bob');
+  eve.say('hello from nc');
+
+  for (const page of [ada, bob]) {
+    for (const [author, text] of [['ada', 'hello from ada'], ['bob', 'hello from bob'], ['eve', 'hello from nc']]) {
+      const message = article(page, text);
+      await message.waitFor();
+      await countIs(message, 1);
+      assert.match(await message.textContent(), new RegExp(author, 'u'));
+    }
+  }
+});
+
+test('those who come and go are seen coming and going', async () => {
+  const ada = await person('ada');
+  const bob = await person('bob');
+  const { members, log } = parts(ada);
+  await members.getByText('bob', { exact: true }).waitFor();
+  await log.getByText(/bob\s+joined/u).waitFor();
+
+  await bob.getByRole('button', { name: 'Sign out' }).click();
+  await parts(bob).name.waitFor();
+  await members.getByText('bob', { exact: true }).waitFor({ state: 'detached' });
+  await log.getByText(/bob\s+left/u).waitFor();
+});
+
+test('a new room appears by itself, is joined by a click and left again', async () => {
+  const ada = await person('ada');
+  const bob = await person('bob');
+  await ada.getByRole('button', { name: 'New room' }).click();
+  await ada.getByRole('textbox', { name: 'Room name' }).fill('tea-time');
+  await ada.getByRole('textbox', { name: 'Topic' }).fill('every day at four');
+  await ada.getByRole('button', { name: 'Create room' }).click();
+  await ada.getByRole('heading', { name: 'tea-time', exact: false, level: 1 }).waitFor();
+  await say(ada, 'anybody there?');
+
+  await openRoom(bob, 'tea-time');
+  await article(bob, 'anybody there?').waitFor();
+  await bob.getByText('every day at four').first().waitFor();
+  await say(bob, 'me');
+  await article(ada, 'me').waitFor();
+
+  await openRoom(bob, 'lobby');
+  await say(ada, 'still there?');
+  await parts(bob).room(/tea-time\s*1 unread/u).waitFor();
+  await openRoom(bob, 'tea-time');
+  await article(bob, 'still there?').waitFor();
+
+  await bob.getByRole('button', { name: 'Leave tea-time' }).click();
+  await bob.getByRole('heading', { name: 'lobby', level: 1 }).waitFor();
+  await parts(ada).members.getByText('bob', { exact: true }).waitFor({ state: 'detached' });
+});
+
+test('the owner of a room edits its topic and everybody there sees it', async () => {
+  const ada = await person('ada');
+  const bob = await person('bob');
+  await ada.getByRole('button', { name: 'New room' }).click();
+  await ada.getByRole('textbox', { name: 'Room name' }).fill('topics');
+  await ada.getByRole('button', { name: 'Create room' }).click();
+  await openRoom(bob, 'topics');
+  assert.equal(await bob.getByRole('button', { name: 'Edit topic' }).count(), 0);
+
+  await ada.getByRole('button', { name: 'Edit topic' }).click();
+  await ada.getByRole('textbox', { name: 'Topic' }).fill('ducks and drakes');
+  await ada.getByRole('button', { name: 'Save topic' }).click();
+  await textIs(bob.locator('#topic'), 'ducks and drakes');
+});
+
+test('typing is shown to the others and ends with the message', async () => {
+  const ada = await person('ada');
+  const bob = await person('bob');
+  await parts(bob).message.pressSequentially('I was');
+  await until(async () => /bob.*is typing/u.test(await ada.locator('#typing').textContent()), 'bob typing');
+  await parts(bob).message.press('Enter');
+  await article(ada, 'I was').waitFor();
+  await textIs(ada.locator('#typing'), '');
+});
+
+test('a name that is in use is refused with a reason, and another one works', async () => {
+  await person('ada');
+  const page = await newPage(browser, server);
+  pages.push(page);
+  const { name, enter: button, status } = parts(page);
+  await name.fill('ada');
+  await button.click();
+  await page.getByRole('alert').filter({ hasText: /\S/u }).waitFor();
+  await name.fill('ada-two');
+  await button.click();
+  await textIs(status, 'connected');
+});
+
+test('a password is sent, and what the server says to it is shown', async () => {
+  const page = await newPage(browser, server);
+  pages.push(page);
+  const { name, password, enter: button, status } = parts(page);
+  await name.fill('carol');
+  await password.fill('correct horse');
+  await button.click();
+  await page.getByRole('alert').filter({ hasText: /\S/u }).waitFor();
+  await password.fill('');
+  await button.click();
+  await textIs(status, 'connected');
+});
+
+test('newcomers get the recent history and load earlier pages on demand', async () => {
+  const eve = terminal('eve');
+  eve.say('--join: long-talk');
+  await eve.sees('long-talk');
+  const ada = await person('ada');
+  await openRoom(ada, 'long-talk');
+  // Past the burst of one connection, and the page must still post them all, in order.
+  for (let number = 1; number <= 70; number += 1) await say(ada, `line ${number}.`);
+  await article(ada, 'line 70.').waitFor();
+  await eve.sees('<ada> line 70.');
+
+  const bob = await person('bob');
+  await openRoom(bob, 'long-talk');
+  await article(bob, 'line 70.').waitFor();
+  const loadEarlier = bob.getByRole('button', { name: 'Load earlier messages' });
+  while (await loadEarlier.isVisible()) {
+    const shown = await parts(bob).articles.count();
+    await loadEarlier.click();
+    await until(async () => (await parts(bob).articles.count()) > shown, 'an earlier page');
+  }
+  const bodies = await parts(bob).articles.locator('.body').allTextContents();
+  assert.deepEqual(bodies, Array.from({ length: 70 }, (_, index) => `line ${index + 1}.`));
+});
+
+test('the search shows only loaded messages that contain the words, and says so', async () => {
+  const ada = await person('ada');
+  await say(ada, 'needle in the hay');
+  await say(ada, 'only straw');
+  await article(ada, 'only straw').waitFor();
+  await parts(ada).search.fill('NEEDLE');
+  await countIs(parts(ada).articles, 1);
+  await ada.getByText(/messages loaded here contain/u).waitFor();
+  await parts(ada).search.press('Escape');
+  await article(ada, 'only straw').waitFor();
+});
+
+test('a reload keeps the guest, the rooms and the draft', async () => {
+  const ada = await person('ada');
+  await say(ada, 'before the reload');
+  await article(ada, 'before the reload').waitFor();
+  await parts(ada).message.fill('half a thought');
+  await ada.reload();
+  await textIs(parts(ada).status, 'connected');
+  await article(ada, 'before the reload').waitFor();
+  assert.equal(await parts(ada).message.inputValue(), 'half a thought');
+  await parts(ada).members.getByText('ada', { exact: true }).waitFor();
+});
