@@ -99,6 +99,9 @@ impl Ws {
 
     /// Waits for the answer to a request; what is pushed meanwhile is kept.
     pub(crate) fn answer(&mut self, id: u64) -> Value {
+        if let Some(place) = self.pushes.iter().position(|value| value["re"] == id) {
+            return self.pushes.remove(place).unwrap();
+        }
         loop {
             let value = self.next();
             if value["re"] == id {
