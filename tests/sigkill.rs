@@ -189,9 +189,12 @@ fn entry(message: &Value) -> (String, String) {
 
 /// All messages of the lobby, page by page from the end; their numbers must have no holes.
 fn whole_history(server: &Server) -> Vec<(String, String)> {
-    let mut ws = server.member("historian");
     let mut messages: VecDeque<Value> = VecDeque::new();
-    loop {
+    let mut ws = server.ws();
+    for page_count in 0.. {
+        if page_count % PAGES_PER_CONNECTION == 0 {
+            ws = server.member(&format!("historian {page_count}"));
+        }
         let before = messages.front().map(|first| first["seq"].clone());
         let page =
             ws.done(json!({"type": "history", "room": "lobby", "limit": 200, "before": before}));
@@ -241,3 +244,6 @@ const CLIENT_COUNT: usize = 5;
 
 /// Messages that a client sends ahead of their answers.
 const WINDOW: usize = 8;
+
+/// Pages that one connection gets at once, with room to spare.
+const PAGES_PER_CONNECTION: u32 = 50;
