@@ -257,14 +257,11 @@ impl Client {
         if matches!(self.connection, Connection::Line(_)) {
             return self.settle();
         }
-        let is_answered = !read(request).is_ok_and(|request| request["type"] == "typing");
-        while is_answered {
-            match self.read() {
-                Some(Received::Json(value))
-                    if value["type"] != "done" && value["type"] != "error" => {}
-                _ => break,
-            }
+        if read(request).is_ok_and(|request| request["type"] == "typing") {
+            return;
         }
+        let is_answer = |value: &Value| value["type"] == "done" || value["type"] == "error";
+        while matches!(self.read(), Some(Received::Json(value)) if !is_answer(value)) {}
     }
 
     /// Reads up to the answer to a question that changes nothing and passes through the hub.
