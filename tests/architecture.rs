@@ -5,6 +5,8 @@ mod rules;
 #[path = "architecture/source.rs"]
 mod source;
 
+use std::path::Path;
+
 use rules::{Finding, check, check_test};
 use source::Source;
 
@@ -223,6 +225,25 @@ fn tables_speak_of_what_exists() {
     }
     for (path, _) in ONE_JOB_WITH_AND {
         assert!(sources.iter().any(|source| source.path == *path), "{path}");
+    }
+}
+
+#[test]
+fn architecture_document_names_what_exists() {
+    let document = include_str!("../ARCHITECTURE.md");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let quoted = document.split('`').skip(1).step_by(2);
+    for path in quoted.filter(|it| {
+        ["src/", "tests/", "docs/"]
+            .iter()
+            .any(|at| it.starts_with(at))
+    }) {
+        assert!(root.join(path).exists(), "ARCHITECTURE.md names {path}");
+    }
+    for (name, _) in HOMES {
+        let named = |name: &str| document.contains(&format!("`{name}`"));
+        let is_named = named(name) || named(&name.replace('_', "-"));
+        assert!(is_named, "ARCHITECTURE.md does not say what {name} saves");
     }
 }
 
