@@ -38,7 +38,10 @@ type Label = [(&'static str, String); 1];
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let mut registry = Registry::with_prefix("chinwag");
+        let mut root = Registry::default();
+        // What the system knows of a process has the same names everywhere.
+        root.register_collector(Box::new(process::Process));
+        let registry = root.sub_registry_with_prefix("chinwag");
         let seconds = || Histogram::new(exponential_buckets(0.000_25, 2.0, 16));
         let gauges = std::sync::Arc::default();
         let metrics = Self {
@@ -55,7 +58,7 @@ impl Metrics {
             registry: Registry::default(),
         };
         let mut add = |name: &str, help: &str, metric: Box<dyn Register>| {
-            metric.register(&mut registry, name, help);
+            metric.register(registry, name, help);
         };
         add(
             "connections",
@@ -105,9 +108,8 @@ impl Metrics {
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "What is running", build);
         registry.register_collector(Box::new(Traffic(gauges)));
-        registry.register_collector(Box::new(process::Process));
         Self {
-            registry,
+            registry: root,
             ..metrics
         }
     }
@@ -202,9 +204,8 @@ impl Collector for Traffic {
         ];
         for (name, help, value) in counters {
             let counter = ConstCounter::new(value);
-            let name = format!("chinwag_{name}");
             let encoder = encoder.encode_descriptor(
-                &name,
+                name,
                 help,
                 None,
                 prometheus_client::metrics::MetricType::Counter,
@@ -213,7 +214,7 @@ impl Collector for Traffic {
         }
         let queued = ConstGauge::new(i64::try_from(totals.queued_bytes).unwrap_or(i64::MAX));
         let encoder = encoder.encode_descriptor(
-            "chinwag_send_queue_bytes",
+            "send_queue_bytes",
             "Bytes that wait for sockets to take them",
             None,
             prometheus_client::metrics::MetricType::Gauge,

@@ -1,0 +1,40 @@
+//! The whole server as a process, and clients of all kinds for it.
+#![expect(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses a part of it"
+)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "what helpers of tests cannot do fails the test"
+)]
+
+use std::time::{Duration, Instant};
+
+pub(crate) mod disk;
+mod http;
+mod line;
+mod server;
+mod ws;
+
+pub(crate) use http::{Http, Response};
+pub(crate) use line::Line;
+pub(crate) use server::{Server, run};
+pub(crate) use ws::{UPGRADE, Ws, masked_frame};
+
+/// Longer than anything here takes on the slowest machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The time; tests measure it only to know that something took as long as promised.
+#[expect(clippy::disallowed_methods, reason = "tests watch the clock")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// Looks until it sees what it looks for; each look must itself take time, as a request does.
+pub(crate) fn wait_until(what: &str, mut look: impl FnMut() -> bool) {
+    let until = now() + PATIENCE;
+    while !look() {
+        assert!(now() < until, "waited in vain until {what}");
+    }
+}
