@@ -3,7 +3,7 @@
 use crate::chat::log::{Change, Visibility};
 use crate::chat::message::{Message, Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
-use crate::chat::room::GuestId;
+use crate::chat::GuestId;
 
 /// What a granted request is answered with.
 #[derive(Clone, Debug, Eq, PartialEq)]

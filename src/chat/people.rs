@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chat::hub::SessionId;
 use crate::chat::name::UserName;
-use crate::chat::room::GuestId;
+use crate::chat::GuestId;
 
 /// Everybody who has said who they are, on at least one connection.
 ///

@@ -32,8 +32,9 @@ pub(crate) struct LineSession {
     unanswered_count: u64,
     /// The number of the next request.
     next_id: i64,
-    /// Joins that are not answered: their number, and the room that was current before.
-    joins: VecDeque<(i64, RoomName)>,
+    /// Moves to another room that are not answered: their number, and the room that was current
+    /// before.
+    moves: VecDeque<(i64, RoomName)>,
     /// Until when the next line waits.
     resume_at: Option<Instant>,
     /// Whether nothing more will be typed.
@@ -63,7 +64,7 @@ impl LineSession {
             pace: Pace::new(context.shared.message_rate, context.now),
             unanswered_count: 0,
             next_id: 0,
-            joins: VecDeque::new(),
+            moves: VecDeque::new(),
             resume_at: None,
             is_ended: false,
             close_at: None,
@@ -110,17 +111,19 @@ impl LineSession {
         outbox: &mut Outbox,
     ) -> Flow {
         self.unanswered_count = self.unanswered_count.saturating_sub(1);
-        if let (Some(RequestId::Integer(re)), Some((id, _))) = (re, self.joins.front())
+        if let (Some(RequestId::Integer(re)), Some((id, _))) = (re, self.moves.front())
             && re == id
-            && let Some((_, before)) = self.joins.pop_front()
+            && let Some((_, before)) = self.moves.pop_front()
             && answer.is_err()
         {
-            self.current = before;
+            // Whoever has moved on since was never where this move would have led.
+            match self.moves.front_mut() {
+                Some((_, before_next)) => *before_next = before,
+                None => self.current = before,
+            }
         }
-        match answer {
-            Ok(Done::Welcomed { you, .. }) => self.name = Some(you.name.clone()),
-            Ok(Done::Left { room }) if *room == self.current => self.current = RoomName::lobby(),
-            _ => {}
+        if let Ok(Done::Welcomed { you, .. }) = answer {
+            self.name = Some(you.name.clone());
         }
         if let Some(text) = line::show_answer(answer, &self.current) {
             show(&text, outbox);
@@ -227,18 +230,13 @@ impl LineSession {
                 outbox.buffer().extend_from_slice(NOT_HTTP);
                 Carried::End
             }
+            // Goodbye comes last; and who is waving is known when the name is settled.
+            Line::Quit | Line::Me(_) if self.unanswered_count > 0 => Carried::Held,
             Line::Quit => {
                 show(&line::show_notice("bye"), outbox);
-                self.is_ended = true;
-                if self.unanswered_count == 0 {
-                    Carried::End
-                } else {
-                    Carried::Held
-                }
+                Carried::End
             }
-            // Who is waving is known when the name is settled.
-            Line::Me(_) if self.unanswered_count > 0 => Carried::Held,
-            read => match self.command(read) {
+            read => match self.command(read, context) {
                 Ok(Some(command)) => self.pass(command, context, outbox),
                 Ok(None) => {
                     show(line::HELP, outbox);
@@ -253,7 +251,7 @@ impl LineSession {
     }
 
     /// The command that a line stands for; `None` is a call for help.
-    fn command(&self, line: Line<'_>) -> Result<Option<Command>, String> {
+    fn command(&self, line: Line<'_>, context: &Context<'_>) -> Result<Option<Command>, String> {
         let room = |text: &str| match text {
             "" => Ok(self.current.clone()),
             name => RoomName::parse(name).map_err(|error| error.to_string()),
@@ -277,11 +275,10 @@ impl LineSession {
             }
             Line::Name(name) => {
                 let name = UserName::parse(name).map_err(said)?;
-                // Line mode has said hello already: this only changes the name.
-                Command::Hello(Hello::Guest {
-                    name,
-                    fresh: crate::chat::GuestId(0),
-                })
+                // Line mode has said hello already, and unless that was refused, this only changes
+                // the name.
+                let fresh = context.fresh_guest();
+                Command::Hello(Hello::Guest { name, fresh })
             }
             Line::Join("") => return Err("which room? For instance --join: tea".into()),
             Line::Join(name) => {
@@ -354,8 +351,9 @@ impl LineSession {
 
     fn ask(&mut self, command: Command, context: &Context<'_>, outbox: &mut Outbox) {
         let id = self.next_id;
-        let join = match &command {
+        let next = match &command {
             Command::Join { room, .. } => Some(room.clone()),
+            Command::Leave { room } if *room == self.current => Some(RoomName::lobby()),
             _ => None,
         };
         if !context.ask(Request {
@@ -367,10 +365,10 @@ impl LineSession {
         }
         self.next_id += 1;
         self.unanswered_count += 1;
-        if let Some(room) = join {
+        if let Some(room) = next {
             // What is typed next goes there: nobody waits for an answer before typing on.
             let before = std::mem::replace(&mut self.current, room);
-            self.joins.push_back((id, before));
+            self.moves.push_back((id, before));
         }
     }
 
