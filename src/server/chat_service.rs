@@ -426,7 +426,11 @@ impl Service for ChatService {
             }
             Mail::Announce(event) => {
                 let shown = Shown::new(&event);
-                connections.for_each(|_, session, outbox| session.show(&shown, false, outbox));
+                connections.for_each(|_, session, outbox| match &session.kind {
+                    // Whoever has not said hello is not here yet.
+                    Kind::WebSocket(chat) if !chat.is_present() => Flow::Continue,
+                    _ => session.show(&shown, false, outbox),
+                });
             }
             Mail::Subscribe { connection, room } => {
                 self.subscribers.entry(room).or_default().insert(connection);

@@ -22,6 +22,8 @@ pub(crate) struct WsSession {
     message_deadline_at: Option<Instant>,
     /// What an unfinished message takes of the worker's budget.
     unfinished_len: usize,
+    /// Whether it has said who it speaks for.
+    is_present: bool,
     ending: Ending,
     /// What the connection was closed with; 1006 unless there was a Close.
     close_code: u16,
@@ -47,6 +49,7 @@ impl WsSession {
             pace: Pace::new(context.shared.message_rate, context.now),
             message_deadline_at: None,
             unfinished_len: 0,
+            is_present: false,
             ending: Ending::None,
             close_code: ABNORMAL_CLOSURE,
         };
@@ -112,6 +115,7 @@ impl WsSession {
     ) -> Flow {
         let token = match answer {
             Ok(Done::Welcomed { you, guest }) => {
+                self.is_present = true;
                 Some(context.shared.token_key.seal(*guest, &you.name))
             }
             _ => None,
@@ -127,6 +131,11 @@ impl WsSession {
             outbox.push_shared(shown.frame());
         }
         self.flow()
+    }
+
+    /// Whether it has said who it speaks for.
+    pub(crate) fn is_present(&self) -> bool {
+        self.is_present
     }
 
     /// Has it closed at a later time, because the server goes away.
