@@ -22,8 +22,9 @@ pub(crate) use line::Line;
 pub(crate) use server::{Server, run};
 pub(crate) use ws::{UPGRADE, Ws, masked_frame};
 
-/// Longer than anything here takes on the slowest machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than anything here takes on the slowest machine, and shorter than the server's interval
+/// between pings, which would let a wait for anything else begin anew.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The time; tests measure it only to know that something took as long as promised.
 #[expect(clippy::disallowed_methods, reason = "tests watch the clock")]

@@ -1,14 +1,14 @@
 //! A WebSocket client for `chinwag.v1`: the library's core over a blocking socket.
 
 use std::collections::VecDeque;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use chinwag::websocket::{Connection, Event, Limits, MaskingKeys, Message};
 use serde_json::{Value, json};
 
-use super::Http;
+use super::{Http, PATIENCE};
 
 /// A connection that speaks `chinwag.v1`.
 #[derive(Debug)]
@@ -28,6 +28,20 @@ impl Ws {
         let mut ws = Self::open(TcpStream::connect(address).unwrap());
         assert_eq!(ws.next()["type"], "welcome");
         ws
+    }
+
+    /// Connects, unless the server is killed meanwhile.
+    pub(crate) fn try_connect(address: SocketAddr) -> Option<Self> {
+        let mut stream = TcpStream::connect(address).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(UPGRADE.as_bytes()).ok()?;
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).ok()?;
+            head.extend(byte);
+        }
+        Some(Self::upgraded(Http::over(stream)))
     }
 
     /// Shakes hands over a connected socket.
@@ -99,6 +113,9 @@ impl Ws {
 
     /// Waits for the answer to a request; what is pushed meanwhile is kept.
     pub(crate) fn answer(&mut self, id: u64) -> Value {
+        if let Some(place) = self.pushes.iter().position(|value| value["re"] == id) {
+            return self.pushes.remove(place).unwrap();
+        }
         loop {
             let value = self.next();
             if value["re"] == id {
@@ -146,7 +163,7 @@ impl Ws {
         self.stream.write_all(bytes).unwrap();
     }
 
-    /// Sends bytes as they are, which may fail because the server has hung up.
+    /// Sends a text message; false if the server has hung up.
     pub(crate) fn try_send(&mut self, text: &str) -> bool {
         let mut output = Vec::new();
         let sent = self.connection.send(&Message::text(text), &mut output);
@@ -169,7 +186,7 @@ impl Ws {
                 }
                 Event::Message(Message::Binary(bytes)) => panic!("unexpected {bytes:?}"),
                 Event::Closed { code, .. } => return Err(Some(code.map_or(0, |code| code.get()))),
-                _ if self.input.is_empty() && !self.fill() => return Err(None),
+                _ if self.input.is_empty() && !self.fill_or_lose() => return Err(None),
                 _ => {}
             }
         }
@@ -214,10 +231,22 @@ impl Ws {
 
     /// Reads once; false at the end of the stream.
     fn fill(&mut self) -> bool {
+        self.try_fill().unwrap()
+    }
+
+    fn try_fill(&mut self) -> io::Result<bool> {
         let mut buffer = [0; 64 * 1024];
-        let len = self.stream.read(&mut buffer).unwrap();
+        let len = self.stream.read(&mut buffer)?;
         self.input.extend_from_slice(&buffer[..len]);
-        len > 0
+        Ok(len > 0)
+    }
+
+    /// Reads once; false at the end of the stream, however it came.
+    fn fill_or_lose(&mut self) -> bool {
+        match self.try_fill() {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => false,
+            result => result.unwrap(),
+        }
     }
 }
 
