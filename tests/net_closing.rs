@@ -220,6 +220,22 @@ fn slow_reader_of_what_others_say_is_cut_off_and_nobody_else_notices() {
 }
 
 #[test]
+fn hard_limit_holds_within_one_batch_of_mail() {
+    let server = serve(&narrow(100_000, 1_000_000, PATIENCE));
+    let mut client = server.connect_narrow();
+    client.send("flood 500\n");
+    let mut told_count = 0;
+    server.wait_for(|log| {
+        told_count += u32::from(matches!(log, Log::Told(_, true)));
+        matches!(log, Log::Told(_, false)).then_some(())
+    });
+    // The system's own buffers take some 4 MB.
+    assert!(told_count < 120, "{told_count} of 100,000 bytes each");
+    drop(client);
+    server.stop();
+}
+
+#[test]
 fn stopping_server_sends_what_it_owes() {
     let server = serve(&narrow(1 << 30, 1 << 30, PATIENCE));
     let mut client = server.connect_narrow();
@@ -292,7 +308,9 @@ fn serve_with_few_descriptors() {
     .expect("a lower limit");
     let mut stdout = std::io::stdout();
     writeln!(stdout, "address {}", server.address).expect("the parent reads");
+    let end = net_support::now() + PATIENCE;
     while server.runtime.gauges().totals().accept_pauses < 3 {
+        assert!(net_support::now() < end, "it has not paused yet");
         // Asking the worker would be a turn.
         std::thread::yield_now();
     }

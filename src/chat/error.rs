@@ -115,7 +115,7 @@ impl fmt::Display for ChatError {
                 write!(f, "too fast: try again in {retry_after_ms} ms")
             }
             Self::Busy(why) => write!(f, "the server is busy, nothing was done: {why}"),
-            Self::Already(what) => write!(f, "{what} already"),
+            Self::Already(what) => write!(f, "nothing to do: {what}"),
         }
     }
 }

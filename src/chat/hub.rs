@@ -23,16 +23,11 @@ use std::sync::Arc;
 
 use crate::chat::command::{Command, Hello, Request, RequestId};
 use crate::chat::error::ChatError;
-use crate::chat::event::{Done, Event, Joined, Member, Presence, Role};
-use crate::chat::log::{
-    Append, Committed, Context, Fact, LogError, Page, Purpose, Read, ReadDone, Recorded,
-    RoomRecord, Visibility,
-};
-use crate::chat::message::{Body, Message, MessageKey, Rev, Seq, Timestamp, Topic};
+use crate::chat::event::{Done, Event, Member, Presence, Role};
+use crate::chat::log::{Append, Committed, Context, Read, ReadDone, RoomRecord};
+use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::people::People;
-use crate::chat::permission::{Action, Standing};
-use crate::chat::recent::{self, Recent, Waiting};
 use crate::chat::room::{GuestId, Room, RoomId};
 
 mod commit;

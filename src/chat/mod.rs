@@ -1,8 +1,8 @@
 //! What the chat is: who may say what where, free of sockets, clocks, disks and formats.
 //!
 //! Everything here is a value or a step function. Untrusted text becomes a type once, at the edge
-//! ([`UserName`], [`RoomName`], [`Body`]); [`Hub::step`] takes one input and the time, and returns
-//! what is to be done about it; what must outlast the process goes through the [log](log) first.
+//! ([`UserName`], [`RoomName`], [`Body`]); [`Hub::step`](Hub::step) takes one input and the time, and returns
+//! what is to be done about it; what must outlast the process goes through the [`log`] first.
 
 pub mod command;
 pub mod error;

@@ -9,9 +9,10 @@ use std::{
     },
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
 /// Where to listen: `127.0.0.1:8080`, `[::1]:8080` or `unix:PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +60,9 @@ impl Listener {
             ListenAddress::Tcp(address) => {
                 let socket = Socket::new(Domain::for_address(*address), Type::STREAM, None)?;
                 socket.set_reuse_address(true)?;
+                // Accepted sockets inherit it: a peer that vanished without a word is found out,
+                // whatever is spoken above.
+                socket.set_tcp_keepalive(&keepalive())?;
                 socket.bind(&(*address).into())?;
                 socket.listen(BACKLOG)?;
                 socket.set_nonblocking(true)?;
@@ -121,6 +125,14 @@ impl fmt::Display for ListenAddress {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
+}
+
+/// Two minutes until a peer that is gone is known to be.
+fn keepalive() -> TcpKeepalive {
+    TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15))
+        .with_retries(4)
 }
 
 /// Binds `socket` to `path`, where a socket file without a listener may be in the way.

@@ -12,7 +12,7 @@ use crate::chat::{Event, RoomId, SessionId};
 use crate::net::{Accepted, ConnectionId, Connections, Flow, Outbox, Peer, Service, Turn};
 use crate::server::admission::{Permit, Refusal};
 use crate::server::clock;
-use crate::server::context::{Context, Counts};
+use crate::server::context::{Budget, Context, Counts};
 use crate::server::control::Control;
 use crate::server::http_session::HttpSession;
 use crate::server::hub_thread::HubSender;
@@ -33,6 +33,7 @@ pub(crate) struct ChatService {
     /// Who listens to each room; ids of connections that are gone go with their last `Unsubscribe`.
     subscribers: HashMap<RoomId, BTreeSet<ConnectionId>>,
     counts: Counts,
+    unfinished: Budget,
     gauges: Gauges,
     control: Sender<Control>,
 }
@@ -85,6 +86,7 @@ impl ChatService {
             shared,
             subscribers: HashMap::new(),
             counts: Counts::default(),
+            unfinished: Budget::default(),
             gauges,
             control,
         }
@@ -98,6 +100,7 @@ impl ChatService {
             hub: &self.hub,
             shared: &self.shared,
             counts: &mut self.counts,
+            unfinished: &mut self.unfinished,
         }
     }
 
@@ -288,38 +291,39 @@ impl Service for ChatService {
             worker: self.worker,
             connection: id.to_bits(),
         };
-        match self.shared.admission.admit(address) {
-            Ok(permit) => {
-                let kind = self.begin(purpose, id, turn.now, outbox);
-                if let Some(gauge) = self.gauge(&kind) {
-                    gauge.inc();
-                }
-                let flow = if matches!(kind, Kind::Refused) {
-                    Flow::Close
-                } else {
-                    Flow::Continue
-                };
-                (
-                    Session {
-                        id,
-                        kind,
-                        permit: Some(permit),
-                    },
-                    flow,
-                )
-            }
+        let refused = |flow| {
+            (
+                Session {
+                    id,
+                    kind: Kind::Refused,
+                    permit: None,
+                },
+                flow,
+            )
+        };
+        // Connections that are closed still have their sockets for a while.
+        if self.shared.is_out_of_files() {
+            self.shared.metrics.refused("files");
+            return refused(Flow::Drop);
+        }
+        let permit = match self.shared.admission.admit(address) {
+            Ok(permit) => Some(permit),
             Err(refusal) => {
                 self.refuse(purpose, refusal, outbox);
-                (
-                    Session {
-                        id,
-                        kind: Kind::Refused,
-                        permit: None,
-                    },
-                    Flow::Close,
-                )
+                return refused(Flow::Close);
             }
+        };
+        let kind = self.begin(purpose, id, turn.now, outbox);
+        if let Some(gauge) = self.gauge(&kind) {
+            gauge.inc();
         }
+        let is_refused = matches!(kind, Kind::Refused);
+        let flow = if is_refused {
+            Flow::Close
+        } else {
+            Flow::Continue
+        };
+        (Session { id, kind, permit }, flow)
     }
 
     fn receive(
@@ -422,7 +426,11 @@ impl Service for ChatService {
             }
             Mail::Announce(event) => {
                 let shown = Shown::new(&event);
-                connections.for_each(|_, session, outbox| session.show(&shown, false, outbox));
+                connections.for_each(|_, session, outbox| match &session.kind {
+                    // Whoever has not said hello is not here yet.
+                    Kind::WebSocket(chat) if !chat.is_present() => Flow::Continue,
+                    _ => session.show(&shown, false, outbox),
+                });
             }
             Mail::Subscribe { connection, room } => {
                 self.subscribers.entry(room).or_default().insert(connection);
@@ -448,6 +456,7 @@ impl Service for ChatService {
             self.shared.admission.release(permit);
         }
         if let Kind::WebSocket(chat) = &session.kind {
+            self.unfinished.give_back(chat.unfinished_len());
             self.shared.metrics.disconnected(chat.close_code());
         }
         if session.is_user() {

@@ -16,6 +16,7 @@ pub(crate) struct Context<'a> {
     pub(crate) hub: &'a HubSender,
     pub(crate) shared: &'a Shared,
     pub(crate) counts: &'a mut Counts,
+    pub(crate) unfinished: &'a mut Budget,
 }
 
 /// What a worker has counted since it told the metrics last.
@@ -23,6 +24,27 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Counts {
     pub(crate) messages_received: u64,
     pub(crate) messages_delivered: u64,
+}
+
+/// What the unfinished messages of a worker's connections may take together.
+#[derive(Debug, Default)]
+pub(crate) struct Budget {
+    used_len: usize,
+}
+
+impl Budget {
+    /// Takes note that a connection holds `now_len` bytes instead of `was_len`; `false`: that is
+    /// more than there is, and the connection must give them back.
+    #[must_use]
+    pub(crate) fn change(&mut self, was_len: usize, now_len: usize) -> bool {
+        self.used_len = self.used_len - was_len + now_len;
+        now_len <= was_len || self.used_len <= MAX_UNFINISHED_LEN
+    }
+
+    /// Takes note that a connection is gone.
+    pub(crate) fn give_back(&mut self, len: usize) {
+        self.used_len -= len;
+    }
 }
 
 impl Context<'_> {
@@ -37,5 +59,25 @@ impl Context<'_> {
         let mut bytes = [0; 16];
         rand::rng().fill_bytes(&mut bytes);
         GuestId(u128::from_be_bytes(bytes))
+    }
+}
+
+/// Five hundred of the largest messages at once, on one worker.
+const MAX_UNFINISHED_LEN: usize = 64 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn budget_is_kept_at_its_limit_and_refused_above() {
+        let mut budget = Budget::default();
+        assert!(budget.change(0, MAX_UNFINISHED_LEN));
+        assert!(!budget.change(0, 1));
+        budget.give_back(1);
+        assert!(budget.change(MAX_UNFINISHED_LEN, 0));
+        assert!(budget.change(0, 1));
+        budget.give_back(1);
+        assert_eq!(budget.used_len, 0);
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::chat::hub::{Input, Output};
 use crate::chat::log::{Committed, LogError, ReadDone};
-use crate::chat::{Hub, Request, RoomId, SessionId, Timestamp};
+use crate::chat::{Event, Hub, Request, RoomId, SessionId, Timestamp};
 use crate::net::{ConnectionId, MailSender};
 use crate::server::clock;
 use crate::server::mail::Mail;
@@ -208,23 +208,7 @@ impl HubThread {
                 room,
                 event,
                 origin,
-            } => {
-                let counts = self.subscribers.get(&room).cloned().unwrap_or_default();
-                for (worker, _) in (0..).zip(counts).filter(|(_, count)| *count > 0) {
-                    let event = Arc::clone(&event);
-                    let origin = origin
-                        .filter(|origin| origin.worker == worker)
-                        .map(connection);
-                    self.mail(
-                        worker,
-                        Mail::Publish {
-                            room,
-                            event,
-                            origin,
-                        },
-                    );
-                }
-            }
+            } => self.publish(room, &event, origin),
             Output::Announce(event) => {
                 for worker in (0..).take(self.workers.len()) {
                     self.mail(worker, Mail::Announce(Arc::clone(&event)));
@@ -252,6 +236,25 @@ impl HubThread {
                     self.decide(Input::Read(ReadDone { read, outcome }));
                 }
             }
+        }
+    }
+
+    /// Tells the workers that have subscribers of a room.
+    fn publish(&self, room: RoomId, event: &Arc<Event>, origin: Option<SessionId>) {
+        let counts = self.subscribers.get(&room).map_or(&[][..], Vec::as_slice);
+        for (worker, _) in (0..).zip(counts).filter(|(_, count)| **count > 0) {
+            let event = Arc::clone(event);
+            let origin = origin
+                .filter(|origin| origin.worker == worker)
+                .map(connection);
+            self.mail(
+                worker,
+                Mail::Publish {
+                    room,
+                    event,
+                    origin,
+                },
+            );
         }
     }
 

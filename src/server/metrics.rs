@@ -120,6 +120,13 @@ impl Metrics {
         let _ = self.gauges.set(gauges);
     }
 
+    /// Sockets of all workers, as of the end of their last turns.
+    pub(crate) fn socket_count(&self) -> u64 {
+        self.gauges
+            .get()
+            .map_or(0, |gauges| gauges.totals().sockets)
+    }
+
     pub(crate) fn connections(&self, transport: &'static str) -> Gauge {
         self.connections
             .get_or_create_owned(&[("transport", transport.into())])

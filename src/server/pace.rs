@@ -63,12 +63,15 @@ pub(crate) fn rate_limited(wait: Duration) -> ChatError {
     }
 }
 
-/// What a request costs, in those that are looked up at once.
+/// What a request costs, in those that are looked up at once and told to nobody else.
 fn cost(command: &Command) -> f64 {
     match command {
-        Command::Join { .. } | Command::History { .. } => 2.0,
+        // Told to all who share a room.
+        Command::Hello(_) => 10.0,
+        Command::Typing { .. } => 4.0,
+        Command::Join { .. } | Command::Leave { .. } | Command::History { .. } => 2.0,
         Command::Create { .. } | Command::Rooms | Command::Who { .. } => 5.0,
-        _ => 1.0,
+        Command::Send { .. } | Command::Topic { .. } => 1.0,
     }
 }
 

@@ -224,10 +224,10 @@ fn is_origin_allowed(origin: &[u8], request: &Request<'_>, shared: &Shared) -> b
     cannot_be_rebound && origin.is_same_origin(host, false)
 }
 
-/// A chat message of 32,000 bytes, each of which JSON may write in up to 6, and its fields.
+/// The longest request is a message of 8,000 characters, each of which JSON may write in 12 bytes.
 fn chat_limits() -> Limits {
     Limits {
-        max_message_len: 256 * 1024,
+        max_message_len: 128 * 1024,
         ..Limits::default()
     }
 }

@@ -177,6 +177,7 @@ fn shared(config: &Config, token_key: TokenKey, purposes: Vec<Purpose>) -> Share
         },
         config.server.motd.clone(),
         purposes,
+        open_files.saturating_sub(RESERVED_FILES / 2),
     )
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Shared {
     pub(crate) motd: String,
     /// What each listener is for, by its index.
     pub(crate) purposes: Vec<Purpose>,
+    /// Most sockets, those included that are closed and wait for their peers to agree.
+    max_sockets: u64,
     is_draining: AtomicBool,
     /// Connections of users, which a drain waits for.
     user_count: AtomicUsize,
@@ -44,6 +46,7 @@ impl Shared {
         message_rate: Rate,
         motd: String,
         purposes: Vec<Purpose>,
+        max_sockets: usize,
     ) -> Self {
         Self {
             metrics: Arc::new(Metrics::new()),
@@ -53,6 +56,7 @@ impl Shared {
             message_rate,
             motd,
             purposes,
+            max_sockets: u64::try_from(max_sockets).unwrap_or(u64::MAX),
             is_draining: AtomicBool::new(false),
             user_count: AtomicUsize::new(0),
         }
@@ -60,6 +64,11 @@ impl Shared {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// Whether one more socket would take a file that the log or a listener may need.
+    pub(crate) fn is_out_of_files(&self) -> bool {
+        self.metrics.socket_count() >= self.max_sockets
     }
 
     pub(crate) fn begin_drain(&self) {

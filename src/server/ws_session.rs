@@ -20,6 +20,10 @@ pub(crate) struct WsSession {
     pace: Pace,
     /// Until when an unfinished message must be finished.
     message_deadline_at: Option<Instant>,
+    /// What an unfinished message takes of the worker's budget.
+    unfinished_len: usize,
+    /// Whether it has said who it speaks for.
+    is_present: bool,
     ending: Ending,
     /// What the connection was closed with; 1006 unless there was a Close.
     close_code: u16,
@@ -44,6 +48,8 @@ impl WsSession {
             keepalive: Keepalive::new(KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, context.now),
             pace: Pace::new(context.shared.message_rate, context.now),
             message_deadline_at: None,
+            unfinished_len: 0,
+            is_present: false,
             ending: Ending::None,
             close_code: ABNORMAL_CLOSURE,
         };
@@ -95,7 +101,7 @@ impl WsSession {
                 }
             }
         }
-        self.watch_unfinished(has_message, context.now);
+        self.watch_unfinished(has_message, context, outbox);
         self.flow()
     }
 
@@ -109,6 +115,7 @@ impl WsSession {
     ) -> Flow {
         let token = match answer {
             Ok(Done::Welcomed { you, guest }) => {
+                self.is_present = true;
                 Some(context.shared.token_key.seal(*guest, &you.name))
             }
             _ => None,
@@ -124,6 +131,11 @@ impl WsSession {
             outbox.push_shared(shown.frame());
         }
         self.flow()
+    }
+
+    /// Whether it has said who it speaks for.
+    pub(crate) fn is_present(&self) -> bool {
+        self.is_present
     }
 
     /// Has it closed at a later time, because the server goes away.
@@ -185,6 +197,11 @@ impl WsSession {
             KeepaliveAction::TimedOut => return Flow::Drop,
         }
         self.flow()
+    }
+
+    /// What it has of the worker's budget for unfinished messages.
+    pub(crate) fn unfinished_len(&self) -> usize {
+        self.unfinished_len
     }
 
     /// What the connection was closed with.
@@ -261,12 +278,22 @@ impl WsSession {
         self.connection.fail(code, reason, outbox.buffer());
     }
 
-    /// Starts or stops the clock of an unfinished message.
-    fn watch_unfinished(&mut self, has_message: bool, now: Instant) {
+    /// Keeps an unfinished message within its time, and within what the worker has for them.
+    fn watch_unfinished(
+        &mut self,
+        has_message: bool,
+        context: &mut Context<'_>,
+        outbox: &mut Outbox,
+    ) {
         if !self.connection.has_unfinished_message() {
             self.message_deadline_at = None;
         } else if has_message || self.message_deadline_at.is_none() {
-            self.message_deadline_at = Some(now + MESSAGE_TIMEOUT);
+            self.message_deadline_at = Some(context.now + MESSAGE_TIMEOUT);
+        }
+        let was_len = std::mem::replace(&mut self.unfinished_len, self.connection.unfinished_len());
+        if !context.unfinished.change(was_len, self.unfinished_len) {
+            let reason = "too many unfinished messages";
+            self.fail(CloseCode::MESSAGE_TOO_BIG, reason, outbox);
         }
     }
 

@@ -279,11 +279,11 @@ impl Room {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::GuestId;
     use crate::chat::hub::SessionId;
     use crate::chat::log::Context;
     use crate::chat::message::Body;
     use crate::chat::name::UserName;
-    use crate::chat::room::GuestId;
 
     #[test]
     fn log_that_may_not_grow_is_unavailable_as_a_whole_until_it_may() {

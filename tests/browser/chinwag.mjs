@@ -38,8 +38,9 @@ export class Server {
     this.#child = child;
     this.#stderr = '';
     await new Promise((resolve, reject) => {
+      const ended = (code) => reject(new Error(`chinwag ended with ${code}: ${this.#stderr}`));
       child.once('error', reject);
-      child.once('exit', (code) => reject(new Error(`chinwag ended with ${code}: ${this.#stderr}`)));
+      child.once('exit', ended);
       child.stderr.on('data', (data) => {
         this.#stderr += data;
         const web = /chinwag: web on http:\/\/(\S+)/u.exec(this.#stderr)?.[1];
@@ -47,7 +48,7 @@ export class Server {
         if (!web || !lines) return;
         this.#listen = web;
         this.#lineListen = lines;
-        child.removeAllListeners('exit');
+        child.off('exit', ended);
         resolve();
       });
     });

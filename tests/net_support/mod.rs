@@ -24,6 +24,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// | `fill N` | owes the client N bytes |
 /// | `share N` | owes it N bytes that are shared, and a line end |
 /// | `post X` | answers `X` by a post to itself |
+/// | `flood N` | answers N times 100,000 bytes, by posts |
 /// | `expire N` | sets the deadline in N ms, at which `expired` is said |
 /// | `close X` | says `X` and closes |
 /// | `drop` | drops |
@@ -109,6 +110,11 @@ impl Lines {
                 say(outbox, "");
             }
             "post" => turn.post(Mail::Tell(session.id, rest.to_owned())),
+            "flood" => {
+                for _ in 0..rest.parse().expect("a number") {
+                    turn.post(Mail::Tell(session.id, "x".repeat(100_000)));
+                }
+            }
             "expire" => {
                 let after = Duration::from_millis(rest.parse().expect("a number"));
                 session.deadline = Some(turn.now + after);

@@ -1,7 +1,17 @@
 //! What the hub does when the log has answered: only here do lasting things change.
 
-use super::*;
-use crate::chat::log::{Change, ChangeKind};
+use std::sync::Arc;
+
+use crate::chat::error::ChatError;
+use crate::chat::event::{Done, Event};
+use crate::chat::hub::{Hub, Output, SessionId, answer};
+use crate::chat::log::{
+    Append, Change, ChangeKind, Committed, Context, Fact, LogError, Page, Purpose, ReadDone,
+    Recorded, RoomRecord, Visibility,
+};
+use crate::chat::message::{Message, Topic};
+use crate::chat::name::{RoomName, UserName};
+use crate::chat::recent::Waiting;
 
 impl Hub {
     pub(super) fn committed(&mut self, committed: Committed, output: &mut Vec<Output>) {

@@ -1,8 +1,20 @@
 //! What the hub does for those who want something of a room.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
-use super::*;
+use crate::chat::error::ChatError;
+use crate::chat::event::{Done, Event, Joined, Presence, Role};
+use crate::chat::hub::{
+    Asking, Hub, MAX_HISTORY, MAX_LISTED_MEMBERS, MAX_LISTED_ON_JOIN, MAX_LISTED_ROOMS,
+    MAX_PRESENCE_MEMBERS, MAX_ROOMS_PER_SESSION, Output, answer, publish_presence,
+};
+use crate::chat::log::{Append, Fact, Purpose, Read, Visibility};
+use crate::chat::message::{Body, MessageKey, Rev, Seq, Topic};
+use crate::chat::name::RoomName;
+use crate::chat::permission::{Action, Standing};
+use crate::chat::recent::{self, Recent, Ring, Waiting};
+use crate::chat::room::{Room, RoomId};
 
 impl Hub {
     pub(super) fn join(
@@ -110,7 +122,7 @@ impl Hub {
             Recent::Unloaded => {
                 room.recent = Recent::Loading {
                     waiting: vec![waiting],
-                    meanwhile: Default::default(),
+                    meanwhile: Ring::default(),
                 };
                 output.push(Output::Read(Read {
                     purpose: Purpose::Recent,

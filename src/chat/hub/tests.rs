@@ -1,7 +1,8 @@
 //! The hub against a log that does what the real one promises.
 
 use super::*;
-use crate::chat::log::Page;
+use crate::chat::log::{Fact, LogError, Page, Recorded, Visibility};
+use crate::chat::{Body, Message, MessageKey, Seq, Topic};
 
 /// A hub, a log in memory, and what every session got to see.
 struct World {
