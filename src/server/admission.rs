@@ -38,7 +38,8 @@ pub(crate) struct Permit {
 impl Admission {
     /// `max_per_address` of 0 means no limit; loopback is never limited.
     pub(crate) fn new(max_connections: usize, max_per_address: u32) -> Self {
-        let table = || (0..TABLE_LEN).map(|_| AtomicU32::new(0)).collect();
+        let table_len = if max_per_address > 0 { TABLE_LEN } else { 0 };
+        let table = || (0..table_len).map(|_| AtomicU32::new(0)).collect();
         Self {
             max_connections,
             max_per_address,
@@ -56,13 +57,13 @@ impl Admission {
         }
         let counted = address
             .map(canonical)
-            .filter(|address| !address.is_loopback());
+            .filter(|address| self.max_per_address > 0 && !address.is_loopback());
         let places = counted.map(|address| self.places(address));
         if let Some(places) = places {
             let counts = self
                 .counters(places)
                 .map(|count| count.fetch_add(1, Ordering::Relaxed));
-            if self.max_per_address > 0 && counts[0].min(counts[1]) >= self.max_per_address {
+            if counts[0].min(counts[1]) >= self.max_per_address {
                 self.release(&Permit {
                     places: Some(places),
                 });

@@ -306,7 +306,7 @@ impl Service for ChatService {
             self.shared.metrics.refused("files");
             return refused(Flow::Drop);
         }
-        let permit = match self.shared.admission.admit(address) {
+        let permit = match self.shared.admission(purpose).admit(address) {
             Ok(permit) => Some(permit),
             Err(refusal) => {
                 self.refuse(purpose, refusal, outbox);
@@ -453,7 +453,11 @@ impl Service for ChatService {
             gauge.dec();
         }
         if let Some(permit) = &session.permit {
-            self.shared.admission.release(permit);
+            let purpose = match session.kind {
+                Kind::Admin(_) => Purpose::Admin,
+                Kind::Http(_) | Kind::WebSocket(_) | Kind::Line(_) | Kind::Refused => Purpose::Web,
+            };
+            self.shared.admission(purpose).release(permit);
         }
         if let Kind::WebSocket(chat) = &session.kind {
             self.unfinished.give_back(chat.unfinished_len());

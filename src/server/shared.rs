@@ -13,7 +13,9 @@ use crate::websocket::handshake::Origin;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) admission: Admission,
+    admission: Admission,
+    /// Of its own, so that whoever fills the server locks nobody out who watches over it.
+    admin_admission: Admission,
     pub(crate) token_key: TokenKey,
     pub(crate) allow_origin: Vec<Origin>,
     pub(crate) message_rate: Rate,
@@ -51,6 +53,7 @@ impl Shared {
         Self {
             metrics: Arc::new(Metrics::new()),
             admission,
+            admin_admission: Admission::new(MAX_ADMIN_CONNECTIONS, 0),
             token_key,
             allow_origin,
             message_rate,
@@ -59,6 +62,14 @@ impl Shared {
             max_sockets: u64::try_from(max_sockets).unwrap_or(u64::MAX),
             is_draining: AtomicBool::new(false),
             user_count: AtomicUsize::new(0),
+        }
+    }
+
+    /// Who is let in on a listener of that purpose.
+    pub(crate) fn admission(&self, purpose: Purpose) -> &Admission {
+        match purpose {
+            Purpose::Web | Purpose::Line => &self.admission,
+            Purpose::Admin => &self.admin_admission,
         }
     }
 
@@ -88,3 +99,6 @@ impl Shared {
         self.user_count.load(Ordering::Relaxed)
     }
 }
+
+/// A monitor or two and some people; well within the files kept in reserve.
+const MAX_ADMIN_CONNECTIONS: usize = 32;
