@@ -1,9 +1,5 @@
 //! Line mode as people, scripts and attackers type it into a running server.
 #![cfg(feature = "server")]
-#![expect(
-    clippy::unwrap_used,
-    reason = "what helpers of tests cannot do fails the test"
-)]
 
 mod support;
 

@@ -167,8 +167,7 @@ impl Process {
         let (sender, said) = mpsc::channel();
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
-                // Tests that fail show it; the receiver is gone when the test is over.
-                eprintln!("{line}");
+                // The receiver is gone when the test is over.
                 let _ = sender.send(line);
             }
         });

@@ -5,10 +5,10 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use chinwag::websocket::{Connection, Event, Limits, MaskingKeys, Message};
+use chinwag::websocket::{CloseCode, Connection, Event, Limits, MaskingKeys, Message};
 use serde_json::{Value, json};
 
-use super::{Http, PATIENCE};
+use super::{Http, PATIENCE, now};
 
 /// A connection that speaks `chinwag.v1`.
 #[derive(Debug)]
@@ -185,7 +185,7 @@ impl Ws {
                     return Ok(serde_json::from_str(&text).unwrap());
                 }
                 Event::Message(Message::Binary(bytes)) => panic!("unexpected {bytes:?}"),
-                Event::Closed { code, .. } => return Err(Some(code.map_or(0, |code| code.get()))),
+                Event::Closed { code, .. } => return Err(Some(code.map_or(0, CloseCode::get))),
                 _ if self.input.is_empty() && !self.fill_or_lose() => return Err(None),
                 _ => {}
             }
@@ -206,9 +206,19 @@ impl Ws {
         code
     }
 
-    /// Lets the server wait no longer than that for anything that is read from here on.
-    pub(crate) fn set_patience(&self, patience: Duration) {
-        self.stream.set_read_timeout(Some(patience)).unwrap();
+    /// Lets as much time pass as the server told; what arrives meanwhile is kept.
+    pub(crate) fn wait(&mut self, time: Duration) {
+        let until = now() + time;
+        while let left = until.saturating_duration_since(now())
+            && !left.is_zero()
+        {
+            self.stream.set_read_timeout(Some(left)).unwrap();
+            match self.try_fill() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => assert!(result.unwrap(), "the connection ends"),
+            }
+        }
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {
