@@ -1,9 +1,5 @@
 //! Who breaks the rules: errors while one may stay, and exactly one Close when one may not.
 #![cfg(feature = "server")]
-#![expect(
-    clippy::unwrap_used,
-    reason = "what helpers of tests cannot do fails the test"
-)]
 
 mod support;
 

@@ -331,6 +331,21 @@ fn request_may_arrive_byte_by_byte() {
 }
 
 #[test]
+fn head_that_stalls_is_given_up() {
+    let server = Server::start(&[]);
+    let began_at = support::now();
+    let mut silent = server.http();
+    let mut stalled = server.http();
+    stalled.write("GET / HTTP/1.1\r\nHost: ");
+    assert_eq!(stalled.response().status, 408);
+    assert_eq!(stalled.rest(), b"");
+    // Who asked nothing is told nothing.
+    assert_eq!(silent.rest(), b"");
+    let elapsed = began_at.elapsed().as_secs();
+    assert!((9..15).contains(&elapsed), "{elapsed}");
+}
+
+#[test]
 fn old_clients_and_those_that_close_get_one_answer() {
     let server = Server::start(&[]);
     for request in [

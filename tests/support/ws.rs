@@ -221,6 +221,11 @@ impl Ws {
         self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
     }
 
+    /// Waits no longer than that for anything that is read from here on.
+    pub(crate) fn set_patience(&self, patience: Duration) {
+        self.stream.set_read_timeout(Some(patience)).unwrap();
+    }
+
     pub(crate) fn stream(&self) -> &TcpStream {
         &self.stream
     }

@@ -1,0 +1,104 @@
+//! A member who stops reading is cut off, and nobody else notices.
+#![cfg(feature = "server")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "what helpers of tests cannot do fails the test"
+)]
+
+mod support;
+
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+use socket2::{Domain, Socket, Type};
+use support::{Server, Ws, now, wait_until};
+
+/// A member whose system takes little, and who reads none of it.
+fn idler(server: &Server) -> Ws {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    // Set before connecting, so that the window never grows beyond it.
+    socket.set_recv_buffer_size(8 * 1024).unwrap();
+    socket.connect(&server.web().into()).unwrap();
+    let mut ws = Ws::open(TcpStream::from(socket));
+    ws.hello("idler");
+    ws.join("lobby");
+    ws
+}
+
+/// Has one member say so many messages of that length while 20 others read along.
+fn flood(server: &Server, count: usize, len: usize) {
+    let readers: Vec<_> = (0..20)
+        .map(|i| {
+            let mut reader = server.member(&format!("reader {i}"));
+            thread::spawn(move || {
+                for i in 1..=count {
+                    let push = reader.push("message");
+                    assert_eq!(push["seq"], i);
+                    assert_eq!(push["body"].as_str().unwrap().len(), len);
+                }
+            })
+        })
+        .collect();
+    let mut speaker = server.member("speaker");
+    let body = "x".repeat(len);
+    for _ in 0..count {
+        speaker.say("lobby", &body);
+    }
+    for reader in readers {
+        reader.join().unwrap();
+    }
+}
+
+#[test]
+fn member_who_stops_reading_is_cut_off_and_others_miss_nothing() {
+    let server = Server::start_unlimited(&[]);
+    let mut idler = idler(&server);
+    let mut witness = server.member("witness");
+    let left = json!({"type": "presence", "room": "lobby", "name": "idler", "state": "left"});
+    // More than the hard limit and what the systems on both ends take.
+    flood(&server, 900, 8_000);
+    wait_until("the idler is gone", || {
+        server.metric("chinwag_slow_reader_disconnects_total") == 1.0
+    });
+    while witness.push("presence") != left {}
+    assert_eq!(idler.closed(), 1008);
+    let queue = || server.metric("chinwag_send_queue_bytes");
+    wait_until("nothing waits for the idler any more", || queue() == 0.0);
+    let code = "chinwag_disconnects_total{code=\"1008\"}";
+    assert_eq!(server.metric(code), 1.0);
+}
+
+#[test]
+fn member_who_lags_behind_for_long_is_cut_off_too() {
+    let server = Server::start_unlimited(&[]);
+    let mut idler = idler(&server);
+    let mut speaker = server.member("speaker");
+    let body = "x".repeat(8_000);
+    let mut over_since = now();
+    // Above the soft limit, and not by much.
+    wait_until("the idler is behind", || {
+        over_since = now();
+        for _ in 0..16 {
+            speaker.say("lobby", &body);
+        }
+        server.metric("chinwag_send_queue_bytes") > 1_048_576.0
+    });
+    let slow = || server.metric("chinwag_slow_reader_disconnects_total");
+    wait_until("the idler is gone", || slow() == 1.0);
+    assert!(over_since.elapsed() >= Duration::from_secs(4));
+    assert_eq!(idler.closed(), 1008);
+}
+
+#[test]
+fn member_who_catches_up_stays() {
+    let server = Server::start_unlimited(&[]);
+    let mut idler = idler(&server);
+    flood(&server, 60, 8_000);
+    for seq in 1..=60 {
+        assert_eq!(idler.push("message")["seq"], seq);
+    }
+    idler.say("lobby", "I was away");
+    assert_eq!(server.metric("chinwag_slow_reader_disconnects_total"), 0.0);
+}
