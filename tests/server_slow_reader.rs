@@ -102,3 +102,28 @@ fn member_who_catches_up_stays() {
     idler.say("lobby", "I was away");
     assert_eq!(server.metric("chinwag_slow_reader_disconnects_total"), 0.0);
 }
+
+#[test]
+fn returning_to_many_full_rooms_at_once_is_no_offence() {
+    let server = Server::start_unlimited(&[]);
+    let mut ada = server.guest("ada");
+    let body = "🦊".repeat(8_000);
+    let rooms: Vec<_> = (0..ROOM_COUNT).map(|i| format!("room-{i}")).collect();
+    for room in &rooms {
+        ada.join(room);
+        let send = json!({"type": "send", "room": room, "body": body});
+        let ids: Vec<_> = (0..16).map(|_| ada.request(send.clone())).collect();
+        for id in ids {
+            assert_eq!(ada.answer(id)["type"], "done");
+        }
+    }
+    let mut bob = server.guest("bob");
+    let join = |room: &String| json!({"type": "join", "room": room});
+    let ids: Vec<_> = rooms.iter().map(|room| bob.request(join(room))).collect();
+    for id in ids {
+        assert_eq!(bob.answer(id)["messages"].as_array().unwrap().len(), 16);
+    }
+}
+
+/// Fewer than a client may enter at once, with more to read than may wait for it.
+const ROOM_COUNT: usize = 50;

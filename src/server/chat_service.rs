@@ -379,7 +379,7 @@ impl Service for ChatService {
                 }
                 Flow::Close
             }
-            Kind::WebSocket(chat) => chat.expire(turn.now, outbox),
+            Kind::WebSocket(chat) => chat.expire(&context, outbox),
             Kind::Line(line) => line.expire(&mut context, outbox),
             Kind::Refused => Flow::Close,
         }

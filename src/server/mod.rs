@@ -9,6 +9,7 @@
 //! Who may wait for whom: the hub for a worker's mailbox; nobody else for anybody.
 
 mod admission;
+mod ahead;
 mod assets;
 mod chat_service;
 mod clock;

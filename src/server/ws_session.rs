@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::chat::{ChatError, Command, Done, Hello, Request, RequestId};
 use crate::net::{Flow, Outbox};
+use crate::server::ahead::Ahead;
 use crate::server::context::Context;
 use crate::server::pace::{Pace, TooFast, rate_limited};
 use crate::server::shown::Shown;
@@ -18,6 +19,7 @@ pub(crate) struct WsSession {
     connection: Connection,
     keepalive: Keepalive,
     pace: Pace,
+    ahead: Ahead,
     /// Until when an unfinished message must be finished.
     message_deadline_at: Option<Instant>,
     /// What an unfinished message takes of the worker's budget.
@@ -47,6 +49,7 @@ impl WsSession {
             connection,
             keepalive: Keepalive::new(KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, context.now),
             pace: Pace::new(context.shared.message_rate, context.now),
+            ahead: Ahead::default(),
             message_deadline_at: None,
             unfinished_len: 0,
             is_present: false,
@@ -121,6 +124,8 @@ impl WsSession {
             _ => None,
         };
         self.send(json::encode_answer(re, answer, token.as_deref()), outbox);
+        self.ahead.answered(answer);
+        self.hand_on(context, outbox);
         self.flow()
     }
 
@@ -159,6 +164,7 @@ impl WsSession {
         let deadlines = [
             Some(self.keepalive.next_deadline()),
             self.message_deadline_at,
+            self.ahead.resume_at(),
             ending,
         ];
         deadlines
@@ -168,7 +174,9 @@ impl WsSession {
             .expect("there is always a keepalive")
     }
 
-    pub(crate) fn expire(&mut self, now: Instant, outbox: &mut Outbox) -> Flow {
+    pub(crate) fn expire(&mut self, context: &Context<'_>, outbox: &mut Outbox) -> Flow {
+        let now = context.now;
+        self.hand_on(context, outbox);
         match self.ending {
             Ending::CloseAt(at) if at <= now => {
                 self.close(
@@ -230,14 +238,10 @@ impl WsSession {
             }
         };
         let error = match result {
-            Ok(command) => {
-                let id_again = id.clone();
-                if context.ask(Request { id, command }) {
-                    return;
-                }
-                let busy = ChatError::Busy("too many requests wait");
-                return self.send(json::encode_refusal(id_again.as_ref(), busy), outbox);
-            }
+            Ok(command) => match self.ahead.push(Request { id, command }) {
+                Ok(()) => return self.hand_on(context, outbox),
+                Err(request) => return self.refuse_busy(request.id.as_ref(), outbox),
+            },
             Err(Refused::Chat(error)) => error,
             Err(Refused::TooFast(TooFast::Wait(wait))) => {
                 context.shared.metrics.rate_limited("connection");
@@ -249,6 +253,21 @@ impl WsSession {
             }
         };
         self.send(json::encode_refusal(id.as_ref(), error), outbox);
+    }
+
+    /// Hands requests to the hub, as far as there is room for their answers.
+    fn hand_on(&mut self, context: &Context<'_>, outbox: &mut Outbox) {
+        while let Some(request) = self.ahead.pop(outbox.len(), context.now) {
+            let id = request.id.clone();
+            if !context.ask(request) {
+                self.ahead.answered(&Err(BUSY));
+                self.refuse_busy(id.as_ref(), outbox);
+            }
+        }
+    }
+
+    fn refuse_busy(&mut self, id: Option<&RequestId>, outbox: &mut Outbox) {
+        self.send(json::encode_refusal(id, BUSY), outbox);
     }
 
     fn pass(&mut self, command: Command, context: &Context<'_>) -> Result<Command, Refused> {
@@ -335,6 +354,9 @@ fn command(wanted: Wanted, context: &mut Context<'_>) -> Result<Command, Refused
         }
     })
 }
+
+/// What the hub's queue, or the connection's own, has no room for.
+const BUSY: ChatError = ChatError::Busy("too many requests wait");
 
 /// Below what NATs and proxies forget, which is a minute.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(25);
