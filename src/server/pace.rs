@@ -23,10 +23,13 @@ pub(crate) enum TooFast {
 }
 
 impl Pace {
+    /// Where messages have no limit, nothing has.
     pub(crate) fn new(message_rate: Rate, now: Instant) -> Self {
+        let is_limited = message_rate.per_second > 0.0;
+        let requests = if is_limited { REQUESTS } else { message_rate };
         Self {
             messages: TokenBucket::new(message_rate, now),
-            requests: TokenBucket::new(REQUESTS, now),
+            requests: TokenBucket::new(requests, now),
             refusals: TokenBucket::new(REFUSALS, now),
         }
     }
@@ -86,3 +89,37 @@ const REFUSALS: Rate = Rate {
     per_second: 10.0,
     burst: 500.0,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "some instant to count from")]
+    fn pace(per_second: f64) -> (Pace, Instant) {
+        let now = Instant::now();
+        let burst = 20.0;
+        (Pace::new(Rate { per_second, burst }, now), now)
+    }
+
+    #[test]
+    fn requests_are_limited_unless_messages_are_not() {
+        let (mut limited, now) = pace(10.0);
+        let refused = (0..1_000).find_map(|_| limited.take(&Command::Rooms, now).err());
+        assert!(matches!(refused, Some(TooFast::Wait(_))), "{refused:?}");
+        let (mut free, now) = pace(0.0);
+        assert!((0..1_000).all(|_| free.take(&Command::Rooms, now).is_ok()));
+    }
+
+    #[test]
+    fn who_never_waits_is_given_up() {
+        let (mut pace, now) = pace(10.0);
+        let last = (0..2_000).map(|_| pace.take(&Command::Rooms, now)).last();
+        assert_eq!(last, Some(Err(TooFast::Hopeless)));
+    }
+
+    #[test]
+    fn waits_are_told_rounded_up() {
+        let told = rate_limited(Duration::from_micros(1_001));
+        assert_eq!(told, ChatError::RateLimited { retry_after_ms: 2 });
+    }
+}
