@@ -171,11 +171,11 @@ impl Service for Lines {
         turn: &mut Turn<'_, Mail>,
         outbox: &mut Outbox,
     ) -> Flow {
-        if session.is_raw {
-            outbox.buffer().extend_from_slice(input);
-            return Flow::Continue;
-        }
-        for byte in input {
+        for (i, byte) in input.iter().enumerate() {
+            if session.is_raw {
+                outbox.buffer().extend_from_slice(&input[i..]);
+                break;
+            }
             if *byte != b'\n' {
                 session.line.push(*byte);
                 continue;
