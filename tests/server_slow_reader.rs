@@ -126,4 +126,4 @@ fn returning_to_many_full_rooms_at_once_is_no_offence() {
 }
 
 /// Fewer than a client may enter at once, with more to read than may wait for it.
-const ROOM_COUNT: usize = 50;
+const ROOM_COUNT: usize = 30;
