@@ -125,5 +125,19 @@ fn returning_to_many_full_rooms_at_once_is_no_offence() {
     }
 }
 
+#[test]
+fn terminal_that_asks_for_much_history_gets_all_of_it() {
+    let server = Server::start_unlimited(&[]);
+    let mut ada = server.member("ada");
+    let body = "🦊".repeat(8_000);
+    for _ in 0..16 {
+        ada.say("lobby", &body);
+    }
+    let mut line = server.line();
+    line.write("--history: 200\n".repeat(ROOM_COUNT));
+    line.end_input();
+    assert_eq!(line.rest().matches("<ada> 🦊").count(), 16 * ROOM_COUNT);
+}
+
 /// Fewer than a client may enter at once, with more to read than may wait for it.
 const ROOM_COUNT: usize = 30;

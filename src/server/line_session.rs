@@ -5,7 +5,7 @@
 //! within a limit: unlike a program, who pastes twenty-five lines can't be told to send some again.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::chat::{
     Body, ChatError, Command, Done, Event, Hello, Request, RequestId, RoomName, Topic, UserName,
@@ -230,6 +230,19 @@ impl LineSession {
                 outbox.buffer().extend_from_slice(NOT_HTTP);
                 Carried::End
             }
+            // What is long comes one after the other, as it is read: a paste of twenty such lines
+            // must not make a slow reader of who reads them.
+            Line::Join(_) | Line::History(_) | Line::Rooms | Line::Who
+                if self.unanswered_count > 0 =>
+            {
+                Carried::Held
+            }
+            Line::Join(_) | Line::History(_) | Line::Rooms | Line::Who
+                if outbox.len() > MAX_QUEUED_LEN =>
+            {
+                self.resume_at = Some(context.now + RESUME_INTERVAL);
+                Carried::Held
+            }
             // Goodbye comes last; and who is waving is known when the name is settled.
             Line::Quit | Line::Me(_) if self.unanswered_count > 0 => Carried::Held,
             Line::Quit => {
@@ -390,6 +403,12 @@ const NOT_HTTP: &[u8] =
 
 /// A paste of several hundred lines waits; more is no longer typing.
 const MAX_HELD_LEN: usize = 64 * 1024;
+
+/// Together with the longest answer well below the limit of a slow reader.
+const MAX_QUEUED_LEN: usize = 512 * 1024;
+
+/// How soon to look again whether it was read.
+const RESUME_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Messages of `--history:` without a number.
 const DEFAULT_HISTORY: usize = 20;
