@@ -146,7 +146,7 @@ fn load(args: &ServeArgs) -> Result<Config, String> {
         config: args.config.clone(),
         settings: args.settings(),
     };
-    config::load(&flags, std::env::vars()).map_err(describe)
+    config::load(&flags, std::env::vars_os()).map_err(describe)
 }
 
 impl ServeArgs {
