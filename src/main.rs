@@ -12,7 +12,7 @@ use toml::Value;
 
 /// A secure, self-hosted group chat: browsers, terminals and plain nc in the same rooms.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
