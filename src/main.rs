@@ -54,8 +54,8 @@ struct ServeArgs {
     /// Let pages of this origin connect, beside the server's own; may be given several times.
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
-    /// Admit names without an account: on or off [default: on].
-    #[arg(long, value_name = "on/off")]
+    /// Admit names without an account [default: on].
+    #[arg(long, value_name = "on/off", value_parser = ["on", "off"])]
     guests: Option<String>,
     /// Run this many event-loop threads [default: one a core].
     #[arg(long, value_name = "N")]
