@@ -1,7 +1,7 @@
 //! The `chinwag` program: subcommands, each handed to the module that does it.
 
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -198,13 +198,16 @@ impl ServeArgs {
     }
 }
 
-/// Warnings and errors, or what `RUST_LOG` asks for.
+/// What happens to the server, or what `RUST_LOG` asks for.
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    // Files and journals are no place for colours.
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        .with_ansi(!is_plain && io::stderr().is_terminal())
         .init();
 }
 
