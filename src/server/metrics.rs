@@ -48,30 +48,25 @@ impl Metrics {
         let gauges = Arc::default();
         ours.register_collector(Box::new(Traffic(Arc::clone(&gauges))));
         Self {
-            connections: add(
-                ours,
-                "connections",
-                "Connections open now",
-                Family::default(),
-            ),
-            refused: add(ours, "refused", "Connections refused", Family::default()),
+            connections: add(ours, "connections", "Connections open now", family([])),
+            refused: add(ours, "refused", "Connections refused", family(REFUSALS)),
             disconnects: add(
                 ours,
                 "disconnects",
                 "Connections ended, by close code",
-                Family::default(),
+                family(CLOSE_CODES),
             ),
             rate_limited: add(
                 ours,
                 "rate_limited",
                 "Requests refused as too many",
-                Family::default(),
+                family([("scope", "connection")]),
             ),
             auth_failures: add(
                 ours,
                 "auth_failures",
                 "Identities not proven",
-                Family::default(),
+                family([("reason", "token")]),
             ),
             messages_received: add(
                 ours,
@@ -163,6 +158,17 @@ fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metri
     metric
 }
 
+/// A metric with a label, and those of its series that are there before anything happened.
+fn family<M: Clone + Default>(
+    series: impl IntoIterator<Item = (&'static str, &'static str)>,
+) -> Family<Label, M> {
+    let family = Family::default();
+    for (name, value) in series {
+        family.get_or_create_owned(&[(name, value.into())]);
+    }
+    family
+}
+
 /// A quarter of a millisecond to eight seconds.
 fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.000_25, 2.0, 16))
@@ -205,5 +211,48 @@ impl Collector for Traffic {
             MetricType::Gauge,
         )?;
         queued.encode(encoder)
+    }
+}
+
+/// Why connections are refused. A series that began with its first event would hide that event
+/// from whoever watches how it grows, so those that are known are there from the start.
+const REFUSALS: [(&str, &str); 5] = [
+    ("reason", "address"),
+    ("reason", "bad_request"),
+    ("reason", "files"),
+    ("reason", "full"),
+    ("reason", "origin"),
+];
+
+/// How connections end every day.
+const CLOSE_CODES: [(&str, &str); 4] = [
+    ("code", "1000"),
+    ("code", "1001"),
+    ("code", "1006"),
+    ("code", "1012"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_there_before_anything_happened() {
+        let metrics = Metrics::new();
+        metrics.connections("websocket");
+        let text = metrics.render();
+        for name in [
+            "chinwag_connections{transport=\"websocket\"}",
+            "chinwag_refused_total{reason=\"origin\"}",
+            "chinwag_messages_received_total",
+            "chinwag_messages_delivered_total",
+            "chinwag_disconnects_total{code=\"1000\"}",
+            "chinwag_rate_limited_total{scope=\"connection\"}",
+            "chinwag_auth_failures_total{reason=\"token\"}",
+            "chinwag_commit_seconds_count",
+            "chinwag_delivery_seconds_count",
+        ] {
+            assert!(text.contains(&format!("\n{name} 0\n")), "{name}\n{text}");
+        }
     }
 }
