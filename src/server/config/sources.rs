@@ -276,6 +276,14 @@ mod tests {
     }
 
     #[test]
+    fn single_address_needs_no_brackets() {
+        let config = with("[server]\nlisten = \"127.0.0.1:1\"", &[]).unwrap();
+        assert_eq!(config.server.listen, ["127.0.0.1:1"]);
+        let error = with("[server]\nlisten = [1]", &[]).unwrap_err().to_string();
+        assert!(error.contains("expected a string, or a list"), "{error}");
+    }
+
+    #[test]
     fn only_its_own_variables_must_be_utf8() {
         let broken = || OsString::from_vec(vec![0xff]);
         let load = |name| {
