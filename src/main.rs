@@ -1,7 +1,7 @@
 //! The `chinwag` program: subcommands, each handed to the module that does it.
 
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use toml::Value;
 
 /// A secure, self-hosted group chat: browsers, terminals and plain nc in the same rooms.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -54,8 +54,8 @@ struct ServeArgs {
     /// Let pages of this origin connect, beside the server's own; may be given several times.
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
-    /// Admit names without an account: on or off [default: on].
-    #[arg(long, value_name = "on/off")]
+    /// Admit names without an account [default: on].
+    #[arg(long, value_name = "on/off", value_parser = ["on", "off"])]
     guests: Option<String>,
     /// Run this many event-loop threads [default: one a core].
     #[arg(long, value_name = "N")]
@@ -146,7 +146,7 @@ fn load(args: &ServeArgs) -> Result<Config, String> {
         config: args.config.clone(),
         settings: args.settings(),
     };
-    config::load(&flags, std::env::vars()).map_err(describe)
+    config::load(&flags, std::env::vars_os()).map_err(describe)
 }
 
 impl ServeArgs {
@@ -198,13 +198,16 @@ impl ServeArgs {
     }
 }
 
-/// Warnings and errors, or what `RUST_LOG` asks for.
+/// What happens to the server, or what `RUST_LOG` asks for.
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    // Files and journals are no place for colours.
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        .with_ansi(!is_plain && io::stderr().is_terminal())
         .init();
 }
 
