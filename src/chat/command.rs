@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::chat::GuestId;
 use crate::chat::log::Visibility;
 use crate::chat::message::{Body, MessageKey, Rev, Seq, Topic};
 use crate::chat::name::{RoomName, UserName};
-use crate::chat::GuestId;
 
 /// A command, and what its sender calls it.
 #[derive(Clone, Debug, Eq, PartialEq)]

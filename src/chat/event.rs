@@ -1,9 +1,9 @@
 //! What users are told: answers to their requests, and what happens without their asking.
 
+use crate::chat::GuestId;
 use crate::chat::log::{Change, Visibility};
 use crate::chat::message::{Message, Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
-use crate::chat::GuestId;
 
 /// What a granted request is answered with.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -4,11 +4,11 @@
 //! The log numbers what it takes: [`Recorded`] tells the numbers. Answers to [`Read`]s may come in
 //! any order. Both carry their [`Context`] with them, so that the hub keeps no table of them.
 
+use crate::chat::GuestId;
 use crate::chat::command::RequestId;
 use crate::chat::hub::SessionId;
 use crate::chat::message::{Body, Message, MessageKey, Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
-use crate::chat::GuestId;
 
 /// For whom something is done: the log carries it, and does not look at it.
 #[derive(Clone, Debug, Eq, PartialEq)]

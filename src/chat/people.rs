@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::chat::GuestId;
 use crate::chat::hub::SessionId;
 use crate::chat::name::UserName;
-use crate::chat::GuestId;
 
 /// Everybody who has said who they are, on at least one connection.
 ///
