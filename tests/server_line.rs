@@ -229,9 +229,12 @@ fn lines_have_4096_bytes_and_not_one_more() {
 fn browser_that_was_led_here_is_sent_away() {
     let server = Server::start(&[]);
     let mut ada = named(&server, "ada");
+    let body = "Content-Length: 30\r\n\r\n--name: eve\r\nforged by a page\r\n";
     for request in [
-        "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
-        "POST / HTTP/1.1\r\nContent-Length: 30\r\n\r\n--name: eve\r\nforged by a page\r\n",
+        "GET / HTTP/1.1\r\nHost: h\r\n\r\n".to_owned(),
+        format!("POST / HTTP/1.1\r\n{body}"),
+        format!("POST /{} HTTP/1.1\r\n{body}", "x".repeat(5_000)),
+        format!("POST /{} HTTP/1.1\r\n{body}", "x".repeat(100_000)),
     ] {
         let mut line = server.line();
         ada.wait_for("* guest-");
