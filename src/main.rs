@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use chinwag::server::config::{self, Config, Flags};
 use chinwag::server::{EchoConfig, echo, serve};
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use toml::Value;
 
@@ -93,7 +94,7 @@ struct EchoArgs {
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => error.exit(),
+        Err(error) => return wrong_usage(&error),
     };
     log_to_stderr();
     let result = match cli.command {
@@ -113,6 +114,31 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says in one line what is wrong with the arguments, or shows the help that was asked for.
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if !error.use_stderr() || is_help {
+        // Without a terminal there is nobody to show it to.
+        let _ = error.print();
+        return if is_help {
+            ExitCode::from(USAGE)
+        } else {
+            ExitCode::SUCCESS
+        };
+    }
+    let text = error.to_string();
+    let lines = text
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(str::trim);
+    let what = lines.collect::<Vec<_>>().join(" ");
+    say(&format!(
+        "{}; see --help",
+        what.trim_start_matches("error: ")
+    ));
+    ExitCode::from(USAGE)
 }
 
 fn run_serve(args: &ServeArgs) -> Result<(), String> {
@@ -220,3 +246,6 @@ fn say(line: &str) {
     // Without a stderr there is nobody to tell.
     let _ = writeln!(io::stderr(), "chinwag: {line}");
 }
+
+/// The exit code of wrong usage.
+const USAGE: u8 = 2;
