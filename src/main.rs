@@ -1,18 +1,19 @@
 //! The `chinwag` program: subcommands, each handed to the module that does it.
 
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use chinwag::server::config::{self, Config, Flags};
 use chinwag::server::{EchoConfig, echo, serve};
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use toml::Value;
 
 /// A secure, self-hosted group chat: browsers, terminals and plain nc in the same rooms.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -54,8 +55,8 @@ struct ServeArgs {
     /// Let pages of this origin connect, beside the server's own; may be given several times.
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
-    /// Admit names without an account: on or off [default: on].
-    #[arg(long, value_name = "on/off")]
+    /// Admit names without an account [default: on].
+    #[arg(long, value_name = "on/off", value_parser = ["on", "off"])]
     guests: Option<String>,
     /// Run this many event-loop threads [default: one a core].
     #[arg(long, value_name = "N")]
@@ -93,7 +94,7 @@ struct EchoArgs {
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => error.exit(),
+        Err(error) => return wrong_usage(&error),
     };
     log_to_stderr();
     let result = match cli.command {
@@ -113,6 +114,31 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says in one line what is wrong with the arguments, or shows the help that was asked for.
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if !error.use_stderr() || is_help {
+        // Without a terminal there is nobody to show it to.
+        let _ = error.print();
+        return if is_help {
+            ExitCode::from(USAGE)
+        } else {
+            ExitCode::SUCCESS
+        };
+    }
+    let text = error.to_string();
+    let lines = text
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(str::trim);
+    let what = lines.collect::<Vec<_>>().join(" ");
+    say(&format!(
+        "{}; see --help",
+        what.trim_start_matches("error: ")
+    ));
+    ExitCode::from(USAGE)
 }
 
 fn run_serve(args: &ServeArgs) -> Result<(), String> {
@@ -146,7 +172,7 @@ fn load(args: &ServeArgs) -> Result<Config, String> {
         config: args.config.clone(),
         settings: args.settings(),
     };
-    config::load(&flags, std::env::vars()).map_err(describe)
+    config::load(&flags, std::env::vars_os()).map_err(describe)
 }
 
 impl ServeArgs {
@@ -198,13 +224,16 @@ impl ServeArgs {
     }
 }
 
-/// Warnings and errors, or what `RUST_LOG` asks for.
+/// What happens to the server, or what `RUST_LOG` asks for.
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    // Files and journals are no place for colours.
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        .with_ansi(!is_plain && io::stderr().is_terminal())
         .init();
 }
 
@@ -217,3 +246,6 @@ fn say(line: &str) {
     // Without a stderr there is nobody to tell.
     let _ = writeln!(io::stderr(), "chinwag: {line}");
 }
+
+/// The exit code of wrong usage.
+const USAGE: u8 = 2;

@@ -121,11 +121,6 @@ const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
         "command",
         "one match over the line format",
     ),
-    (
-        "src/server/metrics.rs",
-        "new",
-        "a table: one entry for each metric",
-    ),
 ];
 
 /// First sentences with two verbs, or what looks like them, that are one job: path, reason.

@@ -78,7 +78,6 @@ fn what_keeps_it_from_starting_is_said_in_one_line() {
         (["--listen", "nonsense"], "nonsense"),
         (["--config", "/nowhere.toml"], "/nowhere.toml"),
         (["--allow-origin", "example.org"], "allow_origin"),
-        (["--guests", "perhaps"], "perhaps"),
         (["--drain", "1e9"], "drain"),
     ] {
         let (code, line) = refused(&flags, &[]);
@@ -119,13 +118,24 @@ fn wrong_usage_is_exit_code_2() {
     for arguments in [
         &["serve", "--colour", "red"][..],
         &["serve", "--threads", "many"],
+        &["serve", "--guests", "perhaps"],
+        &["echo", "--listen"],
         &["fly"],
-        &[],
     ] {
         let output = run(arguments, &[]);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(output.stdout.is_empty() && !output.stderr.is_empty());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.starts_with("chinwag: ") && said.ends_with("--help\n"),
+            "{said}"
+        );
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(output.stdout.is_empty());
     }
+    // Who asks for nothing is shown what there is.
+    let output = run(&[], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("serve"));
 }
 
 #[test]

@@ -3,9 +3,6 @@
 
 mod support;
 
-use std::io::{Read as _, Write as _};
-use std::process::{Command, Stdio};
-
 use serde_json::json;
 use support::{Line, Server};
 
@@ -229,9 +226,12 @@ fn lines_have_4096_bytes_and_not_one_more() {
 fn browser_that_was_led_here_is_sent_away() {
     let server = Server::start(&[]);
     let mut ada = named(&server, "ada");
+    let body = "Content-Length: 30\r\n\r\n--name: eve\r\nforged by a page\r\n";
     for request in [
-        "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
-        "POST / HTTP/1.1\r\nContent-Length: 30\r\n\r\n--name: eve\r\nforged by a page\r\n",
+        "GET / HTTP/1.1\r\nHost: h\r\n\r\n".to_owned(),
+        format!("POST / HTTP/1.1\r\n{body}"),
+        format!("POST /{} HTTP/1.1\r\n{body}", "x".repeat(5_000)),
+        format!("POST /{} HTTP/1.1\r\n{body}", "x".repeat(100_000)),
     ] {
         let mut line = server.line();
         ada.wait_for("* guest-");
@@ -337,41 +337,4 @@ fn guests_are_told_when_there_are_none() {
     ] {
         line.ask(typed, "! ");
     }
-}
-
-#[test]
-fn netcat_is_all_it_takes() {
-    let server = Server::start(&[]);
-    let mut bob = server.member("bob");
-    let mut netcat = Command::new("nc")
-        .args(["-N", "127.0.0.1"])
-        .arg(server.lines().port().to_string())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("netcat-openbsd is installed");
-    let mut input = netcat.stdin.take().unwrap();
-    input
-        .write_all("--name: café\nhello from nc\n".as_bytes())
-        .unwrap();
-    let push = bob.push("message");
-    assert_eq!(
-        (&push["from"], &push["body"]),
-        (&json!("café"), &json!("hello from nc"))
-    );
-    bob.say("lobby", "hello nc");
-    input.write_all(b"good").unwrap();
-    drop(input);
-    assert_eq!(bob.push("message")["body"], "hello nc");
-    assert_eq!(bob.push("message")["body"], "good");
-    let mut shown = String::new();
-    netcat
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut shown)
-        .unwrap();
-    assert!(netcat.wait().unwrap().success());
-    assert!(shown.contains("<bob> hello nc\n"), "{shown}");
-    assert!(!shown.contains("hello from nc"), "{shown}");
 }

@@ -183,7 +183,9 @@ impl LineSession {
             }
         }
         if !rest.contains(&b'\n') && rest.len() > MAX_LINE_LEN + 1 {
-            self.refuse_length(outbox);
+            if !self.is_skipping {
+                is_over |= matches!(refuse_length(rest, outbox), Carried::End);
+            }
             self.is_skipping = true;
             rest = &[];
         }
@@ -220,8 +222,7 @@ impl LineSession {
         }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.len() > MAX_LINE_LEN {
-            self.refuse_length(outbox);
-            return Carried::Out;
+            return refuse_length(line, outbox);
         }
         let text = line::clean(line);
         match line::read(&text) {
@@ -384,13 +385,17 @@ impl LineSession {
             self.moves.push_back((id, before));
         }
     }
+}
 
-    fn refuse_length(&self, outbox: &mut Outbox) {
-        let error = format!("this line is too long: at most {MAX_LINE_LEN} bytes");
-        if !self.is_skipping {
-            show(&line::show_error(&error), outbox);
-        }
+/// Refuses a line that is too long. Behind a request come lines that nobody typed: it is the end.
+fn refuse_length(line: &[u8], outbox: &mut Outbox) -> Carried {
+    if line::begins_http_request(line) {
+        outbox.buffer().extend_from_slice(NOT_HTTP);
+        return Carried::End;
     }
+    let error = format!("this line is too long: at most {MAX_LINE_LEN} bytes");
+    show(&line::show_error(&error), outbox);
+    Carried::Out
 }
 
 fn show(text: &str, outbox: &mut Outbox) {

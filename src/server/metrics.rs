@@ -4,16 +4,17 @@
 //! user, room or address is ever a label.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 
 use crate::net::Gauges;
 
@@ -31,86 +32,63 @@ pub(crate) struct Metrics {
     pub(crate) messages_delivered: Counter,
     pub(crate) commit_seconds: Histogram,
     pub(crate) delivery_seconds: Histogram,
-    gauges: std::sync::Arc<OnceLock<Gauges>>,
+    gauges: Arc<OnceLock<Gauges>>,
 }
 
 type Label = [(&'static str, String); 1];
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let mut root = Registry::default();
+        let mut registry = Registry::default();
         // What the system knows of a process has the same names everywhere.
-        root.register_collector(Box::new(process::Process));
-        let registry = root.sub_registry_with_prefix("chinwag");
-        let seconds = || Histogram::new(exponential_buckets(0.000_25, 2.0, 16));
-        let gauges = std::sync::Arc::default();
-        let metrics = Self {
-            connections: Family::default(),
-            refused: Family::default(),
-            disconnects: Family::default(),
-            rate_limited: Family::default(),
-            auth_failures: Family::default(),
-            messages_received: Counter::default(),
-            messages_delivered: Counter::default(),
-            commit_seconds: seconds(),
-            delivery_seconds: seconds(),
-            gauges: std::sync::Arc::clone(&gauges),
-            registry: Registry::default(),
-        };
-        let mut add = |name: &str, help: &str, metric: Box<dyn Register>| {
-            metric.register(registry, name, help);
-        };
-        add(
-            "connections",
-            "Connections open now",
-            Box::new(metrics.connections.clone()),
-        );
-        add(
-            "refused",
-            "Connections refused",
-            Box::new(metrics.refused.clone()),
-        );
-        add(
-            "disconnects",
-            "Connections ended, by close code",
-            Box::new(metrics.disconnects.clone()),
-        );
-        add(
-            "rate_limited",
-            "Requests refused as too many",
-            Box::new(metrics.rate_limited.clone()),
-        );
-        add(
-            "auth_failures",
-            "Identities not proven",
-            Box::new(metrics.auth_failures.clone()),
-        );
-        add(
-            "messages_received",
-            "Requests from users",
-            Box::new(metrics.messages_received.clone()),
-        );
-        add(
-            "messages_delivered",
-            "Messages handed to connections",
-            Box::new(metrics.messages_delivered.clone()),
-        );
-        add(
-            "commit_seconds",
-            "Time of a commit",
-            Box::new(metrics.commit_seconds.clone()),
-        );
-        add(
-            "delivery_seconds",
-            "Time from deciding a message to handing it to a worker's connections",
-            Box::new(metrics.delivery_seconds.clone()),
-        );
+        registry.register_collector(Box::new(process::Process));
+        let ours = registry.sub_registry_with_prefix("chinwag");
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "What is running", build);
-        registry.register_collector(Box::new(Traffic(gauges)));
+        ours.register("build", "What is running", build);
+        let gauges = Arc::default();
+        ours.register_collector(Box::new(Traffic(Arc::clone(&gauges))));
         Self {
-            registry: root,
-            ..metrics
+            connections: add(ours, "connections", "Connections open now", family([])),
+            refused: add(ours, "refused", "Connections refused", family(REFUSALS)),
+            disconnects: add(
+                ours,
+                "disconnects",
+                "Connections ended, by close code",
+                family(CLOSE_CODES),
+            ),
+            rate_limited: add(
+                ours,
+                "rate_limited",
+                "Requests refused as too many",
+                family([("scope", "connection")]),
+            ),
+            auth_failures: add(
+                ours,
+                "auth_failures",
+                "Identities not proven",
+                family([("reason", "token")]),
+            ),
+            messages_received: add(
+                ours,
+                "messages_received",
+                "Requests from users",
+                Counter::default(),
+            ),
+            messages_delivered: add(
+                ours,
+                "messages_delivered",
+                "Messages handed to connections",
+                Counter::default(),
+            ),
+            commit_seconds: add(ours, "commit_seconds", "Time of a commit", seconds()),
+            delivery_seconds: add(
+                ours,
+                "delivery_seconds",
+                "Time from deciding a message to handing it to a worker's connections",
+                seconds(),
+            ),
+            gauges,
+            registry,
         }
     }
 
@@ -174,20 +152,31 @@ impl fmt::Debug for Metrics {
 /// The type that [`Metrics::render`] has.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// A metric of whatever type, to be registered.
-trait Register {
-    fn register(self: Box<Self>, registry: &mut Registry, name: &str, help: &str);
+/// Registers a metric, and returns it to be counted on.
+fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
 }
 
-impl<M: prometheus_client::registry::Metric> Register for M {
-    fn register(self: Box<Self>, registry: &mut Registry, name: &str, help: &str) {
-        registry.register(name, help, *self);
+/// A metric with a label, and those of its series that are there before anything happened.
+fn family<M: Clone + Default>(
+    series: impl IntoIterator<Item = (&'static str, &'static str)>,
+) -> Family<Label, M> {
+    let family = Family::default();
+    for (name, value) in series {
+        family.get_or_create_owned(&[(name, value.into())]);
     }
+    family
+}
+
+/// A quarter of a millisecond to eight seconds.
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_25, 2.0, 16))
 }
 
 /// What the workers count.
 #[derive(Debug)]
-struct Traffic(std::sync::Arc<OnceLock<Gauges>>);
+struct Traffic(Arc<OnceLock<Gauges>>);
 
 impl Collector for Traffic {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
@@ -211,12 +200,7 @@ impl Collector for Traffic {
         ];
         for (name, help, value) in counters {
             let counter = ConstCounter::new(value);
-            let encoder = encoder.encode_descriptor(
-                name,
-                help,
-                None,
-                prometheus_client::metrics::MetricType::Counter,
-            )?;
+            let encoder = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             counter.encode(encoder)?;
         }
         let queued = ConstGauge::new(i64::try_from(totals.queued_bytes).unwrap_or(i64::MAX));
@@ -224,8 +208,51 @@ impl Collector for Traffic {
             "send_queue_bytes",
             "Bytes that wait for sockets to take them",
             None,
-            prometheus_client::metrics::MetricType::Gauge,
+            MetricType::Gauge,
         )?;
         queued.encode(encoder)
+    }
+}
+
+/// Why connections are refused. A series that began with its first event would hide that event
+/// from whoever watches how it grows, so those that are known are there from the start.
+const REFUSALS: [(&str, &str); 5] = [
+    ("reason", "address"),
+    ("reason", "bad_request"),
+    ("reason", "files"),
+    ("reason", "full"),
+    ("reason", "origin"),
+];
+
+/// How connections end every day.
+const CLOSE_CODES: [(&str, &str); 4] = [
+    ("code", "1000"),
+    ("code", "1001"),
+    ("code", "1006"),
+    ("code", "1012"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_there_before_anything_happened() {
+        let metrics = Metrics::new();
+        metrics.connections("websocket");
+        let text = metrics.render();
+        for name in [
+            "chinwag_connections{transport=\"websocket\"}",
+            "chinwag_refused_total{reason=\"origin\"}",
+            "chinwag_messages_received_total",
+            "chinwag_messages_delivered_total",
+            "chinwag_disconnects_total{code=\"1000\"}",
+            "chinwag_rate_limited_total{scope=\"connection\"}",
+            "chinwag_auth_failures_total{reason=\"token\"}",
+            "chinwag_commit_seconds_count",
+            "chinwag_delivery_seconds_count",
+        ] {
+            assert!(text.contains(&format!("\n{name} 0\n")), "{name}\n{text}");
+        }
     }
 }

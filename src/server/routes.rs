@@ -31,14 +31,14 @@ pub(crate) fn web(head: &[u8], shared: &Shared, outbox: &mut Outbox) -> Routed {
         Ok(request) => request,
         Err(error) => return refuse(&error, shared, outbox),
     };
+    if shared.is_draining() {
+        unavailable(outbox);
+        return Routed::Close;
+    }
     if request.path() != "/ws" {
         return page(&request, outbox);
     }
     match chat_upgrade(&request, shared) {
-        Ok(_) if shared.is_draining() => {
-            unavailable(outbox);
-            Routed::Close
-        }
         Ok(upgrade) => {
             let offered = upgrade
                 .subprotocols()
@@ -80,7 +80,7 @@ pub(crate) fn admin(head: &[u8], shared: &Shared, outbox: &mut Outbox) -> Routed
     finish(&request, &response, is_head, outbox)
 }
 
-/// Refuses a connection before it has asked for anything.
+/// Refuses a connection, whatever it asks for.
 pub(crate) fn unavailable(outbox: &mut Outbox) {
     Response::text(
         "503 Service Unavailable",
@@ -239,3 +239,42 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 
 /// Answers that a client may leave unread before it gets no more.
 const MAX_PIPELINED_LEN: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::rate_limit::Rate;
+    use crate::server::admission::Admission;
+    use crate::server::token::TokenKey;
+
+    #[test]
+    fn nothing_is_served_while_the_server_drains() {
+        let rate = Rate {
+            per_second: 1.0,
+            burst: 1.0,
+        };
+        let shared = Shared::new(
+            Admission::new(1, 0),
+            TokenKey::new([0; 32]),
+            Vec::new(),
+            rate,
+            String::new(),
+            Vec::new(),
+            1,
+        );
+        let answer = |path: &str| {
+            let mut outbox = Outbox::default();
+            let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            let routed = web(head.as_bytes(), &shared, &mut outbox);
+            let text = String::from_utf8(outbox.buffer().clone()).unwrap();
+            (matches!(routed, Routed::Close), text)
+        };
+        assert!(answer("/").1.starts_with("HTTP/1.1 200 "));
+        shared.begin_drain();
+        for path in ["/", "/app.js", "/ws", "/elsewhere"] {
+            let (is_closed, text) = answer(path);
+            assert!(is_closed && text.starts_with("HTTP/1.1 503 "), "{path}");
+            assert!(text.contains("\r\nRetry-After: "), "{path}");
+        }
+    }
+}

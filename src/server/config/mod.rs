@@ -28,6 +28,7 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
     /// Addresses for browsers and programs: `IP:PORT`, or `unix:PATH`.
+    #[serde(deserialize_with = "one_or_several")]
     pub listen: Vec<String>,
     /// The address for terminals, or `off`.
     pub line_listen: String,
@@ -44,6 +45,7 @@ pub struct ServerConfig {
     /// Whether to listen beyond loopback without TLS.
     pub allow_plaintext: bool,
     /// Origins of pages that may connect, beside the server's own.
+    #[serde(deserialize_with = "one_or_several")]
     pub allow_origin: Vec<String>,
     /// Over how many seconds the connections are closed on SIGTERM.
     pub drain: f64,
@@ -121,10 +123,24 @@ impl ServerConfig {
     }
 }
 
+/// Reads a list of texts, or a single one without its brackets.
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a string, or a list of them")]
+    enum Texts {
+        One(String),
+        Several(Vec<String>),
+    }
+    Ok(match Texts::deserialize(deserializer)? {
+        Texts::One(text) => vec![text],
+        Texts::Several(texts) => texts,
+    })
+}
+
 /// Reads `true`, `false`, `"on"` or `"off"`.
 fn on_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "expected on or off")]
     enum Switch {
         Bool(bool),
         Word(String),

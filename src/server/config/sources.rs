@@ -3,6 +3,7 @@
 //! Each source is a TOML table; later ones are laid over earlier ones, and the result is read into
 //! [`Config`] once, which refuses keys that it does not know.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -58,7 +59,7 @@ pub enum ConfigError {
 /// The first thing that is wrong.
 pub fn load(
     flags: &Flags,
-    environment: impl IntoIterator<Item = (String, String)>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Config, ConfigError> {
     let mut table = Table::new();
     if let Some(path) = &flags.config {
@@ -66,20 +67,25 @@ pub fn load(
     }
     let defaults = Table::try_from(Config::default()).expect("the defaults are TOML");
     for (name, value) in environment {
-        let Some(path) = name.strip_prefix(PREFIX) else {
+        // Names and values of other programs need not be UTF-8.
+        let Some((name, path)) = name
+            .to_str()
+            .and_then(|name| Some((name, name.strip_prefix(PREFIX)?)))
+        else {
             continue;
         };
         let error = |reason| ConfigError::Environment {
-            name: name.clone(),
+            name: name.into(),
             reason,
         };
+        let value = value.to_str().ok_or(error("the value is not UTF-8"))?;
         let path = path.to_ascii_lowercase();
         let (section, key) = path
             .split_once("__")
             .ok_or(error("it must be SECTION__KEY"))?;
         let example = defaults.get(section).and_then(|section| section.get(key));
         let example = example.ok_or(error("there is no such setting"))?;
-        let value = parse_like(example, &value).ok_or(error("the value is of another kind"))?;
+        let value = parse_like(example, value).ok_or(error("the value is of another kind"))?;
         set(&mut table, section, key, value);
     }
     for (section, key, value) in &flags.settings {
@@ -215,6 +221,7 @@ const MAX_THREADS: usize = 1_024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::ffi::OsStringExt as _;
 
     fn with(file: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let file_on_disk = tempfile::NamedTempFile::new().unwrap();
@@ -266,6 +273,25 @@ mod tests {
         assert_eq!(config.server.listen, ["127.0.0.1:1", "unix:/tmp/x"]);
         assert!(config.server.allow_plaintext && !config.accounts.guests);
         assert_eq!(config.limits.burst, 7.0);
+    }
+
+    #[test]
+    fn single_address_needs_no_brackets() {
+        let config = with("[server]\nlisten = \"127.0.0.1:1\"", &[]).unwrap();
+        assert_eq!(config.server.listen, ["127.0.0.1:1"]);
+        let error = with("[server]\nlisten = [1]", &[]).unwrap_err().to_string();
+        assert!(error.contains("expected a string, or a list"), "{error}");
+    }
+
+    #[test]
+    fn only_its_own_variables_must_be_utf8() {
+        let broken = || OsString::from_vec(vec![0xff]);
+        let load = |name| {
+            let environment = [(broken(), broken()), (name, broken())];
+            load(&Flags::default(), environment)
+        };
+        assert!(load("PATH".into()).is_ok());
+        assert!(load("CHINWAG__SERVER__DATA_DIR".into()).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod read;
 mod show;
 
-pub use read::{Line, MAX_LINE_LEN, clean, read};
+pub use read::{Line, MAX_LINE_LEN, begins_http_request, clean, read};
 pub use show::{
     HELP, show_answer, show_error, show_event, show_members, show_message, show_notice, show_rooms,
     welcome,

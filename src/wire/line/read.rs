@@ -61,6 +61,15 @@ pub fn read(line: &str) -> Line<'_> {
     }
 }
 
+/// Whether a line that is too long to be read begins like an HTTP request: `POST /…`.
+///
+/// A web page may make the target as long as it likes, so that the version never comes to be read.
+pub fn begins_http_request(line: &[u8]) -> bool {
+    let method_len = line.iter().take_while(|b| b.is_ascii_uppercase()).count();
+    let target = line[method_len..].strip_prefix(b" ");
+    method_len > 0 && target.is_some_and(|it| it.starts_with(b"/") || it.starts_with(b"http"))
+}
+
 /// Text of a line as others may see it: broken UTF-8 shown as U+FFFD, control characters gone.
 pub fn clean(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
@@ -152,6 +161,16 @@ mod tests {
     fn http_requests_are_seen() {
         for text in ["GET / HTTP/1.1", "POST /a?b HTTP/1.0", "PRI * HTTP/2.0"] {
             assert_eq!(read(text), Line::Http, "{text}");
+        }
+    }
+
+    #[test]
+    fn http_requests_are_seen_by_their_beginning() {
+        for line in ["GET /aaa", "POST http://h/", "OPTIONS /"] {
+            assert!(begins_http_request(line.as_bytes()), "{line}");
+        }
+        for line in ["", "GET", "GET out", "Get /a", " /a", "/a"] {
+            assert!(!begins_http_request(line.as_bytes()), "{line}");
         }
     }
 
