@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::chat::GuestId;
 use crate::chat::hub::SessionId;
 use crate::chat::name::UserName;
+use crate::chat::{GuestId, Timestamp};
 
 /// Everybody who has said who they are, on at least one connection.
 ///
@@ -20,6 +20,16 @@ pub(crate) struct People {
 pub(crate) struct Person {
     pub(crate) name: UserName,
     pub(crate) sessions: BTreeSet<SessionId>,
+    /// When all is paid that telling rooms of earlier renames cost; it may lie ahead.
+    paid_at: Timestamp,
+}
+
+impl Person {
+    /// How many milliseconds too soon it is for another rename.
+    pub(crate) fn early_ms(&self, now: Timestamp) -> Option<u32> {
+        let early = self.paid_at.0.saturating_sub(now.0) - MAX_AHEAD_MS;
+        u32::try_from(early).ok().filter(|early| *early > 0)
+    }
 }
 
 impl People {
@@ -56,6 +66,7 @@ impl People {
             Person {
                 name,
                 sessions: BTreeSet::new(),
+                paid_at: Timestamp::default(),
             }
         });
         person.sessions.insert(session);
@@ -73,9 +84,18 @@ impl People {
         }
     }
 
-    /// Gives a person another name, which must be free; returns the old one.
-    pub(crate) fn rename(&mut self, id: GuestId, name: UserName) -> Option<UserName> {
+    /// Gives a person another name, which must be free; returns the old one. That so many rooms are
+    /// told of it counts against renames to come.
+    pub(crate) fn rename(
+        &mut self,
+        id: GuestId,
+        name: UserName,
+        room_count: usize,
+        now: Timestamp,
+    ) -> Option<UserName> {
         let person = self.by_id.get_mut(&id)?;
+        let cost_ms = i64::try_from(room_count).ok()?.saturating_mul(ROOM_COST_MS);
+        person.paid_at = Timestamp(person.paid_at.max(now).0.saturating_add(cost_ms));
         self.by_name.remove(&person.name);
         self.by_name.insert(name.clone(), id);
         Some(std::mem::replace(&mut person.name, name))
@@ -95,3 +115,10 @@ const GUEST_NUMBERS: u128 = 10_000;
 
 /// So many neighbours are tried before more digits are taken: a bound on the work, not on guests.
 const MAX_NAME_TRIES: usize = 64;
+
+/// Twenty rooms told a second: as many as other requests of one connection tell, though a person is
+/// on any number of connections, each in a hundred rooms.
+const ROOM_COST_MS: i64 = 50;
+
+/// Renames that may be ahead of that: two for who is in a hundred rooms, 200 for who is in one.
+const MAX_AHEAD_MS: i64 = 10_000;
