@@ -526,3 +526,15 @@ fn rename_costs_as_much_as_it_tells() {
     world.now = Timestamp(1_000);
     assert_eq!(renames(&mut world), 1 + 5);
 }
+
+#[test]
+fn name_that_looks_like_that_of_somebody_present_is_taken() {
+    let mut world = World::new();
+    world.enter(1, "Bob", "lobby");
+    for name in ["ВОВ", "Воb", "B0b"] {
+        assert_eq!(code(world.get(2, hello(name, 2))), "name_taken", "{name}");
+    }
+    assert!(world.get(1, hello("BOB", 1)).is_ok(), "but to himself");
+    world.step(Input::Disconnected(session(1)));
+    assert!(world.get(2, hello("Воb", 2)).is_ok());
+}
