@@ -531,6 +531,10 @@ pub const MAX_LISTED_MEMBERS: usize = 1_000;
 /// Rooms listed when asked for.
 pub const MAX_LISTED_ROOMS: usize = 1_000;
 
+/// About how many bytes such a list has at most: twenty bytes ask for it, and one of a thousand
+/// rooms with the longest topics would put a slow reader over what an outbox may hold for long.
+pub const MAX_LISTED_WEIGHT: usize = 128 * 1024;
+
 /// Messages of one `history` answer.
 pub const MAX_HISTORY: usize = 200;
 

@@ -538,3 +538,22 @@ fn name_that_looks_like_that_of_somebody_present_is_taken() {
     world.step(Input::Disconnected(session(1)));
     assert!(world.get(2, hello("Воb", 2)).is_ok());
 }
+
+#[test]
+fn list_of_rooms_is_bounded_by_its_weight() {
+    let record = |i: usize| RoomRecord {
+        name: room(&format!("room-{i}")),
+        visibility: Visibility::Public,
+        topic: Topic::parse(&"😀".repeat(250)).unwrap(),
+        owner: None,
+        seq: 0,
+        rev: 0,
+    };
+    let mut world = World::new();
+    world.hub = Hub::new(world.hub.policy, (0..1_000).map(record));
+    world.get(1, hello("ada", 1)).unwrap();
+    let Ok(Done::Rooms { rooms, more }) = world.get(1, Command::Rooms) else {
+        panic!("a list");
+    };
+    assert_eq!((rooms.len(), more), (120, true));
+}
