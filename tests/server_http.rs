@@ -369,6 +369,15 @@ fn refusal_reaches_a_client_that_still_writes() {
 }
 
 #[test]
+fn full_server_still_tells_how_it_is() {
+    let server = Server::start(&["--max-connections", "1"]);
+    let _member = server.member("ada");
+    assert_eq!(server.http().get("/").status, 503);
+    assert_eq!(server.admin("/healthz").status, 200);
+    assert_eq!(server.admin("/metrics").status, 200);
+}
+
+#[test]
 fn health_and_metrics_are_on_a_listener_of_their_own() {
     let server = Server::start(&[]);
     for path in ["/healthz", "/readyz"] {

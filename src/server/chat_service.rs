@@ -306,8 +306,13 @@ impl Service for ChatService {
             self.shared.metrics.refused("files");
             return refused(Flow::Drop);
         }
-        let permit = match self.shared.admission.admit(address) {
-            Ok(permit) => Some(permit),
+        let admitted = match purpose {
+            // Whoever watches the server must see a full one as full, not as dead.
+            Purpose::Admin => Ok(None),
+            Purpose::Web | Purpose::Line => self.shared.admission.admit(address).map(Some),
+        };
+        let permit = match admitted {
+            Ok(permit) => permit,
             Err(refusal) => {
                 self.refuse(purpose, refusal, outbox);
                 return refused(Flow::Close);
