@@ -384,6 +384,15 @@ fn refusal_reaches_a_client_that_still_writes() {
 }
 
 #[test]
+fn full_server_still_tells_how_it_is() {
+    let server = Server::start(&["--max-connections", "1"]);
+    let _member = server.member("ada");
+    assert_eq!(server.http().get("/").status, 503);
+    assert_eq!(server.admin("/healthz").status, 200);
+    assert_eq!(server.admin("/metrics").status, 200);
+}
+
+#[test]
 fn health_and_metrics_are_on_a_listener_of_their_own() {
     let server = Server::start(&[]);
     for path in ["/healthz", "/readyz"] {
@@ -423,4 +432,12 @@ fn health_and_metrics_are_on_a_listener_of_their_own() {
     assert_eq!(ws.closed(), 1000);
     let disconnects = "chinwag_disconnects_total{code=\"1000\"}";
     support::wait_until("the end is counted", || server.metric(disconnects) == 1.0);
+    // A peer may choose among two thousand codes; they share one line.
+    for code in [3000_u16, 3001, 4999] {
+        let mut ws = server.ws();
+        ws.write(&masked_frame(8, &code.to_be_bytes()));
+        assert_eq!(ws.closed(), code);
+    }
+    let private = "chinwag_disconnects_total{code=\"3000\"}";
+    support::wait_until("the ends are counted", || server.metric(private) == 3.0);
 }

@@ -257,7 +257,7 @@ impl Hub {
         output: &mut Vec<Output>,
     ) -> Result<(), ChatError> {
         let command = match command {
-            Command::Hello(hello) => return self.hello(context.clone(), hello, output),
+            Command::Hello(hello) => return self.hello(context.clone(), hello, at, output),
             other => other,
         };
         let session = self
@@ -313,6 +313,7 @@ impl Hub {
         &mut self,
         context: Context,
         hello: Hello,
+        at: Timestamp,
         output: &mut Vec<Output>,
     ) -> Result<(), ChatError> {
         if !self.policy.guests {
@@ -341,7 +342,7 @@ impl Hub {
             return Err(ChatError::NameTaken);
         }
         if current.is_some() {
-            self.rename(guest, &name, output);
+            self.rename(guest, &name, at, output)?;
         } else {
             self.people.attach(guest, name.clone(), context.session);
             let session = Session {
@@ -362,12 +363,20 @@ impl Hub {
     }
 
     /// Gives somebody present another name, and tells everyone who shares a room with them.
-    fn rename(&mut self, guest: GuestId, name: &UserName, output: &mut Vec<Output>) {
-        let Some(person) = self.people.get(guest) else {
-            return;
-        };
+    fn rename(
+        &mut self,
+        guest: GuestId,
+        name: &UserName,
+        at: Timestamp,
+        output: &mut Vec<Output>,
+    ) -> Result<(), ChatError> {
+        let person = self.people.get(guest).ok_or(ChatError::NotAuthenticated)?;
         if person.name.as_str() == name.as_str() {
-            return;
+            return Ok(());
+        }
+        // Judged before the rooms are gathered: a refusal must not cost what it saves.
+        if let Some(retry_after_ms) = person.early_ms(at) {
+            return Err(ChatError::RateLimited { retry_after_ms });
         }
         let rooms: BTreeSet<RoomId> = person
             .sessions
@@ -375,15 +384,15 @@ impl Hub {
             .filter_map(|session| self.sessions.get(session))
             .flat_map(|session| session.rooms.iter().copied())
             .collect();
-        let Some(old) = self.people.rename(guest, name.clone()) else {
-            return;
-        };
+        let old = self.people.rename(guest, name.clone(), rooms.len(), at);
+        let old = old.ok_or(ChatError::NotAuthenticated)?;
         for id in rooms {
             let room = self.room_mut(id);
             room.rename(&old, name.clone());
             let state = Presence::Renamed { to: name.clone() };
             publish_presence(room, id, old.clone(), state, output);
         }
+        Ok(())
     }
 
     fn disconnect(&mut self, id: SessionId, output: &mut Vec<Output>) {
@@ -521,6 +530,10 @@ pub const MAX_LISTED_MEMBERS: usize = 1_000;
 
 /// Rooms listed when asked for.
 pub const MAX_LISTED_ROOMS: usize = 1_000;
+
+/// About how many bytes such a list has at most: twenty bytes ask for it, and one of a thousand
+/// rooms with the longest topics would put a slow reader over what an outbox may hold for long.
+pub const MAX_LISTED_WEIGHT: usize = 128 * 1024;
 
 /// Messages of one `history` answer.
 pub const MAX_HISTORY: usize = 200;

@@ -2,7 +2,9 @@
 //!
 //! Two user names are the same if they look the same: the key of a name is the confusable skeleton
 //! (Unicode UTS #39) of its case-folded compatibility form, so that `Alice`, `alice` and `аlice`
-//! with a Cyrillic letter share one key. Rooms differ only by letter case and compatibility forms.
+//! with a Cyrillic letter share one key. Letters that differ as small ones may look the same as
+//! capitals (Latin `BOB`, Cyrillic `ВОВ`), so a name has a look, too: the skeleton of how it is
+//! written, folded. Rooms differ only by letter case and compatibility forms.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -19,6 +21,7 @@ use crate::chat::error::ChatError;
 pub struct UserName {
     text: Arc<str>,
     key: Arc<str>,
+    look: Arc<str>,
 }
 
 impl UserName {
@@ -52,15 +55,15 @@ impl UserName {
             ));
         }
         // Folding turns I into i, and I looks like l: so i and l are one.
-        let key = unicode_security::skeleton(&fold(&text))
-            .collect::<String>()
-            .replace('i', "l");
+        let key = skeleton(&fold(&text)).replace('i', "l");
+        let look = fold(&skeleton(&text.nfkc().collect::<String>())).replace('i', "l");
         if key.trim().is_empty() {
             return Err(ChatError::NameInvalid("nothing of it can be seen"));
         }
         Ok(Self {
             text: text.into(),
             key: key.into(),
+            look: look.into(),
         })
     }
 
@@ -72,6 +75,11 @@ impl UserName {
     /// What all names share that count as this one.
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// What names share that nobody can tell apart as they are written.
+    pub(crate) fn look(&self) -> &Arc<str> {
+        &self.look
     }
 }
 
@@ -178,6 +186,10 @@ fn fold(text: &str) -> String {
         .collect()
 }
 
+fn skeleton(text: &str) -> String {
+    unicode_security::skeleton(text).collect()
+}
+
 /// Whether a character shows as a glyph or is the plain space.
 pub(crate) fn is_visible(c: char) -> bool {
     if c == ' ' {
@@ -249,6 +261,23 @@ mod tests {
             assert_eq!(UserName::parse(a), UserName::parse(b), "{a} {b}");
         }
         assert_ne!(UserName::parse("alice"), UserName::parse("bob"));
+    }
+
+    #[test]
+    fn capitals_and_digits_that_look_alike_have_one_look() {
+        let look = |text| UserName::parse(text).unwrap().look().clone();
+        for (a, b) in [
+            ("BOB", "ВОВ"),
+            ("Bob", "Воb"),
+            ("Nick", "Νick"),
+            ("TOM", "ТОМ"),
+            ("BOB", "B0B"),
+            ("bob", "b0b"),
+        ] {
+            assert_eq!(look(a), look(b), "{a} {b}");
+        }
+        assert_ne!(look("Nick"), look("Vick"));
+        assert_ne!(look("Νίκος"), look("Nikos"));
     }
 
     #[test]

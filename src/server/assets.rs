@@ -1,5 +1,7 @@
 //! The chat page, embedded in the program.
 
+use std::sync::LazyLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha1::{Digest as _, Sha1};
@@ -10,6 +12,8 @@ pub(crate) struct Asset {
     pub(crate) path: &'static str,
     pub(crate) content_type: &'static str,
     pub(crate) body: &'static [u8],
+    /// Made once: a request of thirty bytes must not cost a hash of the whole file.
+    etag: String,
 }
 
 impl Asset {
@@ -19,18 +23,23 @@ impl Asset {
     }
 
     /// What tells this content from any other (RFC 9110 §8.8.3).
-    pub(crate) fn etag(&self) -> String {
-        format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha1::digest(self.body)))
+    pub(crate) fn etag(&self) -> &str {
+        &self.etag
     }
+}
+
+fn make_etag(body: &[u8]) -> String {
+    format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha1::digest(body)))
 }
 
 macro_rules! assets {
     ($($path:literal $file:literal $content_type:ident)*) => {
-        &[$(Asset {
+        LazyLock::new(|| vec![$(Asset {
             path: $path,
             content_type: $content_type,
             body: include_bytes!(concat!("ui/", $file)),
-        }),*]
+            etag: make_etag(include_bytes!(concat!("ui/", $file))),
+        }),*])
     };
 }
 
@@ -40,7 +49,7 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 const MANIFEST: &str = "application/manifest+json";
 
-static ASSETS: &[Asset] = assets! {
+static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/" "index.html" HTML
     "/app.css" "app.css" CSS
     "/app.js" "app.js" JS

@@ -142,7 +142,7 @@ fn page(request: &Request<'_>, outbox: &mut Outbox) -> Routed {
         body,
         ..Response::text(status, "")
     }
-    .with_header("ETag", &etag)
+    .with_header("ETag", etag)
     .with_header("Cache-Control", "no-cache")
     .with_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     .with_header("Cross-Origin-Opener-Policy", "same-origin")

@@ -94,7 +94,7 @@ impl WsSession {
                 }
                 Ok(Some(WsEvent::Closed { code, .. })) => {
                     if matches!(self.ending, Ending::None | Ending::CloseAt(_)) {
-                        self.close_code = code.map_or(NO_STATUS, CloseCode::get);
+                        self.close_code = code.map_or(NO_STATUS, counted_code);
                     }
                 }
                 Err(error) => {
@@ -355,6 +355,15 @@ fn command(wanted: Wanted, context: &mut Context<'_>) -> Result<Command, Refused
     })
 }
 
+/// The code under which a peer's Close is counted: it may be any of two thousand private ones, and
+/// each would be a metric of its own for as long as the server runs.
+fn counted_code(code: CloseCode) -> u16 {
+    match code.get() {
+        3000.. => PRIVATE_CODES,
+        code => code,
+    }
+}
+
 /// What the hub's queue, or the connection's own, has no room for.
 const BUSY: ChatError = ChatError::Busy("too many requests wait");
 
@@ -375,3 +384,6 @@ const ABNORMAL_CLOSURE: u16 = 1006;
 
 /// RFC 6455 §7.1.5: there was no code in the Close.
 const NO_STATUS: u16 = 1005;
+
+/// Stands for all codes that are not the protocol's own (RFC 6455 §7.4.2).
+const PRIVATE_CODES: u16 = 3000;

@@ -4,10 +4,11 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::chat::error::ChatError;
-use crate::chat::event::{Done, Event, Joined, Presence, Role};
+use crate::chat::event::{Done, Event, Joined, Presence, Role, RoomSummary};
 use crate::chat::hub::{
     Asking, Hub, MAX_HISTORY, MAX_LISTED_MEMBERS, MAX_LISTED_ON_JOIN, MAX_LISTED_ROOMS,
-    MAX_PRESENCE_MEMBERS, MAX_ROOMS_PER_SESSION, Output, answer, publish_presence,
+    MAX_LISTED_WEIGHT, MAX_PRESENCE_MEMBERS, MAX_ROOMS_PER_SESSION, Output, answer,
+    publish_presence,
 };
 use crate::chat::log::{Append, Fact, Purpose, Read, Visibility};
 use crate::chat::message::{Body, MessageKey, Rev, Seq, Topic};
@@ -269,13 +270,20 @@ impl Hub {
 
     pub(super) fn list_rooms(&self, asking: &mut Asking<'_>) {
         let mut rooms: Vec<&Room> = self.rooms.iter().filter(|room| room.is_public()).collect();
-        let more = rooms.len() > MAX_LISTED_ROOMS;
-        if more {
+        let public_count = rooms.len();
+        if public_count > MAX_LISTED_ROOMS {
             rooms.select_nth_unstable_by(MAX_LISTED_ROOMS, by_size);
             rooms.truncate(MAX_LISTED_ROOMS);
         }
         rooms.sort_unstable_by(by_size);
-        let rooms = rooms.into_iter().map(Room::summary).collect();
+        let mut weight = 0;
+        let fits = |room: &&Room| {
+            weight += room.name.as_str().len() + room.topic.as_str().len() + ROOM_OVERHEAD_LEN;
+            weight <= MAX_LISTED_WEIGHT
+        };
+        let listed = rooms.into_iter().take_while(fits);
+        let rooms: Vec<RoomSummary> = listed.map(Room::summary).collect();
+        let more = rooms.len() < public_count;
         asking.answer(Done::Rooms { rooms, more });
     }
 
@@ -334,3 +342,6 @@ fn by_size(a: &&Room, b: &&Room) -> Ordering {
         .cmp(&a.member_count())
         .then_with(|| a.name.cmp(&b.name))
 }
+
+/// Numbers and punctuation of a room in a list, roughly.
+const ROOM_OVERHEAD_LEN: usize = 80;

@@ -11,6 +11,7 @@ struct World {
     /// What the log has not been given yet; taken by `settle`.
     waiting: VecDeque<Output>,
     is_log_failing: bool,
+    now: Timestamp,
     subscribed: BTreeMap<RoomId, BTreeSet<SessionId>>,
     answers: Vec<(SessionId, Result<Done, ChatError>)>,
     seen: Vec<(SessionId, Arc<Event>)>,
@@ -37,6 +38,7 @@ impl World {
             log: vec![(RoomName::lobby(), Vec::new())],
             waiting: VecDeque::new(),
             is_log_failing: false,
+            now: Timestamp(0),
             subscribed: BTreeMap::new(),
             answers: Vec::new(),
             seen: Vec::new(),
@@ -67,7 +69,7 @@ impl World {
 
     fn step(&mut self, input: Input) {
         let mut output = Vec::new();
-        self.hub.step(input, Timestamp(0), &mut output);
+        self.hub.step(input, self.now, &mut output);
         for output in output {
             match output {
                 Output::Answer { to, answer, .. } => self.answers.push((to, answer)),
@@ -494,4 +496,64 @@ fn crowd_is_told_of_no_coming_and_going() {
         panic!("no list")
     };
     assert_eq!((members.len(), member_count), (601, 601));
+}
+
+#[test]
+fn rename_costs_as_much_as_it_tells() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    let token = Hello::Returning {
+        guest: GuestId(1),
+        name: UserName::parse("ada").unwrap(),
+    };
+    world.get(2, Command::Hello(token)).unwrap();
+    for name in ["tea", "cake", "jam"] {
+        world.get(2, join(name)).unwrap();
+    }
+    let renames = |world: &mut World| -> usize {
+        let done =
+            (0..1_000).take_while(|i| world.get(1, hello(&format!("n{}", i % 2), 1)).is_ok());
+        done.count()
+    };
+    // Four rooms on two connections, 50 ms each, 10 s ahead.
+    assert_eq!(renames(&mut world), 51);
+    assert_eq!(code(world.get(2, hello("eve", 1))), "rate_limited");
+    world.seen.clear();
+    assert!(
+        world.get(1, hello("n0", 1)).is_ok(),
+        "it is the name already"
+    );
+    world.now = Timestamp(1_000);
+    assert_eq!(renames(&mut world), 1 + 5);
+}
+
+#[test]
+fn name_that_looks_like_that_of_somebody_present_is_taken() {
+    let mut world = World::new();
+    world.enter(1, "Bob", "lobby");
+    for name in ["ВОВ", "Воb", "B0b"] {
+        assert_eq!(code(world.get(2, hello(name, 2))), "name_taken", "{name}");
+    }
+    assert!(world.get(1, hello("BOB", 1)).is_ok(), "but to himself");
+    world.step(Input::Disconnected(session(1)));
+    assert!(world.get(2, hello("Воb", 2)).is_ok());
+}
+
+#[test]
+fn list_of_rooms_is_bounded_by_its_weight() {
+    let record = |i: usize| RoomRecord {
+        name: room(&format!("room-{i}")),
+        visibility: Visibility::Public,
+        topic: Topic::parse(&"😀".repeat(250)).unwrap(),
+        owner: None,
+        seq: 0,
+        rev: 0,
+    };
+    let mut world = World::new();
+    world.hub = Hub::new(world.hub.policy, (0..1_000).map(record));
+    world.get(1, hello("ada", 1)).unwrap();
+    let Ok(Done::Rooms { rooms, more }) = world.get(1, Command::Rooms) else {
+        panic!("a list");
+    };
+    assert_eq!((rooms.len(), more), (120, true));
 }
