@@ -57,8 +57,6 @@ pub enum Unit {
     Bytes,
     /// Unicode scalar values.
     Characters,
-    /// Things, such as rooms.
-    Items,
 }
 
 impl ChatError {
@@ -125,7 +123,6 @@ impl fmt::Display for Unit {
         f.write_str(match self {
             Self::Bytes => "bytes",
             Self::Characters => "characters",
-            Self::Items => "of them",
         })
     }
 }

@@ -92,7 +92,7 @@ impl ChatService {
         }
     }
 
-    /// What a session may use, and the gauge of its kind.
+    /// What a session may use.
     fn context(&mut self, session: SessionId, now: Instant) -> Context<'_> {
         Context {
             now,

@@ -1,9 +1,9 @@
 //! The hub's thread: takes what the workers and the log tell, and hands on what the hub decides.
 //!
 //! Its queue has no bound of its own, but what may fill it has: requests are counted, and above
-//! the limit they are refused where they arose; connects and commits are bounded by the connections
-//! and by the log's queue, and always pass. So nobody who tells the hub anything ever waits for it,
-//! while the hub may wait for a worker's mailbox.
+//! the limit they are refused where they arose; disconnects, commits and reads are bounded by the
+//! connections and by the log's queues, and always pass. So nobody who tells the hub anything ever
+//! waits for it, while the hub may wait for a worker's mailbox.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use crate::chat::{
 };
 use crate::net::{Flow, Outbox};
 use crate::server::context::Context;
-use crate::server::pace::{Pace, TooFast};
+use crate::server::pace::Pace;
 use crate::server::shown::Shown;
 use crate::wire::line::{self, Line, MAX_LINE_LEN};
 
@@ -351,14 +351,10 @@ impl LineSession {
                 self.ask(command, context, outbox);
                 Carried::Out
             }
-            Err(TooFast::Wait(wait)) => {
+            // What waits is bounded by its length: that the server makes it wait is nobody's fault.
+            Err(wait) => {
                 self.resume_at = Some(context.now + wait);
                 Carried::Held
-            }
-            Err(TooFast::Hopeless) => {
-                context.shared.metrics.rate_limited("connection");
-                show(&line::show_error("you are much too fast"), outbox);
-                Carried::End
             }
         }
     }

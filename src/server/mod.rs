@@ -6,7 +6,7 @@
 //!        └──────────── mail ─────────────────┘   └────── commits ─────────┘
 //! ```
 //!
-//! Who may wait for whom: the hub for a worker's mailbox; nobody else for anybody.
+//! Who may wait for whom: the hub for a worker's mailbox; the main thread, at the end, for all.
 
 mod admission;
 mod ahead;

@@ -34,16 +34,25 @@ impl Pace {
         }
     }
 
-    /// Lets a request pass, or not.
-    pub(crate) fn take(&mut self, command: &Command, now: Instant) -> Result<(), TooFast> {
-        let taken = match command {
+    /// Lets a request pass, or says how long it has to wait, for whoever keeps it until then.
+    pub(crate) fn take(&mut self, command: &Command, now: Instant) -> Result<(), Duration> {
+        match command {
             Command::Send { .. } => self.messages.take(1.0, now),
             other => self.requests.take(cost(other), now),
-        };
-        taken.map_err(|wait| self.refused(wait, now))
+        }
     }
 
-    /// Lets a request pass that could not even be read, or not.
+    /// Lets a request pass, or refuses it.
+    pub(crate) fn take_or_refuse(
+        &mut self,
+        command: &Command,
+        now: Instant,
+    ) -> Result<(), TooFast> {
+        self.take(command, now)
+            .map_err(|wait| self.refused(wait, now))
+    }
+
+    /// Lets a request pass that could not even be read, or refuses it.
     pub(crate) fn take_unreadable(&mut self, now: Instant) -> Result<(), TooFast> {
         self.requests
             .take(1.0, now)
@@ -104,7 +113,7 @@ mod tests {
     #[test]
     fn requests_are_limited_unless_messages_are_not() {
         let (mut limited, now) = pace(10.0);
-        let refused = (0..1_000).find_map(|_| limited.take(&Command::Rooms, now).err());
+        let refused = (0..1_000).find_map(|_| limited.take_or_refuse(&Command::Rooms, now).err());
         assert!(matches!(refused, Some(TooFast::Wait(_))), "{refused:?}");
         let (mut free, now) = pace(0.0);
         assert!((0..1_000).all(|_| free.take(&Command::Rooms, now).is_ok()));
@@ -113,7 +122,9 @@ mod tests {
     #[test]
     fn who_never_waits_is_given_up() {
         let (mut pace, now) = pace(10.0);
-        let last = (0..2_000).map(|_| pace.take(&Command::Rooms, now)).last();
+        let last = (0..2_000)
+            .map(|_| pace.take_or_refuse(&Command::Rooms, now))
+            .last();
         assert_eq!(last, Some(Err(TooFast::Hopeless)));
     }
 

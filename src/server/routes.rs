@@ -8,7 +8,7 @@ use crate::server::metrics;
 use crate::server::response::Response;
 use crate::server::shared::Shared;
 use crate::websocket::handshake::HandshakeError;
-use crate::websocket::handshake::http::{HttpLimits, Request, Version, parse_request};
+use crate::websocket::handshake::http::{HttpLimits, Request, parse_request};
 use crate::websocket::handshake::server::Upgrade;
 use crate::websocket::handshake::{Origin, origin_allowed};
 use crate::websocket::{Connection, Limits};
@@ -183,10 +183,8 @@ fn finish(
     is_head: bool,
     outbox: &mut Outbox,
 ) -> Routed {
-    let keep_alive = request.is_persistent()
-        && request.version() == Version::Http11
-        && request.content_len() == 0
-        && outbox.len() < MAX_PIPELINED_LEN;
+    let keep_alive =
+        request.is_persistent() && request.content_len() == 0 && outbox.len() < MAX_PIPELINED_LEN;
     response.write(is_head, keep_alive, outbox.buffer());
     if keep_alive {
         Routed::KeepAlive

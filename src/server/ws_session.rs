@@ -272,7 +272,7 @@ impl WsSession {
 
     fn pass(&mut self, command: Command, context: &Context<'_>) -> Result<Command, Refused> {
         self.pace
-            .take(&command, context.now)
+            .take_or_refuse(&command, context.now)
             .map_err(Refused::TooFast)?;
         Ok(command)
     }

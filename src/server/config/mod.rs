@@ -137,7 +137,7 @@ fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Stri
     })
 }
 
-/// Reads `true`, `false`, `"on"` or `"off"`.
+/// Reads `true` or `"on"`, `false` or `"off"`; the environment has all of them as texts.
 fn on_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "expected on or off")]
@@ -147,11 +147,18 @@ fn on_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Erro
     }
     match Switch::deserialize(deserializer)? {
         Switch::Bool(value) => Ok(value),
-        Switch::Word(word) if word == "on" => Ok(true),
-        Switch::Word(word) if word == "off" => Ok(false),
-        Switch::Word(word) => Err(serde::de::Error::custom(format_args!(
-            "\"{word}\" is neither on nor off"
-        ))),
+        Switch::Word(word) => word_as_switch(&word).ok_or_else(|| {
+            serde::de::Error::custom(format_args!("\"{word}\" is neither on nor off"))
+        }),
+    }
+}
+
+/// Whether a word means on; `None` if it means neither on nor off.
+fn word_as_switch(word: &str) -> Option<bool> {
+    match word {
+        "on" | "true" => Some(true),
+        "off" | "false" => Some(false),
+        _ => None,
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use crate::server::config::Config;
+use crate::server::config::{Config, word_as_switch};
 use crate::websocket::handshake::Origin;
 
 /// What the command line says; `None`: nothing.
@@ -127,7 +127,7 @@ fn parse_like(example: &Value, text: &str) -> Option<Value> {
         Value::String(_) => Some(Value::String(text.into())),
         Value::Integer(_) => text.parse().ok().map(Value::Integer),
         Value::Float(_) => text.parse().ok().map(Value::Float),
-        Value::Boolean(_) => text.parse().ok().map(Value::Boolean),
+        Value::Boolean(_) => word_as_switch(text).map(Value::Boolean),
         Value::Array(_) => {
             let items = text
                 .split(',')
@@ -273,6 +273,15 @@ mod tests {
         assert_eq!(config.server.listen, ["127.0.0.1:1", "unix:/tmp/x"]);
         assert!(config.server.allow_plaintext && !config.accounts.guests);
         assert_eq!(config.limits.burst, 7.0);
+        let config = with(
+            "",
+            &[
+                ("CHINWAG__SERVER__ALLOW_PLAINTEXT", "on"),
+                ("CHINWAG__ACCOUNTS__GUESTS", "false"),
+            ],
+        );
+        let config = config.unwrap();
+        assert!(config.server.allow_plaintext && !config.accounts.guests);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub enum Line<'a> {
     Rooms,
     /// Who is in the current room.
     Who,
-    /// What the current room is about; asks if nothing is said.
+    /// What the current room is about from now on; empty if nothing is said.
     Topic(&'a str),
     /// Older messages of the current room; how many.
     History(&'a str),
