@@ -23,6 +23,8 @@ pub enum RequestId {
     Text(Arc<str>),
     /// An integer.
     Integer(i64),
+    /// An integer that 64 bits do not hold, in its digits.
+    BigInteger(Arc<str>),
 }
 
 impl RequestId {

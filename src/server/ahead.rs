@@ -22,12 +22,13 @@ pub(crate) struct Ahead {
 
 impl Ahead {
     /// Takes a request; gives it back if too many wait.
-    pub(crate) fn push(&mut self, request: Request) -> Result<(), Request> {
+    #[must_use]
+    pub(crate) fn push(&mut self, request: Request) -> Option<Request> {
         if self.waiting.len() >= MAX_WAITING {
-            return Err(request);
+            return Some(request);
         }
         self.waiting.push_back(request);
-        Ok(())
+        None
     }
 
     /// The next request that may be handed on, where so many bytes wait for the peer to read them.
@@ -105,7 +106,7 @@ mod tests {
     }
 
     fn push(ahead: &mut Ahead, command: Command) -> bool {
-        ahead.push(Request { id: None, command }).is_ok()
+        ahead.push(Request { id: None, command }).is_none()
     }
 
     fn typing() -> Command {

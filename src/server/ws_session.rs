@@ -239,8 +239,8 @@ impl WsSession {
         };
         let error = match result {
             Ok(command) => match self.ahead.push(Request { id, command }) {
-                Ok(()) => return self.hand_on(context, outbox),
-                Err(request) => return self.refuse_busy(request.id.as_ref(), outbox),
+                None => return self.hand_on(context, outbox),
+                Some(request) => return self.refuse_busy(request.id.as_ref(), outbox),
             },
             Err(Refused::Chat(error)) => error,
             Err(Refused::TooFast(TooFast::Wait(wait))) => {

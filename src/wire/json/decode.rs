@@ -137,15 +137,17 @@ impl<'a> Fields<'a> {
             {
                 Ok(Some(RequestId::Text(text.as_str().into())))
             }
-            Some(Value::Number(number)) => match number.as_i64() {
-                Some(integer) => Ok(Some(RequestId::Integer(integer))),
-                None => Err(ChatError::BadRequest(
-                    "id must be a 64-bit integer or a string",
-                )),
-            },
-            Some(_) => Err(ChatError::BadRequest(
-                "id must be an integer or a string up to 64 characters",
-            )),
+            Some(Value::Number(number)) => {
+                let digits = number.as_str();
+                if let Some(integer) = number.as_i64() {
+                    Ok(Some(RequestId::Integer(integer)))
+                } else if is_integer(digits) && digits.len() <= RequestId::MAX_CHARACTERS {
+                    Ok(Some(RequestId::BigInteger(digits.into())))
+                } else {
+                    Err(ChatError::BadRequest(ID_RULE))
+                }
+            }
+            Some(_) => Err(ChatError::BadRequest(ID_RULE)),
         }
     }
 
@@ -215,6 +217,16 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Whether a JSON number has neither fraction nor exponent.
+fn is_integer(digits: &str) -> bool {
+    digits
+        .trim_start_matches('-')
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+}
+
+const ID_RULE: &str = "id must be an integer or a string up to 64 characters";
+
 const VISIBILITY_RULE: &str = "visibility must be public or private";
 
 /// Messages of a `history` answer where the request sets no limit.
@@ -252,6 +264,11 @@ mod tests {
         let rooms = |id: &str| decode(&format!("{{\"type\":\"rooms\",\"id\":{id}}}"));
         let text = "ä".repeat(64);
         assert_eq!(rooms("-7").unwrap().id, Some(RequestId::Integer(-7)));
+        let digits = "9".repeat(64);
+        assert_eq!(
+            rooms(&digits).unwrap().id,
+            Some(RequestId::BigInteger(digits.as_str().into()))
+        );
         assert_eq!(rooms("null").unwrap().id, None);
         assert_eq!(
             rooms(&format!("\"{text}\"")).unwrap().id,
@@ -262,7 +279,7 @@ mod tests {
             "true",
             "{}",
             &format!("\"{text}x\""),
-            "99999999999999999999",
+            &"9".repeat(65),
         ] {
             assert_eq!(rooms(id).unwrap_err().id, None, "{id}");
         }

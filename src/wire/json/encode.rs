@@ -235,6 +235,7 @@ impl Object {
             None => {}
             Some(RequestId::Text(text)) => self.text("re", text),
             Some(RequestId::Integer(number)) => self.number("re", *number),
+            Some(RequestId::BigInteger(digits)) => self.number("re", digits),
         }
     }
 
