@@ -4,13 +4,11 @@
 
 mod net_support;
 
-use std::{
-    io::{Read, Write},
-    net::Shutdown,
-    os::unix::net::UnixStream,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use chinwag::net::{Config, ListenAddress, OutboxLimits};
 use net_support::{Log, PATIENCE, config, serve, serve_on};

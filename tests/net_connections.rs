@@ -4,18 +4,13 @@
 
 mod net_support;
 
-use std::{
-    io::{Read, Write},
-    net::TcpStream,
-    os::unix::net::UnixStream,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
-    thread,
-    time::Duration,
-};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use chinwag::net::{
     Accepted, Config, Connections, Flow, ListenAddress, OutboxLimits, Peer, Service, SlowReader,

@@ -18,10 +18,9 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 
-use chinwag::chat::GuestId;
 use chinwag::chat::hub::SessionId;
 use chinwag::chat::log::{Append, Context, Fact, Purpose, Read};
-use chinwag::chat::{Body, MessageKey, RoomName, Timestamp, UserName};
+use chinwag::chat::{Body, GuestId, MessageKey, RoomName, Timestamp, UserName};
 use chinwag::storage::{DataDir, Delivery, Log, Reader, Storage};
 use disk::DiskFaults;
 

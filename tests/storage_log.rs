@@ -11,12 +11,11 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::sync::mpsc;
 
-use chinwag::chat::GuestId;
 use chinwag::chat::hub::SessionId;
 use chinwag::chat::log::{
     Append, ChangeKind, Context, Fact, LogError, Page, Purpose, Read, Recorded, Visibility,
 };
-use chinwag::chat::{Body, MessageKey, RoomName, Seq, Timestamp, Topic, UserName};
+use chinwag::chat::{Body, GuestId, MessageKey, RoomName, Seq, Timestamp, Topic, UserName};
 use chinwag::storage::{DataDir, Delivery, Log, Reader, Storage};
 use proptest::prelude::*;
 use rusqlite::Connection;

@@ -14,11 +14,9 @@
 
 use std::collections::VecDeque;
 
-use crate::net::{
-    Flow, Outbox, OutboxLimits,
-    outbox::Spares,
-    slab::{ConnectionId, Slab},
-};
+use crate::net::outbox::Spares;
+use crate::net::slab::{ConnectionId, Slab};
+use crate::net::{Flow, Outbox, OutboxLimits};
 
 /// All connections of a worker.
 #[derive(Debug)]

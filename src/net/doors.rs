@@ -4,18 +4,14 @@
 //! until the system says that nobody is. Where accepting fails for want of descriptors or memory,
 //! trying again at once would spin and giving up would end the service: the door is parked instead.
 
-use std::{
-    io,
-    time::{Duration, Instant},
-};
+use std::io;
+use std::time::{Duration, Instant};
 
 use mio::{Interest, Registry, Token};
 
-use crate::net::{
-    Accepted, Peer,
-    listener::{Listener, PolledListener},
-    stream::Stream,
-};
+use crate::net::listener::{Listener, PolledListener};
+use crate::net::stream::Stream;
+use crate::net::{Accepted, Peer};
 
 /// The listeners of one worker.
 #[derive(Debug)]

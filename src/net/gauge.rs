@@ -1,9 +1,7 @@
 //! Counters of one worker that others may read at any time.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What has been counted, on one worker or on all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

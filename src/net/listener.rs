@@ -1,16 +1,12 @@
 //! Sockets that listen, on TCP addresses and on paths.
 
-use std::{
-    fmt, fs, io,
-    net::{AddrParseError, SocketAddr, TcpListener},
-    os::unix::{
-        fs::{FileTypeExt, PermissionsExt},
-        net::{UnixListener, UnixStream},
-    },
-    path::{Path, PathBuf},
-    str::FromStr,
-    time::Duration,
-};
+use std::net::{AddrParseError, SocketAddr, TcpListener};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+use std::{fmt, fs, io};
 
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 

@@ -9,14 +9,10 @@
 //! A sender that finds the flag raised may rely on it: the worker has yet to lower it, and will look
 //! into the queue after that.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc::{self, Receiver, SendError, SyncSender, TrySendError},
-    },
-};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, SendError, SyncSender, TrySendError};
 
 /// A way to tell one worker something, from any thread. Cheap to clone.
 pub struct MailSender<M> {
@@ -132,7 +128,8 @@ impl Bell {
 
 #[cfg(test)]
 mod tests {
-    use std::{thread, time::Duration};
+    use std::thread;
+    use std::time::Duration;
 
     use super::*;
 

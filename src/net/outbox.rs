@@ -10,12 +10,10 @@
 //!            ▲ the first `sent` bytes have left
 //! ```
 
-use std::{
-    collections::VecDeque,
-    io::{self, IoSlice, Write},
-    sync::Arc,
-    time::Duration,
-};
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, Write};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// The bytes that wait to be written to one connection.
 ///

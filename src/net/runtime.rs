@@ -1,13 +1,12 @@
 //! Starting workers and waiting for their end.
 
-use std::{io, thread, time::Duration};
+use std::time::Duration;
+use std::{io, thread};
 
-use crate::net::{
-    Gauges, Listener, MailSender, OutboxLimits, Service,
-    doors::Doors,
-    mailbox::mailbox,
-    worker::{self, Parts},
-};
+use crate::net::doors::Doors;
+use crate::net::mailbox::mailbox;
+use crate::net::worker::{self, Parts};
+use crate::net::{Gauges, Listener, MailSender, OutboxLimits, Service};
 
 /// How workers treat their connections.
 #[derive(Debug, Clone)]

@@ -1,8 +1,10 @@
 //! The seam of `net`: what a worker runs, and what it hands to it.
 
-use std::{net::SocketAddr, time::Instant};
+use std::net::SocketAddr;
+use std::time::Instant;
 
-use crate::net::{Connections, Outbox, slab::ConnectionId};
+use crate::net::slab::ConnectionId;
+use crate::net::{Connections, Outbox};
 
 /// What a worker runs: one value a worker thread, owning what its connections share.
 ///

@@ -9,14 +9,14 @@
 //! takes it back: by `WouldBlock`, or by transferring less than it was offered (epoll(7), question 9),
 //! which saves the call that would only fail.
 
-use std::{
-    io::{self, Read},
-    time::Instant,
-};
+use std::io::{self, Read};
+use std::time::Instant;
 
 use mio::event::Event;
 
-use crate::net::{Outbox, slab::ConnectionId, stream::Stream};
+use crate::net::Outbox;
+use crate::net::slab::ConnectionId;
+use crate::net::stream::Stream;
 
 #[derive(Debug)]
 pub(super) struct Socket {

@@ -1,11 +1,10 @@
 //! The byte streams that a worker polls.
 
-use std::{
-    io::{self, IoSlice, Read, Write},
-    net::Shutdown,
-};
+use std::io::{self, IoSlice, Read, Write};
+use std::net::Shutdown;
 
-use mio::{Interest, Registry, Token, event::Source};
+use mio::event::Source;
+use mio::{Interest, Registry, Token};
 
 /// A non-blocking connection.
 #[derive(Debug)]

@@ -11,25 +11,22 @@
 
 mod settle;
 
-use std::{
-    collections::VecDeque,
-    io,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use mio::{Events, Poll, Token, event::Event};
+use mio::event::Event;
+use mio::{Events, Poll, Token};
 
-use crate::net::{
-    Accepted, Config, Connections, Service, Turn, Wish,
-    deadlines::Deadlines,
-    doors::Doors,
-    gauge::{Gauge, Totals},
-    mailbox::Mailbox,
-    slab::ConnectionId,
-    socket::{Phase, Received, Socket},
-    stream::Stream,
-};
+use crate::net::deadlines::Deadlines;
+use crate::net::doors::Doors;
+use crate::net::gauge::{Gauge, Totals};
+use crate::net::mailbox::Mailbox;
+use crate::net::slab::ConnectionId;
+use crate::net::socket::{Phase, Received, Socket};
+use crate::net::stream::Stream;
+use crate::net::{Accepted, Config, Connections, Service, Turn, Wish};
 
 /// What a worker is made of; unlike the worker itself it can be sent to its thread.
 pub(super) struct Parts<S: Service> {

@@ -81,8 +81,9 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::path::Path;
+
+    use super::*;
 
     #[test]
     fn every_file_of_the_page_is_served() {

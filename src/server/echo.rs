@@ -1,8 +1,7 @@
 //! A WebSocket echo server on the same event loops: for conformance, benchmarks and trying clients.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::net::{

@@ -1,7 +1,6 @@
 //! Why the server does not start.
 
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 use crate::storage::StorageError;
 

@@ -7,10 +7,9 @@ use crate::server::assets::Asset;
 use crate::server::metrics;
 use crate::server::response::Response;
 use crate::server::shared::Shared;
-use crate::websocket::handshake::HandshakeError;
 use crate::websocket::handshake::http::{HttpLimits, Request, parse_request};
 use crate::websocket::handshake::server::Upgrade;
-use crate::websocket::handshake::{Origin, origin_allowed};
+use crate::websocket::handshake::{HandshakeError, Origin, origin_allowed};
 use crate::websocket::{Connection, Limits};
 use crate::wire::json;
 

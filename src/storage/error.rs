@@ -1,9 +1,8 @@
 //! Why the data directory or the database in it cannot be used.
 
 use std::error::Error;
-use std::fmt;
-use std::io;
 use std::path::Path;
+use std::{fmt, io};
 
 use crate::storage::schema::VERSION;
 

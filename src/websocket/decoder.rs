@@ -14,9 +14,8 @@ use crate::websocket::frame::{
     Role,
 };
 use crate::websocket::limits::Limits;
-use crate::websocket::mask;
 use crate::websocket::message::Message;
-use crate::websocket::utf8;
+use crate::websocket::{mask, utf8};
 
 /// What a peer sent, whole.
 #[derive(Debug)]

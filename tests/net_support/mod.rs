@@ -1,11 +1,9 @@
 //! A service that does what its client's lines say, and what tests need around it.
 
-use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpStream},
-    sync::mpsc::{self, Receiver, Sender},
-    time::{Duration, Instant},
-};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::{Duration, Instant};
 
 use chinwag::net::{
     Accepted, Config, ConnectionId, Connections, Flow, ListenAddress, Listener, MailSender, Outbox,

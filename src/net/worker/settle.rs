@@ -4,11 +4,9 @@
 use std::time::Instant;
 
 use super::{Worker, count};
-use crate::net::{
-    Flow, Service, SlowReader, Turn,
-    slab::ConnectionId,
-    socket::{Gone, Input, Phase},
-};
+use crate::net::slab::ConnectionId;
+use crate::net::socket::{Gone, Input, Phase};
+use crate::net::{Flow, Service, SlowReader, Turn};
 
 impl<S: Service> Worker<S> {
     /// Carries out what has happened to connections.

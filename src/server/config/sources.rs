@@ -220,8 +220,9 @@ const MAX_THREADS: usize = 1_024;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::os::unix::ffi::OsStringExt as _;
+
+    use super::*;
 
     fn with(file: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let file_on_disk = tempfile::NamedTempFile::new().unwrap();

@@ -1,7 +1,6 @@
 //! What the system knows of this process, under the names that Prometheus' own clients use.
 
-use std::fmt;
-use std::fs;
+use std::{fmt, fs};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};

@@ -5,9 +5,8 @@
 //! values are bytes, as RFC 9110 §5.5 has them.
 
 use crate::websocket::handshake::HandshakeError;
-use crate::websocket::handshake::origin::parse_authority;
-
 pub use crate::websocket::handshake::origin::Host;
+use crate::websocket::handshake::origin::parse_authority;
 pub use crate::websocket::handshake::scanner::HeadScanner;
 
 /// Bounds of a request's head; each default says where it comes from.

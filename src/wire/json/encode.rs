@@ -322,9 +322,10 @@ const TYPICAL_LEN: usize = 192;
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::chat::{MessageKey, RoomName, UserName};
-    use serde_json::{Value, json};
 
     fn parsed(text: &str) -> Value {
         serde_json::from_str(text).expect(text)
