@@ -28,6 +28,7 @@ use crate::chat::log::{Append, Committed, Context, Read, ReadDone, RoomRecord};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::people::People;
+use crate::chat::recent;
 use crate::chat::room::{GuestId, Room, RoomId};
 
 mod commit;
@@ -122,6 +123,8 @@ pub struct Hub {
     sessions: BTreeMap<SessionId, Session>,
     rooms: Vec<Room>,
     room_ids: BTreeMap<RoomName, RoomId>,
+    /// What is held of all rooms' recent pasts.
+    recent_weight: usize,
     /// Sessions that are no longer entering, and may have requests put aside.
     resumable: Vec<SessionId>,
 }
@@ -154,6 +157,7 @@ impl Hub {
             sessions: BTreeMap::new(),
             rooms: Vec::new(),
             room_ids: BTreeMap::new(),
+            recent_weight: 0,
             resumable: Vec::new(),
         };
         for record in records {
@@ -418,9 +422,8 @@ impl Hub {
         output: &mut Vec<Output>,
     ) {
         output.push(Output::Unsubscribe { session, room: id });
-        let room = self.room_mut(id);
-        if room.leave(name) {
-            publish_presence(room, id, name.clone(), Presence::Left, output);
+        if self.weigh(id, |room| room.leave(name)) {
+            publish_presence(self.room(id), id, name.clone(), Presence::Left, output);
         }
     }
 
@@ -460,12 +463,26 @@ impl Hub {
         &mut self.rooms[index(id)]
     }
 
+    /// Lets `change` act on a room's recent past, within what all rooms may hold together.
+    fn weigh<T>(&mut self, id: RoomId, change: impl FnOnce(&mut Room) -> T) -> T {
+        let room = &mut self.rooms[index(id)];
+        let others = self.recent_weight - room.recent.weight();
+        let result = change(room);
+        if others + room.recent.weight() > recent::MAX_TOTAL_WEIGHT {
+            room.recent.trim();
+        }
+        self.recent_weight = others + room.recent.weight();
+        result
+    }
+
     /// Checks what binds people, sessions and rooms to each other; for small hubs, in debug builds.
     fn assert_invariants(&self) {
         if !cfg!(debug_assertions) || self.sessions.len() > MAX_CHECKED_SESSIONS {
             return;
         }
         self.people.assert_invariants();
+        let weights = self.rooms.iter().map(|room| room.recent.weight());
+        debug_assert_eq!(weights.sum::<usize>(), self.recent_weight);
         for (id, session) in &self.sessions {
             let person = self
                 .people

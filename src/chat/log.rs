@@ -194,6 +194,14 @@ pub struct Change {
     pub by: UserName,
 }
 
+impl Change {
+    /// About how many bytes it takes in memory.
+    pub(crate) fn weight(&self) -> usize {
+        let ChangeKind::Topic(topic) = &self.kind;
+        topic.as_str().len() + CHANGE_OVERHEAD_LEN
+    }
+}
+
 /// What can change in a room.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ChangeKind {
@@ -217,3 +225,6 @@ pub struct RoomRecord {
     /// The number of its newest change; 0 if there is none.
     pub rev: Rev,
 }
+
+/// Name and numbers of a change, roughly.
+const CHANGE_OVERHEAD_LEN: usize = 200;

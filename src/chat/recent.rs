@@ -38,6 +38,7 @@ pub(crate) struct Ring {
     messages: VecDeque<Message>,
     weight: usize,
     changes: VecDeque<Change>,
+    changes_weight: usize,
 }
 
 /// What someone who comes in gets to see.
@@ -104,6 +105,24 @@ impl Recent {
         }
     }
 
+    /// About how many bytes it holds.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Unloaded => 0,
+            Self::Loading {
+                meanwhile: ring, ..
+            }
+            | Self::Loaded(ring) => ring.weight + ring.changes_weight,
+        }
+    }
+
+    /// Forgets all but the newest: what all rooms may hold together is used up.
+    pub(crate) fn trim(&mut self) {
+        if let Self::Loaded(ring) = self {
+            ring.trim(MAX_TRIMMED_WEIGHT);
+        }
+    }
+
     /// Forgets, unless somebody waits: an empty room costs no memory.
     pub(crate) fn unload(&mut self) {
         if matches!(self, Self::Loaded(_)) {
@@ -166,8 +185,30 @@ impl Ring {
         while self.messages.len() > MAX_MESSAGES
             || (self.weight > MAX_WEIGHT && self.messages.len() > 1)
         {
-            let oldest = self.messages.pop_front().expect("the loop's condition");
+            self.forget_message();
+        }
+    }
+
+    fn trim(&mut self, max_weight: usize) {
+        while self.weight > max_weight && self.messages.len() > 1 {
+            self.forget_message();
+        }
+        while self.changes_weight > max_weight {
+            self.forget_change();
+        }
+        self.messages.shrink_to(2 * self.messages.len());
+        self.changes.shrink_to(2 * self.changes.len());
+    }
+
+    fn forget_message(&mut self) {
+        if let Some(oldest) = self.messages.pop_front() {
             self.weight -= oldest.weight();
+        }
+    }
+
+    fn forget_change(&mut self) {
+        if let Some(oldest) = self.changes.pop_front() {
+            self.changes_weight -= oldest.weight();
         }
     }
 
@@ -179,9 +220,10 @@ impl Ring {
         {
             return;
         }
+        self.changes_weight += change.weight();
         self.changes.push_back(change);
         if self.changes.len() > MAX_CHANGES {
-            self.changes.pop_front();
+            self.forget_change();
         }
     }
 
@@ -199,6 +241,14 @@ pub(crate) const MAX_WEIGHT: usize = 512 * 1024;
 
 /// Changes are small and rare beside messages.
 pub(crate) const MAX_CHANGES: usize = 200;
+
+/// What all rooms may hold together, before those that hold more than [`MAX_TRIMMED_WEIGHT`] are
+/// trimmed to that: 10,000 rooms of 512 KiB would be 5 GB, which a hundred clients have loaded by
+/// joining them.
+pub(crate) const MAX_TOTAL_WEIGHT: usize = 128 * 1024 * 1024;
+
+/// A screen or two of a trimmed room, and always its newest message.
+const MAX_TRIMMED_WEIGHT: usize = 8 * 1024;
 
 /// What a newcomer reads at first: a few screens.
 const PAGE_LEN: usize = 100;
@@ -265,6 +315,17 @@ mod tests {
         (1..=100).for_each(|seq| ring.push_message(message(seq, 8_000)));
         assert!(ring.weight <= MAX_WEIGHT && !ring.messages.is_empty());
         assert_eq!(ring.messages.back().map(|last| last.seq), Some(100));
+    }
+
+    #[test]
+    fn trimmed_ring_keeps_the_newest_and_says_that_there_are_older_ones() {
+        let mut ring = ring(1..=100);
+        ring.trim(MAX_TRIMMED_WEIGHT);
+        let snapshot = ring.snapshot(Some(0), None, 100, 0);
+        assert!(!snapshot.recovered && snapshot.more);
+        assert_eq!(seqs(&snapshot), (61..=100).collect::<Vec<_>>());
+        ring.trim(1);
+        assert_eq!(seqs(&ring.snapshot(None, None, 100, 0)), [100]);
     }
 
     #[test]

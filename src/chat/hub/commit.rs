@@ -147,9 +147,10 @@ impl Hub {
         let room = self.room_mut(id);
         debug_assert_eq!(room.seq + 1, message.seq);
         room.seq = message.seq;
-        room.recent.push_message(&message);
+        let room_name = room.name.clone();
+        self.weigh(id, |room| room.recent.push_message(&message));
         let event = Arc::new(Event::Message {
-            room: room.name.clone(),
+            room: room_name,
             message,
         });
         output.push(Output::Publish {
@@ -177,19 +178,20 @@ impl Hub {
         let room = self.room_mut(id);
         room.topic = topic.clone();
         room.rev = rev;
+        let room = room.name.clone();
         let kind = ChangeKind::Topic(topic.clone());
-        room.recent.push_change(Change {
+        let change = Change {
             rev,
             kind,
             by: by.clone(),
-        });
+        };
+        self.weigh(id, |room| room.recent.push_change(change));
         let event = Arc::new(Event::Topic {
-            room: room.name.clone(),
+            room: room.clone(),
             topic,
             by,
             rev,
         });
-        let room = room.name.clone();
         output.push(Output::Publish {
             room: id,
             event,
@@ -228,19 +230,18 @@ impl Hub {
         };
         match outcome {
             Ok(page) => {
-                for waiting in self.room_mut(id).recent.load(page) {
+                for waiting in self.weigh(id, |room| room.recent.load(page)) {
                     let context = waiting.context.clone();
                     if let Err(error) = self.enter(id, waiting, output) {
                         self.end_entering(context, Err(error), output);
                     }
                 }
-                let room = self.room_mut(id);
-                if room.member_count() == 0 {
-                    room.recent.unload();
+                if self.room(id).member_count() == 0 {
+                    self.weigh(id, |room| room.recent.unload());
                 }
             }
             Err(error) => {
-                for waiting in self.room_mut(id).recent.give_up() {
+                for waiting in self.weigh(id, |room| room.recent.give_up()) {
                     self.end_entering(waiting.context, Err(refusal(error)), output);
                 }
             }

@@ -557,3 +557,44 @@ fn list_of_rooms_is_bounded_by_its_weight() {
     };
     assert_eq!((rooms.len(), more), (120, true));
 }
+
+#[test]
+fn all_rooms_together_hold_a_bounded_past() {
+    let name = |i: u64| room(&format!("room-{i}"));
+    let message = |seq| Message {
+        seq,
+        at: Timestamp(0),
+        from: UserName::parse("ada").unwrap(),
+        body: Body::parse(&"😀".repeat(8_000)).unwrap(),
+        key: None,
+        reply_to: None,
+    };
+    let messages: Vec<Message> = (1..=16).map(message).collect();
+    let record = |i| RoomRecord {
+        name: name(i),
+        visibility: Visibility::Public,
+        topic: Topic::default(),
+        owner: None,
+        seq: 16,
+        rev: 0,
+    };
+    let mut world = World::new();
+    world.hub = Hub::new(world.hub.policy, (0..300).map(record));
+    world.log = (0..300).map(|i| (name(i), messages.clone())).collect();
+    let mut found = |i: u64| {
+        let who = i / 100;
+        if i.is_multiple_of(100) {
+            world.get(who, hello(&format!("eve{who}"), who)).unwrap();
+        }
+        let Ok(Done::Joined(joined)) = world.get(who, join(&format!("room-{i}"))) else {
+            panic!("in room {i}");
+        };
+        (joined.messages.len(), joined.more)
+    };
+    let found: Vec<_> = (0..300).map(&mut found).collect();
+    assert_eq!((found[0], found[299]), ((16, false), (1, true)));
+    for who in 0..3 {
+        world.step(Input::Disconnected(session(who)));
+    }
+    assert_eq!(world.hub.recent_weight, 0);
+}
