@@ -64,29 +64,6 @@ impl Assembler {
         self.fragment_count += 1;
     }
 
-    /// Makes room for the `part_len` bytes that arrived of a frame, and for some of the
-    /// `remaining_len` that it announced.
-    ///
-    /// Growing by doubling copies a message of a few reads as often as it grows. So there is room
-    /// for as many bytes again as have arrived, three times: more than that is reserved only when
-    /// it is there, whatever a header claims.
-    pub(crate) fn make_room(&mut self, part_len: usize, remaining_len: usize) {
-        let arrived_len = self.received_len.saturating_add(part_len);
-        let foreseen_len = remaining_len.min(arrived_len.saturating_mul(ROOM_FACTOR));
-        let (len, capacity) = match &self.payload {
-            Payload::Text { text, .. } => (text.len(), text.capacity()),
-            Payload::Binary(bytes) => (bytes.len(), bytes.capacity()),
-        };
-        if capacity - len >= part_len {
-            return;
-        }
-        let additional = foreseen_len.max(part_len);
-        match &mut self.payload {
-            Payload::Text { text, .. } => text.reserve(additional),
-            Payload::Binary(bytes) => bytes.reserve(additional),
-        }
-    }
-
     /// Appends a part of the payload, unmasked.
     pub(crate) fn push(&mut self, part: &[u8]) -> Result<(), ProtocolError> {
         self.received_len += part.len();
@@ -106,6 +83,3 @@ impl Assembler {
         }
     }
 }
-
-/// With reads of 256 KiB, a message of 1 MiB is stored without a copy.
-const ROOM_FACTOR: usize = 4;

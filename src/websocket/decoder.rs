@@ -194,7 +194,6 @@ impl Decoder {
         let part_len = data.remaining_len.min(input.len());
         let part =
             take_payload(part_len, data.masking_key, input).expect("part is within the input");
-        unfinished.make_room(part_len, data.remaining_len);
         unfinished.push(part)?;
         data.masking_key = data.masking_key.map(|key| mask::advance(key, part_len));
         data.remaining_len -= part_len;
