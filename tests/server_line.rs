@@ -223,6 +223,17 @@ fn lines_have_4096_bytes_and_not_one_more() {
 }
 
 #[test]
+fn browser_that_speaks_tls_says_nothing_in_the_room() {
+    let server = Server::start(&[]);
+    let mut ada = named(&server, "ada");
+    let mut line = server.line();
+    ada.wait_for("* guest-");
+    line.write("\x16\x03\x01\x02\x00 a hello\nwith a line in it\n");
+    line.rest();
+    assert!(ada.next().ends_with(" left lobby"));
+}
+
+#[test]
 fn browser_that_was_led_here_is_sent_away() {
     let server = Server::start(&[]);
     let mut ada = named(&server, "ada");

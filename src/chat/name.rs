@@ -41,7 +41,7 @@ impl UserName {
             return Err(ChatError::NameInvalid("it begins or ends with a space"));
         }
         // Line mode shows a speaker as `<name>`.
-        if text.contains(['<', '>']) {
+        if text.nfkc().any(|c| matches!(c, '<' | '>')) {
             return Err(ChatError::NameInvalid("it contains < or >"));
         }
         if !text.chars().all(is_visible) {
@@ -293,6 +293,7 @@ mod tests {
             "a\u{7f}",
             "\u{3164}",
             "a<b",
+            "a＞b",
             "\u{feff}",
             "a\u{ad}b",
             "\u{e000}",

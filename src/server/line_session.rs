@@ -22,6 +22,8 @@ use crate::wire::line::{self, Line, MAX_LINE_LEN};
 pub(crate) struct LineSession {
     /// What was typed and not carried out yet.
     typed: Vec<u8>,
+    /// Whether anything was typed yet.
+    has_typed: bool,
     /// Whether the rest of a line that was too long is being passed over.
     is_skipping: bool,
     /// Where the next line is said.
@@ -58,6 +60,7 @@ impl LineSession {
     pub(crate) fn new(context: &Context<'_>, outbox: &mut Outbox) -> Self {
         let mut session = Self {
             typed: Vec::new(),
+            has_typed: false,
             is_skipping: false,
             current: RoomName::lobby(),
             name: None,
@@ -89,6 +92,10 @@ impl LineSession {
         context: &mut Context<'_>,
         outbox: &mut Outbox,
     ) -> Flow {
+        if !std::mem::replace(&mut self.has_typed, true) && input.first() == Some(&TLS_HANDSHAKE) {
+            // A browser was led here by an https address: what follows is not for the room.
+            return Flow::Close;
+        }
         self.typed.extend_from_slice(input);
         self.go_on(context, outbox)
     }
@@ -413,3 +420,6 @@ const RESUME_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Messages of `--history:` without a number.
 const DEFAULT_HISTORY: usize = 20;
+
+/// The first byte of a TLS record that begins a handshake (RFC 8446 §5.1), which nobody types.
+const TLS_HANDSHAKE: u8 = 0x16;
