@@ -36,10 +36,10 @@ pub struct EchoConfig {
 /// Whatever keeps it from starting.
 pub fn echo(config: &EchoConfig, mut announce: impl FnMut(&str)) -> Result<(), StartError> {
     raise_open_file_limit();
-    let mut listeners = Vec::new();
+    let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
     for address in &config.listen {
         let listener = bind(address, config.allow_plaintext)?;
-        announce(&format!("echo on ws://{}", listener.address()));
+        addresses.push(format!("echo on ws://{}", listener.address()));
         listeners.push(listener);
     }
     let net_config = net::Config {
@@ -58,6 +58,7 @@ pub fn echo(config: &EchoConfig, mut announce: impl FnMut(&str)) -> Result<(), S
         .map_err(system("the event loops"))?;
     let (control, controlled) = mpsc::channel();
     watch_signals(control).map_err(system("the watch for signals"))?;
+    addresses.iter().for_each(|line| announce(line));
     while controlled.recv() == Ok(Control::Reload) {}
     for worker in runtime.senders() {
         // A worker that is gone needs no order to stop.

@@ -26,8 +26,10 @@ use crate::websocket::handshake::Origin;
 ///
 /// # Errors
 /// Whatever keeps it from starting; nothing runs then.
-pub fn serve(config: &Config, announce: impl FnMut(&str)) -> Result<(), StartError> {
-    let (server, control) = Server::start(config, announce)?;
+pub fn serve(config: &Config, mut announce: impl FnMut(&str)) -> Result<(), StartError> {
+    let (server, control) = Server::start(config)?;
+    // Only now may a signal come: whoever waits for these lines can rely on everything.
+    server.addresses.iter().for_each(|line| announce(line));
     server.run(&control, config.server.drain_window());
     Ok(())
 }
@@ -35,6 +37,8 @@ pub fn serve(config: &Config, announce: impl FnMut(&str)) -> Result<(), StartErr
 /// A server that runs: what is needed to end it.
 #[derive(Debug)]
 struct Server {
+    /// What listens where, a line each.
+    addresses: Vec<String>,
     shared: Arc<Shared>,
     runtime: Runtime<Mail>,
     hub: HubSender,
@@ -43,10 +47,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(
-        config: &Config,
-        announce: impl FnMut(&str),
-    ) -> Result<(Self, Receiver<Control>), StartError> {
+    fn start(config: &Config) -> Result<(Self, Receiver<Control>), StartError> {
         let data_dir = DataDir::open(&config.server.data_dir)?;
         let token_key = TokenKey::new(data_dir.secret("guest-token.key")?);
         let mut log = Log::open(&data_dir)?;
@@ -56,7 +57,11 @@ impl Server {
         };
         let chat = Hub::new(policy, log.rooms()?);
         let reader = Reader::open(&data_dir)?;
-        let (listeners, purposes) = listeners(config, announce)?;
+        let (listeners, purposes) = listeners(config)?;
+        let bound = listeners.iter().zip(&purposes);
+        let addresses = bound
+            .map(|(listener, purpose)| describe(listener, *purpose))
+            .collect();
 
         let shared = Arc::new(shared(config, token_key, purposes));
         let (control, controlled) = mpsc::channel();
@@ -69,6 +74,7 @@ impl Server {
         watch_signals(control).map_err(system("the watch for signals"))?;
         Ok((
             Self {
+                addresses,
                 shared,
                 runtime,
                 hub,
@@ -128,11 +134,8 @@ impl Server {
     }
 }
 
-/// Binds all addresses, and says so.
-fn listeners(
-    config: &Config,
-    mut announce: impl FnMut(&str),
-) -> Result<(Vec<Listener>, Vec<Purpose>), StartError> {
+/// Binds all addresses.
+fn listeners(config: &Config) -> Result<(Vec<Listener>, Vec<Purpose>), StartError> {
     let server = &config.server;
     let web = server.listen.iter().map(|address| (address, Purpose::Web));
     let others = [
@@ -142,18 +145,21 @@ fn listeners(
     let others = others.into_iter().filter(|(address, _)| *address != "off");
     let (mut listeners, mut purposes) = (Vec::new(), Vec::new());
     for (address, purpose) in web.chain(others) {
-        let listener = bind(address, server.allow_plaintext)?;
-        let address = listener.address();
-        announce(&match (purpose, address) {
-            (Purpose::Web, net::ListenAddress::Unix(_)) => format!("web on {address}"),
-            (Purpose::Web, net::ListenAddress::Tcp(_)) => format!("web on http://{address}"),
-            (Purpose::Line, _) => format!("lines on {address}"),
-            (Purpose::Admin, _) => format!("admin on http://{address}"),
-        });
-        listeners.push(listener);
+        listeners.push(bind(address, server.allow_plaintext)?);
         purposes.push(purpose);
     }
     Ok((listeners, purposes))
+}
+
+/// What listens where, for whoever started the server.
+fn describe(listener: &Listener, purpose: Purpose) -> String {
+    let address = listener.address();
+    match (purpose, address) {
+        (Purpose::Web, net::ListenAddress::Unix(_)) => format!("web on {address}"),
+        (Purpose::Web, net::ListenAddress::Tcp(_)) => format!("web on http://{address}"),
+        (Purpose::Line, _) => format!("lines on {address}"),
+        (Purpose::Admin, _) => format!("admin on http://{address}"),
+    }
 }
 
 fn shared(config: &Config, token_key: TokenKey, purposes: Vec<Purpose>) -> Shared {
