@@ -275,6 +275,24 @@ fn server_without_users_ends_at_once() {
 }
 
 #[test]
+fn sockets_that_wait_for_their_peers_count_until_they_are_gone() {
+    let server = Server::start(&["--max-connections", "4"]);
+    // Each is answered and closed by the server, and left open on this side.
+    let left_open: Vec<_> = (0..4)
+        .map(|_| {
+            let mut http = server.http();
+            assert_eq!(http.ask("nonsense\r\n\r\n").status, 400);
+            http
+        })
+        .collect();
+    assert_eq!(server.http().response().status, 503);
+    drop(left_open);
+    wait_until("there is room again", || {
+        server.http().ask(UPGRADE).status == 101
+    });
+}
+
+#[test]
 fn full_server_refuses_and_takes_others_when_some_have_left() {
     let server = Server::start(&["--max-connections", "4"]);
     let server_files = || server.metric("process_open_fds");

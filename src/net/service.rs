@@ -80,6 +80,11 @@ pub trait Service: Send + 'static {
     /// The session is over. Its socket may stay a little to send what is owed.
     fn closed(&mut self, session: Self::Session, id: ConnectionId, turn: &mut Turn<'_, Self::Mail>);
 
+    /// The socket of a session that is over is gone too: now its descriptor is free.
+    fn gone(&mut self, id: ConnectionId) {
+        let _ = id;
+    }
+
     /// When to call [`on_timer`](Service::on_timer), which has to move it. Asked once a turn.
     fn timer(&self) -> Option<Instant> {
         None

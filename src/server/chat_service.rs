@@ -34,6 +34,8 @@ pub(crate) struct ChatService {
     subscribers: HashMap<RoomId, BTreeSet<ConnectionId>>,
     counts: Counts,
     unfinished: Budget,
+    /// Permits of connections that are over, but whose sockets wait for their peers to agree.
+    permits: HashMap<ConnectionId, (Purpose, Permit)>,
     gauges: Gauges,
     control: Sender<Control>,
 }
@@ -52,7 +54,7 @@ struct Gauges {
 pub(crate) struct Session {
     id: SessionId,
     kind: Kind,
-    permit: Option<Permit>,
+    permit: Option<(Purpose, Permit)>,
 }
 
 /// What a connection speaks.
@@ -87,6 +89,7 @@ impl ChatService {
             subscribers: HashMap::new(),
             counts: Counts::default(),
             unfinished: Budget::default(),
+            permits: HashMap::new(),
             gauges,
             control,
         }
@@ -307,10 +310,12 @@ impl Service for ChatService {
             return refused(Flow::Drop);
         }
         let permit = match self.shared.admission(purpose).admit(address) {
-            Ok(permit) => Some(permit),
+            Ok(permit) => Some((purpose, permit)),
             Err(refusal) => {
                 self.refuse(purpose, refusal, outbox);
-                return refused(Flow::Close);
+                // A flood is not waited for until each of them has read why.
+                let is_flood = self.shared.is_short_of_files();
+                return refused(if is_flood { Flow::Drop } else { Flow::Close });
             }
         };
         let kind = self.begin(purpose, id, turn.now, outbox);
@@ -448,16 +453,9 @@ impl Service for ChatService {
         }
     }
 
-    fn closed(&mut self, session: Session, _: ConnectionId, _: &mut Turn<'_, Mail>) {
+    fn closed(&mut self, session: Session, id: ConnectionId, _: &mut Turn<'_, Mail>) {
         if let Some(gauge) = self.gauge(&session.kind) {
             gauge.dec();
-        }
-        if let Some(permit) = &session.permit {
-            let purpose = match session.kind {
-                Kind::Admin(_) => Purpose::Admin,
-                Kind::Http(_) | Kind::WebSocket(_) | Kind::Line(_) | Kind::Refused => Purpose::Web,
-            };
-            self.shared.admission(purpose).release(permit);
         }
         if let Kind::WebSocket(chat) = &session.kind {
             self.unfinished.give_back(chat.unfinished_len());
@@ -469,6 +467,14 @@ impl Service for ChatService {
                 // The main thread may have stopped waiting for it.
                 let _ = self.control.send(Control::Drained);
             }
+        }
+        self.permits
+            .extend(session.permit.map(|permit| (id, permit)));
+    }
+
+    fn gone(&mut self, id: ConnectionId) {
+        if let Some((purpose, permit)) = self.permits.remove(&id) {
+            self.shared.admission(purpose).release(&permit);
         }
     }
 

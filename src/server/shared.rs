@@ -82,6 +82,11 @@ impl Shared {
         self.metrics.socket_count() >= self.max_sockets
     }
 
+    /// Whether sockets begin to run out.
+    pub(crate) fn is_short_of_files(&self) -> bool {
+        self.metrics.socket_count() >= self.max_sockets / 4 * 3
+    }
+
     pub(crate) fn begin_drain(&self) {
         self.is_draining.store(true, Ordering::Relaxed);
     }

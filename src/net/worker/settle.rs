@@ -139,5 +139,6 @@ impl<S: Service> Worker<S> {
             self.service
                 .closed(session, id, &mut Turn::new(self.now, &mut self.posts));
         }
+        self.service.gone(id);
     }
 }
