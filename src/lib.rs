@@ -1,18 +1,25 @@
 //! A WebSocket protocol library without I/O, and a group chat server on top of it.
 //!
 //! [`websocket`] is the library: begin with [`websocket::Connection`]. Everything else makes up the
-//! program `chinwag` and comes with the feature `server`: `chat` decides, `wire` writes, `storage`
-//! keeps, `net` moves bytes, `server` puts them together. `ARCHITECTURE.md` has the whole picture.
+//! program `chinwag` and comes with the features `server` and `client`: `chat` decides, `wire`
+//! writes, `storage` keeps, `net` moves bytes, `server` puts them together; `client` connects.
+//! `ARCHITECTURE.md` has the whole picture.
 //!
 //! # Features
 //!
 //! - `simd` (default): validates UTF-8 with SIMD instructions.
-//! - `server` (default): the chat and echo servers, and the program.
+//! - `deflate`: compresses messages (RFC 7692).
+//! - `blocking`: clients and servers that wait, over any `Read + Write`.
+//! - `tls`: the same over TLS.
+//! - `server` (default): the chat and echo servers.
+//! - `client` (default): `chinwag connect`. The program needs both.
 
 pub mod websocket;
 
 #[cfg(feature = "server")]
 pub mod chat;
+#[cfg(feature = "client")]
+pub mod client;
 #[cfg(feature = "server")]
 pub mod net;
 #[cfg(feature = "server")]

@@ -18,12 +18,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("wire", &["chat"]),
     ("storage", &["chat"]),
     ("server", &["websocket", "net", "chat", "wire", "storage"]),
-    ("main", &["server"]),
+    ("client", &["websocket"]),
+    ("main", &["server", "client"]),
     ("lib", &[]),
 ];
 
 /// Modules that decide: no socket, file, thread, clock, environment or random source of their own.
 const PURE_LAYERS: &[&str] = &["websocket", "chat", "wire"];
+
+/// What waits inside a pure layer: it does the I/O for what decides.
+const IMPURE: &[&str] = &["src/websocket/blocking/"];
 
 const BANNED_IN_PURE_LAYERS: &[&str] = &[
     "std::net",
@@ -58,6 +62,9 @@ const BANNED_EVERYWHERE: &[(&str, &str)] = &[
     ),
 ];
 
+/// Where locks are no fault: two threads share one connection, and hold it for no socket call.
+const LOCKS: &[&str] = &["src/websocket/blocking/"];
+
 /// Where each dependency may be named: beginnings of paths. To replace one is to edit its home.
 const HOMES: &[(&str, &[&str])] = &[
     (
@@ -66,6 +73,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ),
     ("caseless", &["src/chat/name.rs"]),
     ("clap", &["src/main.rs"]),
+    ("flate2", &["src/websocket/deflate/"]),
     ("hmac", &["src/server/token.rs"]),
     ("httparse", &["src/websocket/handshake/http.rs"]),
     ("jiff", &["src/wire/json/"]),
@@ -75,12 +83,19 @@ const HOMES: &[(&str, &[&str])] = &[
         "rand",
         &[
             "src/websocket/mask.rs",
+            "src/websocket/handshake/",
+            "src/websocket/blocking/",
             "src/server/",
             "src/storage/data_dir.rs",
         ],
     ),
     ("rusqlite", &["src/storage/database.rs"]),
-    ("rustix", &["src/net/", "src/server/"]),
+    (
+        "rustix",
+        &["src/net/", "src/server/", "src/websocket/blocking/"],
+    ),
+    ("rustls", &["src/websocket/blocking/"]),
+    ("rustls_native_certs", &["src/websocket/blocking/"]),
     ("serde", &["src/server/config/", "src/storage/rows.rs"]),
     // The payloads of events in the log are JSON too, in a form of their own.
     ("serde_json", &["src/wire/json/", "src/storage/rows.rs"]),

@@ -5,9 +5,13 @@
 //! of them reads a socket or a clock.
 
 mod assembler;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod close;
 mod connection;
 mod decoder;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod error;
 mod frame;
 pub mod handshake;

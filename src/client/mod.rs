@@ -1,0 +1,1 @@
+//! The program's side that opens connections: `chinwag connect`.

@@ -1,0 +1,1 @@
+//! WebSocket that waits: over any `Read + Write`.

@@ -1,0 +1,1 @@
+//! Compresses messages: permessage-deflate (RFC 7692).
