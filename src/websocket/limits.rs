@@ -16,10 +16,25 @@ pub struct Limits {
     pub payload_len_per_extra_fragment: u32,
 }
 
+/// Bytes of a compressed message that cost nothing. 4 KiB: more empty blocks than anybody needs, and
+/// too few to keep an inflater busy.
+pub(crate) const FREE_COMPRESSED_LEN: u64 = 4 * 1024;
+
+/// Bytes of a compressed message that each byte of what it inflates to pays for. 8: a stream that is
+/// flushed after each byte needs that many, and nothing else comes near.
+pub(crate) const COMPRESSED_LEN_PER_BYTE: u64 = 8;
+
 impl Limits {
+    /// Returns how long a message may be on the wire that is compressed and no longer than allowed.
+    pub(crate) fn max_compressed_len(&self) -> u64 {
+        let max_message_len = u64::try_from(self.max_message_len).unwrap_or(u64::MAX);
+        max_message_len
+            .saturating_mul(COMPRESSED_LEN_PER_BYTE)
+            .saturating_add(FREE_COMPRESSED_LEN)
+    }
+
     /// Returns how many fragments a message may have that has brought `received_len` bytes so far.
-    pub(crate) fn max_fragments_after(&self, received_len: usize) -> u64 {
-        let received_len = u64::try_from(received_len).unwrap_or(u64::MAX);
+    pub(crate) fn max_fragments_after(&self, received_len: u64) -> u64 {
         let extra = received_len
             .checked_div(self.payload_len_per_extra_fragment.into())
             .unwrap_or(0);
