@@ -4,11 +4,13 @@
 //! each direction. A codec that does belongs to its connection; one that does not is of use to any
 //! connection while it is between messages, and may be lent by a [`CodecPool`].
 
+pub(crate) use crate::websocket::deflate::WindowBits;
 use crate::websocket::deflate::{
-    CodecPool, DeflateOptions, DeflateParameters, Deflater, InflateError, Inflater,
+    CodecPool, CompressionLevel, DeflateOptions, DeflateParameters, Deflater, InflateError,
+    Inflater,
 };
 use crate::websocket::error::ProtocolError;
-use crate::websocket::frame::Role;
+use crate::websocket::frame::{self, Role};
 
 /// Both directions of a connection that compresses.
 #[derive(Debug)]
@@ -20,32 +22,32 @@ pub(crate) struct Compression {
 /// How received messages are inflated.
 #[derive(Debug)]
 pub(crate) struct Inflation {
-    window_bits: u8,
+    window_bits: WindowBits,
     keeps_window: bool,
     /// `None` until the first compressed message, or while it is in a pool.
-    inflater: Option<Box<Inflater>>,
+    inflater: Option<Inflater>,
 }
 
 /// How sent messages are compressed.
 #[derive(Debug)]
 pub(crate) struct Deflation {
-    level: u8,
+    level: CompressionLevel,
     threshold: usize,
-    window_bits: u8,
+    window_bits: WindowBits,
     keeps_window: bool,
     /// `None` until the first compressed message, or while it is in a pool.
-    deflater: Option<Box<Deflater>>,
+    deflater: Option<Deflater>,
 }
 
 impl Compression {
     pub(crate) fn new(role: Role, parameters: DeflateParameters, options: &DeflateOptions) -> Self {
         let server = (
-            parameters.server_max_window_bits(),
-            !parameters.server_no_context_takeover(),
+            parameters.server_max_window_bits,
+            !parameters.server_no_context_takeover,
         );
         let client = (
-            parameters.client_max_window_bits(),
-            !parameters.client_no_context_takeover(),
+            parameters.client_max_window_bits,
+            !parameters.client_no_context_takeover,
         );
         let (theirs, ours) = match role {
             Role::Server => (client, server),
@@ -58,8 +60,8 @@ impl Compression {
                 inflater: None,
             },
             deflation: Deflation {
-                level: options.level(),
-                threshold: options.threshold(),
+                level: options.level,
+                threshold: options.threshold,
                 window_bits: ours.0,
                 keeps_window: ours.1,
                 deflater: None,
@@ -71,7 +73,7 @@ impl Compression {
     pub(crate) fn borrow_codecs(&mut self, pool: &mut CodecPool) {
         let inflation = &mut self.inflation;
         if !inflation.keeps_window && inflation.inflater.is_none() {
-            inflation.inflater = pool.take_inflater(inflation.window_bits);
+            inflation.inflater = pool.take_inflater();
         }
         self.deflation.borrow_codec(pool);
     }
@@ -144,7 +146,7 @@ impl Inflation {
             keeps_window,
             inflater,
         } = self;
-        inflater.get_or_insert_with(|| Box::new(Inflater::new(*window_bits, *keeps_window)))
+        inflater.get_or_insert_with(|| Inflater::new(*window_bits, *keeps_window))
     }
 }
 
@@ -152,9 +154,9 @@ impl Deflation {
     /// Compresses each message on its own, with the window that `options` allow a server.
     pub(crate) fn shared(options: &DeflateOptions) -> Self {
         Self {
-            level: options.level(),
-            threshold: options.threshold(),
-            window_bits: options.server_max_window_bits(),
+            level: options.level,
+            threshold: options.threshold,
+            window_bits: options.server_max_window_bits,
             keeps_window: false,
             deflater: None,
         }
@@ -174,7 +176,7 @@ impl Deflation {
         }
     }
 
-    pub(crate) fn window_bits(&self) -> u8 {
+    pub(crate) fn window_bits(&self) -> WindowBits {
         self.window_bits
     }
 
@@ -190,10 +192,10 @@ impl Deflation {
 
     /// Returns whether the peer inflates what was compressed on its own with a window of
     /// `window_bits`, without any harm to what follows.
-    pub(crate) fn admits_shared(&self, payload_len: usize, window_bits: u8) -> bool {
+    pub(crate) fn admits_shared(&self, payload_len: usize, window_bits: WindowBits) -> bool {
         // Nothing refers back by more than there is.
         let is_within_window =
-            window_bits <= self.window_bits || payload_len <= 1 << self.window_bits;
+            window_bits <= self.window_bits || payload_len <= self.window_bits.window_len();
         // A window that goes on would lack this message, which the peer's would have.
         !self.keeps_window && is_within_window
     }
@@ -219,20 +221,20 @@ impl Deflation {
             deflater,
             ..
         } = self;
-        deflater.get_or_insert_with(|| Box::new(Deflater::new(*level, *window_bits)))
+        deflater.get_or_insert_with(|| Deflater::new(*level, *window_bits))
     }
 }
 
 impl From<InflateError> for ProtocolError {
     fn from(error: InflateError) -> Self {
         match error {
-            InflateError::Corrupt => Self::InvalidDeflate,
-            InflateError::TooVerbose {
-                input_len,
-                output_len,
+            InflateError::Corrupt | InflateError::Truncated => Self::InvalidDeflate,
+            InflateError::TooMuchWork {
+                consumed_len,
+                produced_len,
             } => Self::DeflateTooVerbose {
-                input_len,
-                output_len,
+                input_len: frame::wire_len(consumed_len),
+                output_len: frame::wire_len(produced_len),
             },
         }
     }

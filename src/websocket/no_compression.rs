@@ -11,6 +11,9 @@ pub(crate) enum Inflation {}
 #[derive(Debug)]
 pub(crate) enum Deflation {}
 
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum WindowBits {}
+
 impl Compression {
     pub(crate) fn inflation_mut(&mut self) -> &mut Inflation {
         match *self {}
@@ -57,7 +60,7 @@ impl Deflation {
         match *self {}
     }
 
-    pub(crate) fn admits_shared(&self, _payload_len: usize, _window_bits: u8) -> bool {
+    pub(crate) fn admits_shared(&self, _payload_len: usize, _window_bits: WindowBits) -> bool {
         match *self {}
     }
 

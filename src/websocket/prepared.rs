@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::websocket::compression::Deflation;
+use crate::websocket::compression::{Deflation, WindowBits};
 use crate::websocket::frame::{self, FrameStart, Opcode};
 use crate::websocket::message::Message;
 
@@ -32,7 +32,7 @@ struct Prepared {
     payload_len: usize,
     plain: Frame,
     /// With the bits of the window that its compression took, if it is shorter than `plain`.
-    compressed: Option<(u8, Frame)>,
+    compressed: Option<(WindowBits, Frame)>,
 }
 
 /// A server's frame.
@@ -66,8 +66,8 @@ impl PreparedMessage {
     #[must_use]
     pub fn compressed(
         message: &Message<'_>,
-        options: &crate::websocket::deflate::DeflateOptions,
-        pool: &mut crate::websocket::deflate::CodecPool,
+        options: &crate::websocket::DeflateOptions,
+        pool: &mut crate::websocket::CodecPool,
     ) -> Self {
         let mut deflation = Deflation::shared(options);
         if !deflation.is_worthwhile(message.len()) {
@@ -87,7 +87,7 @@ impl PreparedMessage {
         )
     }
 
-    fn from_parts(message: &Message<'_>, compressed: Option<(u8, Frame)>) -> Self {
+    fn from_parts(message: &Message<'_>, compressed: Option<(WindowBits, Frame)>) -> Self {
         let start = FrameStart::whole(Opcode::Message(message.kind()));
         let mut bytes = Vec::new();
         frame::encode(start, message.as_bytes(), None, &mut bytes);
