@@ -3,7 +3,7 @@
 //! No extension is spoken yet, so that all offers are declined; a malformed one is refused all the
 //! same.
 
-use crate::websocket::handshake::http::is_token_byte;
+use crate::websocket::handshake::fields::is_token_byte;
 
 /// Returns whether the header's lines are, together, a list of at least one extension.
 pub(crate) fn is_extension_list<'a>(lines: impl Iterator<Item = &'a [u8]>) -> bool {

@@ -6,6 +6,7 @@
 mod accept_key;
 mod error;
 mod extension;
+mod fields;
 pub mod http;
 mod origin;
 mod scanner;

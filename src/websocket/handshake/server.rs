@@ -4,7 +4,8 @@ use crate::websocket::connection::Connection;
 use crate::websocket::handshake::HandshakeError;
 use crate::websocket::handshake::accept_key::{accept_key, is_key};
 use crate::websocket::handshake::extension::is_extension_list;
-use crate::websocket::handshake::http::{Request, Version, is_token};
+use crate::websocket::handshake::fields::is_token;
+use crate::websocket::handshake::http::{Request, Version};
 use crate::websocket::limits::Limits;
 
 /// A request that may become a connection.
