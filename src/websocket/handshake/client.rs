@@ -11,6 +11,7 @@ pub use crate::websocket::handshake::response::Response;
 
 use crate::websocket::connection::Connection;
 use crate::websocket::handshake::accept_key::{accept_key, new_key};
+use crate::websocket::handshake::extension::ExtensionList;
 use crate::websocket::handshake::fields::{Fields, is_token};
 use crate::websocket::handshake::header_lines::{HeadError, HeaderLines, judge_value, write_line};
 use crate::websocket::handshake::http::{HttpLimits, Version};
@@ -271,7 +272,10 @@ impl Offer {
         if required(fields, "Sec-WebSocket-Accept")? != self.accept_key.as_bytes() {
             return Err(ClientHandshakeError::WrongAcceptKey);
         }
-        if fields.first("Sec-WebSocket-Extensions").is_some() {
+        let name = "Sec-WebSocket-Extensions";
+        let extensions = ExtensionList::parse(fields.all(name))
+            .ok_or(ClientHandshakeError::BadHeaderValue { name })?;
+        if extensions.iter().next().is_some() {
             return Err(ClientHandshakeError::UnofferedExtension);
         }
         let subprotocol = self.judge_subprotocol(fields)?;
