@@ -6,12 +6,14 @@
 mod accept_key;
 pub mod client;
 mod client_error;
+mod cookie;
 mod error;
 mod extension;
 mod fields;
 mod header_lines;
 pub mod http;
 mod origin;
+mod refusal;
 mod response;
 mod scanner;
 pub mod server;

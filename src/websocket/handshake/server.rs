@@ -1,5 +1,7 @@
 //! The server's side of the opening handshake (RFC 6455 §4.2).
 
+pub use crate::websocket::handshake::refusal::Refusal;
+
 use crate::websocket::connection::Connection;
 use crate::websocket::handshake::HandshakeError;
 use crate::websocket::handshake::accept_key::{accept_key, is_key};
