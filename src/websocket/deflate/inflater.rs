@@ -18,6 +18,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use crate::websocket::deflate::TAIL;
 use crate::websocket::deflate::options::WindowBits;
 use crate::websocket::deflate::window::Window;
+use crate::websocket::limits::{COMPRESSED_LEN_PER_BYTE, FREE_COMPRESSED_LEN};
 
 /// Inflates the messages of one direction of a connection.
 ///
@@ -117,6 +118,11 @@ impl Inflater {
         Ok(true)
     }
 
+    /// Returns about how many bytes of memory it holds.
+    pub(crate) fn held_len(&self) -> usize {
+        ZLIB_LEN + self.window.len()
+    }
+
     /// Gives up a message that is unfinished, and forgets all that came before.
     pub(crate) fn reset(&mut self) {
         self.window.clear();
@@ -198,7 +204,7 @@ pub(crate) enum InflateError {
 /// What a message has cost so far, and has brought.
 ///
 /// Blocks without content take time and never reach a limit of length. So what is read must be worth
-/// it: see [`ALLOWANCE_LEN`] and [`LEN_PER_PRODUCED_BYTE`]. zlib is never given more than that, which
+/// it: see [`FREE_COMPRESSED_LEN`] and [`COMPRESSED_LEN_PER_BYTE`]. zlib is never given more than that, which
 /// is why the rule costs nothing.
 #[derive(Debug, Default, Clone, Copy)]
 struct Work {
@@ -211,9 +217,9 @@ struct Work {
 impl Work {
     /// Returns how many more bytes may be read before something must have come of them.
     fn affordable_len(&self) -> Result<usize, InflateError> {
-        let earned_len = self.produced_len.saturating_mul(LEN_PER_PRODUCED_BYTE);
+        let earned_len = self.produced_len.saturating_mul(COMPRESSED_LEN_PER_BYTE);
         let spent_len = self.consumed_len + self.copied_len / COPIED_LEN_PER_READ_BYTE;
-        match (ALLOWANCE_LEN + earned_len).saturating_sub(spent_len) {
+        match (FREE_COMPRESSED_LEN + earned_len).saturating_sub(spent_len) {
             0 => Err(InflateError::TooMuchWork {
                 consumed_len: self.consumed_len,
                 produced_len: self.produced_len,
@@ -243,19 +249,14 @@ fn to_usize(len: u64) -> usize {
     usize::try_from(len).expect("zlib counts no more bytes than the slices have")
 }
 
+/// About what zlib-rs takes to inflate, its window of 32 KiB included.
+const ZLIB_LEN: usize = 48 * 1024;
+
 /// What a sender leaves out, and a final block with nothing in it.
 const END: [u8; 6] = [TAIL[0], TAIL[1], TAIL[2], TAIL[3], 0x03, 0x00];
 
 /// The length of [`END`] as zlib counts it.
 const END_LEN: u64 = 6;
-
-/// Bytes that may be read of a message before anything has come of them. 4 KiB: several times the
-/// longest header of a block (some 560 bytes), and read in a fraction of a millisecond.
-const ALLOWANCE_LEN: usize = 4 * 1024;
-
-/// Bytes that may be read for each byte that was inflated. 12: a sender that flushes after every
-/// byte and does not compress needs 11, a stored block (5 and the byte) and an empty one (5).
-const LEN_PER_PRODUCED_BYTE: usize = 12;
 
 /// Bytes copied that take as long as one read: a measured ratio, to the next power of two.
 const COPIED_LEN_PER_READ_BYTE: usize = 64;

@@ -8,12 +8,6 @@
 //!
 //! [`DeflateOptions`] is what an endpoint wants, [`DeflateParameters`] what both agreed on.
 
-#![expect(
-    dead_code,
-    unused_imports,
-    reason = "the connection is about to use it"
-)]
-
 mod deflater;
 mod inflater;
 mod options;

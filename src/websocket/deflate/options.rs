@@ -34,35 +34,25 @@ impl Default for DeflateOptions {
 /// What both endpoints agreed on in the opening handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeflateParameters {
-    pub(crate) server_no_context_takeover: bool,
-    pub(crate) client_no_context_takeover: bool,
-    pub(crate) server_max_window_bits: WindowBits,
-    pub(crate) client_max_window_bits: WindowBits,
+    /// The server compresses each message on its own (§7.1.1.1).
+    pub server_no_context_takeover: bool,
+    /// The client compresses each message on its own (§7.1.1.2).
+    pub client_no_context_takeover: bool,
+    /// Largest window with which the server compresses (§7.1.2.1).
+    pub server_max_window_bits: WindowBits,
+    /// Largest window with which the client compresses (§7.1.2.2).
+    pub client_max_window_bits: WindowBits,
 }
 
-impl DeflateParameters {
-    /// Returns whether the server compresses each message on its own (§7.1.1.1).
-    #[must_use]
-    pub fn server_no_context_takeover(&self) -> bool {
-        self.server_no_context_takeover
-    }
-
-    /// Returns whether the client compresses each message on its own (§7.1.1.2).
-    #[must_use]
-    pub fn client_no_context_takeover(&self) -> bool {
-        self.client_no_context_takeover
-    }
-
-    /// Returns the largest window with which the server compresses (§7.1.2.1).
-    #[must_use]
-    pub fn server_max_window_bits(&self) -> WindowBits {
-        self.server_max_window_bits
-    }
-
-    /// Returns the largest window with which the client compresses (§7.1.2.2).
-    #[must_use]
-    pub fn client_max_window_bits(&self) -> WindowBits {
-        self.client_max_window_bits
+/// What is agreed on when neither endpoint asks for anything.
+impl Default for DeflateParameters {
+    fn default() -> Self {
+        Self {
+            server_no_context_takeover: false,
+            client_no_context_takeover: false,
+            server_max_window_bits: WindowBits::MAX,
+            client_max_window_bits: WindowBits::MAX,
+        }
     }
 }
 

@@ -19,11 +19,9 @@ impl CodecPool {
         Self::default()
     }
 
-    /// Hands out an inflater that knows nothing, for windows of any size.
-    pub(crate) fn take_inflater(&mut self) -> Inflater {
-        self.inflaters
-            .pop()
-            .unwrap_or_else(|| Inflater::new(WindowBits::MAX, false))
+    /// Hands out an inflater that knows nothing, for windows of any size, if there is one.
+    pub(crate) fn take_inflater(&mut self) -> Option<Inflater> {
+        self.inflaters.pop()
     }
 
     /// Takes an inflater back, in whatever state.
@@ -34,19 +32,17 @@ impl CodecPool {
         }
     }
 
-    /// Hands out a deflater that knows nothing.
+    /// Hands out a deflater that knows nothing, if there is one.
     pub(crate) fn take_deflater(
         &mut self,
         level: CompressionLevel,
         window_bits: WindowBits,
-    ) -> Deflater {
+    ) -> Option<Deflater> {
         let fits = |deflater: &Deflater| {
             (deflater.level(), deflater.window_bits()) == (level, window_bits)
         };
-        match self.deflaters.iter().rposition(fits) {
-            Some(index) => self.deflaters.swap_remove(index),
-            None => Deflater::new(level, window_bits),
-        }
+        let index = self.deflaters.iter().rposition(fits)?;
+        Some(self.deflaters.swap_remove(index))
     }
 
     /// Takes a deflater back, in whatever state; if there are enough, the one that was longest of no
