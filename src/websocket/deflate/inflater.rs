@@ -47,7 +47,15 @@ enum Stage {
 
 impl Inflater {
     /// Makes an inflater; `keeps_window` is context takeover.
+    ///
+    /// Without it, what is kept is gone by the end of the message: windows of all sizes are as long
+    /// as the largest, so that any connection may use it.
     pub(crate) fn new(window_bits: WindowBits, keeps_window: bool) -> Self {
+        let window_bits = if keeps_window {
+            window_bits
+        } else {
+            WindowBits::MAX
+        };
         Self {
             zlib: Decompress::new(false),
             window: Window::new(window_bits.window_len()),
@@ -204,8 +212,8 @@ pub(crate) enum InflateError {
 /// What a message has cost so far, and has brought.
 ///
 /// Blocks without content take time and never reach a limit of length. So what is read must be worth
-/// it: see [`FREE_COMPRESSED_LEN`] and [`COMPRESSED_LEN_PER_BYTE`]. zlib is never given more than that, which
-/// is why the rule costs nothing.
+/// it: see [`FREE_COMPRESSED_LEN`] and [`COMPRESSED_LEN_PER_BYTE`]. zlib is never given more than
+/// that, which is why the rule costs nothing.
 #[derive(Debug, Default, Clone, Copy)]
 struct Work {
     consumed_len: usize,
@@ -258,7 +266,8 @@ const END: [u8; 6] = [TAIL[0], TAIL[1], TAIL[2], TAIL[3], 0x03, 0x00];
 /// The length of [`END`] as zlib counts it.
 const END_LEN: u64 = 6;
 
-/// Bytes copied that take as long as one read: a measured ratio, to the next power of two.
+/// Bytes copied that take as long as one read. 64: measured, a byte of compressed text takes 7 ns;
+/// 32 KiB that are in no cache take 3 µs.
 const COPIED_LEN_PER_READ_BYTE: usize = 64;
 
 /// 1 KiB: less than 260 bytes of room would keep zlib-rs out of its fast loop.
@@ -423,12 +432,12 @@ mod tests {
     #[test]
     fn broken_messages_are_corrupt() {
         for message in [
-            &[0x06][..],                                 // block type 3
-            &[0x00, 0x05, 0x00, 0xfb, 0xff, 0x48],       // stored lengths that disagree
-            &[0xf2, 0x00, 0x11, 0x00, 0x00],             // distance beyond the beginning
-            &[0x04, 0x00, 0xfe, 0xff, 0xff, 0xff],       // too many codes of one length
-            &[0xfc, 0xff, 0xff, 0xff, 0xff],             // 288 lengths, of 286 that there are
-&[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x06], // bad only after good content
+            &[0x06][..],                                       // block type 3
+            &[0x00, 0x05, 0x00, 0xfb, 0xff, 0x48],             // stored lengths that disagree
+            &[0xf2, 0x00, 0x11, 0x00, 0x00],                   // distance beyond the beginning
+            &[0x04, 0x00, 0xfe, 0xff, 0xff, 0xff],             // too many codes of one length
+            &[0xfc, 0xff, 0xff, 0xff, 0xff],                   // 288 lengths, of 286 that there are
+            &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x06], // bad only after good content
         ] {
             for keeps_window in [false, true] {
                 let outcome = inflate(keeps_window, &[message]);
@@ -444,13 +453,15 @@ mod tests {
         let mut dynamic = Vec::new();
         deflater.compress_message(&text, false, &mut dynamic);
         assert_eq!(dynamic[0] & 0b110, 0b100, "the block has codes of its own");
-        // Their last byte is the empty block's; without it they end inside of it.
+        // Two prefixes end with the first byte of an empty block, as messages do.
+        let whole = [&HELLO_STORED[..1], &HELLO_IN_TWO[..4]];
         for message in [HELLO, HELLO_STORED, HELLO_IN_TWO, &dynamic] {
-            for len in 1..message.len() {
+            for prefix in (1..message.len()).map(|len| &message[..len]) {
                 for keeps_window in [false, true] {
-                    let outcome = inflate(keeps_window, &[&message[..len]]);
-                    let is_whole = message == HELLO_IN_TWO && len == 3;
-                    assert_eq!(outcome.is_ok(), is_whole, "{:02x?}", &message[..len]);
+                    match inflate(keeps_window, &[prefix]) {
+                        Ok(_) => assert!(whole.contains(&prefix), "{prefix:02x?}"),
+                        Err(error) => assert_eq!(error, InflateError::Truncated, "{prefix:02x?}"),
+                    }
                 }
             }
         }
@@ -519,7 +530,7 @@ mod tests {
     fn memory_follows_what_was_produced() {
         let mut deflater = Deflater::new(CompressionLevel::SMALLEST, WindowBits::MAX);
         let mut bomb = Vec::new();
-        deflater.compress_message(&vec![0; 8 << 20], false, &mut bomb);
+        deflater.compress_message(&vec![0; 4 << 20], false, &mut bomb);
         let mut inflater = inflater(true);
         let mut output = Vec::new();
         let max_len = 1 << 20;
@@ -548,7 +559,7 @@ mod tests {
             assert_eq!(
                 inflate(false, &[&message]),
                 Err(InflateError::TooMuchWork {
-                    consumed_len: ALLOWANCE_LEN,
+                    consumed_len: FREE_COMPRESSED_LEN,
                     produced_len: 0,
                 })
             );
@@ -577,14 +588,14 @@ mod tests {
     #[test]
     fn allowance_ends_exactly_where_it_says() {
         let empty = [0x00, 0x00, 0x00, 0xff, 0xff];
-        let at_limit = [&empty.repeat(ALLOWANCE_LEN / 5)[..], &[0x00]].concat();
-        assert_eq!(at_limit.len(), ALLOWANCE_LEN);
+        let at_limit = [&empty.repeat(FREE_COMPRESSED_LEN / 5)[..], &[0x00]].concat();
+        assert_eq!(at_limit.len(), FREE_COMPRESSED_LEN);
         check("at the limit", false, &[&at_limit], &[""]);
         let above = [&at_limit[..], &[0x00, 0x00, 0xff, 0xff, 0x00]].concat();
         assert!(matches!(
             inflate(false, &[&above]),
             Err(InflateError::TooMuchWork {
-                consumed_len: ALLOWANCE_LEN,
+                consumed_len: FREE_COMPRESSED_LEN,
                 produced_len: 0
             })
         ));
@@ -592,7 +603,7 @@ mod tests {
 
     #[test]
     fn a_message_flushed_after_every_byte_is_no_work_too_much() {
-        let payload = noise(10_000);
+        let payload = noise(2_000);
         for level in 0..=9 {
             let level = CompressionLevel::new(level).unwrap();
             let mut deflater = Deflater::new(level, WindowBits::MAX);

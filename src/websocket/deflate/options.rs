@@ -122,3 +122,29 @@ impl Default for CompressionLevel {
         Self(3)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_have_9_to_15_bits() {
+        for bits in 0..=u8::MAX {
+            let expected = (9..=15).contains(&bits).then_some(bits);
+            assert_eq!(WindowBits::new(bits).map(WindowBits::get), expected);
+        }
+        assert_eq!(WindowBits::MIN.window_len(), 512);
+        assert_eq!(WindowBits::MAX.window_len(), 32_768);
+    }
+
+    #[test]
+    fn levels_go_from_0_to_9() {
+        for level in 0..=u8::MAX {
+            let expected = (level <= 9).then_some(level);
+            assert_eq!(
+                CompressionLevel::new(level).map(CompressionLevel::get),
+                expected
+            );
+        }
+    }
+}
