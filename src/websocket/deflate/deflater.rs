@@ -97,8 +97,8 @@ impl Deflater {
             let consumed_len = usize::try_from(self.zlib.total_in() - total_in)
                 .expect("zlib reads no more than it is given");
             rest = &rest[consumed_len..];
-            // Room that is left says that all was written.
-            if output.len() < output.capacity() {
+            // Room that is left says that all was written of what was read.
+            if rest.is_empty() && output.len() < output.capacity() {
                 break;
             }
         }

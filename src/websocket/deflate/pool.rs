@@ -56,8 +56,8 @@ impl CodecPool {
     }
 }
 
-/// Codecs of each kind that are kept. 4: a thread works on one message at a time, and only those
-/// that come or go in pieces hold theirs for longer.
+/// Codecs of each kind that are kept, some 1.8 MiB in all. 4: a thread works on one message at a
+/// time, and only those that come or go in pieces hold theirs for longer.
 const MAX_CODEC_COUNT: usize = 4;
 
 #[cfg(test)]
