@@ -22,6 +22,10 @@ mod clock;
 mod error;
 mod socket;
 mod timeouts;
+#[cfg(feature = "tls")]
+mod tls_session;
+#[cfg(feature = "tls")]
+mod tls_stream;
 mod transport;
 mod web_socket;
 
@@ -29,4 +33,6 @@ pub use accept::{Acceptance, Acceptor, Refusal, same_origin};
 pub use error::{Error, IoError, Timeout};
 pub use socket::Socket;
 pub use timeouts::Timeouts;
+#[cfg(feature = "tls")]
+pub use tls_stream::TlsStream;
 pub use web_socket::{Closed, Messages, WebSocket};
