@@ -20,7 +20,12 @@
 mod accept;
 mod clock;
 mod error;
+mod inbox;
+#[cfg(unix)]
+mod lock;
 mod socket;
+#[cfg(unix)]
+mod split;
 mod timeouts;
 #[cfg(feature = "tls")]
 mod tls_session;
@@ -32,6 +37,8 @@ mod web_socket;
 pub use accept::{Acceptance, Acceptor, Refusal, same_origin};
 pub use error::{Error, IoError, Timeout};
 pub use socket::Socket;
+#[cfg(unix)]
+pub use split::{Channel, Reader, Split, Writer};
 pub use timeouts::Timeouts;
 #[cfg(feature = "tls")]
 pub use tls_stream::TlsStream;
