@@ -1,11 +1,11 @@
 //! Measures chinwag's core beside other WebSocket libraries, in memory, and prints Markdown tables.
 //!
-//!     codec [--rounds N] [--only WORDS] [--check]
+//!     codec [--rounds N] [--only WORDS] [--row NAME] [--check]
 //!
 //! Before anything is timed, each library has to produce the right messages and the right bytes.
 
 use std::hint::black_box;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use crate::libraries::{LIBRARIES, Library};
@@ -24,18 +24,27 @@ struct Args {
     effort: Effort,
     /// Only rows whose name contains this.
     only: String,
+    /// Only the row of exactly this name.
+    only_row: String,
     /// Whether nothing is timed.
     checks_only: bool,
 }
 
+impl Args {
+    fn picks(&self, task: &Task) -> bool {
+        let name = task.to_string();
+        name == self.only_row || (self.only_row.is_empty() && name.contains(&self.only))
+    }
+}
+
 fn main() -> ExitCode {
     let Some(args) = parse_args() else {
-        eprintln!("usage: codec [--rounds N] [--only WORDS] [--check]");
+        eprintln!("usage: codec [--rounds N] [--only WORDS] [--row NAME] [--check]");
         return ExitCode::from(2);
     };
     let tasks: Vec<Task> = Task::all()
         .into_iter()
-        .filter(|task| task.to_string().contains(&args.only))
+        .filter(|task| args.picks(task))
         .collect();
     for task in &tasks {
         for (name, make) in LIBRARIES {
@@ -43,18 +52,51 @@ fn main() -> ExitCode {
         }
     }
     if args.checks_only {
-        println!("{} tasks, {} libraries: all agree", tasks.len(), LIBRARIES.len());
+        println!(
+            "{} tasks, {} libraries: all agree",
+            tasks.len(),
+            LIBRARIES.len()
+        );
         return ExitCode::SUCCESS;
     }
-    if "primitives".contains(&args.only) {
+    keep_freed_memory();
+    if let [task] = &tasks[..]
+        && !args.only_row.is_empty()
+    {
+        print_row(task, &measure(task, args.effort));
+        return ExitCode::SUCCESS;
+    }
+    if args.only.is_empty() {
         primitives::print_table(args.effort);
         println!();
     }
     print_header();
     for task in &tasks {
-        print_row(task, &measure(task, args.effort));
+        // In a process of its own: what rows before did to the heap decides over the next ones.
+        run_alone(task, args.effort);
     }
     ExitCode::SUCCESS
+}
+
+/// Has glibc's allocator keep freed memory, as one does that has been busy for a while.
+///
+/// Else what a message of 1 MiB costs is mostly the page faults of its memory, or not, by chance.
+/// `mallopt(3)` says under `M_MMAP_THRESHOLD` why freeing one large block helps.
+fn keep_freed_memory() {
+    drop(black_box(Vec::<u8>::with_capacity(30 * 1024 * 1024)));
+}
+
+fn run_alone(task: &Task, effort: Effort) {
+    let status = Command::new(std::env::current_exe().expect("this program has a path"))
+        .args([
+            "--rounds",
+            &effort.rounds.to_string(),
+            "--row",
+            &task.to_string(),
+        ])
+        .status()
+        .expect("this program can be run");
+    assert!(status.success(), "{task}: {status}");
 }
 
 fn parse_args() -> Option<Args> {
@@ -64,12 +106,14 @@ fn parse_args() -> Option<Args> {
             round_time: Duration::from_micros(200),
         },
         only: String::new(),
+        only_row: String::new(),
         checks_only: false,
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--rounds" => args.effort.rounds = words.next()?.parse().ok().filter(|&n| n > 0)?,
+            "--row" => args.only_row = words.next()?,
             "--only" => args.only = words.next()?,
             "--check" => args.checks_only = true,
             _ => return None,
@@ -86,7 +130,7 @@ fn parse_args() -> Option<Args> {
 fn check(task: &Task, name: &str, make: fn(&Task, Pipe) -> Box<dyn Library>) {
     let count = task.batch_count();
     let wire = wire::batch(task);
-    let pipe = Pipe::new(wire.clone());
+    let pipe = Pipe::new(wire.clone(), task.read_len);
     let mut library = make(task, pipe.clone());
     // Twice: the second batch meets a library that has been used.
     for _ in 0..2 {
@@ -102,7 +146,10 @@ fn check(task: &Task, name: &str, make: fn(&Task, Pipe) -> Box<dyn Library>) {
             Direction::Encode => {
                 library.encode(count);
                 let encoded = library.encoded(&pipe);
-                assert!(task.is_masked || encoded == wire, "{name}, {task}: other bytes");
+                assert!(
+                    task.is_masked || encoded == wire,
+                    "{name}, {task}: other bytes"
+                );
                 wire::parse(&encoded, task.is_masked)
             }
         };
@@ -119,7 +166,7 @@ fn measure(task: &Task, effort: Effort) -> Vec<Figure> {
     let mut ways: Vec<Box<dyn FnMut()>> = LIBRARIES
         .iter()
         .map(|(_, make)| {
-            let pipe = Pipe::new(wire::batch(task));
+            let pipe = Pipe::new(wire::batch(task), task.read_len);
             let mut library = make(task, pipe.clone());
             let direction = task.direction;
             let way: Box<dyn FnMut()> = Box::new(move || {
@@ -153,7 +200,10 @@ fn print_row(task: &Task, figures: &[Figure]) {
     for figure in &figures[1..] {
         print!(" {:.2} |", figure.ratio);
     }
-    let best = figures.iter().map(|figure| figure.ratio).fold(1.0, f64::min);
+    let best = figures
+        .iter()
+        .map(|figure| figure.ratio)
+        .fold(1.0, f64::min);
     println!(" {:.2} |", 1.0 / best);
 }
 

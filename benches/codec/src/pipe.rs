@@ -10,8 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Both ends of the transport: a library owns one clone, the measurement another.
 ///
-/// A read gets as much as it asks for, and `WouldBlock` at the end, as from a socket. A write copies,
-/// as a kernel does.
+/// A read gets as much as it asks for or as there may be at once, and `WouldBlock` at the end, as
+/// from a socket. Reads and writes copy, in pieces, as a kernel does: one long copy would fare better
+/// or worse by its exact length, which picks among the instructions for copying.
 #[derive(Clone, Default)]
 pub struct Pipe {
     shared: Rc<Shared>,
@@ -20,20 +21,25 @@ pub struct Pipe {
 #[derive(Default)]
 struct Shared {
     input: RefCell<Vec<u8>>,
-    read_len: Cell<usize>,
+    consumed_len: Cell<usize>,
+    max_read_len: Cell<usize>,
     output: RefCell<Vec<u8>>,
 }
 
 impl Pipe {
-    /// Makes a pipe that `input` comes out of, again after each [`rewind`](Self::rewind).
-    pub fn new(input: Vec<u8>) -> Self {
+    /// Makes a pipe that `input` comes out of, at most `max_read_len` bytes at a time, and again
+    /// after each [`rewind`](Self::rewind).
+    pub fn new(input: Vec<u8>, max_read_len: Option<usize>) -> Self {
         let pipe = Self::default();
+        pipe.shared
+            .max_read_len
+            .set(max_read_len.unwrap_or(usize::MAX));
         pipe.shared.input.replace(input);
         pipe
     }
 
     pub fn rewind(&self) {
-        self.shared.read_len.set(0);
+        self.shared.consumed_len.set(0);
         self.shared.output.borrow_mut().clear();
     }
 
@@ -42,17 +48,22 @@ impl Pipe {
         self.shared.output.borrow().clone()
     }
 
-    fn hand_out(&self, max: usize, copy: impl FnOnce(&[u8])) -> Option<usize> {
+    fn hand_out(&self, max: usize, copy: impl FnMut(&[u8])) -> Option<usize> {
         let input = self.shared.input.borrow();
-        let rest = &input[self.shared.read_len.get()..];
-        let len = rest.len().min(max);
-        copy(&rest[..len]);
-        self.shared.read_len.set(self.shared.read_len.get() + len);
+        let rest = &input[self.shared.consumed_len.get()..];
+        let len = rest.len().min(max).min(self.shared.max_read_len.get());
+        rest[..len].chunks(PIECE_LEN).for_each(copy);
+        self.shared
+            .consumed_len
+            .set(self.shared.consumed_len.get() + len);
         (len > 0).then_some(len)
     }
 
     fn put(&self, bytes: &[u8]) -> usize {
-        self.shared.output.borrow_mut().extend_from_slice(bytes);
+        let mut output = self.shared.output.borrow_mut();
+        for piece in bytes.chunks(PIECE_LEN) {
+            output.extend_from_slice(piece);
+        }
         bytes.len()
     }
 
@@ -61,10 +72,16 @@ impl Pipe {
     }
 }
 
+/// A kernel's buffers of a TCP connection are of that length at most.
+const PIECE_LEN: usize = 32 * 1024;
+
 impl Read for Pipe {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.hand_out(buffer.len(), |bytes| {
-            buffer[..bytes.len()].copy_from_slice(bytes);
+        let mut rest = &mut *buffer;
+        self.hand_out(rest.len(), |bytes| {
+            rest.split_off_mut(..bytes.len())
+                .expect("there is room")
+                .copy_from_slice(bytes);
         })
         .ok_or_else(|| io::ErrorKind::WouldBlock.into())
     }

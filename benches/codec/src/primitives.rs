@@ -7,7 +7,11 @@ use crate::rounds::{Effort, measure};
 use crate::task::Size;
 
 #[path = "../../../src/websocket/mask.rs"]
-#[expect(dead_code, unreachable_pub, reason = "not all of the library is used here")]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "not all of the library is used here"
+)]
 mod mask;
 #[path = "../../../src/websocket/utf8.rs"]
 #[expect(dead_code, reason = "not all of the library is used here")]

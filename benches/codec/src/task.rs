@@ -13,6 +13,8 @@ pub struct Task {
     pub is_masked: bool,
     /// Bytes of a fragment's payload, if messages come in fragments.
     pub fragment_len: Option<usize>,
+    /// Most bytes that a read gives, if less than everything.
+    pub read_len: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,6 +51,7 @@ impl Task {
                         len,
                         is_masked,
                         fragment_len: None,
+                        read_len: None,
                     }));
                 }
             }
@@ -61,7 +64,22 @@ impl Task {
                     len,
                     is_masked: true,
                     fragment_len: Some(fragment_len),
+                    read_len: None,
                 });
+            }
+        }
+        for is_masked in [true, false] {
+            for kind in [Kind::Binary, Kind::Text] {
+                for (len, read_len) in [(16 * 1024, 4096), (1024 * 1024, 64 * 1024)] {
+                    tasks.push(Self {
+                        direction: Direction::Decode,
+                        kind,
+                        len,
+                        is_masked,
+                        fragment_len: None,
+                        read_len: Some(read_len),
+                    });
+                }
             }
         }
         tasks
@@ -75,10 +93,10 @@ impl Task {
         }
     }
 
-    /// Returns how many messages make up a batch: what a busy socket gives in one read, or one
-    /// message.
+    /// Returns how many messages make up a batch: those of 16 KiB, the length of a TLS record, or
+    /// one message.
     pub fn batch_count(&self) -> usize {
-        (64 * 1024 / (self.len + 14)).max(1)
+        (16 * 1024 / (self.len + 14)).max(1)
     }
 
     /// Returns the payload of each message: ASCII with a few longer characters, as chat is.
@@ -112,6 +130,9 @@ impl fmt::Display for Task {
         write!(f, "{direction} {kind}, {masked}, {}", Size(self.len))?;
         if let Some(fragment_len) = self.fragment_len {
             write!(f, " in fragments of {}", Size(fragment_len))?;
+        }
+        if let Some(read_len) = self.read_len {
+            write!(f, " in reads of {}", Size(read_len))?;
         }
         Ok(())
     }

@@ -13,18 +13,22 @@ use crate::task::{Kind, Role, Task};
 struct Chinwag {
     connection: Connection,
     pipe: Pipe,
-    /// What DESIGN recommends to a program: one such buffer for all its connections.
+    /// One such buffer serves all connections of a thread: as long as the longest message that is
+    /// to come without being put together.
     scratch: Vec<u8>,
     output: Vec<u8>,
     message: Message<'static>,
 }
+
+/// The longest message here, and its header.
+const SCRATCH_LEN: usize = 1024 * 1024 + 14;
 
 pub fn make(task: &Task, pipe: Pipe) -> Box<dyn Library> {
     let payload = task.payload();
     Box::new(Chinwag {
         connection: connection(task.role()),
         pipe,
-        scratch: vec![0; 256 * 1024],
+        scratch: vec![0; SCRATCH_LEN],
         output: Vec::new(),
         message: match task.kind {
             Kind::Text => Message::text(String::from_utf8(payload).unwrap()),
