@@ -1,0 +1,144 @@
+//! Pairs of connections over real sockets, and streams that behave badly.
+
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "each test file uses a part of it"
+)]
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use chinwag::websocket::blocking::{Timeouts, WebSocket};
+use chinwag::websocket::{Connection, Limits, MaskingKeys};
+
+/// Longer than anything here takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Masking keys that need no generator: the core does not care what they are.
+pub struct Keys(pub u8);
+
+impl MaskingKeys for Keys {
+    fn next_key(&mut self) -> [u8; 4] {
+        self.0 = self.0.wrapping_add(1);
+        [self.0, 0x5a, 0xa5, self.0 ^ 0xff]
+    }
+}
+
+pub fn client_core() -> Connection {
+    Connection::client(Limits::default(), Box::new(Keys(0)))
+}
+
+pub fn server_core() -> Connection {
+    Connection::server(Limits::default())
+}
+
+/// Two ends of a TCP connection over loopback.
+pub fn tcp_pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    client.set_nodelay(true).unwrap();
+    server.set_nodelay(true).unwrap();
+    (client, server)
+}
+
+/// A client and a server whose handshake is done.
+pub fn web_sockets() -> (WebSocket<TcpStream>, WebSocket<TcpStream>) {
+    let (client, server) = tcp_pair();
+    (client_over(client), server_over(server))
+}
+
+pub fn client_over(stream: TcpStream) -> WebSocket<TcpStream> {
+    WebSocket::over_socket(stream, client_core(), Vec::new(), Timeouts::client()).unwrap()
+}
+
+pub fn server_over(stream: TcpStream) -> WebSocket<TcpStream> {
+    WebSocket::over_socket(stream, server_core(), Vec::new(), Timeouts::server()).unwrap()
+}
+
+/// Runs what could hang in a thread of its own, and fails if it does.
+pub fn in_time<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        let _ = done.send(run());
+    });
+    match result.recv_timeout(PATIENCE) {
+        Ok(value) => value,
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("still not done after {PATIENCE:?}"),
+        Err(mpsc::RecvTimeoutError::Disconnected) => {
+            std::panic::resume_unwind(thread.join().expect_err("it did not send"))
+        }
+    }
+}
+
+/// What a [`Script`] does next.
+pub enum Step {
+    Bytes(Vec<u8>),
+    Fails(io::ErrorKind),
+}
+
+/// A stream in memory: reads follow the steps and end after them, writes take a few bytes at a time,
+/// and fail in between as they are told.
+#[derive(Default)]
+pub struct Script {
+    pub reads: VecDeque<Step>,
+    pub written: Vec<u8>,
+    /// Bytes that one write takes; 0 stands for all.
+    pub max_write_len: usize,
+    /// How every second write fails.
+    pub write_failure: Option<io::ErrorKind>,
+    write_count: usize,
+}
+
+impl Script {
+    pub fn reading(bytes: &[u8]) -> Self {
+        Self {
+            reads: VecDeque::from([Step::Bytes(bytes.to_vec())]),
+            ..Self::default()
+        }
+    }
+}
+
+impl Read for Script {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.reads.pop_front() {
+            None => Ok(0),
+            Some(Step::Fails(kind)) => Err(kind.into()),
+            Some(Step::Bytes(mut bytes)) => {
+                let len = bytes.len().min(buffer.len());
+                buffer[..len].copy_from_slice(&bytes[..len]);
+                if len < bytes.len() {
+                    bytes.drain(..len);
+                    self.reads.push_front(Step::Bytes(bytes));
+                }
+                Ok(len)
+            }
+        }
+    }
+}
+
+impl Write for Script {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_count += 1;
+        if let Some(kind) = self.write_failure
+            && self.write_count.is_multiple_of(2)
+        {
+            return Err(kind.into());
+        }
+        let len = match self.max_write_len {
+            0 => bytes.len(),
+            max => bytes.len().min(max),
+        };
+        self.written.extend_from_slice(&bytes[..len]);
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
