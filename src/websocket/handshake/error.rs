@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::websocket::handshake::scanner::ScanError;
+
 /// The peer's request is not acceptable; the connection is closed after the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -168,6 +170,19 @@ impl fmt::Display for HandshakeError {
 }
 
 impl Error for HandshakeError {}
+
+impl From<ScanError> for HandshakeError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::BadLine => Self::BadLine,
+            ScanError::TooManyEmptyLines => Self::TooManyEmptyLines,
+            ScanError::StartLineTooLong { max } => Self::TargetTooLong { max },
+            ScanError::HeaderTooLong { line, max } => Self::HeaderTooLong { line, max },
+            ScanError::TooManyHeaders { max } => Self::TooManyHeaders { max },
+            ScanError::HeadTooLong { max } => Self::HeadTooLong { max },
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

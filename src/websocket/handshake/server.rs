@@ -3,8 +3,9 @@
 use crate::websocket::connection::Connection;
 use crate::websocket::handshake::HandshakeError;
 use crate::websocket::handshake::accept_key::{accept_key, is_key};
-use crate::websocket::handshake::extension::is_extension_list;
-use crate::websocket::handshake::http::{Request, Version, is_token};
+use crate::websocket::handshake::extension::ExtensionList;
+use crate::websocket::handshake::fields::is_token;
+use crate::websocket::handshake::http::{Request, Version};
 use crate::websocket::limits::Limits;
 
 /// A request that may become a connection.
@@ -31,6 +32,7 @@ use crate::websocket::limits::Limits;
 #[derive(Debug, Clone)]
 pub struct Upgrade<'a> {
     accept_key: String,
+    extensions: ExtensionList<'a>,
     subprotocols: Vec<&'a str>,
 }
 
@@ -52,14 +54,12 @@ impl<'a> Upgrade<'a> {
                 name: "Sec-WebSocket-Key",
             });
         }
-        let has_extensions = request.header("Sec-WebSocket-Extensions").is_some();
-        if has_extensions && !is_extension_list(request.headers("Sec-WebSocket-Extensions")) {
-            return Err(HandshakeError::BadHeaderValue {
-                name: "Sec-WebSocket-Extensions",
-            });
-        }
+        let name = "Sec-WebSocket-Extensions";
+        let extensions = ExtensionList::parse(request.headers(name))
+            .ok_or(HandshakeError::BadHeaderValue { name })?;
         Ok(Self {
             accept_key: accept_key(key),
+            extensions,
             subprotocols: parse_subprotocols(request)?,
         })
     }
