@@ -17,10 +17,10 @@ use chinwag::websocket::blocking::{Timeouts, WebSocket};
 use chinwag::websocket::{Connection, Limits, MaskingKeys};
 
 /// Longer than anything here takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Masking keys that need no generator: the core does not care what they are.
-pub struct Keys(pub u8);
+pub(crate) struct Keys(pub(crate) u8);
 
 impl MaskingKeys for Keys {
     fn next_key(&mut self) -> [u8; 4] {
@@ -29,16 +29,16 @@ impl MaskingKeys for Keys {
     }
 }
 
-pub fn client_core() -> Connection {
+pub(crate) fn client_core() -> Connection {
     Connection::client(Limits::default(), Box::new(Keys(0)))
 }
 
-pub fn server_core() -> Connection {
+pub(crate) fn server_core() -> Connection {
     Connection::server(Limits::default())
 }
 
 /// Two ends of a TCP connection over loopback.
-pub fn tcp_pair() -> (TcpStream, TcpStream) {
+pub(crate) fn tcp_pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (server, _) = listener.accept().unwrap();
@@ -48,21 +48,21 @@ pub fn tcp_pair() -> (TcpStream, TcpStream) {
 }
 
 /// A client and a server whose handshake is done.
-pub fn web_sockets() -> (WebSocket<TcpStream>, WebSocket<TcpStream>) {
+pub(crate) fn web_sockets() -> (WebSocket<TcpStream>, WebSocket<TcpStream>) {
     let (client, server) = tcp_pair();
     (client_over(client), server_over(server))
 }
 
-pub fn client_over(stream: TcpStream) -> WebSocket<TcpStream> {
+pub(crate) fn client_over(stream: TcpStream) -> WebSocket<TcpStream> {
     WebSocket::over_socket(stream, client_core(), Vec::new(), Timeouts::client()).unwrap()
 }
 
-pub fn server_over(stream: TcpStream) -> WebSocket<TcpStream> {
+pub(crate) fn server_over(stream: TcpStream) -> WebSocket<TcpStream> {
     WebSocket::over_socket(stream, server_core(), Vec::new(), Timeouts::server()).unwrap()
 }
 
 /// Runs what could hang in a thread of its own, and fails if it does.
-pub fn in_time<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) fn in_time<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = mpsc::channel();
     let thread = thread::spawn(move || {
         let _ = done.send(run());
@@ -77,7 +77,7 @@ pub fn in_time<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T
 }
 
 /// What a [`Script`] does next.
-pub enum Step {
+pub(crate) enum Step {
     Bytes(Vec<u8>),
     Fails(io::ErrorKind),
 }
@@ -85,18 +85,18 @@ pub enum Step {
 /// A stream in memory: reads follow the steps and end after them, writes take a few bytes at a time,
 /// and fail in between as they are told.
 #[derive(Default)]
-pub struct Script {
-    pub reads: VecDeque<Step>,
-    pub written: Vec<u8>,
+pub(crate) struct Script {
+    pub(crate) reads: VecDeque<Step>,
+    pub(crate) written: Vec<u8>,
     /// Bytes that one write takes; 0 stands for all.
-    pub max_write_len: usize,
+    pub(crate) max_write_len: usize,
     /// How every second write fails.
-    pub write_failure: Option<io::ErrorKind>,
-    write_count: usize,
+    pub(crate) write_failure: Option<io::ErrorKind>,
+    pub(crate) write_count: usize,
 }
 
 impl Script {
-    pub fn reading(bytes: &[u8]) -> Self {
+    pub(crate) fn reading(bytes: &[u8]) -> Self {
         Self {
             reads: VecDeque::from([Step::Bytes(bytes.to_vec())]),
             ..Self::default()
