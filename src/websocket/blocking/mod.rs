@@ -24,6 +24,10 @@ mod error;
 mod proxy;
 mod socket;
 mod timeouts;
+#[cfg(feature = "tls")]
+mod tls_session;
+#[cfg(feature = "tls")]
+mod tls_stream;
 mod transport;
 mod web_socket;
 
@@ -33,4 +37,6 @@ pub use error::{Error, IoError, Timeout};
 pub use proxy::{Proxies, Proxy, ProxyAddressError, ProxyError, ProxyProtocol};
 pub use socket::Socket;
 pub use timeouts::Timeouts;
+#[cfg(feature = "tls")]
+pub use tls_stream::TlsStream;
 pub use web_socket::{Closed, Messages, WebSocket};

@@ -14,14 +14,14 @@ pub trait Socket: Read + Write {
     /// # Errors
     ///
     /// The system's.
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
 
     /// Makes writes fail that have waited for `timeout`, which is not zero.
     ///
     /// # Errors
     ///
     /// The system's.
-    fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
 
     /// Tells the peer that nothing more comes; what it sends can still be read.
     ///
@@ -32,11 +32,11 @@ pub trait Socket: Read + Write {
 }
 
 impl Socket for TcpStream {
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         Self::set_read_timeout(self, timeout)
     }
 
-    fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         Self::set_write_timeout(self, timeout)
     }
 
@@ -45,17 +45,37 @@ impl Socket for TcpStream {
     }
 }
 
+/// Whatever socket is in the box.
+impl<T: Socket + ?Sized> Socket for Box<T> {
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        (**self).set_read_timeout(timeout)
+    }
+
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        (**self).set_write_timeout(timeout)
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        (**self).shutdown_write()
+    }
+}
+
 #[cfg(unix)]
 impl Socket for UnixStream {
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         Self::set_read_timeout(self, timeout)
     }
 
-    fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         Self::set_write_timeout(self, timeout)
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
     }
+}
+
+/// The system takes a timeout of zero for none, and rounds down.
+pub(super) fn not_zero(timeout: Duration) -> Duration {
+    timeout.max(Duration::from_millis(1))
 }

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::websocket::blocking::clock::now;
-use crate::websocket::blocking::socket::Socket;
+use crate::websocket::blocking::socket::{Socket, not_zero};
 
 pub(super) struct Transport<S> {
     stream: S,
@@ -189,11 +189,6 @@ impl<S: Read + Write> Transport<S> {
             self.buffer.resize(len, 0);
         }
     }
-}
-
-/// The system takes a timeout of zero for none, and rounds down.
-fn not_zero(timeout: Duration) -> Duration {
-    timeout.max(Duration::from_millis(1))
 }
 
 /// Enough for a handshake, or for chatter.
