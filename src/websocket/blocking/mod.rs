@@ -20,6 +20,7 @@
 mod accept;
 mod backoff;
 mod clock;
+mod connect;
 mod error;
 mod proxy;
 mod socket;
@@ -33,6 +34,11 @@ mod web_socket;
 
 pub use accept::{Acceptance, Acceptor, Refusal, same_origin};
 pub use backoff::{Backoff, BackoffPolicy};
+pub use connect::{
+    ClientSocket, ClientStream, ConnectError, Connected, Connector, RedirectError, connect,
+};
+#[cfg(feature = "tls")]
+pub use connect::{ClientTls, TlsSettingsError};
 pub use error::{Error, IoError, Timeout};
 pub use proxy::{Proxies, Proxy, ProxyAddressError, ProxyError, ProxyProtocol};
 pub use socket::Socket;

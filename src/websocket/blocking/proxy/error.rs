@@ -19,6 +19,8 @@ pub enum ProxyError {
         /// The status.
         status: u16,
     },
+    /// It ended the stream before it had answered.
+    Truncated,
     /// It went on speaking where only the server could, which has not been spoken to.
     UnexpectedBytes {
         /// How many bytes came in the same read.
@@ -65,6 +67,7 @@ impl fmt::Display for ProxyError {
             Self::BadHead => f.write_str("proxy's answer is not HTTP/1"),
             Self::Refused { status: 407 } => f.write_str("proxy asks for credentials (407)"),
             Self::Refused { status } => write!(f, "proxy refused with status {status}"),
+            Self::Truncated => f.write_str("proxy ended the stream without an answer"),
             Self::UnexpectedBytes { len } => {
                 write!(f, "proxy sent {len} bytes that nobody asked for")
             }
