@@ -23,6 +23,7 @@ mod clock;
 mod connect;
 mod error;
 mod proxy;
+mod reconnect;
 mod socket;
 mod timeouts;
 #[cfg(feature = "tls")]
@@ -41,6 +42,7 @@ pub use connect::{
 pub use connect::{ClientTls, TlsSettingsError};
 pub use error::{Error, IoError, Timeout};
 pub use proxy::{Proxies, Proxy, ProxyAddressError, ProxyError, ProxyProtocol};
+pub use reconnect::{Disconnection, ReconnectEvent, ReconnectingClient, RetryHandle};
 pub use socket::Socket;
 pub use timeouts::Timeouts;
 #[cfg(feature = "tls")]
