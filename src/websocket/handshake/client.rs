@@ -10,7 +10,11 @@ pub use crate::websocket::handshake::client_error::ClientHandshakeError;
 pub use crate::websocket::handshake::response::Response;
 
 use crate::websocket::connection::Connection;
+#[cfg(feature = "deflate")]
+use crate::websocket::deflate::{DeflateOptions, DeflateParameters};
 use crate::websocket::handshake::accept_key::{accept_key, new_key};
+#[cfg(feature = "deflate")]
+use crate::websocket::handshake::deflate;
 use crate::websocket::handshake::extension::ExtensionList;
 use crate::websocket::handshake::fields::{Fields, is_token};
 use crate::websocket::handshake::header_lines::{HeadError, HeaderLines, judge_value, write_line};
@@ -57,6 +61,8 @@ pub struct ClientRequest {
     origin: Option<Vec<u8>>,
     headers: HeaderLines,
     subprotocols: Vec<String>,
+    #[cfg(feature = "deflate")]
+    deflate: Option<DeflateOptions>,
     limits: HttpLimits,
 }
 
@@ -69,6 +75,8 @@ impl ClientRequest {
             origin: None,
             headers: HeaderLines::default(),
             subprotocols: Vec::new(),
+            #[cfg(feature = "deflate")]
+            deflate: None,
             limits: HttpLimits::default(),
         }
     }
@@ -107,6 +115,15 @@ impl ClientRequest {
         }
         self.subprotocols.push(subprotocol.to_owned());
         Ok(self)
+    }
+
+    /// Offers to compress messages (RFC 7692). A server may decline that; if it agrees to less than
+    /// `options` demand of it, the handshake fails.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, options: &DeflateOptions) -> Self {
+        self.deflate = Some(*options);
+        self
     }
 
     /// Bounds the head of the response.
@@ -149,6 +166,11 @@ impl ClientRequest {
         }
         write_line("Sec-WebSocket-Version", b"13", output);
         write_line("Sec-WebSocket-Key", key.as_bytes(), output);
+        #[cfg(feature = "deflate")]
+        if let Some(options) = &self.deflate {
+            let offer = deflate::Offer::new(options).to_string();
+            write_line("Sec-WebSocket-Extensions", offer.as_bytes(), output);
+        }
         if !self.subprotocols.is_empty() {
             let list = self.subprotocols.join(", ");
             write_line("Sec-WebSocket-Protocol", list.as_bytes(), output);
@@ -158,6 +180,8 @@ impl ClientRequest {
             offer: Offer {
                 accept_key: accept_key(key.as_bytes()),
                 subprotocols: self.subprotocols.clone(),
+                #[cfg(feature = "deflate")]
+                deflate: self.deflate,
             },
             limits: self.limits,
             scanner: Scanner::new(&self.limits),
@@ -245,6 +269,8 @@ impl ClientHandshake {
 struct Offer {
     accept_key: String,
     subprotocols: Vec<String>,
+    #[cfg(feature = "deflate")]
+    deflate: Option<DeflateOptions>,
 }
 
 impl Offer {
@@ -275,15 +301,33 @@ impl Offer {
         let name = "Sec-WebSocket-Extensions";
         let extensions = ExtensionList::parse(fields.all(name))
             .ok_or(ClientHandshakeError::BadHeaderValue { name })?;
-        if extensions.iter().next().is_some() {
-            return Err(ClientHandshakeError::UnofferedExtension);
-        }
+        let deflate = self.judge_extensions(&extensions)?;
         let subprotocol = self.judge_subprotocol(fields)?;
         judge_body(fields)?;
         Ok(Opened {
             subprotocol,
+            deflate,
             response: Response::new(status_line.status, fields),
         })
+    }
+
+    /// Judges what the server agrees to, of which only compression is offered.
+    fn judge_extensions(
+        &self,
+        extensions: &ExtensionList<'_>,
+    ) -> Result<Option<Deflate>, ClientHandshakeError> {
+        #[cfg(feature = "deflate")]
+        if let Some(options) = self.deflate {
+            let parameters = deflate::Offer::new(&options).judge(extensions)?;
+            return Ok(parameters.map(|parameters| Deflate {
+                parameters,
+                options,
+            }));
+        }
+        match extensions.iter().next() {
+            Some(_) => Err(ClientHandshakeError::UnofferedExtension),
+            None => Ok(None),
+        }
     }
 
     fn judge_subprotocol(
@@ -321,8 +365,22 @@ fn required<'a>(fields: &Fields<'a>, name: &'static str) -> Result<&'a [u8], Cli
 #[derive(Debug)]
 pub struct Opened {
     subprotocol: Option<String>,
+    deflate: Option<Deflate>,
     response: Response,
 }
+
+/// What is agreed on about compression.
+#[cfg(feature = "deflate")]
+#[derive(Debug)]
+struct Deflate {
+    parameters: DeflateParameters,
+    options: DeflateOptions,
+}
+
+/// Nothing is ever agreed on.
+#[cfg(not(feature = "deflate"))]
+#[derive(Debug)]
+enum Deflate {}
 
 impl Opened {
     /// Returns the subprotocol that the server chose among those offered.
@@ -337,6 +395,13 @@ impl Opened {
         &self.response
     }
 
+    /// Returns what both sides agreed on, if they compress messages.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(&self) -> Option<DeflateParameters> {
+        self.deflate.as_ref().map(|deflate| deflate.parameters)
+    }
+
     /// Makes the connection. What the server sent after the response's head belongs to it.
     #[must_use]
     pub fn into_connection(
@@ -344,7 +409,12 @@ impl Opened {
         limits: Limits,
         masking_keys: Box<dyn MaskingKeys + Send>,
     ) -> Connection {
-        Connection::client(limits, masking_keys)
+        let connection = Connection::client(limits, masking_keys);
+        match self.deflate {
+            None => connection,
+            #[cfg(feature = "deflate")]
+            Some(deflate) => connection.with_deflate(deflate.parameters, &deflate.options),
+        }
     }
 }
 

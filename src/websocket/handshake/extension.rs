@@ -54,10 +54,6 @@ impl<'a> ExtensionList<'a> {
 
 impl<'a> Extension<'a> {
     /// Walks over the parameters.
-    #[cfg_attr(
-        not(feature = "deflate"),
-        expect(dead_code, reason = "no extension is spoken")
-    )]
     pub(crate) fn params(&self) -> impl Iterator<Item = Param<'a>> {
         let mut cursor = Cursor(self.params);
         std::iter::from_fn(move || cursor.take_param().flatten())
@@ -66,10 +62,6 @@ impl<'a> Extension<'a> {
 
 impl<'a> ParamValue<'a> {
     /// Walks over the bytes of the value, unquoted.
-    #[cfg_attr(
-        not(feature = "deflate"),
-        expect(dead_code, reason = "no extension is spoken")
-    )]
     pub(crate) fn bytes(self) -> impl Iterator<Item = u8> + use<'a> {
         self.0.iter().copied().filter(|&byte| byte != b'\\')
     }

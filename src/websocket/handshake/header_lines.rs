@@ -22,7 +22,7 @@ pub enum HeadError {
     BadSubprotocol,
     /// A subprotocol is offered twice (RFC 6455 §4.1).
     RepeatedSubprotocol,
-    /// The status is not one that refuses, from 300 to 599, or demands a response without a body.
+    /// The status is not from 200 to 599, or is one of a response that never has a body.
     BadStatus {
         /// The status.
         status: u16,
@@ -37,7 +37,7 @@ impl fmt::Display for HeadError {
             Self::ReservedHeader { name } => write!(f, "{name} is not the caller's to set"),
             Self::BadSubprotocol => f.write_str("a subprotocol is not a token"),
             Self::RepeatedSubprotocol => f.write_str("a subprotocol is offered twice"),
-            Self::BadStatus { status } => write!(f, "status {status} refuses nothing"),
+            Self::BadStatus { status } => write!(f, "status {status} is no answer to a handshake"),
         }
     }
 }
@@ -61,6 +61,11 @@ impl HeaderLines {
         let value = judge_value(value)?;
         self.0.push((name.to_owned(), value.to_owned()));
         Ok(())
+    }
+
+    /// Adds a header of our own, which needs no judgement.
+    pub(crate) fn push_known(&mut self, name: &'static str, value: &'static str) {
+        self.0.push((name.to_owned(), value.into()));
     }
 
     /// Removes the headers of those names, which may be in any case.

@@ -5,6 +5,7 @@
 //! values are bytes, as RFC 9110 §5.5 has them.
 
 use crate::websocket::handshake::HandshakeError;
+use crate::websocket::handshake::cookie::cookies;
 use crate::websocket::handshake::fields::{Fields, is_token_byte};
 pub use crate::websocket::handshake::origin::Host;
 use crate::websocket::handshake::origin::parse_authority;
@@ -181,6 +182,23 @@ impl<'a> Request<'a> {
     /// of it; empty ones are left out.
     pub fn header_tokens(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.fields.tokens(name)
+    }
+
+    /// Returns names and values of the cookies, over all lines of `Cookie`.
+    ///
+    /// Names and values are as the client sent them: it may be anyone, and quotes are part of the
+    /// value. What has no name is left out.
+    pub fn cookies(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        cookies(self.fields.all("Cookie"))
+    }
+
+    /// Returns the value of the first cookie of that name, which is the one that fits the path best
+    /// (RFC 6265 §5.4).
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<&'a [u8]> {
+        self.cookies()
+            .find(|(cookie_name, _)| *cookie_name == name.as_bytes())
+            .map(|(_, value)| value)
     }
 
     pub(crate) fn has_token(&self, name: &str, expected: &str) -> bool {

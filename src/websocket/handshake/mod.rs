@@ -6,12 +6,20 @@
 mod accept_key;
 pub mod client;
 mod client_error;
+mod cookie;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod error;
+#[cfg_attr(
+    not(any(test, feature = "deflate")),
+    expect(dead_code, reason = "only compression looks into what is offered")
+)]
 mod extension;
 mod fields;
 mod header_lines;
 pub mod http;
 mod origin;
+mod refusal;
 mod response;
 mod scanner;
 pub mod server;
