@@ -21,7 +21,7 @@ use crate::websocket::blocking::web_socket::{Closed, WebSocket};
 use crate::websocket::close::CloseCode;
 use crate::websocket::error::SendError;
 use crate::websocket::handshake::client::{ClientRequest, Response};
-use crate::websocket::message::{Event, Message};
+use crate::websocket::message::Message;
 
 /// A client that is told of each connection and of each loss, in the hands of one thread.
 ///
@@ -105,7 +105,9 @@ pub struct RetryHandle(SyncSender<()>);
 #[derive(Debug)]
 enum State {
     /// The next attempt is due then.
-    Waiting { until: Option<Instant> },
+    Waiting {
+        until: Option<Instant>,
+    },
     Open {
         socket: Box<WebSocket<ClientStream>>,
         opened_at: Instant,

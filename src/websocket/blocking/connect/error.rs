@@ -16,9 +16,10 @@ use crate::websocket::handshake::uri::UriError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The URI is not that of a WebSocket resource; nobody was asked for anything.
+    /// The URI is not that of a WebSocket resource, or its host can't be named in TLS. No request
+    /// was sent.
     Uri(UriError),
-    /// The settings of TLS are of no use; nobody was asked for anything.
+    /// The settings of TLS are of no use. No request was sent.
     #[cfg(feature = "tls")]
     TlsSettings(TlsSettingsError),
     /// The URI is `wss`, and the crate is built without its feature `tls`.
