@@ -142,3 +142,63 @@ impl Write for Script {
         Ok(())
     }
 }
+
+/// The same over TLS, with a certificate made for the test.
+#[cfg(feature = "tls")]
+pub(crate) mod tls {
+    use std::net::TcpStream;
+    use std::sync::Arc;
+
+    use chinwag::websocket::blocking::{Timeouts, TlsStream, WebSocket};
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
+
+    use super::{client_core, server_core, tcp_pair};
+
+    pub(crate) fn configs() -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let certificate = CertificateDer::from(made.cert.der().to_vec());
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).unwrap();
+        let client = ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let server = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        (client.into(), server.into())
+    }
+
+    /// Two ends whose TLS handshake is not done.
+    pub(crate) fn streams() -> (TlsStream<TcpStream>, TlsStream<TcpStream>) {
+        let (client, server) = tcp_pair();
+        let (client_config, server_config) = configs();
+        let name = "localhost".try_into().unwrap();
+        let client_tls = ClientConnection::new(client_config, name).unwrap();
+        let server_tls = ServerConnection::new(server_config).unwrap();
+        (
+            TlsStream::client(client_tls, client),
+            TlsStream::server(server_tls, server),
+        )
+    }
+
+    /// A client and a server whose handshakes are done.
+    pub(crate) fn web_sockets() -> (
+        WebSocket<TlsStream<TcpStream>>,
+        WebSocket<TlsStream<TcpStream>>,
+    ) {
+        let (mut client, mut server) = streams();
+        let shaking = std::thread::spawn(move || {
+            client.handshake().unwrap();
+            client
+        });
+        server.handshake().unwrap();
+        let client = shaking.join().unwrap();
+        (
+            WebSocket::over_socket(client, client_core(), Vec::new(), Timeouts::client()).unwrap(),
+            WebSocket::over_socket(server, server_core(), Vec::new(), Timeouts::server()).unwrap(),
+        )
+    }
+}

@@ -22,9 +22,13 @@ mod backoff;
 mod clock;
 mod connect;
 mod error;
+mod inbox;
+mod lock;
 mod proxy;
 mod reconnect;
 mod socket;
+#[cfg(unix)]
+mod split;
 mod timeouts;
 #[cfg(feature = "tls")]
 mod tls_session;
@@ -44,6 +48,8 @@ pub use error::{Error, IoError, Timeout};
 pub use proxy::{Proxies, Proxy, ProxyAddressError, ProxyError, ProxyProtocol};
 pub use reconnect::{Disconnection, ReconnectEvent, ReconnectingClient, RetryHandle};
 pub use socket::Socket;
+#[cfg(unix)]
+pub use split::{Channel, Reader, Split, Writer};
 pub use timeouts::Timeouts;
 #[cfg(feature = "tls")]
 pub use tls_stream::TlsStream;

@@ -8,6 +8,11 @@ use std::io::{self, Read as _, Write as _};
 
 use rustls::Connection;
 
+#[cfg(unix)]
+use crate::websocket::blocking::error::is_would_block;
+#[cfg(unix)]
+use crate::websocket::blocking::inbox::Inbox;
+
 /// One end of a TLS connection.
 pub(super) struct TlsSession {
     tls: Connection,
@@ -45,6 +50,44 @@ impl TlsSession {
         }
     }
 
+    /// Opens all of `ciphertext`, and appends it to `plaintext`.
+    #[cfg(unix)]
+    pub(super) fn open(
+        &mut self,
+        ciphertext: &mut Inbox,
+        plaintext: &mut Inbox,
+        sealed: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        loop {
+            self.read_all(plaintext)?;
+            let received = ciphertext.received();
+            if received.is_empty() {
+                return Ok(());
+            }
+            let received_len = received.len();
+            let mut rest = &*received;
+            self.receive(&mut rest, sealed)?;
+            let taken_len = received_len - rest.len();
+            if taken_len == 0 {
+                // What follows a `close_notify` is no one's (RFC 8446 §6.1).
+                ciphertext.clear();
+            }
+            ciphertext.take(taken_len);
+        }
+    }
+
+    #[cfg(unix)]
+    fn read_all(&mut self, plaintext: &mut Inbox) -> io::Result<()> {
+        loop {
+            match self.read(plaintext.room()) {
+                Ok(0) => return Ok(()),
+                Ok(len) => plaintext.added(len),
+                Err(error) if is_would_block(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Notes that no more ciphertext comes.
     pub(super) fn receive_end(&mut self) {
         // Nothing can go wrong with reading nothing: without room it would not be called.
@@ -58,8 +101,12 @@ impl TlsSession {
     }
 
     /// Encrypts as much from the front of `plaintext` as is fit for one turn, and returns its length.
-    /// The handshake is done.
+    ///
+    /// `NotConnected` before the handshake is done, when nothing can be encrypted.
     pub(super) fn seal(&mut self, plaintext: &[u8], sealed: &mut Vec<u8>) -> io::Result<usize> {
+        if self.tls.is_handshaking() {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
         let len = self.tls.writer().write(plaintext)?;
         self.take_sealed(sealed);
         Ok(len)

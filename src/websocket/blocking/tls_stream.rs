@@ -8,6 +8,7 @@ use rustls::{ClientConnection, Connection, ServerConnection};
 
 use crate::websocket::blocking::clock::now;
 use crate::websocket::blocking::error::is_would_block;
+use crate::websocket::blocking::inbox::Inbox;
 use crate::websocket::blocking::socket::{Socket, not_zero};
 use crate::websocket::blocking::tls_session::{MAX_SEALED_LEN, TlsSession};
 
@@ -36,10 +37,8 @@ use crate::websocket::blocking::tls_session::{MAX_SEALED_LEN, TlsSession};
 pub struct TlsStream<T> {
     socket: T,
     session: TlsSession,
-    /// `received[start..end]` is ciphertext that was read and not yet understood.
-    received: Box<[u8]>,
-    start: usize,
-    end: usize,
+    /// Ciphertext.
+    inbox: Inbox,
     /// Ciphertext that is still to be written: at most what one turn of each direction makes.
     sealed: Vec<u8>,
     /// How long a read waits, in how many pieces its bytes may come.
@@ -63,9 +62,7 @@ impl<T: Socket> TlsStream<T> {
         Self {
             socket,
             session: TlsSession::new(tls),
-            received: vec![0; RECEIVED_LEN].into(),
-            start: 0,
-            end: 0,
+            inbox: Inbox::default(),
             sealed: Vec::new(),
             read_timeout: None,
             has_socket_timeout: false,
@@ -82,6 +79,18 @@ impl<T: Socket> TlsStream<T> {
     #[must_use]
     pub fn socket(&self) -> &T {
         &self.socket
+    }
+
+    /// Takes the stream apart: the socket, the session, ciphertext that was read, ciphertext that is
+    /// to be written.
+    #[cfg(unix)]
+    pub(super) fn into_parts(self) -> (T, TlsSession, Vec<u8>, Vec<u8>) {
+        (
+            self.socket,
+            self.session,
+            self.inbox.into_received(),
+            self.sealed,
+        )
     }
 
     /// Does the handshake, unless it is done.
@@ -102,33 +111,35 @@ impl<T: Socket> TlsStream<T> {
     fn receive(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         self.session.take_sealed(&mut self.sealed);
         self.flush_sealed()?;
-        if self.start == self.end {
-            self.start = 0;
-            self.end = 0;
+        if self.inbox.is_empty() {
             self.limit_waiting(deadline)?;
-            match self.socket.read(&mut self.received)? {
-                0 => self.session.receive_end(),
-                len => self.end = len,
-            }
-            if self.end == 0 {
-                // The session knows whether the end was announced.
-                return match self.session.read(&mut [0]) {
-                    Err(error) => Err(error),
-                    Ok(_) if self.session.tls().is_handshaking() => {
-                        Err(io::ErrorKind::UnexpectedEof.into())
-                    }
-                    Ok(_) => Ok(()),
-                };
+            let len = self.socket.read(self.inbox.room())?;
+            self.inbox.added(len);
+            if len == 0 {
+                return self.receive_end();
             }
         }
-        let mut ciphertext = &self.received[self.start..self.end];
-        let received = self.session.receive(&mut ciphertext, &mut self.sealed);
-        self.start = self.end - ciphertext.len();
+        let ciphertext = self.inbox.received();
+        let len = ciphertext.len();
+        let mut rest = &*ciphertext;
+        let received = self.session.receive(&mut rest, &mut self.sealed);
+        let taken_len = len - rest.len();
+        self.inbox.take(taken_len);
         if received.is_err() {
             // An alert says why; whether it arrives is not known anyway.
             let _ = self.flush_sealed();
         }
         received
+    }
+
+    /// Notes that the socket has ended; the session knows whether that was announced.
+    fn receive_end(&mut self) -> io::Result<()> {
+        self.session.receive_end();
+        self.session.read(&mut [0])?;
+        if self.session.tls().is_handshaking() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(())
     }
 
     fn read_deadline(&self) -> Option<Instant> {
@@ -217,6 +228,3 @@ impl<T> fmt::Debug for TlsStream<T> {
             .finish_non_exhaustive()
     }
 }
-
-/// Ciphertext that is read at once: two records of the largest size.
-const RECEIVED_LEN: usize = 32 * 1024;

@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::inbox::Inbox;
 use crate::websocket::blocking::socket::{Socket, not_zero};
 
 pub(super) struct Transport<S> {
@@ -15,10 +16,7 @@ pub(super) struct Transport<S> {
     as_socket: Option<fn(&mut S) -> &mut dyn Socket>,
     /// Whether the stream's read timeout is one of ours, and not the application's.
     has_read_timeout: bool,
-    /// `buffer[start..end]` was read and not yet taken.
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
+    inbox: Inbox,
     /// `output[written_len..]` is to be written.
     output: Vec<u8>,
     written_len: usize,
@@ -43,9 +41,7 @@ impl<S: Read + Write> Transport<S> {
             stream,
             as_socket,
             has_read_timeout: false,
-            start: 0,
-            end: received.len(),
-            buffer: received,
+            inbox: Inbox::new(received),
             output: Vec::new(),
             written_len: 0,
         }
@@ -61,10 +57,8 @@ impl<S: Read + Write> Transport<S> {
 
     /// Returns the stream, what was read from it, and what is to be written to it.
     pub(super) fn into_parts(mut self) -> (S, Vec<u8>, Vec<u8>) {
-        self.buffer.truncate(self.end);
-        self.buffer.drain(..self.start);
         self.output.drain(..self.written_len);
-        (self.stream, self.buffer, self.output)
+        (self.stream, self.inbox.into_received(), self.output)
     }
 
     pub(super) fn socket(&mut self) -> Option<&mut dyn Socket> {
@@ -73,24 +67,22 @@ impl<S: Read + Write> Transport<S> {
 
     /// Returns what was read and not yet taken, and where to append what is to be written.
     pub(super) fn buffers(&mut self) -> (&mut [u8], &mut Vec<u8>) {
-        (&mut self.buffer[self.start..self.end], &mut self.output)
+        (self.inbox.received(), &mut self.output)
     }
 
     /// Forgets the first `len` bytes of what was read.
     pub(super) fn take(&mut self, len: usize) {
-        self.start += len;
-        debug_assert!(self.start <= self.end, "no more is taken than was read");
+        self.inbox.take(len);
     }
 
     /// Waits for bytes, a socket until `deadline` only; returns how many came, 0 at the end of the
     /// stream.
     pub(super) fn fill(&mut self, deadline: Option<Instant>) -> io::Result<usize> {
         self.limit_reading(deadline)?;
-        self.make_room();
         loop {
-            match self.stream.read(&mut self.buffer[self.end..]) {
+            match self.stream.read(self.inbox.room()) {
                 Ok(len) => {
-                    self.end += len;
+                    self.inbox.added(len);
                     return Ok(len);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -138,8 +130,7 @@ impl<S: Read + Write> Transport<S> {
             self.shutdown_write();
         }
         loop {
-            self.start = 0;
-            self.end = 0;
+            self.inbox.clear();
             match self.fill(Some(deadline)) {
                 Ok(0) | Err(_) => break,
                 Ok(_) => {}
@@ -174,28 +165,7 @@ impl<S: Read + Write> Transport<S> {
         self.has_read_timeout = timeout.is_some();
         Ok(())
     }
-
-    /// Makes room behind what was read. A buffer that the last read has filled is doubled: fewer
-    /// calls for a peer that sends much, little memory for one that does not.
-    fn make_room(&mut self) {
-        let is_full = self.end == self.buffer.len();
-        if self.start > 0 {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-        }
-        if is_full && self.buffer.len() < MAX_BUFFER_LEN || self.end == self.buffer.len() {
-            let len = (2 * self.buffer.len()).max(MIN_BUFFER_LEN);
-            self.buffer.resize(len, 0);
-        }
-    }
 }
-
-/// Enough for a handshake, or for chatter.
-const MIN_BUFFER_LEN: usize = 4 * 1024;
-
-/// Beyond this, larger reads are no faster.
-const MAX_BUFFER_LEN: usize = 256 * 1024;
 
 /// What an output buffer keeps that has nothing to write.
 const MAX_IDLE_CAPACITY: usize = 64 * 1024;

@@ -41,6 +41,18 @@ pub struct WebSocket<S> {
     end: Option<End>,
 }
 
+/// What a connection consists of.
+#[cfg(unix)]
+pub(super) struct Parts<S> {
+    pub(super) stream: S,
+    pub(super) connection: Connection,
+    pub(super) received: Vec<u8>,
+    pub(super) output: Vec<u8>,
+    pub(super) timeouts: Timeouts,
+    pub(super) keepalive: Option<Keepalive>,
+    pub(super) end: Option<End>,
+}
+
 /// The peer's last word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closed {
@@ -271,6 +283,20 @@ impl<S: Read + Write> WebSocket<S> {
     pub fn into_parts(self) -> (S, Connection, Vec<u8>, Vec<u8>) {
         let (stream, received, output) = self.transport.into_parts();
         (stream, self.connection, received, output)
+    }
+
+    #[cfg(unix)]
+    pub(super) fn take_apart(self) -> Parts<S> {
+        let (stream, received, output) = self.transport.into_parts();
+        Parts {
+            stream,
+            connection: self.connection,
+            received,
+            output,
+            timeouts: self.timeouts,
+            keepalive: self.keepalive,
+            end: self.end,
+        }
     }
 
     /// Encodes something and writes it.

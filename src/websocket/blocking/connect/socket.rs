@@ -9,12 +9,14 @@ use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 #[cfg(unix)]
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 
 use crate::websocket::blocking::clock::now;
 use crate::websocket::blocking::socket::Socket;
+#[cfg(unix)]
+use crate::websocket::blocking::split::{Channel, Split};
 
 /// A TCP or Unix socket that leads to a server, or to a proxy.
 pub struct ClientSocket {
@@ -124,6 +126,20 @@ impl Socket for ClientSocket {
 impl AsFd for ClientSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         either!(&self.kind, stream => stream.as_fd())
+    }
+}
+
+#[cfg(unix)]
+impl From<ClientSocket> for OwnedFd {
+    fn from(socket: ClientSocket) -> Self {
+        either!(socket.kind, stream => stream.into())
+    }
+}
+
+#[cfg(unix)]
+impl Split for ClientSocket {
+    fn into_channel(self) -> Channel {
+        either!(self.kind, stream => stream.into_channel())
     }
 }
 

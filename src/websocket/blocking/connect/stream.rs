@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::websocket::blocking::connect::socket::ClientSocket;
 use crate::websocket::blocking::socket::Socket;
+#[cfg(unix)]
+use crate::websocket::blocking::split::{Channel, Split};
 #[cfg(feature = "tls")]
 use crate::websocket::blocking::tls_stream::TlsStream;
 
@@ -56,5 +58,12 @@ impl Socket for ClientStream {
 
     fn shutdown_write(&mut self) -> io::Result<()> {
         either!(self, stream => stream.shutdown_write())
+    }
+}
+
+#[cfg(unix)]
+impl Split for ClientStream {
+    fn into_channel(self) -> Channel {
+        either!(self, stream => stream.into_channel())
     }
 }

@@ -5,24 +5,18 @@
 //! in one program can't have apart.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
-#[expect(
-    clippy::disallowed_types,
-    reason = "threads that connect to one address wait for each other"
-)]
-type Mutex<T> = std::sync::Mutex<T>;
-
 use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::lock::Lock;
 
 /// Where connections are opening.
-#[derive(Debug, Default)]
 pub(super) struct Turnstile {
-    opening: Mutex<BTreeSet<Remote>>,
-    has_changed: std::sync::Condvar,
+    opening: Lock<BTreeSet<Remote>>,
 }
 
 /// The other end of a connection, as far as it is known.
@@ -44,15 +38,12 @@ pub(super) struct Turn {
 impl Turnstile {
     /// Waits for the turn of a connection to `remote`; `None` if `deadline` comes before.
     pub(super) fn enter(self: &Arc<Self>, remote: Remote, deadline: Instant) -> Option<Turn> {
-        // A thread that panicked left the set as it was: only whole calls change it.
-        let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut opening = self.opening.lock();
         while !may_open(&opening, &remote) {
-            let timeout = deadline.saturating_duration_since(now());
-            if timeout.is_zero() {
+            if deadline <= now() {
                 return None;
             }
-            let waited = self.has_changed.wait_timeout(opening, timeout);
-            opening = waited.unwrap_or_else(PoisonError::into_inner).0;
+            opening = self.opening.wait(opening, Some(deadline));
         }
         opening.insert(remote.clone());
         Some(Turn {
@@ -64,11 +55,24 @@ impl Turnstile {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let opening = self.turnstile.opening.lock();
-        opening
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.remote);
-        self.turnstile.has_changed.notify_all();
+        self.turnstile.opening.lock().remove(&self.remote);
+        self.turnstile.opening.notify();
+    }
+}
+
+impl Default for Turnstile {
+    fn default() -> Self {
+        Self {
+            opening: Lock::new(BTreeSet::new()),
+        }
+    }
+}
+
+impl fmt::Debug for Turnstile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turnstile")
+            .field("opening", &*self.opening.lock())
+            .finish()
     }
 }
 
