@@ -19,6 +19,7 @@
 
 mod accept;
 mod clock;
+mod delivery;
 mod error;
 mod inbox;
 #[cfg(unix)]
@@ -26,6 +27,7 @@ mod lock;
 mod socket;
 #[cfg(unix)]
 mod split;
+mod streaming;
 mod timeouts;
 #[cfg(feature = "tls")]
 mod tls_session;
@@ -34,11 +36,12 @@ mod tls_stream;
 mod transport;
 mod web_socket;
 
-pub use accept::{Acceptance, Acceptor, Refusal, same_origin};
+pub use accept::{Acceptor, same_origin};
 pub use error::{Error, IoError, Timeout};
 pub use socket::Socket;
 #[cfg(unix)]
 pub use split::{Channel, Reader, Split, Writer};
+pub use streaming::{MessageReader, MessageWriter};
 pub use timeouts::Timeouts;
 #[cfg(feature = "tls")]
 pub use tls_stream::TlsStream;
