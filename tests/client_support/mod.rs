@@ -110,6 +110,19 @@ pub(crate) fn answer_101(head: &str) -> Vec<u8> {
     output
 }
 
+/// Carries bytes both ways until both sides have ended.
+pub(crate) fn relay(client: TcpStream, server: TcpStream) {
+    let carry = |mut from: TcpStream, mut to: TcpStream| {
+        // Either side may have gone without a word.
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(std::net::Shutdown::Write);
+    };
+    let (from_client, from_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+    let back = thread::spawn(move || carry(from_server, client));
+    carry(from_client, server);
+    back.join().unwrap();
+}
+
 /// Whether the peer has sent nothing and not gone, for a moment.
 pub(crate) fn is_silent(stream: &mut TcpStream) -> bool {
     stream
