@@ -81,7 +81,11 @@ fn tls_runs_inside_a_tunnel() {
     let tls = ClientTls::with_roots(authority.pem.as_bytes()).unwrap();
     let connector = by("", &proxy).with_tls(tls);
     drop(check_echo(&connector, "wss://localhost/"));
-    assert!(proxy.result().starts_with("CONNECT localhost:443 HTTP/1.1\r\n"));
+    assert!(
+        proxy
+            .result()
+            .starts_with("CONNECT localhost:443 HTTP/1.1\r\n")
+    );
     server.result();
 }
 
@@ -93,7 +97,10 @@ fn a_proxy_that_refuses_fails_the_attempt() {
             "HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic\r\n\r\n",
             ProxyError::Refused { status: 407 },
         ),
-        ("HTTP/1.1 502 No\r\n\r\n", ProxyError::Refused { status: 502 }),
+        (
+            "HTTP/1.1 502 No\r\n\r\n",
+            ProxyError::Refused { status: 502 },
+        ),
         ("SSH-2.0-x\r\n", ProxyError::BadHead),
         ("HTTP/1.1 200 Yes\r\n", ProxyError::Truncated),
     ] {
@@ -142,7 +149,10 @@ fn a_socks_proxy_is_asked_with_user_and_password() {
 #[test]
 fn a_socks_proxy_that_refuses_fails_the_attempt() {
     for (turns, expected) in [
-        (vec![(3, &b"\x04\x00"[..])], ProxyError::UnsupportedSocksVersion { version: 4 }),
+        (
+            vec![(3, &b"\x04\x00"[..])],
+            ProxyError::UnsupportedSocksVersion { version: 4 },
+        ),
         (vec![(3, b"\x05\xff")], ProxyError::NoAcceptableMethod),
         (vec![(3, b"\x05")], ProxyError::Truncated),
         (
@@ -182,7 +192,10 @@ fn a_hundred_attempts_through_a_proxy_wait_for_each_other() {
             let connector = &connector;
             scope.spawn(move || {
                 let error = connector.connect(&request).unwrap_err();
-                assert_eq!(error, ConnectError::Proxy(ProxyError::Refused { status: 503 }));
+                assert_eq!(
+                    error,
+                    ConnectError::Proxy(ProxyError::Refused { status: 503 })
+                );
             });
         }
     });

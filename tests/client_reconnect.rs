@@ -58,7 +58,9 @@ fn a_lost_connection_is_made_anew() {
     for _ in 0..3 {
         assert!(is_connected(&client.next_event()));
         let event = client.next_event();
-        assert!(matches!(event, Some(ReconnectEvent::Message(message)) if message == Message::text("word")));
+        assert!(
+            matches!(event, Some(ReconnectEvent::Message(message)) if message == Message::text("word"))
+        );
         let (cause, retry_in) = disconnected(client.next_event());
         assert!(matches!(cause, Disconnection::Failed(_)), "{cause:?}");
         assert_eq!(retry_in, Some(Duration::ZERO));
