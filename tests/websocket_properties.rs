@@ -16,6 +16,7 @@ pub mod frame_parser;
 pub mod parts;
 
 proptest! {
+    // covers: R6455-6.2-01, R6455-10.7-01
     #[test]
     fn any_bytes_mean_the_same_however_they_are_cut(
         bytes in vec(any::<u8>(), 0..200),
@@ -26,6 +27,7 @@ proptest! {
         frame_parser::check_received(by(is_server), is_closing, &bytes, seed);
     }
 
+    // covers: R6455-6.2-02
     #[test]
     fn any_frames_mean_the_same_however_they_are_cut(
         frames in vec(any_frame(), 0..12),
@@ -39,6 +41,7 @@ proptest! {
         frame_parser::check_received(by(is_server), is_closing, &bytes, seed);
     }
 
+    // covers: R6455-5.3-02/S, R6455-5.3-06
     #[test]
     fn unmasking_equals_the_naive_loop(
         payload in vec(any::<u8>(), 0..4_200),
@@ -58,6 +61,7 @@ proptest! {
         prop_assert_eq!(messages, [Event::Message(Message::binary(payload))]);
     }
 
+    // covers: R6455-8.1-01/C
     #[test]
     fn text_is_accepted_as_std_accepts_it(bytes in almost_utf8(), cuts in vec(0..40_usize, 0..6)) {
         let mut client = client();
@@ -128,7 +132,7 @@ proptest! {
 
 #[test]
 fn all_close_codes_are_judged_alike_in_both_directions() {
-    // R6455-7.4.2-05.
+    // covers: R6455-7.4.2-05
     for code in 0..=u16::MAX {
         let is_valid = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
         let mut input = Frame {
@@ -160,7 +164,7 @@ fn all_close_codes_are_judged_alike_in_both_directions() {
 
 #[test]
 fn all_frame_starts_are_judged_as_the_rfc_says() {
-    // R6455-5.2-12.
+    // covers: R6455-5.2-12, R6455-5.2-01, R6455-5.2-02
     for place in [Place::Idle, Place::InText, Place::InBinary, Place::Closing] {
         for role in [Role::Server, Role::Client] {
             for start in 0..=u16::MAX {

@@ -114,6 +114,7 @@ mod tests {
         assert_eq!(is_list, expected, "{lines:?}");
     }
 
+    // covers: R9110-5.6.4-01, R6455-9.1-02
     #[test]
     fn lists_of_extensions_are_accepted() {
         check(&["foo"], true);
@@ -124,6 +125,7 @@ mod tests {
         check(&[r#"a; b="1\0""#], true);
     }
 
+    // covers: R6455-4.3-01/S, R6455-4.3-02/S, R6455-9.1-01/S
     #[test]
     fn malformed_lists_are_refused() {
         for line in [
