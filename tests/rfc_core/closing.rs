@@ -61,12 +61,7 @@ fn each_failure_says_its_code() {
 fn all_close_codes_are_judged_by_one_table_received_and_sent() {
     for role in ROLES {
         for code in 0..=u16::MAX {
-            let may_be_sent = match code {
-                1000 | 1001 | 1002 | 1003 => true,
-                1007 | 1008 | 1009 | 1010 | 1011 | 1012 | 1013 | 1014 => true,
-                3000..=3999 | 4000..=4999 => true,
-                _ => false,
-            };
+            let may_be_sent = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
             let close = Frame::from(opposite(role), 0x88, code.to_be_bytes());
             let mut connection = connect(role);
             let trace = Trace::of(&mut connection, &[close]);
