@@ -275,7 +275,9 @@ fn nothing_is_sent_after_a_close() {
         .unwrap();
     refuses_to_send(&mut connection);
     let mut connection = connect(Role::Server);
-    connection.fail(CloseCode::POLICY_VIOLATION, "", &mut Vec::new());
+    connection
+        .fail(CloseCode::POLICY_VIOLATION, "", &mut Vec::new())
+        .unwrap();
     refuses_to_send(&mut connection);
 }
 
@@ -291,7 +293,7 @@ fn refuses_to_send(connection: &mut Connection) {
         connection.close(CloseCode::NORMAL, "", &mut output),
         Err(SendError::Closed)
     );
-    connection.fail(CloseCode::NORMAL, "", &mut output);
+    connection.fail(CloseCode::NORMAL, "", &mut output).unwrap();
     assert!(output.is_empty());
 }
 
@@ -314,6 +316,7 @@ fn what_no_frame_can_carry_is_refused_and_leaves_no_trace() {
         connection.close(code, "", &mut output),
         Err(not_for_servers)
     );
+    assert_eq!(connection.fail(code, "", &mut output), Err(not_for_servers));
     assert!(output.is_empty());
     assert_eq!(connection.state(), State::Open);
     connection.ping(&[0; 125], &mut output).unwrap();
@@ -332,8 +335,12 @@ fn application_fails_the_connection_with_one_close() {
     for role in [Role::Server, Role::Client] {
         let mut connection = connect(role);
         let mut output = Vec::new();
-        connection.fail(CloseCode::UNSUPPORTED_DATA, "text only", &mut output);
-        connection.fail(CloseCode::NORMAL, "again", &mut output);
+        connection
+            .fail(CloseCode::UNSUPPORTED_DATA, "text only", &mut output)
+            .unwrap();
+        connection
+            .fail(CloseCode::NORMAL, "again", &mut output)
+            .unwrap();
         assert_eq!(output, by_role(role, &hex("88 0b 03eb 74657874206f6e6c79")));
         assert_eq!(connection.state(), State::Failed);
         let mut input = by_role(opposite(role), &hex("81 01 61 88 00"));
@@ -347,7 +354,9 @@ fn application_fails_the_connection_with_one_close() {
 #[test]
 fn long_reason_of_a_failure_is_cut_between_characters() {
     let mut output = Vec::new();
-    connect(Role::Server).fail(CloseCode::POLICY_VIOLATION, &"é".repeat(100), &mut output);
+    connect(Role::Server)
+        .fail(CloseCode::POLICY_VIOLATION, &"é".repeat(100), &mut output)
+        .unwrap();
     assert_eq!(output[..4], hex("88 7c 03f0"));
     assert_eq!(output[4..], *"é".repeat(61).as_bytes());
 }

@@ -303,11 +303,13 @@ impl Session {
             return Flow::Continue;
         }
         if outbox.len() > MAX_UNREAD_LEN {
-            connection.fail(
-                CloseCode::POLICY_VIOLATION,
-                "reads too slowly",
-                outbox.buffer(),
-            );
+            connection
+                .fail(
+                    CloseCode::POLICY_VIOLATION,
+                    "reads too slowly",
+                    outbox.buffer(),
+                )
+                .expect("1008 is for servers too");
             return Flow::Close;
         }
         outbox.push_shared(frame);

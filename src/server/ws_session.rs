@@ -291,10 +291,11 @@ impl WsSession {
     }
 
     fn fail(&mut self, code: CloseCode, reason: &str, outbox: &mut Outbox) {
-        if matches!(self.connection.state(), State::Open) {
+        let was_open = matches!(self.connection.state(), State::Open);
+        let failed = self.connection.fail(code, reason, outbox.buffer());
+        if failed.is_ok() && was_open {
             self.close_code = code.get();
         }
-        self.connection.fail(code, reason, outbox.buffer());
     }
 
     /// Keeps an unfinished message within its time, and within what the worker has for them.

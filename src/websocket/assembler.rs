@@ -1,37 +1,62 @@
 //! Puts a message together that did not arrive in one piece.
 
+use std::borrow::Cow;
+use std::mem;
+
 use crate::websocket::error::ProtocolError;
 use crate::websocket::frame::MessageKind;
 use crate::websocket::message::Message;
-use crate::websocket::utf8::TextDecoder;
+use crate::websocket::utf8::{self, TextDecoder};
 
 /// An unfinished message: one growing buffer, whatever the number of its fragments.
 ///
-/// The buffer grows with what has arrived (at most to twice of it), never by an announced length.
+/// The buffer holds what was not handed out yet. It grows with what has arrived (at most to twice of
+/// it), never by an announced length.
 #[derive(Debug)]
 pub(crate) struct Assembler {
     payload: Payload,
-    received_len: usize,
+    received_len: u64,
     fragment_count: u64,
 }
 
 /// Text is decoded while it arrives, so that it fails at its first bad byte, and so that the
-/// finished `String` needs no second validation.
+/// finished `String` of what came uncompressed needs no second validation.
 #[derive(Debug)]
 enum Payload {
     Text { text: String, decoder: TextDecoder },
     Binary(Vec<u8>),
+    Inflated(Inflated),
+}
+
+/// What has come out of a compressed message.
+#[derive(Debug)]
+pub(crate) struct Inflated {
+    kind: MessageKind,
+    /// Not handed out yet.
+    bytes: Vec<u8>,
+    /// What of `bytes` is known to be right for the kind.
+    valid_len: usize,
+    handed_out_len: usize,
 }
 
 impl Assembler {
     /// Begins with the first fragment of a message.
-    pub(crate) fn new(kind: MessageKind) -> Self {
-        let payload = match kind {
-            MessageKind::Text => Payload::Text {
-                text: String::new(),
-                decoder: TextDecoder::default(),
-            },
-            MessageKind::Binary => Payload::Binary(Vec::new()),
+    pub(crate) fn new(kind: MessageKind, is_compressed: bool) -> Self {
+        let payload = if is_compressed {
+            Payload::Inflated(Inflated {
+                kind,
+                bytes: Vec::new(),
+                valid_len: 0,
+                handed_out_len: 0,
+            })
+        } else {
+            match kind {
+                MessageKind::Text => Payload::Text {
+                    text: String::new(),
+                    decoder: TextDecoder::default(),
+                },
+                MessageKind::Binary => Payload::Binary(Vec::new()),
+            }
         };
         Self {
             payload,
@@ -40,8 +65,8 @@ impl Assembler {
         }
     }
 
-    /// Returns the bytes received so far.
-    pub(crate) fn received_len(&self) -> usize {
+    /// Returns the bytes received so far, compressed if the message is.
+    pub(crate) fn received_len(&self) -> u64 {
         self.received_len
     }
 
@@ -51,6 +76,7 @@ impl Assembler {
             + match &self.payload {
                 Payload::Text { text, .. } => text.capacity(),
                 Payload::Binary(bytes) => bytes.capacity(),
+                Payload::Inflated(inflated) => inflated.bytes.capacity(),
             }
     }
 
@@ -64,22 +90,107 @@ impl Assembler {
         self.fragment_count += 1;
     }
 
-    /// Appends a part of the payload, unmasked.
+    /// Notes that bytes of the payload arrived.
+    pub(crate) fn received(&mut self, len: u64) {
+        self.received_len += len;
+    }
+
+    pub(crate) fn is_compressed(&self) -> bool {
+        matches!(self.payload, Payload::Inflated(_))
+    }
+
+    /// Returns where the message inflates to, if it is compressed.
+    pub(crate) fn inflated_mut(&mut self) -> Option<&mut Inflated> {
+        match &mut self.payload {
+            Payload::Inflated(inflated) => Some(inflated),
+            Payload::Text { .. } | Payload::Binary(_) => None,
+        }
+    }
+
+    /// Appends a part of the payload, unmasked; of a compressed one that is where it inflates to.
     pub(crate) fn push(&mut self, part: &[u8]) -> Result<(), ProtocolError> {
-        self.received_len += part.len();
         match &mut self.payload {
             Payload::Text { text, decoder } => decoder.decode(part, text)?,
             Payload::Binary(bytes) => bytes.extend_from_slice(part),
+            Payload::Inflated(_) => {}
         }
         Ok(())
     }
 
-    /// Returns the whole message.
-    pub(crate) fn finish(self) -> Result<Message<'static>, ProtocolError> {
-        match self.payload {
-            Payload::Text { text, decoder } if decoder.is_complete() => Ok(Message::text(text)),
-            Payload::Text { .. } => Err(ProtocolError::InvalidUtf8),
-            Payload::Binary(bytes) => Ok(Message::binary(bytes)),
+    /// Hands out what was not handed out yet, with `part` as in `push`: from where it lies if nothing
+    /// precedes it.
+    pub(crate) fn pass<'i>(&mut self, part: &'i [u8]) -> Result<Message<'i>, ProtocolError> {
+        match &mut self.payload {
+            Payload::Text { text, decoder } if text.is_empty() => {
+                Ok(Message::text(decoder.decode_part(part)?))
+            }
+            Payload::Binary(bytes) if bytes.is_empty() => Ok(Message::binary(part)),
+            Payload::Text { .. } | Payload::Binary(_) | Payload::Inflated(_) => {
+                self.push(part)?;
+                self.take()
+            }
         }
+    }
+
+    /// Takes what can be handed out of what was not handed out yet.
+    pub(crate) fn take(&mut self) -> Result<Message<'static>, ProtocolError> {
+        match &mut self.payload {
+            Payload::Text { text, .. } => Ok(Message::text(mem::take(text))),
+            Payload::Binary(bytes) => Ok(Message::binary(mem::take(bytes))),
+            Payload::Inflated(inflated) => inflated.take(),
+        }
+    }
+
+    /// Judges whether the message may end here.
+    pub(crate) fn judge_end(&self) -> Result<(), ProtocolError> {
+        let is_complete = match &self.payload {
+            Payload::Text { decoder, .. } => decoder.is_complete(),
+            Payload::Binary(_) => true,
+            Payload::Inflated(inflated) => inflated.valid_len == inflated.bytes.len(),
+        };
+        is_complete.then_some(()).ok_or(ProtocolError::InvalidUtf8)
+    }
+}
+
+impl Inflated {
+    /// Lets `inflate` append, and validates what it appended.
+    pub(crate) fn fill<T>(
+        &mut self,
+        inflate: impl FnOnce(&mut Vec<u8>) -> Result<T, ProtocolError>,
+    ) -> Result<T, ProtocolError> {
+        let result = inflate(&mut self.bytes)?;
+        self.valid_len += match self.kind {
+            MessageKind::Text => utf8::valid_len(&self.bytes[self.valid_len..])?,
+            MessageKind::Binary => self.bytes.len() - self.valid_len,
+        };
+        Ok(result)
+    }
+
+    /// Returns the bytes that were not handed out yet.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(crate) fn handed_out_len(&self) -> usize {
+        self.handed_out_len
+    }
+
+    /// Returns how many bytes the message has inflated to.
+    pub(crate) fn total_len(&self) -> usize {
+        self.handed_out_len + self.bytes.len()
+    }
+
+    fn take(&mut self) -> Result<Message<'static>, ProtocolError> {
+        let cut = self.bytes.split_off(self.valid_len);
+        let bytes = mem::replace(&mut self.bytes, cut);
+        self.handed_out_len += bytes.len();
+        self.valid_len = 0;
+        Ok(match self.kind {
+            MessageKind::Text => {
+                let text = String::from_utf8(bytes).map_err(|_| ProtocolError::InvalidUtf8)?;
+                Message::Text(Cow::Owned(text))
+            }
+            MessageKind::Binary => Message::binary(bytes),
+        })
     }
 }

@@ -14,17 +14,21 @@
 //! `Closing` the peer may not know yet: its data is parsed under all rules and limits but not handed
 //! out, and its Pings are answered. In the states on the right nothing received is looked at.
 //!
-//! What the bytes mean is the [`Decoder`]'s business; what follows from it is decided here.
+//! What the bytes mean is the [`Decoder`]'s business, how messages look the [`Encoder`]'s; what
+//! follows is decided here.
 
 use std::fmt;
 
 use crate::websocket::close::{self, CloseCode};
-use crate::websocket::decoder::{Decoder, Incoming};
+use crate::websocket::compression::Compression;
+use crate::websocket::decoder::{Decoder, Delivery, Incoming};
+use crate::websocket::encoder::Encoder;
 use crate::websocket::error::{ProtocolError, SendError};
-use crate::websocket::frame::{self, ControlKind, MAX_CONTROL_PAYLOAD_LEN, Opcode, Role};
+use crate::websocket::frame::{ControlKind, MAX_CONTROL_PAYLOAD_LEN, Role};
 use crate::websocket::limits::Limits;
 use crate::websocket::mask::MaskingKeys;
-use crate::websocket::message::{Event, Message};
+use crate::websocket::message::{Event, Message, Part};
+use crate::websocket::prepared::PreparedMessage;
 
 /// One end of an open WebSocket connection, without its transport.
 ///
@@ -52,8 +56,10 @@ use crate::websocket::message::{Event, Message};
 /// ```
 pub struct Connection {
     phase: Phase,
-    endpoint: Endpoint,
     decoder: Decoder,
+    encoder: Encoder,
+    /// What the opening handshake agreed on.
+    compression: Option<Box<Compression>>,
 }
 
 /// What a [`Connection`] still does.
@@ -73,23 +79,36 @@ impl Connection {
     /// Makes the server's end of a connection whose opening handshake is done.
     #[must_use]
     pub fn server(limits: Limits) -> Self {
-        Self::new(Endpoint::Server, Decoder::new(Role::Server, limits))
+        Self::new(Encoder::server(), limits)
     }
 
     /// Makes the client's end of a connection whose opening handshake is done.
     #[must_use]
     pub fn client(limits: Limits, masking_keys: Box<dyn MaskingKeys + Send>) -> Self {
-        Self::new(
-            Endpoint::Client(masking_keys),
-            Decoder::new(Role::Client, limits),
-        )
+        Self::new(Encoder::client(masking_keys), limits)
     }
 
-    fn new(endpoint: Endpoint, decoder: Decoder) -> Self {
+    fn new(encoder: Encoder, limits: Limits) -> Self {
         Self {
             phase: Phase::Open,
-            endpoint,
-            decoder,
+            decoder: Decoder::new(encoder.role(), limits),
+            encoder,
+            compression: None,
+        }
+    }
+
+    /// Makes the connection compress, as its opening handshake agreed.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(
+        self,
+        parameters: crate::websocket::DeflateParameters,
+        options: &crate::websocket::DeflateOptions,
+    ) -> Self {
+        let compression = Compression::new(self.role(), parameters, options);
+        Self {
+            compression: Some(Box::new(compression)),
+            ..self
         }
     }
 
@@ -108,9 +127,54 @@ impl Connection {
         input: &mut &'i mut [u8],
         output: &mut Vec<u8>,
     ) -> Result<Option<Event<'i>>, ProtocolError> {
+        Ok(self
+            .receive_with(Delivery::Whole, input, output)?
+            .map(|event| event.map(|part| part.payload)))
+    }
+
+    /// Does what [`receive`](Self::receive) does, but hands messages out in parts, as they arrive:
+    /// none is held in memory, and [`Limits::max_message_len`] may be as large as one likes.
+    ///
+    /// Parts of an uncompressed message lie in `input`; of a compressed one they are at most 64 KiB.
+    /// A message has one final part, which may be empty; no other part is. Calls may alternate:
+    /// `receive` returns what of a message was not handed out in parts.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`receive`](Self::receive). What of a message was handed out before is void.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chinwag::websocket::{Connection, Event, Limits, Message, Part};
+    ///
+    /// let mut connection = Connection::server(Limits::default());
+    /// let mut bytes = *b"\x82\x84\x00\x00\x00\x00ab";
+    /// let mut input = &mut bytes[..];
+    /// let event = connection.receive_part(&mut input, &mut Vec::new())?;
+    /// let payload = Message::binary(&b"ab"[..]);
+    /// assert_eq!(event, Some(Event::Message(Part { payload, is_final: false })));
+    /// # Ok::<(), chinwag::websocket::ProtocolError>(())
+    /// ```
+    pub fn receive_part<'i>(
+        &mut self,
+        input: &mut &'i mut [u8],
+        output: &mut Vec<u8>,
+    ) -> Result<Option<Event<'i, Part<'i>>>, ProtocolError> {
+        self.receive_with(Delivery::InParts, input, output)
+    }
+
+    fn receive_with<'i>(
+        &mut self,
+        delivery: Delivery,
+        input: &mut &'i mut [u8],
+        output: &mut Vec<u8>,
+    ) -> Result<Option<Event<'i, Part<'i>>>, ProtocolError> {
         self.decoder.assert_invariants();
         while matches!(self.phase, Phase::Open | Phase::Closing) {
-            match self.decoder.decode(input) {
+            let compression = self.compression.as_deref_mut();
+            let inflation = compression.map(Compression::inflation_mut);
+            match self.decoder.decode(input, delivery, inflation) {
                 Ok(None) => return Ok(None),
                 Ok(Some(incoming)) => match self.answer(incoming, output) {
                     Ok(None) => {}
@@ -127,13 +191,112 @@ impl Connection {
         }
     }
 
-    /// Appends a message, in one frame.
+    /// Appends a message, in one frame; compressed, if that was agreed on and is worthwhile.
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`] when a Close frame was sent.
+    /// [`SendError::Closed`] when a Close frame was sent, [`SendError::MessageUnfinished`] while
+    /// another message is sent in parts.
     pub fn send(&mut self, message: &Message<'_>, output: &mut Vec<u8>) -> Result<(), SendError> {
-        self.send_frame(message.opcode(), message.as_bytes(), output)
+        self.judge_sending()?;
+        let compression = self.compression.as_deref_mut();
+        let deflation = compression.map(Compression::deflation_mut);
+        self.encoder.encode_message(message, deflation, output)
+    }
+
+    /// Appends a message, in one frame, uncompressed: for what is compressed already, and for
+    /// secrets that an attacker's text stands beside (RFC 7692 §8).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub fn send_uncompressed(
+        &mut self,
+        message: &Message<'_>,
+        output: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        self.judge_sending()?;
+        self.encoder.encode_message(message, None, output)
+    }
+
+    /// Appends a part of a message, in a frame of its own; compressed, if that was agreed on. Until
+    /// the final part is sent only control frames can come between.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`] when a Close frame was sent, [`SendError::MessageKindChanged`] if the
+    /// message began as one of the other kind.
+    pub fn send_part(
+        &mut self,
+        payload: &Message<'_>,
+        is_final: bool,
+        output: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        self.send_part_with(payload, is_final, true, output)
+    }
+
+    /// Does what [`send_part`](Self::send_part) does, but uncompressed. The first part of a message
+    /// decides for all of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send_part`](Self::send_part).
+    pub fn send_part_uncompressed(
+        &mut self,
+        payload: &Message<'_>,
+        is_final: bool,
+        output: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        self.send_part_with(payload, is_final, false, output)
+    }
+
+    fn send_part_with(
+        &mut self,
+        payload: &Message<'_>,
+        is_final: bool,
+        is_compression_wanted: bool,
+        output: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        self.judge_sending()?;
+        let compression = self.compression.as_deref_mut();
+        let deflation = compression.map(Compression::deflation_mut);
+        self.encoder
+            .encode_part(payload, is_final, deflation, is_compression_wanted, output)
+    }
+
+    /// Appends a message that was encoded once for many connections.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub fn send_prepared(
+        &mut self,
+        message: &PreparedMessage,
+        output: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        self.judge_sending()?;
+        let deflation = self.compression.as_deref().map(Compression::deflation);
+        self.encoder.encode_prepared(message, deflation, output)
+    }
+
+    /// Returns the very bytes that a server's [`send_prepared`](Self::send_prepared) would append,
+    /// for callers that write them from where they lie; `None` for a client, whose frames are masked
+    /// one by one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub fn prepared_frame<'m>(
+        &self,
+        message: &'m PreparedMessage,
+    ) -> Result<Option<&'m [u8]>, SendError> {
+        self.judge_sending()?;
+        self.encoder.judge_start()?;
+        let deflation = self.compression.as_deref().map(Compression::deflation);
+        Ok(match self.role() {
+            Role::Server => Some(message.choose(deflation).frame),
+            Role::Client => None,
+        })
     }
 
     /// Appends a Ping.
@@ -169,9 +332,7 @@ impl Connection {
         reason: &str,
         output: &mut Vec<u8>,
     ) -> Result<(), SendError> {
-        if self.role() == Role::Server && code == CloseCode::MISSING_EXTENSION {
-            return Err(SendError::CloseCodeNotForServers { code });
-        }
+        self.judge_code(code)?;
         self.send_control(
             ControlKind::Close,
             &close::encode_body(code, reason),
@@ -186,13 +347,44 @@ impl Connection {
     /// peer sends from now on. A reason of more than 123 bytes is cut.
     ///
     /// Without effect when the connection is closed or has failed.
-    pub fn fail(&mut self, code: CloseCode, reason: &str, output: &mut Vec<u8>) {
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::CloseCodeNotForServers`] for a server's 1010.
+    pub fn fail(
+        &mut self,
+        code: CloseCode,
+        reason: &str,
+        output: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        self.judge_code(code)?;
         match self.phase {
             Phase::Open | Phase::Closing => {
                 self.send_last_close(code, reason, output);
                 self.enter(Phase::Abandoned);
             }
             Phase::Closed | Phase::Abandoned | Phase::Failed(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Takes codecs from `pool` for a turn of receiving and sending, if messages are compressed each
+    /// on its own and it has some; what is missing is made when it is needed.
+    #[cfg(feature = "deflate")]
+    pub fn borrow_codecs(&mut self, pool: &mut crate::websocket::CodecPool) {
+        if let Some(compression) = self.compression.as_deref_mut() {
+            compression.borrow_codecs(pool);
+        }
+    }
+
+    /// Gives to `pool` the codecs that are not in the middle of a message. Connections whose windows
+    /// go on from message to message keep theirs.
+    #[cfg(feature = "deflate")]
+    pub fn return_codecs(&mut self, pool: &mut crate::websocket::CodecPool) {
+        if let Some(compression) = self.compression.as_deref_mut() {
+            let is_receiving = self.decoder.has_unfinished_message();
+            let is_sending = self.encoder.has_unfinished_message();
+            compression.return_codecs(is_receiving, is_sending, pool);
         }
     }
 
@@ -210,10 +402,13 @@ impl Connection {
     /// Returns which side of the connection this is.
     #[must_use]
     pub fn role(&self) -> Role {
-        match self.endpoint {
-            Endpoint::Server => Role::Server,
-            Endpoint::Client(_) => Role::Client,
-        }
+        self.encoder.role()
+    }
+
+    /// Returns whether messages are compressed, if they are worth it (RFC 7692).
+    #[must_use]
+    pub fn is_compressing(&self) -> bool {
+        self.compression.is_some()
     }
 
     /// Returns whether the peer has begun a message that it has not finished.
@@ -228,7 +423,11 @@ impl Connection {
     /// Returns the bytes of memory held for the unfinished message, 0 without one.
     #[must_use]
     pub fn unfinished_len(&self) -> usize {
-        self.decoder.unfinished_len()
+        let decoder_len = self.decoder.unfinished_len();
+        match &self.compression {
+            Some(compression) if decoder_len > 0 => decoder_len + compression.unfinished_len(),
+            _ => decoder_len,
+        }
     }
 
     /// Does what a whole message or control frame asks for; `None` if it is not told.
@@ -236,13 +435,14 @@ impl Connection {
         &mut self,
         incoming: Incoming<'i>,
         output: &mut Vec<u8>,
-    ) -> Result<Option<Event<'i>>, ProtocolError> {
+    ) -> Result<Option<Event<'i, Part<'i>>>, ProtocolError> {
         match incoming {
-            Incoming::Message(message) => {
-                Ok(matches!(self.phase, Phase::Open).then_some(Event::Message(message)))
+            Incoming::Data(part) => {
+                Ok(matches!(self.phase, Phase::Open).then_some(Event::Message(part)))
             }
             Incoming::Control(ControlKind::Ping, payload) => {
-                self.encode_control(ControlKind::Pong, &payload, output);
+                self.encoder
+                    .encode_control(ControlKind::Pong, &payload, output);
                 Ok(Some(Event::Ping(payload)))
             }
             Incoming::Control(ControlKind::Pong, payload) => Ok(Some(Event::Pong(payload))),
@@ -251,7 +451,8 @@ impl Connection {
                 if matches!(self.phase, Phase::Open) {
                     // RFC 6455 §7.4.1: 1005 is never sent, so an empty Close is echoed empty.
                     let body = code.map_or(Vec::new(), |code| close::encode_body(code, ""));
-                    self.encode_control(ControlKind::Close, &body, output);
+                    self.encoder
+                        .encode_control(ControlKind::Close, &body, output);
                 }
                 self.enter(Phase::Closed);
                 Ok(Some(Event::Closed {
@@ -272,7 +473,7 @@ impl Connection {
     fn send_last_close(&mut self, code: CloseCode, reason: &str, output: &mut Vec<u8>) {
         if matches!(self.phase, Phase::Open) {
             let reason = &reason[..reason.floor_char_boundary(close::MAX_REASON_LEN)];
-            self.encode_control(
+            self.encoder.encode_control(
                 ControlKind::Close,
                 &close::encode_body(code, reason),
                 output,
@@ -289,35 +490,34 @@ impl Connection {
         if payload.len() > MAX_CONTROL_PAYLOAD_LEN {
             return Err(SendError::ControlPayloadTooLong { len: payload.len() });
         }
-        self.send_frame(Opcode::Control(kind), payload, output)
-    }
-
-    fn send_frame(
-        &mut self,
-        opcode: Opcode,
-        payload: &[u8],
-        output: &mut Vec<u8>,
-    ) -> Result<(), SendError> {
-        if !matches!(self.phase, Phase::Open) {
-            return Err(SendError::Closed);
-        }
-        self.encode(opcode, payload, output);
+        self.judge_sending()?;
+        self.encoder.encode_control(kind, payload, output);
         Ok(())
     }
 
-    fn encode_control(&mut self, kind: ControlKind, payload: &[u8], output: &mut Vec<u8>) {
-        self.encode(Opcode::Control(kind), payload, output);
+    /// Judges whether anything may be sent.
+    fn judge_sending(&self) -> Result<(), SendError> {
+        match self.phase {
+            Phase::Open => Ok(()),
+            Phase::Closing | Phase::Closed | Phase::Abandoned | Phase::Failed(_) => {
+                Err(SendError::Closed)
+            }
+        }
     }
 
-    fn encode(&mut self, opcode: Opcode, payload: &[u8], output: &mut Vec<u8>) {
-        let key = self.endpoint.next_key();
-        frame::encode(opcode, payload, key, output);
+    /// RFC 6455 §7.4.1: 1010 is what a client says.
+    fn judge_code(&self, code: CloseCode) -> Result<(), SendError> {
+        if self.role() == Role::Server && code == CloseCode::MISSING_EXTENSION {
+            return Err(SendError::CloseCodeNotForServers { code });
+        }
+        Ok(())
     }
 
     /// Enters a state in which nothing received counts, and lets go of what was held.
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.decoder.clear();
+        self.compression = None;
     }
 }
 
@@ -329,21 +529,6 @@ impl fmt::Debug for Connection {
             .field("state", &self.state())
             .field("unfinished_len", &self.unfinished_len())
             .finish_non_exhaustive()
-    }
-}
-
-/// The role, with what only that role has.
-enum Endpoint {
-    Server,
-    Client(Box<dyn MaskingKeys + Send>),
-}
-
-impl Endpoint {
-    fn next_key(&mut self) -> Option<[u8; 4]> {
-        match self {
-            Self::Server => None,
-            Self::Client(masking_keys) => Some(masking_keys.next_key()),
-        }
     }
 }
 
@@ -362,9 +547,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn idle_connection_is_less_than_100_bytes() {
+    fn idle_connection_is_at_most_two_cache_lines() {
         let size = size_of::<Connection>();
         println!("an idle server connection is {size} bytes");
-        assert!(size <= 96, "{size}");
+        assert!(size <= 128, "{size}");
     }
 }

@@ -7,21 +7,39 @@
 
 use std::borrow::Cow;
 
-use crate::websocket::assembler::Assembler;
+use crate::websocket::assembler::{Assembler, Inflated};
+use crate::websocket::compression::Inflation;
 use crate::websocket::error::ProtocolError;
 use crate::websocket::frame::{
     self, ControlKind, FrameHeader, MAX_CONTROL_PAYLOAD_LEN, MAX_HEADER_LEN, MessageKind, Opcode,
-    Role,
+    Role, Situation,
 };
 use crate::websocket::limits::Limits;
-use crate::websocket::message::Message;
+use crate::websocket::message::{Message, Part};
 use crate::websocket::{mask, utf8};
 
-/// What a peer sent, whole.
+/// Longest part that a compressed message is handed out in, in bytes. 64 KiB: what a stream is read
+/// by, too much for nobody.
+const MAX_INFLATED_PART_LEN: usize = 64 * 1024;
+
+/// Bytes of a compressed message that are unmasked at once. 16 KiB: those that do not fit are masked
+/// again, which must not cost more than what did fit.
+const MAX_INFLATED_INPUT_LEN: usize = 16 * 1024;
+
+/// What a peer sent: a message or a part of one, or a whole control frame.
 #[derive(Debug)]
 pub(crate) enum Incoming<'i> {
-    Message(Message<'i>),
+    Data(Part<'i>),
     Control(ControlKind, Cow<'i, [u8]>),
+}
+
+/// How messages are handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// When they are complete; what of one was handed out in parts is not repeated.
+    Whole,
+    /// As they arrive.
+    InParts,
 }
 
 /// The receiving half of an endpoint. After an error it is of no use.
@@ -54,19 +72,23 @@ impl Decoder {
         }
     }
 
-    /// Consumes from the front of `input`, up to the end of a message or control frame; `None` when
-    /// all is consumed.
+    /// Consumes from the front of `input`, up to the end of a message, a part of one or a control
+    /// frame; `None` when all is consumed. `inflation` is there if compression was agreed on.
     pub(crate) fn decode<'i>(
         &mut self,
         input: &mut &'i mut [u8],
+        delivery: Delivery,
+        mut inflation: Option<&mut Inflation>,
     ) -> Result<Option<Incoming<'i>>, ProtocolError> {
-        while !input.is_empty() {
+        while !input.is_empty() || self.owes_data() {
             let incoming = match self.reading {
-                Reading::Header(_) => match self.take_header(input)? {
-                    Some(header) => self.begin_payload(&header, input)?,
+                Reading::Header(_) => match self.take_header(input, inflation.is_some())? {
+                    Some(header) => {
+                        self.begin_payload(&header, input, delivery, inflation.as_deref_mut())?
+                    }
                     None => None,
                 },
-                Reading::Data(_) => self.take_data(input)?,
+                Reading::Data(_) => self.take_data(input, delivery, inflation.as_deref_mut())?,
                 Reading::Control(_) => self.take_control(input),
             };
             if incoming.is_some() {
@@ -101,12 +123,21 @@ impl Decoder {
         );
     }
 
+    /// Returns whether what has arrived inflates to more than was handed out.
+    fn owes_data(&self) -> bool {
+        matches!(&self.reading, Reading::Data(data) if data.remaining_len == 0)
+    }
+
     fn begin_frame(&mut self) {
         self.reading = Reading::Header(PartialHeader::default());
     }
 
     /// Takes a whole header, masking key included.
-    fn take_header(&mut self, input: &mut &mut [u8]) -> Result<Option<FrameHeader>, ProtocolError> {
+    fn take_header(
+        &mut self,
+        input: &mut &mut [u8],
+        is_compression_agreed: bool,
+    ) -> Result<Option<FrameHeader>, ProtocolError> {
         let Reading::Header(partial) = &mut self.reading else {
             unreachable!("`decode` looked");
         };
@@ -116,7 +147,12 @@ impl Decoder {
         } else {
             partial.fill(input)
         };
-        let header = FrameHeader::decode(bytes, self.receiver, self.unfinished.is_some())?;
+        let situation = Situation {
+            receiver: self.receiver,
+            is_inside_message: self.unfinished.is_some(),
+            is_compression_agreed,
+        };
+        let header = FrameHeader::decode(bytes, situation)?;
         if let Some(header) = &header {
             judge_len(header, &self.limits, self.unfinished.as_deref())?;
         }
@@ -139,73 +175,107 @@ impl Decoder {
         &mut self,
         header: &FrameHeader,
         input: &mut &'i mut [u8],
+        delivery: Delivery,
+        inflation: Option<&mut Inflation>,
     ) -> Result<Option<Incoming<'i>>, ProtocolError> {
-        let payload_len = usize::try_from(header.payload_len).expect("length is within the limits");
         match header.opcode {
-            Opcode::Control(kind) => match take_payload(payload_len, header.masking_key, input) {
-                Some(payload) => Ok(Some(Incoming::Control(kind, Cow::Borrowed(payload)))),
-                None => {
-                    let control = PartialControl::new(kind, header.masking_key, payload_len);
-                    self.reading = Reading::Control(Box::new(control));
-                    Ok(None)
+            Opcode::Control(kind) => {
+                let len = usize::try_from(header.payload_len).expect("at most 125, as was judged");
+                match take_payload(len, header.masking_key, input) {
+                    Some(payload) => Ok(Some(Incoming::Control(kind, Cow::Borrowed(payload)))),
+                    None => {
+                        let control = PartialControl::new(kind, header.masking_key, len);
+                        self.reading = Reading::Control(Box::new(control));
+                        Ok(None)
+                    }
                 }
-            },
-            Opcode::Message(kind) if header.is_final && payload_len <= input.len() => {
-                let payload = take_payload(payload_len, header.masking_key, input)
-                    .expect("payload is complete in the input");
-                let message = match kind {
+            }
+            Opcode::Message(kind)
+                if header.is_final
+                    && !header.is_compressed
+                    && header.payload_len <= frame::wire_len(input.len()) =>
+            {
+                let len = usize::try_from(header.payload_len).expect("payload is in the input");
+                let payload =
+                    take_payload(len, header.masking_key, input).expect("payload is in the input");
+                let payload = match kind {
                     MessageKind::Text => Message::text(utf8::from_utf8(payload)?),
                     MessageKind::Binary => Message::binary(payload),
                 };
-                Ok(Some(Incoming::Message(message)))
+                Ok(Some(Incoming::Data(Part {
+                    payload,
+                    is_final: true,
+                })))
             }
             Opcode::Message(_) | Opcode::Continuation => {
-                self.begin_data(header, payload_len);
-                self.take_data(input)
+                self.begin_data(header);
+                self.take_data(input, delivery, inflation)
             }
         }
     }
 
     /// Begins a frame whose message is assembled.
-    fn begin_data(&mut self, header: &FrameHeader, payload_len: usize) {
+    fn begin_data(&mut self, header: &FrameHeader) {
         match (header.opcode, &mut self.unfinished) {
             (Opcode::Message(kind), unfinished) => {
-                *unfinished = Some(Box::new(Assembler::new(kind)));
+                *unfinished = Some(Box::new(Assembler::new(kind, header.is_compressed)));
             }
             (_, Some(unfinished)) => unfinished.begin_fragment(),
             (_, None) => {}
         }
         self.reading = Reading::Data(PartialData {
             masking_key: header.masking_key,
-            remaining_len: payload_len,
+            remaining_len: header.payload_len,
             is_final: header.is_final,
+            is_ending: false,
         });
     }
 
     /// Takes what has arrived of a data frame's payload.
     fn take_data<'i>(
         &mut self,
-        input: &mut &mut [u8],
+        input: &mut &'i mut [u8],
+        delivery: Delivery,
+        inflation: Option<&mut Inflation>,
     ) -> Result<Option<Incoming<'i>>, ProtocolError> {
         let (Reading::Data(data), Some(unfinished)) = (&mut self.reading, &mut self.unfinished)
         else {
             unreachable!("`decode` looked, and data belongs to a message");
         };
-        let part_len = data.remaining_len.min(input.len());
-        let part =
-            take_payload(part_len, data.masking_key, input).expect("part is within the input");
-        unfinished.push(part)?;
-        data.masking_key = data.masking_key.map(|key| mask::advance(key, part_len));
-        data.remaining_len -= part_len;
-        if data.remaining_len > 0 {
-            return Ok(None);
+        let announced_len = data.remaining_len;
+        let (piece, is_frame_done) = match (inflation, unfinished.inflated_mut()) {
+            (Some(inflation), Some(inflated)) => {
+                let max_len = self.limits.max_message_len;
+                let max_output_len = match delivery {
+                    // One more than allowed, which tells that there is more.
+                    Delivery::Whole => max_len.saturating_add(1) - inflated.handed_out_len(),
+                    Delivery::InParts => inflated.len().max(MAX_INFLATED_PART_LEN),
+                };
+                let is_frame_done = inflated
+                    .fill(|output| data.inflate(input, inflation, output, max_output_len))?;
+                judge_inflated_len(inflated, max_len)?;
+                (&[][..], is_frame_done)
+            }
+            _ => (data.take(input), data.remaining_len == 0),
+        };
+        unfinished.received(announced_len - data.remaining_len);
+        let is_final = is_frame_done && data.is_final;
+        let payload = match delivery {
+            Delivery::InParts => Some(unfinished.pass(piece)?),
+            Delivery::Whole => {
+                unfinished.push(piece)?;
+                is_final.then(|| unfinished.take()).transpose()?
+            }
+        };
+        if is_frame_done {
+            self.begin_frame();
         }
-        let is_final = data.is_final;
-        self.begin_frame();
-        match self.unfinished.take_if(|_| is_final) {
-            Some(unfinished) => Ok(Some(Incoming::Message(unfinished.finish()?))),
-            None => Ok(None),
+        if let Some(finished) = self.unfinished.take_if(|_| is_final) {
+            finished.judge_end()?;
         }
+        Ok(payload
+            .filter(|payload| is_final || !payload.is_empty())
+            .map(|payload| Incoming::Data(Part { payload, is_final })))
     }
 
     /// Takes what has arrived of a control frame's payload.
@@ -230,10 +300,13 @@ fn judge_len(
         return Ok(());
     }
     let received_len = unfinished.map_or(0, Assembler::received_len);
-    let len = header
-        .payload_len
-        .saturating_add(frame::wire_len(received_len));
-    let max = frame::wire_len(limits.max_message_len);
+    let len = header.payload_len.saturating_add(received_len);
+    let is_compressed = header.is_compressed || unfinished.is_some_and(Assembler::is_compressed);
+    let max = if is_compressed {
+        limits.max_compressed_len()
+    } else {
+        frame::wire_len(limits.max_message_len)
+    };
     if len > max {
         return Err(ProtocolError::MessageTooLong { len, max });
     }
@@ -242,6 +315,17 @@ fn judge_len(
         if unfinished.fragment_count() >= max {
             return Err(ProtocolError::TooManyFragments { max });
         }
+    }
+    Ok(())
+}
+
+/// Judges what a compressed message has inflated to.
+fn judge_inflated_len(inflated: &Inflated, max_len: usize) -> Result<(), ProtocolError> {
+    if inflated.total_len() > max_len {
+        return Err(ProtocolError::MessageTooLong {
+            len: frame::wire_len(inflated.total_len()),
+            max: frame::wire_len(max_len),
+        });
     }
     Ok(())
 }
@@ -283,8 +367,68 @@ impl PartialHeader {
 struct PartialData {
     /// Turned to the byte that is next.
     masking_key: Option<[u8; 4]>,
-    remaining_len: usize,
+    remaining_len: u64,
     is_final: bool,
+    /// All of a compressed message has arrived, and not all that it inflates to is handed out.
+    is_ending: bool,
+}
+
+impl PartialData {
+    /// Takes what has arrived, unmasked.
+    fn take<'i>(&mut self, input: &mut &'i mut [u8]) -> &'i [u8] {
+        let len = self.present_len(input);
+        let part = take_payload(len, self.masking_key, input).expect("part is within the input");
+        self.taken(len);
+        part
+    }
+
+    /// Inflates what has arrived until `output` is `max_output_len` long; returns whether the frame
+    /// is done, and its message ended if it is the final one.
+    fn inflate(
+        &mut self,
+        input: &mut &mut [u8],
+        inflation: &mut Inflation,
+        output: &mut Vec<u8>,
+        max_output_len: usize,
+    ) -> Result<bool, ProtocolError> {
+        while !self.is_ending {
+            let len = self.present_len(input).min(MAX_INFLATED_INPUT_LEN);
+            let part = &mut input[..len];
+            if let Some(key) = self.masking_key {
+                mask::apply(part, key);
+            }
+            let taken_len = inflation.inflate(part, output, max_output_len)?;
+            if let Some(key) = self.masking_key {
+                // What did not fit comes again, as it came.
+                mask::apply(&mut part[taken_len..], mask::advance(key, taken_len));
+            }
+            let _ = input.split_off_mut(..taken_len);
+            self.taken(taken_len);
+            if output.len() >= max_output_len {
+                return Ok(false);
+            }
+            if self.remaining_len > 0 {
+                if input.is_empty() {
+                    return Ok(false);
+                }
+            } else if self.is_final {
+                self.is_ending = true;
+            } else {
+                return Ok(true);
+            }
+        }
+        inflation.finish_message(output, max_output_len)
+    }
+
+    fn present_len(&self, input: &[u8]) -> usize {
+        usize::try_from(self.remaining_len).map_or(input.len(), |len| len.min(input.len()))
+    }
+
+    /// Notes that `len` bytes of the payload are dealt with.
+    fn taken(&mut self, len: usize) {
+        self.masking_key = self.masking_key.map(|key| mask::advance(key, len));
+        self.remaining_len -= frame::wire_len(len);
+    }
 }
 
 /// A control frame whose payload has not arrived completely.

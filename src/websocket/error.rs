@@ -53,9 +53,18 @@ pub enum ProtocolError {
     InvalidCloseReason,
     /// A text message is not UTF-8 (§8.1).
     InvalidUtf8,
+    /// A compressed message is not DEFLATE (RFC 7692 §7.2.2).
+    InvalidDeflate,
+    /// A compressed message takes more bytes than what it inflates to can explain.
+    DeflateTooVerbose {
+        /// Bytes of compressed data.
+        input_len: u64,
+        /// Bytes that they inflated to.
+        output_len: u64,
+    },
     /// A message is longer than [`Limits`](crate::websocket::Limits) allows.
     MessageTooLong {
-        /// Bytes received, and announced by the current frame.
+        /// Bytes received, and announced by the current frame; or bytes inflated.
         len: u64,
         /// Bytes allowed.
         max: u64,
@@ -84,7 +93,10 @@ impl ProtocolError {
             | Self::InterleavedMessage
             | Self::CloseBodyTooShort
             | Self::InvalidCloseCode { .. } => CloseCode::PROTOCOL_ERROR,
-            Self::InvalidCloseReason | Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::InvalidCloseReason
+            | Self::InvalidUtf8
+            | Self::InvalidDeflate
+            | Self::DeflateTooVerbose { .. } => CloseCode::INVALID_PAYLOAD,
             Self::MessageTooLong { .. } => CloseCode::MESSAGE_TOO_BIG,
             Self::TooManyFragments { .. } => CloseCode::POLICY_VIOLATION,
         }
@@ -109,6 +121,16 @@ impl fmt::Display for ProtocolError {
             Self::InvalidCloseCode { code } => write!(f, "close code {code} is invalid"),
             Self::InvalidCloseReason => f.write_str("close reason is not UTF-8"),
             Self::InvalidUtf8 => f.write_str("text is not UTF-8"),
+            Self::InvalidDeflate => f.write_str("compressed message is not DEFLATE"),
+            Self::DeflateTooVerbose {
+                input_len,
+                output_len,
+            } => {
+                write!(
+                    f,
+                    "{input_len} bytes of DEFLATE for {output_len} are too many"
+                )
+            }
             Self::MessageTooLong { len, max } => {
                 write!(f, "message of {len} bytes or more is longer than {max}")
             }
@@ -136,6 +158,10 @@ pub enum SendError {
         /// Its length in bytes; a Close frame's code counts for two.
         len: usize,
     },
+    /// A message that was begun in parts is not finished.
+    MessageUnfinished,
+    /// A part is not of the kind with which its message began.
+    MessageKindChanged,
     /// Servers don't send this close code (§7.4.1: 1010 is for clients).
     CloseCodeNotForServers {
         /// The code.
@@ -150,6 +176,8 @@ impl fmt::Display for SendError {
             Self::ControlPayloadTooLong { len } => {
                 write!(f, "control payload of {len} bytes is longer than 125")
             }
+            Self::MessageUnfinished => f.write_str("another message is sent in parts"),
+            Self::MessageKindChanged => f.write_str("message began as one of another kind"),
             Self::CloseCodeNotForServers { code } => {
                 write!(f, "close code {code} is not for servers to send")
             }

@@ -20,6 +20,11 @@ pub(crate) const MAX_HEADER_LEN: usize = 14;
 /// Longest payload of a control frame in bytes (RFC 6455 §5.5).
 pub(crate) const MAX_CONTROL_PAYLOAD_LEN: usize = 125;
 
+/// The bits of a frame's first byte, above the opcode.
+const FIN: u8 = 0x80;
+const RSV1: u8 = 0x40;
+const RESERVED: u8 = 0x70;
+
 /// Which side of the connection an endpoint is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -77,10 +82,21 @@ impl Opcode {
     }
 }
 
+/// What decides which frames are in order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Situation {
+    pub(crate) receiver: Role,
+    pub(crate) is_inside_message: bool,
+    /// Whether the opening handshake agreed on permessage-deflate.
+    pub(crate) is_compression_agreed: bool,
+}
+
 /// The header of a frame that keeps the rules of framing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FrameHeader {
     pub(crate) is_final: bool,
+    /// RSV1: the frame begins a message that is compressed (RFC 7692 §6).
+    pub(crate) is_compressed: bool,
     pub(crate) opcode: Opcode,
     pub(crate) payload_len: u64,
     /// Bytes of the header itself, masking key included.
@@ -90,20 +106,18 @@ pub(crate) struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Decodes the header at the front of `bytes`, judged as `receiver` must, inside a fragmented
-    /// message or not.
+    /// Decodes the header at the front of `bytes`, judged as a receiver in that situation must.
     ///
     /// `None` if the length has not arrived. The masking key may still be missing: that the payload
     /// is too long, say, is known without it.
     pub(crate) fn decode(
         bytes: &[u8],
-        receiver: Role,
-        is_inside_message: bool,
+        situation: Situation,
     ) -> Result<Option<Self>, ProtocolError> {
         let &[first, second, ref rest @ ..] = bytes else {
             return Ok(None);
         };
-        let opcode = judge_start(first, second, receiver, is_inside_message)?;
+        let opcode = judge_start(first, second, situation)?;
         let (payload_len, length_len) = match second & 0x7f {
             126 => match rest.first_chunk() {
                 Some(&bytes) => (u16::from_be_bytes(bytes).into(), 2),
@@ -126,7 +140,7 @@ impl FrameHeader {
         if payload_len >> 63 != 0 {
             return Err(ProtocolError::LengthOutOfRange { len: payload_len });
         }
-        let (key_len, masking_key) = match receiver {
+        let (key_len, masking_key) = match situation.receiver {
             Role::Server => (
                 4,
                 rest.get(length_len..)
@@ -135,7 +149,8 @@ impl FrameHeader {
             Role::Client => (0, None),
         };
         Ok(Some(Self {
-            is_final: first & 0x80 != 0,
+            is_final: first & FIN != 0,
+            is_compressed: first & RSV1 != 0,
             opcode,
             payload_len,
             len: 2 + length_len + key_len,
@@ -145,41 +160,43 @@ impl FrameHeader {
 }
 
 /// Judges the first two bytes of a frame, before anything that follows is looked at.
-fn judge_start(
-    first: u8,
-    second: u8,
-    receiver: Role,
-    is_inside_message: bool,
-) -> Result<Opcode, ProtocolError> {
-    let reserved_bits = first >> 4 & 0b111;
+fn judge_start(first: u8, second: u8, situation: Situation) -> Result<Opcode, ProtocolError> {
+    let opcode = Opcode::from_bits(first & 0x0f);
+    // RFC 7692 §6: RSV1 belongs to the first frame of a message, and to no control frame.
+    let meaningful_bits = match opcode {
+        Some(Opcode::Message(_)) if situation.is_compression_agreed => RSV1,
+        _ => 0,
+    };
+    let reserved_bits = first & RESERVED & !meaningful_bits;
     if reserved_bits != 0 {
         return Err(ProtocolError::ReservedBits {
-            bits: reserved_bits,
+            bits: reserved_bits >> 4,
         });
     }
-    let opcode = first & 0x0f;
-    let Some(opcode) = Opcode::from_bits(opcode) else {
-        return Err(ProtocolError::UnknownOpcode { opcode });
+    let Some(opcode) = opcode else {
+        return Err(ProtocolError::UnknownOpcode {
+            opcode: first & 0x0f,
+        });
     };
     let is_masked = second & 0x80 != 0;
-    match receiver {
+    match situation.receiver {
         Role::Server if !is_masked => return Err(ProtocolError::UnmaskedFrame),
         Role::Client if is_masked => return Err(ProtocolError::MaskedFrame),
         Role::Server | Role::Client => {}
     }
     match opcode {
         Opcode::Control(_) => {
-            if first & 0x80 == 0 {
+            if first & FIN == 0 {
                 return Err(ProtocolError::FragmentedControlFrame);
             }
             if usize::from(second & 0x7f) > MAX_CONTROL_PAYLOAD_LEN {
                 return Err(ProtocolError::ControlFrameTooLong);
             }
         }
-        Opcode::Continuation if !is_inside_message => {
+        Opcode::Continuation if !situation.is_inside_message => {
             return Err(ProtocolError::UnexpectedContinuation);
         }
-        Opcode::Message(_) if is_inside_message => {
+        Opcode::Message(_) if situation.is_inside_message => {
             return Err(ProtocolError::InterleavedMessage);
         }
         Opcode::Continuation | Opcode::Message(_) => {}
@@ -187,33 +204,115 @@ fn judge_start(
     Ok(opcode)
 }
 
-/// Appends a whole frame, FIN set, its length in the shortest form, masked if there is a key.
+/// The bits and the opcode with which a frame begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FrameStart {
+    pub(crate) opcode: Opcode,
+    pub(crate) is_final: bool,
+    pub(crate) is_compressed: bool,
+}
+
+impl FrameStart {
+    /// Begins the only frame of a message, or a control frame.
+    pub(crate) fn whole(opcode: Opcode) -> Self {
+        Self {
+            opcode,
+            is_final: true,
+            is_compressed: false,
+        }
+    }
+
+    /// Says that the payload is compressed (RFC 7692 §6.1).
+    pub(crate) fn compressed(self) -> Self {
+        Self {
+            is_compressed: true,
+            ..self
+        }
+    }
+
+    fn byte(self) -> u8 {
+        let fin = if self.is_final { FIN } else { 0 };
+        let rsv1 = if self.is_compressed { RSV1 } else { 0 };
+        fin | rsv1 | self.opcode.bits()
+    }
+}
+
+/// Appends a frame, its length in the shortest form, masked if there is a key.
 pub(crate) fn encode(
-    opcode: Opcode,
+    start: FrameStart,
     payload: &[u8],
     masking_key: Option<[u8; 4]>,
     output: &mut Vec<u8>,
 ) {
     output.reserve(MAX_HEADER_LEN + payload.len());
-    let first = 0x80 | opcode.bits();
+    encode_header(start, payload.len(), masking_key, output);
+    let payload_start = output.len();
+    output.extend_from_slice(payload);
+    if let Some(key) = masking_key {
+        mask::apply(&mut output[payload_start..], key);
+    }
+}
+
+/// Appends a frame whose payload `append_payload` appends, so that its length is not known before.
+pub(crate) fn encode_with(
+    start: FrameStart,
+    masking_key: Option<[u8; 4]>,
+    output: &mut Vec<u8>,
+    append_payload: impl FnOnce(&mut Vec<u8>),
+) {
+    let frame_start = output.len();
+    output.extend_from_slice(&[0; MAX_HEADER_LEN]);
+    append_payload(output);
+    let payload_len = output.len() - frame_start - MAX_HEADER_LEN;
+    let mut header = Vec::with_capacity(MAX_HEADER_LEN);
+    encode_header(start, payload_len, masking_key, &mut header);
+    output[frame_start..][..header.len()].copy_from_slice(&header);
+    let payload_start = frame_start + header.len();
+    output.copy_within(frame_start + MAX_HEADER_LEN.., payload_start);
+    output.truncate(payload_start + payload_len);
+    if let Some(key) = masking_key {
+        mask::apply(&mut output[payload_start..], key);
+    }
+}
+
+fn encode_header(
+    start: FrameStart,
+    payload_len: usize,
+    masking_key: Option<[u8; 4]>,
+    output: &mut Vec<u8>,
+) {
+    let first = start.byte();
     let mask_bit = if masking_key.is_some() { 0x80 } else { 0 };
-    if let Ok(len @ 0..=125) = u8::try_from(payload.len()) {
+    if let Ok(len @ 0..=125) = u8::try_from(payload_len) {
         output.extend_from_slice(&[first, mask_bit | len]);
-    } else if let Ok(len) = u16::try_from(payload.len()) {
+    } else if let Ok(len) = u16::try_from(payload_len) {
         output.extend_from_slice(&[first, mask_bit | 126]);
         output.extend_from_slice(&len.to_be_bytes());
     } else {
         output.extend_from_slice(&[first, mask_bit | 127]);
-        output.extend_from_slice(&wire_len(payload.len()).to_be_bytes());
+        output.extend_from_slice(&wire_len(payload_len).to_be_bytes());
     }
-    match masking_key {
-        None => output.extend_from_slice(payload),
-        Some(key) => {
-            output.extend_from_slice(&key);
-            let payload_start = output.len();
-            output.extend_from_slice(payload);
-            mask::apply(&mut output[payload_start..], key);
-        }
+    if let Some(key) = masking_key {
+        output.extend_from_slice(&key);
+    }
+}
+
+/// Returns the length of a frame.
+pub(crate) fn len(payload_len: usize, masking_key: Option<[u8; 4]>) -> usize {
+    let length_len = match payload_len {
+        0..=125 => 0,
+        126..=0xffff => 2,
+        _ => 8,
+    };
+    2 + length_len + masking_key.map_or(0, |key| key.len()) + payload_len
+}
+
+/// Returns the length of the header at the front of `frame`, a whole one without a masking key.
+pub(crate) fn server_header_len(frame: &[u8]) -> usize {
+    match frame.get(1) {
+        Some(126) => 4,
+        Some(127) => 10,
+        _ => 2,
     }
 }
 

@@ -16,10 +16,27 @@ pub struct Limits {
     pub payload_len_per_extra_fragment: u32,
 }
 
+/// Bytes of a compressed message that may be read before anything has come of them. 4 KiB: several
+/// times the longest header of a block (some 560 bytes), and read in a fraction of a millisecond.
+pub(crate) const FREE_COMPRESSED_LEN: usize = 4 * 1024;
+
+/// Bytes of a compressed message that may be read for each byte that it inflates to. 12: a sender
+/// that flushes after every byte and does not compress needs 11, a stored block (5 and the byte) and
+/// an empty one (5).
+pub(crate) const COMPRESSED_LEN_PER_BYTE: usize = 12;
+
 impl Limits {
+    /// Returns how long a message may be on the wire that is compressed and no longer than allowed.
+    pub(crate) fn max_compressed_len(&self) -> u64 {
+        let max_len = self
+            .max_message_len
+            .saturating_mul(COMPRESSED_LEN_PER_BYTE)
+            .saturating_add(FREE_COMPRESSED_LEN);
+        u64::try_from(max_len).unwrap_or(u64::MAX)
+    }
+
     /// Returns how many fragments a message may have that has brought `received_len` bytes so far.
-    pub(crate) fn max_fragments_after(&self, received_len: usize) -> u64 {
-        let received_len = u64::try_from(received_len).unwrap_or(u64::MAX);
+    pub(crate) fn max_fragments_after(&self, received_len: u64) -> u64 {
         let extra = received_len
             .checked_div(self.payload_len_per_extra_fragment.into())
             .unwrap_or(0);

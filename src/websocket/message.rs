@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::websocket::close::CloseCode;
-use crate::websocket::frame::{self, MessageKind, Opcode};
+use crate::websocket::frame::{self, FrameStart, MessageKind, Opcode};
 
 /// A message: text, or bytes that only the application understands (RFC 6455 §5.6).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,19 +43,53 @@ impl<'a> Message<'a> {
         }
     }
 
-    pub(crate) fn opcode(&self) -> Opcode {
+    /// Returns whether the payload is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.as_bytes().is_empty()
+    }
+
+    /// Returns the length of the payload in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    pub(crate) fn kind(&self) -> MessageKind {
         match self {
-            Self::Text(_) => Opcode::Message(MessageKind::Text),
-            Self::Binary(_) => Opcode::Message(MessageKind::Binary),
+            Self::Text(_) => MessageKind::Text,
+            Self::Binary(_) => MessageKind::Binary,
         }
     }
 }
 
-/// Something the peer did, as [`Connection::receive`](crate::websocket::Connection::receive) tells.
+/// A piece of a message, as [`Connection::receive_part`](crate::websocket::Connection::receive_part)
+/// hands it out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event<'i> {
-    /// A whole message arrived.
-    Message(Message<'i>),
+pub struct Part<'a> {
+    /// The piece, of the message's kind. Text is cut between characters only.
+    pub payload: Message<'a>,
+    /// Whether the message ends with it.
+    pub is_final: bool,
+}
+
+impl Part<'_> {
+    /// Copies what is borrowed, so that the part may outlive its input.
+    #[must_use]
+    pub fn into_owned(self) -> Part<'static> {
+        Part {
+            payload: self.payload.into_owned(),
+            is_final: self.is_final,
+        }
+    }
+}
+
+/// Something the peer did, as [`Connection::receive`](crate::websocket::Connection::receive) tells;
+/// with `M` a [`Part`], as [`receive_part`](crate::websocket::Connection::receive_part) does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event<'i, M = Message<'i>> {
+    /// A whole message arrived, or a part of one.
+    Message(M),
     /// A Ping with this payload arrived; the Pong is already in the output.
     Ping(Cow<'i, [u8]>),
     /// A Pong with this payload arrived, asked for or not.
@@ -74,8 +108,31 @@ impl Event<'_> {
     /// Copies what is borrowed, so that the event may outlive its input.
     #[must_use]
     pub fn into_owned(self) -> Event<'static> {
+        self.into_owned_with(Message::into_owned)
+    }
+}
+
+impl Event<'_, Part<'_>> {
+    /// Copies what is borrowed, so that the event may outlive its input.
+    #[must_use]
+    pub fn into_owned(self) -> Event<'static, Part<'static>> {
+        self.into_owned_with(Part::into_owned)
+    }
+}
+
+impl<'i, M> Event<'i, M> {
+    pub(crate) fn map<N>(self, map: impl FnOnce(M) -> N) -> Event<'i, N> {
         match self {
-            Self::Message(message) => Event::Message(message.into_owned()),
+            Self::Message(message) => Event::Message(map(message)),
+            Self::Ping(payload) => Event::Ping(payload),
+            Self::Pong(payload) => Event::Pong(payload),
+            Self::Closed { code, reason } => Event::Closed { code, reason },
+        }
+    }
+
+    fn into_owned_with<N>(self, into_owned: impl FnOnce(M) -> N) -> Event<'static, N> {
+        match self {
+            Self::Message(message) => Event::Message(into_owned(message)),
             Self::Ping(payload) => Event::Ping(payload.into_owned().into()),
             Self::Pong(payload) => Event::Pong(payload.into_owned().into()),
             Self::Closed { code, reason } => Event::Closed { code, reason },
@@ -89,5 +146,6 @@ impl Event<'_> {
 /// connection while its [`state`](crate::websocket::Connection::state) is `Open`: no data follows a
 /// Close frame.
 pub fn encode_message(message: &Message<'_>, output: &mut Vec<u8>) {
-    frame::encode(message.opcode(), message.as_bytes(), None, output);
+    let start = FrameStart::whole(Opcode::Message(message.kind()));
+    frame::encode(start, message.as_bytes(), None, output);
 }

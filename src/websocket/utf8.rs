@@ -6,6 +6,8 @@
 //! character is reported at once, also when the rest of that character has not arrived: of
 //! `f4 90 80 80` the second byte is already wrong.
 
+use std::borrow::Cow;
+
 /// The bytes are not UTF-8, whatever may follow them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InvalidUtf8;
@@ -17,6 +19,16 @@ pub(crate) fn from_utf8(bytes: &[u8]) -> Result<&str, InvalidUtf8> {
     #[cfg(not(feature = "simd"))]
     let text = str::from_utf8(bytes);
     text.map_err(|_| InvalidUtf8)
+}
+
+/// Returns how much of `bytes` is text: all, but for a character cut off at the end.
+pub(crate) fn valid_len(bytes: &[u8]) -> Result<usize, InvalidUtf8> {
+    let (whole, cut) = bytes.split_at(bytes.len() - cut_len(bytes));
+    from_utf8(whole)?;
+    if is_impossible(cut) {
+        return Err(InvalidUtf8);
+    }
+    Ok(whole.len())
 }
 
 /// Decodes text that arrives in parts.
@@ -34,19 +46,39 @@ impl TextDecoder {
         let part = self.complete_pending(part, text)?;
         let (whole, cut) = part.split_at(part.len() - cut_len(part));
         text.push_str(from_utf8(whole)?);
-        if !cut.is_empty() {
-            if is_impossible(cut) {
-                return Err(InvalidUtf8);
-            }
-            self.pending[..cut.len()].copy_from_slice(cut);
-            self.pending_len = cut.len();
+        self.keep(cut)
+    }
+
+    /// Returns the characters that `part` completes, from where they lie if it begins with a whole
+    /// one.
+    pub(crate) fn decode_part<'p>(&mut self, part: &'p [u8]) -> Result<Cow<'p, str>, InvalidUtf8> {
+        if self.pending_len > 0 {
+            let mut text = String::new();
+            self.decode(part, &mut text)?;
+            return Ok(Cow::Owned(text));
         }
-        Ok(())
+        let (whole, cut) = part.split_at(part.len() - cut_len(part));
+        let text = from_utf8(whole)?;
+        self.keep(cut)?;
+        Ok(Cow::Borrowed(text))
     }
 
     /// Returns whether the text so far ends with a whole character.
     pub(crate) fn is_complete(&self) -> bool {
         self.pending_len == 0
+    }
+
+    /// Keeps the beginning of a character, `pending` being empty unless `cut` is.
+    fn keep(&mut self, cut: &[u8]) -> Result<(), InvalidUtf8> {
+        if cut.is_empty() {
+            return Ok(());
+        }
+        if is_impossible(cut) {
+            return Err(InvalidUtf8);
+        }
+        self.pending[..cut.len()].copy_from_slice(cut);
+        self.pending_len = cut.len();
+        Ok(())
     }
 
     /// Moves bytes from the front of `part` to the pending character until it is complete.
