@@ -4,8 +4,17 @@
 
 #[path = "rfc_core/closing.rs"]
 mod closing;
+#[cfg(feature = "deflate")]
+#[path = "rfc_core/deflate_receiving.rs"]
+mod deflate_receiving;
+#[cfg(feature = "deflate")]
+#[path = "rfc_core/deflate_sending.rs"]
+mod deflate_sending;
 #[path = "rfc_core/framing.rs"]
 mod framing;
+#[cfg(feature = "deflate")]
+#[path = "rfc_core/naive_inflate.rs"]
+mod naive_inflate;
 #[path = "rfc_core/operations.rs"]
 mod operations;
 #[path = "rfc_core/sending.rs"]

@@ -39,7 +39,8 @@ fn each_failure_says_its_code() {
         // What only the application knows.
         for code in [1003, 1008, 1011, 1012, 1013] {
             let mut output = Vec::new();
-            connect(role).fail(CloseCode::new(code).unwrap(), "why", &mut output);
+            let code_sent = CloseCode::new(code).unwrap();
+            connect(role).fail(code_sent, "why", &mut output).unwrap();
             let payload = [&code.to_be_bytes()[..], b"why"].concat();
             assert_eq!(output, Frame::from(role, 0x88, payload).encode());
         }

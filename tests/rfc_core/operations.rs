@@ -11,6 +11,7 @@ use crate::wire::{Frame, Trace, connect, opposite};
 enum Operation {
     SendText(String),
     SendBinary(Vec<u8>),
+    SendPart(String, bool),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Close(CloseCode, String),
@@ -28,6 +29,8 @@ fn any_operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         8 => ".{0,40}".prop_map(Operation::SendText),
         8 => payload().prop_map(Operation::SendBinary),
+        4 => (".{0,40}", any::<bool>())
+            .prop_map(|(text, is_final)| Operation::SendPart(text, is_final)),
         4 => payload().prop_map(Operation::Ping),
         4 => payload().prop_map(Operation::Pong),
         2 => (code(), ".{0,60}").prop_map(|(code, reason)| Operation::Close(code, reason)),
@@ -41,14 +44,14 @@ fn any_operation() -> impl Strategy<Value = Operation> {
 }
 
 proptest! {
-    // covers: R6455-6.1-01, R6455-6.1-02, R6455-6.2-02, R6455-5.5.1-05, R6455-5.1-05
+    // covers: R6455-5.4-07, R6455-6.1-01, R6455-6.1-02, R6455-6.1-04, R6455-6.2-02, R6455-5.5.1-05, R6455-5.1-05
     #[test]
     fn any_sequence_of_operations_sends_what_the_model_says(
         operations in vec(any_operation(), 0..30),
         is_server: bool,
     ) {
         let role = if is_server { Role::Server } else { Role::Client };
-        let mut model = Model { role, state: State::Open, is_inside: false, sent: Vec::new() };
+        let mut model = Model { role, state: State::Open, is_inside: false, is_sending: false, sent: Vec::new() };
         let mut connection = connect(role);
         let mut output = Vec::new();
         for operation in &operations {
@@ -67,7 +70,7 @@ proptest! {
                 || *first == 0x88 && frame.payload.starts_with(payload);
             prop_assert!(is_like_it, "{:?} is not {:?}", frame, payload);
         }
-        prop_assert!(frames.iter().all(|frame| frame.key.is_some() == !is_server));
+        prop_assert!(frames.iter().all(|frame| frame.key.is_some() != is_server));
     }
 }
 
@@ -77,6 +80,8 @@ struct Model {
     state: State,
     /// Whether the peer is inside a message.
     is_inside: bool,
+    /// Whether this end is inside one.
+    is_sending: bool,
     sent: Vec<(u8, Vec<u8>)>,
 }
 
@@ -94,22 +99,34 @@ impl Model {
             Operation::Ping(payload) => connection.ping(payload, output),
             Operation::Pong(payload) => connection.pong(payload, output),
             Operation::Close(code, reason) => connection.close(*code, reason, output),
-            Operation::Fail(code) => {
-                connection.fail(*code, "", output);
-                self.fail(*code);
-                return;
+            Operation::SendPart(text, is_final) => {
+                connection.send_part(&Message::text(text), *is_final, output)
             }
+            Operation::Fail(code) => connection.fail(*code, "", output),
             received => return self.receive(received, connection, output),
         };
         let is_accepted = match operation {
-            Operation::SendText(text) => self.send(0x81, text.as_bytes()),
-            Operation::SendBinary(bytes) => self.send(0x82, bytes),
+            Operation::SendText(text) => !self.is_sending && self.send(0x81, text.as_bytes()),
+            Operation::SendBinary(bytes) => !self.is_sending && self.send(0x82, bytes),
+            Operation::SendPart(text, is_final) => {
+                let opcode = if self.is_sending { 0x00 } else { 0x01 };
+                let fin = if *is_final { 0x80 } else { 0x00 };
+                let is_sent = self.send(fin | opcode, text.as_bytes());
+                self.is_sending = is_sent && !is_final;
+                is_sent
+            }
+            Operation::Fail(code) => {
+                let is_allowed = self.may_say(*code);
+                if is_allowed {
+                    self.fail(*code);
+                }
+                is_allowed
+            }
             Operation::Ping(payload) => payload.len() <= 125 && self.send(0x89, payload),
             Operation::Pong(payload) => payload.len() <= 125 && self.send(0x8a, payload),
             Operation::Close(code, reason) => {
                 let body = [&code.get().to_be_bytes()[..], reason.as_bytes()].concat();
-                let is_allowed = body.len() <= 125
-                    && !(self.role == Role::Server && *code == CloseCode::MISSING_EXTENSION);
+                let is_allowed = body.len() <= 125 && self.may_say(*code);
                 let is_sent = is_allowed && self.send(0x88, &body);
                 if is_sent {
                     self.state = State::Closing;
@@ -119,14 +136,18 @@ impl Model {
             _ => unreachable!("received above"),
         };
         assert_eq!(result.is_ok(), is_accepted, "{operation:?}: {result:?}");
-        if self.state != State::Open && !is_accepted {
-            let is_about_arguments = matches!(
-                result,
-                Err(SendError::ControlPayloadTooLong { .. }
-                    | SendError::CloseCodeNotForServers { .. })
-            );
-            assert!(is_about_arguments || result == Err(SendError::Closed));
+        let is_about_arguments = matches!(
+            result,
+            Err(SendError::ControlPayloadTooLong { .. } | SendError::CloseCodeNotForServers { .. })
+        );
+        if self.state != State::Open && !is_accepted && !is_about_arguments {
+            assert_eq!(result, Err(SendError::Closed));
         }
+    }
+
+    /// Whether an endpoint of that role may close with that code.
+    fn may_say(&self, code: CloseCode) -> bool {
+        self.role == Role::Client || code != CloseCode::MISSING_EXTENSION
     }
 
     fn receive(

@@ -90,7 +90,9 @@ fn clients_mask_every_frame_and_servers_none() {
                 0 => connection
                     .close(CloseCode::NORMAL, "", &mut output)
                     .unwrap(),
-                1 => connection.fail(CloseCode::POLICY_VIOLATION, "", &mut output),
+                1 => connection
+                    .fail(CloseCode::POLICY_VIOLATION, "", &mut output)
+                    .unwrap(),
                 _ => {
                     let close = Frame::from(opposite(role), 0x88, []);
                     output.extend(Trace::of(&mut connection, &[close]).output);

@@ -79,7 +79,9 @@ impl Frame {
 
 /// RFC 6455 §5.3, word for word.
 fn masked(payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
-    let key = key.unwrap_or_default();
+    let Some(key) = key else {
+        return payload.to_vec();
+    };
     let octets = payload.iter().enumerate();
     octets.map(|(i, octet)| octet ^ key[i % 4]).collect()
 }
