@@ -75,7 +75,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["src/main.rs"]),
     ("flate2", &["src/websocket/deflate/"]),
     ("hmac", &["src/server/token.rs"]),
-    ("httparse", &["src/websocket/handshake/http.rs"]),
+    ("httparse", &["src/websocket/handshake/fields.rs"]),
     ("jiff", &["src/wire/json/"]),
     ("mio", &["src/net/"]),
     ("prometheus_client", &["src/server/"]),

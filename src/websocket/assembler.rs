@@ -153,17 +153,18 @@ impl Assembler {
 }
 
 impl Inflated {
-    /// Lets `inflate` append, and validates what it appended.
+    /// Lets `inflate` append, and validates what it appended, also before it failed: which of two
+    /// faults is told must not depend on how the bytes were cut.
     pub(crate) fn fill<T>(
         &mut self,
         inflate: impl FnOnce(&mut Vec<u8>) -> Result<T, ProtocolError>,
     ) -> Result<T, ProtocolError> {
-        let result = inflate(&mut self.bytes)?;
+        let result = inflate(&mut self.bytes);
         self.valid_len += match self.kind {
             MessageKind::Text => utf8::valid_len(&self.bytes[self.valid_len..])?,
             MessageKind::Binary => self.bytes.len() - self.valid_len,
         };
-        Ok(result)
+        result
     }
 
     /// Returns the bytes that were not handed out yet.

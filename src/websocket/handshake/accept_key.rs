@@ -1,8 +1,16 @@
-//! Proves to a client that its handshake was understood (RFC 6455 §4.2.2, step 5.4).
+//! The key by which a server proves that it understood a handshake (RFC 6455 §4.1, §4.2.2).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rand::CryptoRng;
 use sha1::{Digest as _, Sha1};
+
+/// Returns a new `Sec-WebSocket-Key`: 16 bytes that nobody can predict, in base64.
+pub(crate) fn new_key(rng: &mut impl CryptoRng) -> String {
+    let mut nonce = [0; 16];
+    rng.fill_bytes(&mut nonce);
+    STANDARD.encode(nonce)
+}
 
 /// Returns the value of `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key`, taken as sent.
 pub(crate) fn accept_key(key: &[u8]) -> String {

@@ -3,6 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::websocket::handshake::refusal::Refusal;
+use crate::websocket::handshake::scanner::ScanError;
+
 /// The peer's request is not acceptable; the connection is closed after the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -105,32 +108,10 @@ impl HandshakeError {
         }
     }
 
-    /// Appends the whole answer, which announces that the connection closes after it.
+    /// Appends the whole answer, which announces that the connection closes after it: that of a
+    /// [`Refusal`].
     pub fn write_response(&self, output: &mut Vec<u8>) {
-        let status = self.status();
-        let (phrase, headers) = match status {
-            403 => ("Forbidden", "Connection: close\r\n"),
-            405 => ("Method Not Allowed", "Connection: close\r\nAllow: GET\r\n"),
-            414 => ("URI Too Long", "Connection: close\r\n"),
-            417 => ("Expectation Failed", "Connection: close\r\n"),
-            // RFC 9110 §7.8 wants Upgrade named as a connection option; RFC 6455 §4.4 the version.
-            426 => (
-                "Upgrade Required",
-                "Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
-            ),
-            431 => ("Request Header Fields Too Large", "Connection: close\r\n"),
-            501 => ("Not Implemented", "Connection: close\r\n"),
-            505 => ("HTTP Version Not Supported", "Connection: close\r\n"),
-            _ => ("Bad Request", "Connection: close\r\n"),
-        };
-        let text = format!("{self}\n");
-        let head = format!(
-            "HTTP/1.1 {status} {phrase}\r\n{headers}Content-Type: text/plain; charset=utf-8\r\n\
-             Content-Length: {}\r\n\r\n",
-            text.len()
-        );
-        output.extend_from_slice(head.as_bytes());
-        output.extend_from_slice(text.as_bytes());
+        Refusal::from(*self).write(output);
     }
 }
 
@@ -168,6 +149,19 @@ impl fmt::Display for HandshakeError {
 }
 
 impl Error for HandshakeError {}
+
+impl From<ScanError> for HandshakeError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::BadLine => Self::BadLine,
+            ScanError::TooManyEmptyLines => Self::TooManyEmptyLines,
+            ScanError::StartLineTooLong { max } => Self::TargetTooLong { max },
+            ScanError::HeaderTooLong { line, max } => Self::HeaderTooLong { line, max },
+            ScanError::TooManyHeaders { max } => Self::TooManyHeaders { max },
+            ScanError::HeadTooLong { max } => Self::HeadTooLong { max },
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

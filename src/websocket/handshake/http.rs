@@ -5,9 +5,11 @@
 //! values are bytes, as RFC 9110 §5.5 has them.
 
 use crate::websocket::handshake::HandshakeError;
+use crate::websocket::handshake::cookie::cookies;
+use crate::websocket::handshake::fields::{Fields, is_token_byte};
 pub use crate::websocket::handshake::origin::Host;
 use crate::websocket::handshake::origin::parse_authority;
-pub use crate::websocket::handshake::scanner::HeadScanner;
+use crate::websocket::handshake::scanner::{Head, Scanner, StartLine};
 
 /// Bounds of a request's head; each default says where it comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,34 @@ impl Default for HttpLimits {
     }
 }
 
+/// How far a request's head was scanned.
+///
+/// It looks at each byte once, however the head is cut, and refuses early what can't become one.
+#[derive(Debug, Clone, Copy)]
+pub struct HeadScanner(Scanner<RequestLine<'static>>);
+
+impl HeadScanner {
+    /// Makes a scanner for one head.
+    #[must_use]
+    pub fn new(limits: &HttpLimits) -> Self {
+        Self(Scanner::new(limits))
+    }
+
+    /// Scans what was added to `input` since the last call, and returns the length of the head once
+    /// it is complete. `input` always begins with the first byte of the head.
+    ///
+    /// # Errors
+    ///
+    /// The first thing in the head that is wrong, as soon as it can be told.
+    pub fn scan(&mut self, input: &[u8]) -> Result<Option<usize>, HandshakeError> {
+        Ok(self.find_head(input)?.map(|head| head.len))
+    }
+
+    fn find_head(&mut self, input: &[u8]) -> Result<Option<Head>, HandshakeError> {
+        self.0.find_head(input)
+    }
+}
+
 /// A version of HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
@@ -49,7 +79,7 @@ pub struct Request<'a> {
     line: RequestLine<'a>,
     host: Option<Host<'a>>,
     content_len: u64,
-    headers: Vec<httparse::Header<'a>>,
+    fields: Fields<'a>,
 }
 
 /// Parses a request's head at the front of `input`; returns its length, too, or `None` if it is
@@ -68,32 +98,23 @@ pub fn parse_request<'a>(
     let Some(head) = HeadScanner::new(limits).find_head(input)? else {
         return Ok(None);
     };
-    let line = input[head.request_start..head.headers_start].trim_ascii_end();
+    let line = input[head.start..head.headers_start].trim_ascii_end();
     let line = RequestLine::parse(line)?;
-    let mut headers = vec![httparse::EMPTY_HEADER; head.header_count];
     let lines = &input[head.headers_start..head.len];
-    match httparse::parse_headers(lines, &mut headers) {
-        Ok(httparse::Status::Complete((_, parsed))) if parsed.len() == head.header_count => {}
-        _ => return Err(HandshakeError::BadHeader),
-    }
-    Ok(Some((Request::new(line, headers)?, head.len)))
+    let fields = Fields::parse(lines, head.header_count).ok_or(HandshakeError::BadHeader)?;
+    Ok(Some((Request::new(line, fields)?, head.len)))
 }
 
 impl<'a> Request<'a> {
-    fn new(
-        line: RequestLine<'a>,
-        headers: Vec<httparse::Header<'a>>,
-    ) -> Result<Self, HandshakeError> {
+    fn new(line: RequestLine<'a>, fields: Fields<'a>) -> Result<Self, HandshakeError> {
         let mut request = Self {
             line,
             host: None,
             content_len: 0,
-            headers,
+            fields,
         };
-        for name in SINGLE_HEADERS {
-            if request.headers(name).nth(1).is_some() {
-                return Err(HandshakeError::RepeatedHeader { name });
-            }
+        if let Some(name) = request.fields.repeated(&SINGLE_HEADERS) {
+            return Err(HandshakeError::RepeatedHeader { name });
         }
         request.host = request.parse_host()?;
         request.content_len = request.parse_content_len()?;
@@ -154,24 +175,34 @@ impl<'a> Request<'a> {
 
     /// Returns the values of all headers of that name, in any case, without spaces around them.
     pub fn headers(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.headers
-            .iter()
-            .filter(move |header| header.name.eq_ignore_ascii_case(name))
-            .map(|header| trim(header.value))
+        self.fields.all(name)
     }
 
     /// Returns the elements of a header that is a list of tokens (RFC 9110 §5.6.1), over all lines
     /// of it; empty ones are left out.
     pub fn header_tokens(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.headers(name)
-            .flat_map(|value| value.split(|&byte| byte == b','))
-            .map(trim)
-            .filter(|token| !token.is_empty())
+        self.fields.tokens(name)
+    }
+
+    /// Returns names and values of the cookies, over all lines of `Cookie`.
+    ///
+    /// Names and values are as the client sent them: it may be anyone, and quotes are part of the
+    /// value. What has no name is left out.
+    pub fn cookies(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        cookies(self.fields.all("Cookie"))
+    }
+
+    /// Returns the value of the first cookie of that name, which is the one that fits the path best
+    /// (RFC 6265 §5.4).
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<&'a [u8]> {
+        self.cookies()
+            .find(|(cookie_name, _)| *cookie_name == name.as_bytes())
+            .map(|(_, value)| value)
     }
 
     pub(crate) fn has_token(&self, name: &str, expected: &str) -> bool {
-        self.header_tokens(name)
-            .any(|token| token.eq_ignore_ascii_case(expected.as_bytes()))
+        self.fields.has_token(name, expected)
     }
 
     /// Parses the `Host` header; the target's authority does not make up for it (RFC 9112 §3.2).
@@ -203,7 +234,7 @@ impl<'a> Request<'a> {
 
 /// The parts of a request's first line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RequestLine<'a> {
+struct RequestLine<'a> {
     method: &'a str,
     target: Target<'a>,
     version: Version,
@@ -218,7 +249,7 @@ struct Target<'a> {
 
 impl<'a> RequestLine<'a> {
     /// Parses `method SP target SP version`, with exactly one space each (RFC 9112 §3).
-    pub(crate) fn parse(line: &'a [u8]) -> Result<Self, HandshakeError> {
+    fn parse(line: &'a [u8]) -> Result<Self, HandshakeError> {
         // RFC 9112 §2.2: octets, of which a valid line has only visible ASCII and the two spaces.
         let line = str::from_utf8(line).map_err(|_| HandshakeError::BadRequestLine)?;
         if !line
@@ -252,6 +283,39 @@ impl<'a> RequestLine<'a> {
     }
 }
 
+impl StartLine for RequestLine<'_> {
+    type Error = HandshakeError;
+
+    /// Judges the method, of which as little as its first byte may be there: what speaks another
+    /// protocol (TLS, say) is told from HTTP at once.
+    fn judge_beginning(line: &[u8]) -> Result<(), HandshakeError> {
+        if let [b'\r', rest @ ..] = line {
+            return match rest {
+                [] | [b'\n', ..] => Ok(()),
+                _ => Err(HandshakeError::BadLine),
+            };
+        }
+        for (index, &byte) in line.iter().enumerate() {
+            match byte {
+                b' ' if index > 0 => return Ok(()),
+                b'\r' | b'\n' => return Ok(()),
+                _ if !is_token_byte(byte) => return Err(HandshakeError::BadRequestLine),
+                _ if index == MAX_METHOD_LEN => {
+                    return Err(HandshakeError::MethodTooLong {
+                        max: MAX_METHOD_LEN,
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(line: &[u8]) -> Result<(), HandshakeError> {
+        RequestLine::parse(line).map(|_| ())
+    }
+}
+
 impl<'a> Target<'a> {
     /// Parses a path with a query, alone (origin-form) or in a URI (absolute-form).
     fn parse(target: &'a str) -> Option<Self> {
@@ -280,23 +344,8 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Returns whether `byte` may be in a token (RFC 9110 §5.6.2).
-pub(crate) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-/// Returns whether `bytes` are a token.
-pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().copied().all(is_token_byte)
-}
-
-/// Removes optional whitespace, which is spaces and tabs only (RFC 9110 §5.6.3).
-fn trim(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
-        value = rest;
-    }
-    value
-}
+/// Longest method in bytes: registered ones have at most 17 (`UPDATEREDIRECTREF`).
+const MAX_METHOD_LEN: usize = 32;
 
 /// Headers that two parsers could take for two different requests if they came twice.
 const SINGLE_HEADERS: [&str; 7] = [

@@ -4,12 +4,27 @@
 //! well; [`server`] judges whether the request may become a connection, and makes it one.
 
 mod accept_key;
+pub mod client;
+mod client_error;
+mod cookie;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod error;
+#[cfg_attr(
+    not(any(test, feature = "deflate")),
+    expect(dead_code, reason = "only compression looks into what is offered")
+)]
 mod extension;
+mod fields;
+mod header_lines;
 pub mod http;
 mod origin;
+mod refusal;
+mod response;
 mod scanner;
 pub mod server;
+pub mod uri;
 
 pub use error::HandshakeError;
+pub use header_lines::HeadError;
 pub use origin::{Origin, origin_allowed};

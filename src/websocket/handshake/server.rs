@@ -1,10 +1,18 @@
 //! The server's side of the opening handshake (RFC 6455 §4.2).
 
+pub use crate::websocket::handshake::refusal::Refusal;
+
 use crate::websocket::connection::Connection;
+#[cfg(feature = "deflate")]
+use crate::websocket::deflate::DeflateOptions;
 use crate::websocket::handshake::HandshakeError;
 use crate::websocket::handshake::accept_key::{accept_key, is_key};
-use crate::websocket::handshake::extension::is_extension_list;
-use crate::websocket::handshake::http::{Request, Version, is_token};
+#[cfg(feature = "deflate")]
+use crate::websocket::handshake::deflate;
+use crate::websocket::handshake::extension::ExtensionList;
+use crate::websocket::handshake::fields::is_token;
+use crate::websocket::handshake::header_lines::{HeadError, HeaderLines, write_line};
+use crate::websocket::handshake::http::{Request, Version};
 use crate::websocket::limits::Limits;
 
 /// A request that may become a connection.
@@ -31,6 +39,11 @@ use crate::websocket::limits::Limits;
 #[derive(Debug, Clone)]
 pub struct Upgrade<'a> {
     accept_key: String,
+    #[cfg_attr(
+        not(feature = "deflate"),
+        expect(dead_code, reason = "no extension is spoken")
+    )]
+    extensions: ExtensionList<'a>,
     subprotocols: Vec<&'a str>,
 }
 
@@ -52,14 +65,12 @@ impl<'a> Upgrade<'a> {
                 name: "Sec-WebSocket-Key",
             });
         }
-        let has_extensions = request.header("Sec-WebSocket-Extensions").is_some();
-        if has_extensions && !is_extension_list(request.headers("Sec-WebSocket-Extensions")) {
-            return Err(HandshakeError::BadHeaderValue {
-                name: "Sec-WebSocket-Extensions",
-            });
-        }
+        let name = "Sec-WebSocket-Extensions";
+        let extensions = ExtensionList::parse(request.headers(name))
+            .ok_or(HandshakeError::BadHeaderValue { name })?;
         Ok(Self {
             accept_key: accept_key(key),
+            extensions,
             subprotocols: parse_subprotocols(request)?,
         })
     }
@@ -67,6 +78,14 @@ impl<'a> Upgrade<'a> {
     /// Returns the subprotocols that the client offers, the best one for it first.
     pub fn subprotocols(&self) -> impl Iterator<Item = &'a str> {
         self.subprotocols.iter().copied()
+    }
+
+    /// Returns the first of `supported` that the client offers; the server's preference counts
+    /// (RFC 6455 §4.2.2).
+    #[must_use]
+    pub fn select_subprotocol<'s>(&self, supported: &[&'s str]) -> Option<&'s str> {
+        let mut supported = supported.iter().copied();
+        supported.find(|subprotocol| self.subprotocols.contains(subprotocol))
     }
 
     /// Appends the response that opens the connection, and returns the connection. What the client
@@ -79,17 +98,111 @@ impl<'a> Upgrade<'a> {
         limits: Limits,
         output: &mut Vec<u8>,
     ) -> Connection {
-        output.extend_from_slice(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-              Sec-WebSocket-Accept: ",
-        );
-        output.extend_from_slice(self.accept_key.as_bytes());
-        if let Some(subprotocol) = subprotocol.filter(|chosen| self.subprotocols.contains(chosen)) {
-            output.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
-            output.extend_from_slice(subprotocol.as_bytes());
+        let acceptance = Acceptance::new(limits).subprotocol(subprotocol);
+        self.accept_with(&acceptance, output)
+    }
+
+    /// Does what [`accept`](Self::accept) does, with more to say.
+    pub fn accept_with(self, acceptance: &Acceptance<'_>, output: &mut Vec<u8>) -> Connection {
+        output.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+        write_line("Upgrade", b"websocket", output);
+        write_line("Connection", b"Upgrade", output);
+        write_line("Sec-WebSocket-Accept", self.accept_key.as_bytes(), output);
+        let chosen = acceptance.subprotocol;
+        if let Some(subprotocol) = chosen.filter(|chosen| self.subprotocols.contains(chosen)) {
+            write_line("Sec-WebSocket-Protocol", subprotocol.as_bytes(), output);
         }
-        output.extend_from_slice(b"\r\n\r\n");
-        Connection::server(limits)
+        let connection = Connection::server(acceptance.limits);
+        #[cfg(feature = "deflate")]
+        let connection = self.negotiate_deflate(connection, acceptance, output);
+        acceptance.headers.write(output);
+        output.extend_from_slice(b"\r\n");
+        connection
+    }
+
+    /// Writes what is agreed on, and has the connection compress, if the client offers it and the
+    /// server wants it.
+    #[cfg(feature = "deflate")]
+    fn negotiate_deflate(
+        &self,
+        connection: Connection,
+        acceptance: &Acceptance<'_>,
+        output: &mut Vec<u8>,
+    ) -> Connection {
+        let Some(options) = acceptance.deflate else {
+            return connection;
+        };
+        match deflate::accept(&self.extensions, options) {
+            None => connection,
+            Some((answer, parameters)) => {
+                let answer = answer.to_string();
+                write_line("Sec-WebSocket-Extensions", answer.as_bytes(), output);
+                connection.with_deflate(parameters, options)
+            }
+        }
+    }
+}
+
+/// What a server says when it accepts an upgrade.
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::Limits;
+/// use chinwag::websocket::handshake::server::Acceptance;
+///
+/// let acceptance = Acceptance::new(Limits::default())
+///     .subprotocol(Some("chat"))
+///     .header("Set-Cookie", "seen=1; HttpOnly")?;
+/// # Ok::<(), chinwag::websocket::handshake::HeadError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Acceptance<'o> {
+    limits: Limits,
+    subprotocol: Option<&'o str>,
+    headers: HeaderLines,
+    #[cfg(feature = "deflate")]
+    deflate: Option<&'o DeflateOptions>,
+}
+
+impl<'o> Acceptance<'o> {
+    /// Says nothing beside what RFC 6455 demands.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            subprotocol: None,
+            headers: HeaderLines::default(),
+            #[cfg(feature = "deflate")]
+            deflate: None,
+        }
+    }
+
+    /// Chooses a subprotocol; it is named only if the client offered it.
+    #[must_use]
+    pub fn subprotocol(mut self, subprotocol: Option<&'o str>) -> Self {
+        self.subprotocol = subprotocol;
+        self
+    }
+
+    /// Adds a header to the response.
+    ///
+    /// # Errors
+    ///
+    /// [`HeadError::BadHeaderName`], [`HeadError::BadHeaderValue`], [`HeadError::ReservedHeader`].
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, HeadError> {
+        self.headers.push(name, value.as_ref())?;
+        Ok(self)
+    }
+
+    /// Compresses messages with clients that offer permessage-deflate. Of what they offer, the
+    /// first that can be met is accepted; in it, the smaller window of both sides' wishes counts,
+    /// and no context takeover if either wishes so.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, options: &'o DeflateOptions) -> Self {
+        self.deflate = Some(options);
+        self
     }
 }
 

@@ -1,0 +1,598 @@
+//! Compressed messages on a connection (RFC 7692 §6, §7.2), both roles.
+
+#![cfg(feature = "deflate")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use chinwag::websocket::{
+    CodecPool, Connection, DeflateOptions, DeflateParameters, Event, Limits, MaskingKeys, Message,
+    PreparedMessage, ProtocolError, Role, WindowBits,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const ROLES: [Role; 2] = [Role::Server, Role::Client];
+
+/// "Hello" as RFC 7692 §7.2.3.1 has it.
+const HELLO: &[u8] = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
+
+// covers: R7692-7.2.3-01, R7692-7.2.2-01, R7692-7.2.1-02, R7692-7.2.1-03, R7692-6-04
+#[test]
+fn examples_of_the_rfc_inflate() {
+    for payload in [
+        HELLO,
+        b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00",
+        b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00",
+        b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00",
+    ] {
+        for first in [0xc1, 0xc2] {
+            let expected = if first == 0xc1 {
+                Message::text("Hello")
+            } else {
+                Message::binary(&b"Hello"[..])
+            };
+            check(&[(first, payload)], &[expected]);
+        }
+    }
+    check(&[(0xc1, b"\x00")], &[Message::text("")]);
+}
+
+// covers: R7692-7.2.2-02, R7692-7.2.2-05, R7692-6-06, R7692-7.2.1-04, R7692-7.2.3-02
+#[test]
+fn window_goes_on_from_message_to_message_whatever_comes_between() {
+    let hello = || Message::text("Hello");
+    let again: (u8, &[u8]) = (0xc1, b"\xf2\x00\x11\x00\x00");
+    check(&[(0xc1, HELLO), again], &[hello(), hello()]);
+    check(
+        &[(0xc1, HELLO), (0x81, b"other"), again],
+        &[hello(), Message::text("other"), hello()],
+    );
+    // A final block does not end the window.
+    check(
+        &[(0xc1, b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), again],
+        &[hello(), hello()],
+    );
+    // Neither do empty messages, of one byte or of none.
+    for empty in [&b"\x00"[..], b""] {
+        check(
+            &[(0xc1, HELLO), (0xc1, empty), again],
+            &[hello(), Message::text(""), hello()],
+        );
+    }
+}
+
+// covers: R7692-6.2-01, R7692-6-01, R6455-5.4-04
+#[test]
+fn fragments_are_joined_before_they_are_inflated_and_control_frames_come_between() {
+    check(
+        &[(0x41, &HELLO[..3]), (0x80, &HELLO[3..])],
+        &[Message::text("Hello")],
+    );
+    check(
+        &[
+            (0x41, &HELLO[..1]),
+            (0x89, b"ping"),
+            (0x00, &HELLO[1..5]),
+            (0x00, b""),
+            (0x8a, b""),
+            (0x80, &HELLO[5..]),
+        ],
+        &[Message::text("Hello")],
+    );
+}
+
+// covers: R7692-6-02, R7692-6-03, R6455-5.2-01
+#[test]
+fn rsv1_is_for_the_first_frame_of_a_message_only() {
+    let reserved = |bits| ProtocolError::ReservedBits { bits };
+    check_fails(&[(0xc9, b"")], reserved(4));
+    check_fails(&[(0xca, b"")], reserved(4));
+    check_fails(&[(0xc8, b"")], reserved(4));
+    check_fails(&[(0x41, &HELLO[..3]), (0xc0, &HELLO[3..])], reserved(4));
+    check_fails(&[(0x01, b"a"), (0xc0, b"")], reserved(4));
+    check_fails(&[(0xe1, HELLO)], reserved(2));
+    check_fails(&[(0x91, HELLO)], reserved(1));
+}
+
+// covers: R7692-6-05, R7692-X-03
+#[test]
+fn what_inflates_to_no_text_and_what_does_not_inflate_fails_with_1007() {
+    // Stored blocks of invalid and of unfinished UTF-8, the latter in two blocks as well.
+    for bad in [&b"a\xff"[..], b"\xc3", b"\xed\xa0\x80"] {
+        check_fails(&[(0xc1, &stored(&[bad]))], ProtocolError::InvalidUtf8);
+    }
+    let halves = stored(&[b"\xc3", b"\xa9"]);
+    check(&[(0xc1, &halves)], &[Message::text("é")]);
+    check(
+        &[(0xc2, &stored(&[b"a\xff"]))],
+        &[Message::binary(&b"a\xff"[..])],
+    );
+    for corrupt in [
+        &b"\x06"[..],                     // a reserved kind of block
+        b"\x00\x05\x00\x00\x00Hello\x00", // a length and its complement that differ
+        b"\xf2\x00\x11\x00\x00",          // refers to what is not there
+        b"\xf2\x48\xcd",                  // ends inside a block
+    ] {
+        check_fails(&[(0xc1, corrupt)], ProtocolError::InvalidDeflate);
+    }
+}
+
+// covers: R7692-X-01
+#[test]
+fn message_that_inflates_beyond_the_limit_fails_with_1009_and_takes_no_more_memory() {
+    let limits = limits(1 << 20);
+    let mut sender = connection(
+        Role::Client,
+        Limits::default(),
+        DeflateParameters::default(),
+    );
+    let mut bomb = Vec::new();
+    let zeros = Message::binary(vec![0; 16 << 20]);
+    sender.send(&zeros, &mut bomb).unwrap();
+    assert!(bomb.len() < 20_000);
+    let mut receiver = connection(Role::Server, limits, DeflateParameters::default());
+    let mut output = Vec::new();
+    let error = receiver
+        .receive(&mut &mut bomb[..], &mut output)
+        .unwrap_err();
+    let max = 1 << 20;
+    assert_eq!(error, ProtocolError::MessageTooLong { len: max + 1, max });
+    assert_eq!(output[2..4], 1009_u16.to_be_bytes());
+}
+
+#[test]
+fn message_of_the_longest_length_passes_however_badly_it_compresses() {
+    let limits = limits(100_000);
+    let parameters = DeflateParameters::default();
+    let mut noise = 1_u32;
+    let mut payload: Vec<u8> = std::iter::repeat_with(|| {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        noise.to_be_bytes()[0]
+    })
+    .take(100_000)
+    .collect();
+    for expected in [true, false] {
+        let mut sender = connection(Role::Client, Limits::default(), parameters);
+        let mut bytes = Vec::new();
+        sender
+            .send(&Message::binary(&payload[..]), &mut bytes)
+            .unwrap();
+        assert_eq!(bytes[0], 0xc2);
+        let mut receiver = connection(Role::Server, limits, parameters);
+        let received = receiver.receive(&mut &mut bytes[..], &mut Vec::new());
+        assert_eq!(received.is_ok(), expected);
+        payload.push(0);
+    }
+}
+
+// covers: R7692-X-02
+#[test]
+fn blocks_without_content_are_not_worked_off() {
+    let empty_fixed = b"\x02\x08\x20\x80\x00".repeat(200_000);
+    let empty_stored = b"\x00\x00\x00\xff\xff".repeat(200_000);
+    for blocks in [empty_fixed, empty_stored] {
+        let mut receiver = connection(
+            Role::Client,
+            Limits::default(),
+            DeflateParameters::default(),
+        );
+        let mut bytes = frame(0xc2, &blocks, None);
+        let mut output = Vec::new();
+        let error = receiver
+            .receive(&mut &mut bytes[..], &mut output)
+            .unwrap_err();
+        let ProtocolError::DeflateTooVerbose {
+            input_len,
+            output_len: 0,
+        } = error
+        else {
+            panic!("{error:?}");
+        };
+        assert!(input_len <= 4096);
+        assert_eq!(error.close_code().get(), 1007);
+    }
+}
+
+/// A long compressed message comes in parts of bounded length, from whatever input.
+#[test]
+fn parts_of_a_compressed_message_are_bounded() {
+    for role in ROLES {
+        let parameters = DeflateParameters::default();
+        let mut sender = connection(opposite(role), Limits::default(), parameters);
+        let text = "à la carte ".repeat(100_000);
+        let mut bytes = Vec::new();
+        sender
+            .send(&Message::text(text.as_str()), &mut bytes)
+            .unwrap();
+        sender.send(&Message::text("next"), &mut bytes).unwrap();
+        let mut receiver = connection(role, Limits::default(), parameters);
+        let mut input = &mut bytes[..];
+        let mut received = String::new();
+        let mut final_count = 0;
+        while let Some(event) = receiver.receive_part(&mut input, &mut Vec::new()).unwrap() {
+            let Event::Message(part) = event else {
+                panic!("{event:?}");
+            };
+            assert!(part.payload.len() <= 64 * 1024);
+            assert!(receiver.unfinished_len() < 256 * 1024);
+            let Message::Text(piece) = part.payload else {
+                panic!("binary");
+            };
+            received.push_str(&piece);
+            final_count += usize::from(part.is_final);
+        }
+        assert_eq!(received, text + "next");
+        assert_eq!(final_count, 2);
+    }
+}
+
+// covers: R7692-7.2.1-07, R7692-7.2.1-08, R7692-7.1.1.2-01
+#[test]
+fn without_takeover_each_message_is_compressed_on_its_own() {
+    for role in ROLES {
+        for is_agreed in [false, true] {
+            let parameters = DeflateParameters {
+                server_no_context_takeover: is_agreed && role == Role::Server,
+                client_no_context_takeover: is_agreed && role == Role::Client,
+                ..DeflateParameters::default()
+            };
+            let mut sender = connection(role, Limits::default(), parameters);
+            let message = Message::text("the same words, said twice");
+            let mut sent = [Vec::new(), Vec::new()];
+            for output in &mut sent {
+                sender.send(&message, output).unwrap();
+            }
+            let [first, second] = sent;
+            assert_eq!(first == second, is_agreed);
+            assert!(is_agreed || second.len() < first.len());
+        }
+    }
+}
+
+/// An idle connection whose messages stand alone leaves its codecs to the pool.
+#[test]
+fn pool_serves_connections_in_turn() {
+    let parameters = DeflateParameters {
+        server_no_context_takeover: true,
+        client_no_context_takeover: true,
+        ..DeflateParameters::default()
+    };
+    let mut pool = CodecPool::new();
+    let mut servers: Vec<_> = (0..5)
+        .map(|_| connection(Role::Server, Limits::default(), parameters))
+        .collect();
+    let mut client = connection(Role::Client, Limits::default(), parameters);
+    for text in ["one one one one", "two two two two"] {
+        for server in &mut servers {
+            let mut bytes = Vec::new();
+            client.send(&Message::text(text), &mut bytes).unwrap();
+            // In two turns, with another connection's between them.
+            let (head, tail) = bytes.split_at_mut(5);
+            let mut output = Vec::new();
+            server.borrow_codecs(&mut pool);
+            assert_eq!(server.receive(&mut &mut *head, &mut output), Ok(None));
+            server.return_codecs(&mut pool);
+            server.borrow_codecs(&mut pool);
+            let event = server.receive(&mut &mut *tail, &mut output).unwrap();
+            assert_eq!(event, Some(Event::Message(Message::text(text))));
+            server.send(&Message::text(text), &mut output).unwrap();
+            server.return_codecs(&mut pool);
+            let event = client.receive(&mut &mut output[..], &mut Vec::new());
+            assert_eq!(event, Ok(Some(Event::Message(Message::text(text)))));
+        }
+    }
+}
+
+// covers: R7692-7.2.1-11
+#[test]
+fn prepared_message_is_compressed_for_those_whose_window_it_does_not_touch() {
+    let mut pool = CodecPool::new();
+    let text = "a message for everyone, for everyone, for everyone".repeat(20);
+    let message = Message::text(text.as_str());
+    let prepared = PreparedMessage::compressed(&message, &options(0), &mut pool);
+    for (no_takeover, window_bits, is_compressed) in [
+        (true, 15, true),
+        (true, 10, true), // the message is shorter than that window
+        (true, 9, false),
+        (false, 15, false),
+    ] {
+        let parameters = DeflateParameters {
+            server_no_context_takeover: no_takeover,
+            server_max_window_bits: WindowBits::new(window_bits).unwrap(),
+            ..DeflateParameters::default()
+        };
+        let mut server = connection(Role::Server, Limits::default(), parameters);
+        let mut client = connection(Role::Client, Limits::default(), parameters);
+        let mut bytes = Vec::new();
+        for message in ["before", "after"] {
+            server.send(&Message::text(message), &mut bytes).unwrap();
+            let frame = server.prepared_frame(&prepared).unwrap().unwrap();
+            assert_eq!(frame[0], if is_compressed { 0xc1 } else { 0x81 });
+            assert_eq!(frame.len() < text.len(), is_compressed);
+            server.send_prepared(&prepared, &mut bytes).unwrap();
+            assert!(bytes.ends_with(frame));
+        }
+        let messages = receive_all(&mut client, &mut bytes).unwrap();
+        let expected = ["before", &text, "after", &text].map(Message::text);
+        assert_eq!(messages, expected);
+    }
+    // A client sends it too, masked.
+    let mut client = connection(
+        Role::Client,
+        Limits::default(),
+        DeflateParameters {
+            client_no_context_takeover: true,
+            ..DeflateParameters::default()
+        },
+    );
+    let mut server = connection(
+        Role::Server,
+        Limits::default(),
+        DeflateParameters::default(),
+    );
+    let mut bytes = Vec::new();
+    client.send_prepared(&prepared, &mut bytes).unwrap();
+    assert!(bytes.len() < text.len() && bytes[1] & 0x80 != 0);
+    assert_eq!(receive_all(&mut server, &mut bytes).unwrap(), [message]);
+}
+
+/// What a test sends next.
+#[derive(Debug, Clone)]
+enum Step {
+    Send(Vec<u8>),
+    SendUncompressed(Vec<u8>),
+    SendParts(Vec<Vec<u8>>),
+    Ping,
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    // Few different bytes compress, many do not.
+    let payload = || prop_oneof![vec(0..4_u8, 0..3_000), vec(any::<u8>(), 0..3_000)];
+    prop_oneof![
+        payload().prop_map(Step::Send),
+        payload().prop_map(Step::SendUncompressed),
+        vec(payload(), 1..5).prop_map(Step::SendParts),
+        Just(Step::Ping),
+    ]
+}
+
+proptest! {
+    // covers: R7692-5-08, R7692-6.1-01, R7692-6.1-02, R7692-7.2.1-01, R7692-7.2.1-05
+    #[test]
+    fn whatever_was_agreed_on_messages_arrive_as_they_were_sent(
+        steps in vec(any_step(), 1..12),
+        is_server: bool,
+        takeovers: (bool, bool),
+        window_bits in (9..=15_u8, 9..=15_u8),
+        read_len in 1..2_000_usize,
+        in_parts: bool,
+    ) {
+        let role = if is_server { Role::Server } else { Role::Client };
+        let parameters = DeflateParameters {
+            server_no_context_takeover: takeovers.0,
+            client_no_context_takeover: takeovers.1,
+            server_max_window_bits: WindowBits::new(window_bits.0).unwrap(),
+            client_max_window_bits: WindowBits::new(window_bits.1).unwrap(),
+        };
+        let mut sender = connection(role, Limits::default(), parameters);
+        let mut receiver = connection(opposite(role), Limits::default(), parameters);
+        let mut bytes = Vec::new();
+        let mut expected: Vec<Vec<u8>> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Send(payload) => {
+                    sender.send(&Message::binary(&payload[..]), &mut bytes).unwrap();
+                    expected.push(payload);
+                }
+                Step::SendUncompressed(payload) => {
+                    sender.send_uncompressed(&Message::binary(&payload[..]), &mut bytes).unwrap();
+                    expected.push(payload);
+                }
+                Step::SendParts(parts) => {
+                    for (index, part) in parts.iter().enumerate() {
+                        let is_final = index + 1 == parts.len();
+                        sender.send_part(&Message::binary(&part[..]), is_final, &mut bytes).unwrap();
+                    }
+                    expected.push(parts.concat());
+                }
+                Step::Ping => sender.ping(b"", &mut bytes).unwrap(),
+            }
+        }
+        let mut received: Vec<Vec<u8>> = vec![Vec::new()];
+        for mut input in bytes.chunks_mut(read_len) {
+            loop {
+                let event = if in_parts {
+                    receiver.receive_part(&mut input, &mut Vec::new()).unwrap()
+                } else {
+                    let event = receiver.receive(&mut input, &mut Vec::new()).unwrap();
+                    event.map(whole)
+                };
+                match event {
+                    Some(Event::Message(part)) => {
+                        received.last_mut().unwrap().extend_from_slice(part.payload.as_bytes());
+                        if part.is_final {
+                            received.push(Vec::new());
+                        }
+                    }
+                    Some(_) => {}
+                    None => break,
+                }
+            }
+        }
+        prop_assert_eq!(received.pop(), Some(Vec::new()));
+        prop_assert!(received == expected);
+    }
+
+    #[test]
+    fn any_bytes_inflate_the_same_however_they_are_cut(
+        frames in vec((prop_oneof![Just(0xc2_u8), Just(0xc1), Just(0x42), Just(0x80), Just(0x00)],
+            prop_oneof![vec(any::<u8>(), 0..60), Just(HELLO.to_vec()), Just(b"\xf2\x00\x11\x00\x00".to_vec())]), 1..6),
+        cut in 1..40_usize,
+        in_parts: bool,
+    ) {
+        let bytes: Vec<u8> = frames.iter().flat_map(|(first, payload)| frame(*first, payload, None)).collect();
+        let mut outcomes = Vec::new();
+        for len in [bytes.len(), cut, 1] {
+            let mut receiver = connection(Role::Client, Limits::default(), DeflateParameters::default());
+            let mut outcome = (Vec::new(), 0, None);
+            let mut bytes = bytes.clone();
+            'chunks: for mut input in bytes.chunks_mut(len) {
+                loop {
+                    let result = if in_parts {
+                        receiver.receive_part(&mut input, &mut Vec::new())
+                    } else {
+                        receiver.receive(&mut input, &mut Vec::new()).map(|event| event.map(whole))
+                    };
+                    match result {
+                        Ok(Some(Event::Message(part))) => {
+                            outcome.0.extend_from_slice(part.payload.as_bytes());
+                            outcome.1 += usize::from(part.is_final);
+                        }
+                        Ok(Some(_)) => {}
+                        Ok(None) => break,
+                        Err(error) => {
+                            outcome.2 = Some(error);
+                            break 'chunks;
+                        }
+                    }
+                }
+            }
+            // How far a message got before it failed depends on the cuts; that it did does not.
+            if outcome.2.is_some() && in_parts {
+                outcome.0.clear();
+            }
+            outcomes.push(outcome);
+        }
+        prop_assert_eq!(&outcomes[0], &outcomes[1]);
+        prop_assert_eq!(&outcomes[0], &outcomes[2]);
+    }
+}
+
+fn whole(event: Event<'_>) -> Event<'_, chinwag::websocket::Part<'_>> {
+    match event {
+        Event::Message(payload) => Event::Message(chinwag::websocket::Part {
+            payload,
+            is_final: true,
+        }),
+        Event::Ping(payload) => Event::Ping(payload),
+        Event::Pong(payload) => Event::Pong(payload),
+        Event::Closed { code, reason } => Event::Closed { code, reason },
+    }
+}
+
+/// Stored blocks, one for each piece, without the tail.
+fn stored(pieces: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for piece in pieces {
+        let len = u16::try_from(piece.len()).unwrap();
+        bytes.push(0);
+        bytes.extend_from_slice(&len.to_le_bytes());
+        bytes.extend_from_slice(&(!len).to_le_bytes());
+        bytes.extend_from_slice(piece);
+    }
+    bytes.push(0);
+    bytes
+}
+
+/// Receives the frames in both roles, whole, byte by byte and in parts.
+fn check(frames: &[(u8, &[u8])], expected: &[Message<'_>]) {
+    for role in ROLES {
+        for chunk_len in [usize::MAX, 1, 3] {
+            let mut receiver = connection(role, Limits::default(), DeflateParameters::default());
+            let mut bytes = encode(role, frames);
+            let mut messages = Vec::new();
+            for chunk in bytes.chunks_mut(chunk_len) {
+                messages.extend(receive_all(&mut receiver, chunk).unwrap());
+            }
+            assert_eq!(messages, expected, "{role:?} {chunk_len}");
+        }
+    }
+}
+
+fn check_fails(frames: &[(u8, &[u8])], expected: ProtocolError) {
+    for role in ROLES {
+        let mut receiver = connection(role, Limits::default(), DeflateParameters::default());
+        let error = receive_all(&mut receiver, &mut encode(role, frames)).unwrap_err();
+        assert_eq!(error, expected, "{role:?} {frames:02x?}");
+    }
+}
+
+fn receive_all(
+    receiver: &mut Connection,
+    bytes: &mut [u8],
+) -> Result<Vec<Message<'static>>, ProtocolError> {
+    let mut input = bytes;
+    let mut messages = Vec::new();
+    while let Some(event) = receiver.receive(&mut input, &mut Vec::new())? {
+        if let Event::Message(message) = event {
+            messages.push(message.into_owned());
+        }
+    }
+    Ok(messages)
+}
+
+fn encode(receiver: Role, frames: &[(u8, &[u8])]) -> Vec<u8> {
+    let key = (receiver == Role::Server).then_some(Key::BYTES);
+    frames
+        .iter()
+        .flat_map(|(first, payload)| frame(*first, payload, key))
+        .collect()
+}
+
+fn frame(first: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
+    let mut bytes = vec![first];
+    let mask_bit = if key.is_some() { 0x80 } else { 0 };
+    match payload.len() {
+        len @ 0..=125 => bytes.push(mask_bit | u8::try_from(len).unwrap()),
+        len @ 126..=0xffff => {
+            bytes.push(mask_bit | 126);
+            bytes.extend_from_slice(&u16::try_from(len).unwrap().to_be_bytes());
+        }
+        len => {
+            bytes.push(mask_bit | 127);
+            bytes.extend_from_slice(&u64::try_from(len).unwrap().to_be_bytes());
+        }
+    }
+    bytes.extend(key.into_iter().flatten());
+    let masked = |(index, byte): (usize, &u8)| byte ^ key.map_or(0, |key| key[index % 4]);
+    bytes.extend(payload.iter().enumerate().map(masked));
+    bytes
+}
+
+fn connection(role: Role, limits: Limits, parameters: DeflateParameters) -> Connection {
+    let connection = match role {
+        Role::Server => Connection::server(limits),
+        Role::Client => Connection::client(limits, Box::new(Key)),
+    };
+    connection.with_deflate(parameters, &options(0))
+}
+
+fn options(threshold: usize) -> DeflateOptions {
+    let mut options = DeflateOptions::default();
+    options.threshold = threshold;
+    options
+}
+
+fn limits(max_message_len: usize) -> Limits {
+    let mut limits = Limits::default();
+    limits.max_message_len = max_message_len;
+    limits
+}
+
+fn opposite(role: Role) -> Role {
+    match role {
+        Role::Server => Role::Client,
+        Role::Client => Role::Server,
+    }
+}
+
+struct Key;
+
+impl Key {
+    const BYTES: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+}
+
+impl MaskingKeys for Key {
+    fn next_key(&mut self) -> [u8; 4] {
+        Self::BYTES
+    }
+}
