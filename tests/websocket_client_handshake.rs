@@ -439,7 +439,7 @@ fn answers_are_judged() {
             "+Sec-WebSocket-Accept: {accept}",
             repeated("Sec-WebSocket-Accept"),
         ),
-        // covers: R6455-4.1-26, R6455-9-01, R7692-5-07
+        // covers: R6455-4.1-26, R7692-5-07
         (
             "+Sec-WebSocket-Extensions: foo",
             Err(ClientHandshakeError::UnofferedExtension),
@@ -448,7 +448,7 @@ fn answers_are_judged() {
             "+Sec-WebSocket-Extensions: permessage-deflate",
             Err(ClientHandshakeError::UnofferedExtension),
         ),
-        // covers: R6455-4.3-01, R6455-4.3-02, R6455-9.1-01
+        // covers: R6455-4.3-01/C, R6455-4.3-02/C, R6455-9.1-01/C
         (
             "+Sec-WebSocket-Extensions:",
             bad("Sec-WebSocket-Extensions"),
@@ -513,7 +513,7 @@ fn answers_are_judged() {
     );
 }
 
-// covers: R6455-4.1-29
+// covers: R6455-4.1-29/C
 #[test]
 fn names_of_headers_are_in_any_case() {
     for change_case in [str::to_uppercase, str::to_lowercase] {
@@ -606,7 +606,7 @@ fn heads_are_bounded_at_the_limit_and_not_beyond() {
     }
 }
 
-// covers: R6455-4.2.2-14, R6455-4.2.2-15, R6455-9.1-04
+// covers: R6455-4.2.2-14, R6455-4.2.2-15/C, R6455-9.1-04
 #[test]
 fn what_follows_the_answer_belongs_to_the_connection() {
     let request = request("ws://h/");

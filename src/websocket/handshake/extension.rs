@@ -204,7 +204,7 @@ mod tests {
         }
     }
 
-    // covers: R6455-4.3-01/S, R6455-4.3-02/S, R6455-9.1-01/S
+    // covers: R6455-4.3-01, R6455-4.3-02, R6455-9.1-01
     #[test]
     fn malformed_lists_are_refused() {
         for line in [

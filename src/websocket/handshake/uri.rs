@@ -1,8 +1,9 @@
 //! The addresses of WebSocket resources: `ws` and `wss` URIs (RFC 6455 §3).
 
+// Addresses as values; `std::net` is where sockets are.
+use core::net::Ipv6Addr;
 use std::error::Error;
 use std::fmt::{self, Write as _};
-use std::net::Ipv6Addr;
 
 use crate::websocket::handshake::origin::parse_authority;
 
