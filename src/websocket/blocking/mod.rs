@@ -1,1 +1,45 @@
-//! WebSocket that waits: over any `Read + Write`.
+//! WebSocket that waits: servers and clients over any `Read + Write`, one thread or two.
+//!
+//! [`Acceptor`] makes a [`WebSocket`] of a stream on which a client asks for one. Whatever carries
+//! bytes will do; a [`Socket`] (TCP, Unix, or TLS over them) brings deadlines, and an end that the
+//! peer sees the way RFC 6455 §7.1.1 wants it.
+//!
+//! ```no_run
+//! use std::net::TcpListener;
+//!
+//! use chinwag::websocket::blocking::{Acceptor, same_origin};
+//!
+//! let (stream, _) = TcpListener::bind("127.0.0.1:9001")?.accept()?;
+//! let mut socket = Acceptor::new().accept(stream, same_origin)?;
+//! while let Some(message) = socket.read()? {
+//!     socket.send(&message)?;
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod accept;
+mod clock;
+mod error;
+mod inbox;
+#[cfg(unix)]
+mod lock;
+mod socket;
+#[cfg(unix)]
+mod split;
+mod timeouts;
+#[cfg(feature = "tls")]
+mod tls_session;
+#[cfg(feature = "tls")]
+mod tls_stream;
+mod transport;
+mod web_socket;
+
+pub use accept::{Acceptance, Acceptor, Refusal, same_origin};
+pub use error::{Error, IoError, Timeout};
+pub use socket::Socket;
+#[cfg(unix)]
+pub use split::{Channel, Reader, Split, Writer};
+pub use timeouts::Timeouts;
+#[cfg(feature = "tls")]
+pub use tls_stream::TlsStream;
+pub use web_socket::{Closed, Messages, WebSocket};

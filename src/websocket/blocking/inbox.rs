@@ -1,0 +1,77 @@
+//! Bytes that were read and not yet understood.
+
+/// A buffer that is filled at its end and emptied from its front.
+#[derive(Default)]
+pub(super) struct Inbox {
+    /// `buffer[start..end]` is what was read.
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Inbox {
+    /// Begins with what was read before.
+    pub(super) fn new(received: Vec<u8>) -> Self {
+        Self {
+            start: 0,
+            end: received.len(),
+            buffer: received,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Returns what was read.
+    pub(super) fn received(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.start..self.end]
+    }
+
+    /// Forgets the first `len` bytes of what was read.
+    pub(super) fn take(&mut self, len: usize) {
+        self.start += len;
+        debug_assert!(self.start <= self.end, "no more is taken than was read");
+    }
+
+    /// Forgets all that was read.
+    pub(super) fn clear(&mut self) {
+        self.start = 0;
+        self.end = 0;
+    }
+
+    /// Returns room for more, at least a byte of it. A buffer that the last read has filled is
+    /// doubled: fewer calls for a peer that sends much, little memory for one that does not.
+    pub(super) fn room(&mut self) -> &mut [u8] {
+        let is_full = self.end == self.buffer.len();
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        if is_full && self.buffer.len() < MAX_LEN || self.end == self.buffer.len() {
+            let len = (2 * self.buffer.len()).max(MIN_LEN);
+            self.buffer.resize(len, 0);
+        }
+        &mut self.buffer[self.end..]
+    }
+
+    /// Notes that the first `len` bytes of the room were filled.
+    pub(super) fn added(&mut self, len: usize) {
+        self.end += len;
+        debug_assert!(self.end <= self.buffer.len(), "no more is added than fits");
+    }
+
+    /// Returns what was read and not taken.
+    pub(super) fn into_received(mut self) -> Vec<u8> {
+        self.buffer.truncate(self.end);
+        self.buffer.drain(..self.start);
+        self.buffer
+    }
+}
+
+/// Enough for a handshake, or for chatter.
+const MIN_LEN: usize = 4 * 1024;
+
+/// Beyond this, larger reads are no faster.
+const MAX_LEN: usize = 256 * 1024;

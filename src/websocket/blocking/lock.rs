@@ -1,0 +1,56 @@
+//! A lock with a way to wait for changes: what the halves of a split connection share lives in one.
+
+use std::sync::{Condvar, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::websocket::blocking::clock::now;
+
+#[expect(
+    clippy::disallowed_types,
+    reason = "two threads share one connection; no socket call is made while it is held"
+)]
+type Mutex<T> = std::sync::Mutex<T>;
+
+pub(super) struct Lock<T> {
+    value: Mutex<T>,
+    changed: Condvar,
+}
+
+impl<T> Lock<T> {
+    pub(super) fn new(value: T) -> Self {
+        Self {
+            value: Mutex::new(value),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Waits until nobody else holds the value. A thread that panicked while it held it has left
+    /// bytes in some order; the peer will say what it thinks of them.
+    pub(super) fn lock(&self) -> MutexGuard<'_, T> {
+        self.value.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets others have the value until one of them has changed it, or until the deadline.
+    pub(super) fn wait<'a>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        deadline: Option<Instant>,
+    ) -> MutexGuard<'a, T> {
+        match deadline {
+            None => self
+                .changed
+                .wait(guard)
+                .unwrap_or_else(PoisonError::into_inner),
+            Some(deadline) => {
+                let timeout = deadline.saturating_duration_since(now());
+                let waited = self.changed.wait_timeout(guard, timeout);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        }
+    }
+
+    /// Wakes all who wait for a change.
+    pub(super) fn notify(&self) {
+        self.changed.notify_all();
+    }
+}

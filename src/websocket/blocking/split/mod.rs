@@ -1,0 +1,62 @@
+//! Halves of a connection, for two threads: one reads, others send.
+//!
+//! What holds, over TLS too:
+//!
+//! - The reader never waits for a writer's socket call, nor a writer for the reader's. Two peers may
+//!   flood each other from all sides, and both get through.
+//! - Records leave in the order in which they were encrypted.
+//! - Pings and Pongs overtake messages that wait; a Close keeps its place behind them.
+//! - Memory is bounded: a message is encoded only when less than 1 MiB of others waits. Until then
+//!   its sender waits, as the peer takes less than is sent; that is the back-pressure of TCP.
+//!
+//! The parts: [`core`] holds what is shared, and the order of bytes, and does not wait; [`shared`] is
+//! the lock around it and the rule who writes; [`socket_io`] are the socket's calls.
+
+mod channel;
+mod core;
+mod reader;
+mod shared;
+mod socket_io;
+mod writer;
+
+pub use channel::{Channel, Split};
+pub use reader::Reader;
+pub use writer::Writer;
+
+use std::sync::Arc;
+
+use crate::websocket::blocking::error::Error;
+use crate::websocket::blocking::split::core::Core;
+use crate::websocket::blocking::split::shared::Shared;
+use crate::websocket::blocking::web_socket::{Parts, WebSocket};
+
+impl<S: Split> WebSocket<S> {
+    /// Splits the connection into halves for two threads. The [`Writer`] can be cloned for more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the handshake of TLS is not done.
+    pub fn split(self) -> Result<(Reader, Writer), Error> {
+        let Parts {
+            stream,
+            connection,
+            received,
+            output,
+            timeouts,
+            keepalive,
+            end,
+        } = self.take_apart();
+        let channel = stream.into_channel();
+        let is_plain = channel.cipher.is_plain();
+        let core = Core::new(connection, channel.cipher, channel.sealed, &output, end)?;
+        let shared = Arc::new(Shared::new(channel.fd, core, timeouts));
+        let reader = Reader::new(
+            Arc::clone(&shared),
+            is_plain,
+            channel.received,
+            received,
+            keepalive,
+        );
+        Ok((reader, Writer::new(shared)))
+    }
+}

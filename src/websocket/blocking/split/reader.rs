@@ -1,0 +1,289 @@
+//! The half that reads.
+
+use std::fmt;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::error::{Error, Timeout};
+use crate::websocket::blocking::inbox::Inbox;
+use crate::websocket::blocking::split::shared::Shared;
+use crate::websocket::blocking::split::socket_io::{self, Interest};
+use crate::websocket::blocking::timeouts::DRAIN_TIMEOUT;
+use crate::websocket::blocking::web_socket::{Closed, End};
+use crate::websocket::close::CloseCode;
+use crate::websocket::frame::Role;
+use crate::websocket::keepalive::{Keepalive, KeepaliveAction};
+use crate::websocket::message::{Event, Message};
+
+/// The half of a connection that reads.
+///
+/// It answers Pings, and does what closing takes: keep reading until the connection has ended. To
+/// drop it before that fails the connection, as nobody would answer the peer any more: what has not
+/// left is dropped, and the peer is told 1001.
+pub struct Reader {
+    shared: Arc<Shared>,
+    /// Over TLS, what was read and not yet opened.
+    ciphertext: Option<Inbox>,
+    /// Frames.
+    plaintext: Inbox,
+    keepalive: Option<Keepalive>,
+}
+
+impl Reader {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        is_plain: bool,
+        ciphertext: Vec<u8>,
+        plaintext: Vec<u8>,
+        keepalive: Option<Keepalive>,
+    ) -> Self {
+        Self {
+            shared,
+            ciphertext: (!is_plain).then(|| Inbox::new(ciphertext)),
+            plaintext: Inbox::new(plaintext),
+            keepalive,
+        }
+    }
+
+    /// Waits for a message; `None` once the closing handshake is done, and ever after.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Protocol`], [`Error::Truncated`], [`Error::TimedOut`], [`Error::Abandoned`] and
+    /// [`Error::Io`] once the connection has failed, and ever after.
+    pub fn read(&mut self) -> Result<Option<Message<'static>>, Error> {
+        loop {
+            match self.read_event()? {
+                Event::Message(message) => return Ok(Some(message)),
+                Event::Ping(_) | Event::Pong(_) => {}
+                Event::Closed { .. } => return Ok(None),
+            }
+        }
+    }
+
+    /// Waits for whatever the peer does; Pings are answered. [`Event::Closed`] stays the answer.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read`](Self::read).
+    pub fn read_event(&mut self) -> Result<Event<'static>, Error> {
+        self.next_event(None)
+    }
+
+    /// Does the closing handshake from this side: see [`Writer::close`](super::Writer::close).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Writer::close`](super::Writer::close).
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        let mut core = self.shared.lock();
+        if core.end().is_none() && core.is_open() {
+            core.queue_data(|connection, output| connection.close(code, reason, output))?;
+        }
+        drop(core);
+        let deadline = now() + self.shared.timeouts.close_timeout;
+        loop {
+            if let Event::Closed { .. } = self.next_event(Some(deadline))? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Returns the peer's last word, once the closing handshake is done.
+    #[must_use]
+    pub fn closed(&self) -> Option<Closed> {
+        self.shared.lock().closed()
+    }
+
+    /// Returns the latest round-trip time, if the connection is kept alive and a Ping was answered.
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<Duration> {
+        self.keepalive.as_ref()?.round_trip_time()
+    }
+
+    fn next_event(&mut self, close_at: Option<Instant>) -> Result<Event<'static>, Error> {
+        loop {
+            if let Some(event) = self.take_event(close_at)? {
+                return Ok(event);
+            }
+            self.shared.flush_now();
+            self.wait(close_at)?;
+        }
+    }
+
+    /// Takes an event out of what was read.
+    fn take_event(&mut self, close_at: Option<Instant>) -> Result<Option<Event<'static>>, Error> {
+        let mut core = self.shared.lock();
+        if let Some(end) = core.end() {
+            return end.tell().map(Some);
+        }
+        if let Some(ciphertext) = &mut self.ciphertext
+            && let Err(error) = core.open(ciphertext, &mut self.plaintext)
+        {
+            drop(core);
+            return Err(self.finish_failing(error.into()));
+        }
+        let event = core.receive(&mut self.plaintext);
+        drop(core);
+        match event {
+            Ok(Some(Event::Closed { code, reason })) => self
+                .finish_closing(close_at, Closed { code, reason })
+                .map(Some),
+            Ok(Some(event)) => {
+                if let Event::Ping(_) = &event {
+                    self.shared.flush_now();
+                }
+                if let (Event::Pong(payload), Some(keepalive)) = (&event, &mut self.keepalive) {
+                    keepalive.received_pong(payload, now());
+                }
+                Ok(Some(event))
+            }
+            Ok(None) => Ok(None),
+            Err(error) => Err(self.finish_failing(error.into())),
+        }
+    }
+
+    /// Waits for bytes, and for room to write what no writer writes.
+    fn wait(&mut self, close_at: Option<Instant>) -> Result<(), Error> {
+        let core = self.shared.lock();
+        if core.end().is_some() {
+            return Ok(());
+        }
+        let interest = match core.is_left_alone() {
+            true => Interest::Either,
+            false => Interest::Readable,
+        };
+        drop(core);
+        let ping_at = self.keepalive.as_ref().map(Keepalive::next_deadline);
+        let deadline = ping_at.into_iter().chain(close_at).min();
+        if !socket_io::wait(self.shared.fd(), interest, deadline)? {
+            return self.act_on_time(close_at);
+        }
+        self.fill()
+    }
+
+    /// Reads what is there.
+    fn fill(&mut self) -> Result<(), Error> {
+        let inbox = self.ciphertext.as_mut().unwrap_or(&mut self.plaintext);
+        match socket_io::read_now(self.shared.fd(), inbox.room()) {
+            Ok(None) => Ok(()),
+            Ok(Some(0)) => Err(self.cut(Error::Truncated)),
+            Ok(Some(len)) => {
+                inbox.added(len);
+                if let Some(keepalive) = &mut self.keepalive {
+                    keepalive.received(now());
+                }
+                Ok(())
+            }
+            Err(error) => Err(self.cut(error.into())),
+        }
+    }
+
+    /// Does what is due.
+    fn act_on_time(&mut self, close_at: Option<Instant>) -> Result<(), Error> {
+        let now = now();
+        if close_at.is_some_and(|close_at| close_at <= now) {
+            return Err(self.cut(Error::TimedOut(Timeout::Close)));
+        }
+        match self.keepalive.as_mut().map(|it| it.poll(now)) {
+            Some(KeepaliveAction::SendPing(payload)) => {
+                // While closing, silence is bounded by the close timeout.
+                let mut core = self.shared.lock();
+                let _ = core.queue_control(|connection, output| connection.ping(&payload, output));
+                Ok(())
+            }
+            Some(KeepaliveAction::TimedOut) => Err(self.cut(Error::TimedOut(Timeout::Idle))),
+            Some(KeepaliveAction::Nothing) | None => Ok(()),
+        }
+    }
+
+    /// Ends the connection after both Closes: what was queued before them leaves, then a server ends
+    /// the stream, and a client waits for that (RFC 6455 §7.1.1).
+    fn finish_closing(
+        &mut self,
+        close_at: Option<Instant>,
+        closed: Closed,
+    ) -> Result<Event<'static>, Error> {
+        let is_client = self.shared.lock().connection().role() == Role::Client;
+        let deadline = close_at.unwrap_or_else(|| now() + self.shared.timeouts.close_timeout);
+        let is_flushed = self.shared.flush_all(deadline);
+        if is_client && is_flushed {
+            self.drain(deadline);
+        }
+        let end = End::Closed(closed);
+        let told = end.tell();
+        self.finish(end, deadline);
+        told
+    }
+
+    /// Ends the connection whose last Close frame, or alert, is queued.
+    fn finish_failing(&mut self, error: Error) -> Error {
+        let deadline = now() + DRAIN_TIMEOUT;
+        self.shared.flush_all(deadline);
+        self.finish(End::Failed(error.clone()), deadline);
+        error
+    }
+
+    /// Says that nothing more comes, and throws away what still does.
+    fn finish(&mut self, end: End, deadline: Instant) {
+        self.shared.lock().seal_end();
+        let is_flushed = self.shared.flush_all(deadline);
+        self.shared.end(end);
+        socket_io::end(self.shared.fd(), Shutdown::Write);
+        if is_flushed {
+            self.drain(deadline);
+        }
+        socket_io::end(self.shared.fd(), Shutdown::Both);
+    }
+
+    /// Reads until the peer's end, or until the deadline.
+    fn drain(&mut self, deadline: Instant) {
+        self.plaintext.clear();
+        while let Ok(true) = socket_io::wait(self.shared.fd(), Interest::Readable, Some(deadline)) {
+            match socket_io::read_now(self.shared.fd(), self.plaintext.room()) {
+                Ok(Some(0)) | Err(_) => return,
+                Ok(_) if now() >= deadline => return,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Ends the connection over a socket that is of no more use; returns the error that holds, which
+    /// may be an earlier one.
+    fn cut(&self, error: Error) -> Error {
+        self.shared.cut(error.clone());
+        match self.shared.lock().end().map(End::tell) {
+            Some(Err(earlier)) => earlier,
+            Some(Ok(_)) | None => error,
+        }
+    }
+}
+
+/// Tells the peer as far as that takes no waiting.
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut core = self.shared.lock();
+        if core.end().is_some() {
+            return;
+        }
+        core.fail(CloseCode::GOING_AWAY, "");
+        drop(core);
+        self.shared.flush_now();
+        self.shared.lock().seal_end();
+        self.shared.flush_now();
+        self.shared.end(End::Failed(Error::Abandoned));
+        socket_io::end(self.shared.fd(), Shutdown::Write);
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let core = self.shared.lock();
+        f.debug_struct("Reader")
+            .field("connection", core.connection())
+            .field("end", &core.end())
+            .finish_non_exhaustive()
+    }
+}

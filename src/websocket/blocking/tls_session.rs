@@ -1,0 +1,144 @@
+//! TLS without a socket: ciphertext in and plaintext out, and the other way round.
+//!
+//! What is sealed is appended to a buffer of the caller's, in the order in which it was encrypted.
+//! Whoever writes that buffer in order keeps the order of the records.
+
+use std::fmt;
+use std::io::{self, Read as _, Write as _};
+
+use rustls::Connection;
+
+#[cfg(unix)]
+use crate::websocket::blocking::error::is_would_block;
+#[cfg(unix)]
+use crate::websocket::blocking::inbox::Inbox;
+
+/// One end of a TLS connection.
+pub(super) struct TlsSession {
+    tls: Connection,
+    is_ended: bool,
+}
+
+impl TlsSession {
+    /// Takes an end whose handshake may not have begun.
+    pub(super) fn new(mut tls: Connection) -> Self {
+        tls.set_buffer_limit(Some(MAX_SEALED_LEN));
+        Self {
+            tls,
+            is_ended: false,
+        }
+    }
+
+    pub(super) fn tls(&self) -> &Connection {
+        &self.tls
+    }
+
+    /// Consumes from the front of `ciphertext`, and appends what TLS itself has to say to `sealed`:
+    /// its handshake, new keys, an alert. Plaintext that came of it is to be read before the next
+    /// call.
+    pub(super) fn receive(
+        &mut self,
+        ciphertext: &mut &[u8],
+        sealed: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        self.tls.read_tls(ciphertext)?;
+        let processed = self.tls.process_new_packets();
+        self.take_sealed(sealed);
+        match processed {
+            Ok(_) => Ok(()),
+            Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        }
+    }
+
+    /// Opens all of `ciphertext`, and appends it to `plaintext`.
+    #[cfg(unix)]
+    pub(super) fn open(
+        &mut self,
+        ciphertext: &mut Inbox,
+        plaintext: &mut Inbox,
+        sealed: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        loop {
+            self.read_all(plaintext)?;
+            let received = ciphertext.received();
+            if received.is_empty() {
+                return Ok(());
+            }
+            let received_len = received.len();
+            let mut rest = &*received;
+            self.receive(&mut rest, sealed)?;
+            let taken_len = received_len - rest.len();
+            if taken_len == 0 {
+                // What follows a `close_notify` is no one's (RFC 8446 §6.1).
+                ciphertext.clear();
+            }
+            ciphertext.take(taken_len);
+        }
+    }
+
+    #[cfg(unix)]
+    fn read_all(&mut self, plaintext: &mut Inbox) -> io::Result<()> {
+        loop {
+            match self.read(plaintext.room()) {
+                Ok(0) => return Ok(()),
+                Ok(len) => plaintext.added(len),
+                Err(error) if is_would_block(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Notes that no more ciphertext comes.
+    pub(super) fn receive_end(&mut self) {
+        // Nothing can go wrong with reading nothing: without room it would not be called.
+        let _ = self.tls.read_tls(&mut io::empty());
+    }
+
+    /// Copies plaintext out: 0 bytes after the peer's `close_notify`, `WouldBlock` while there is
+    /// none, `UnexpectedEof` when the end came without a `close_notify` (RFC 8446 §6.1).
+    pub(super) fn read(&mut self, plaintext: &mut [u8]) -> io::Result<usize> {
+        self.tls.reader().read(plaintext)
+    }
+
+    /// Encrypts as much from the front of `plaintext` as is fit for one turn, and returns its length.
+    ///
+    /// `NotConnected` before the handshake is done, when nothing can be encrypted.
+    pub(super) fn seal(&mut self, plaintext: &[u8], sealed: &mut Vec<u8>) -> io::Result<usize> {
+        if self.tls.is_handshaking() {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        let len = self.tls.writer().write(plaintext)?;
+        self.take_sealed(sealed);
+        Ok(len)
+    }
+
+    /// Says that nothing more comes; once, however often it is called.
+    pub(super) fn seal_end(&mut self, sealed: &mut Vec<u8>) {
+        if !self.is_ended {
+            self.is_ended = true;
+            self.tls.send_close_notify();
+            self.take_sealed(sealed);
+        }
+    }
+
+    /// Appends what TLS has to say by itself: the beginning of a client's handshake.
+    pub(super) fn take_sealed(&mut self, sealed: &mut Vec<u8>) {
+        while self.tls.wants_write() {
+            self.tls
+                .write_tls(sealed)
+                .expect("a Vec takes whatever is written to it");
+        }
+    }
+}
+
+impl fmt::Debug for TlsSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsSession")
+            .field("is_handshaking", &self.tls.is_handshaking())
+            .field("is_ended", &self.is_ended)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Plaintext that is encrypted in one turn: four records of the largest size.
+pub(super) const MAX_SEALED_LEN: usize = 64 * 1024;

@@ -1,0 +1,171 @@
+//! A stream, with what was read from it and not yet understood, and what is still to be written.
+//!
+//! Nothing is lost when the stream gives up in the middle: what was read stays, and what was not
+//! written is written by the next call.
+
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::inbox::Inbox;
+use crate::websocket::blocking::socket::{Socket, not_zero};
+
+pub(super) struct Transport<S> {
+    stream: S,
+    /// What the stream can do beyond `Read + Write`, told when the type was still known.
+    as_socket: Option<fn(&mut S) -> &mut dyn Socket>,
+    /// Whether the stream's read timeout is one of ours, and not the application's.
+    has_read_timeout: bool,
+    inbox: Inbox,
+    /// `output[written_len..]` is to be written.
+    output: Vec<u8>,
+    written_len: usize,
+}
+
+impl<S: Read + Write> Transport<S> {
+    /// Takes a stream that may be anything, and what was read from it before.
+    pub(super) fn over_stream(stream: S, received: Vec<u8>) -> Self {
+        Self::new(stream, None, received)
+    }
+
+    /// Takes a stream that is a socket.
+    pub(super) fn over_socket(stream: S, received: Vec<u8>) -> Self
+    where
+        S: Socket,
+    {
+        Self::new(stream, Some(|stream| stream), received)
+    }
+
+    fn new(stream: S, as_socket: Option<fn(&mut S) -> &mut dyn Socket>, received: Vec<u8>) -> Self {
+        Self {
+            stream,
+            as_socket,
+            has_read_timeout: false,
+            inbox: Inbox::new(received),
+            output: Vec::new(),
+            written_len: 0,
+        }
+    }
+
+    pub(super) fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    pub(super) fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    /// Returns the stream, what was read from it, and what is to be written to it.
+    pub(super) fn into_parts(mut self) -> (S, Vec<u8>, Vec<u8>) {
+        self.output.drain(..self.written_len);
+        (self.stream, self.inbox.into_received(), self.output)
+    }
+
+    pub(super) fn socket(&mut self) -> Option<&mut dyn Socket> {
+        self.as_socket.map(|as_socket| as_socket(&mut self.stream))
+    }
+
+    /// Returns what was read and not yet taken, and where to append what is to be written.
+    pub(super) fn buffers(&mut self) -> (&mut [u8], &mut Vec<u8>) {
+        (self.inbox.received(), &mut self.output)
+    }
+
+    /// Forgets the first `len` bytes of what was read.
+    pub(super) fn take(&mut self, len: usize) {
+        self.inbox.take(len);
+    }
+
+    /// Waits for bytes, a socket until `deadline` only; returns how many came, 0 at the end of the
+    /// stream.
+    pub(super) fn fill(&mut self, deadline: Option<Instant>) -> io::Result<usize> {
+        self.limit_reading(deadline)?;
+        loop {
+            match self.stream.read(self.inbox.room()) {
+                Ok(len) => {
+                    self.inbox.added(len);
+                    return Ok(len);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes all that is to be written.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        while self.has_output() {
+            match self.stream.write(&self.output[self.written_len..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(len) => self.written_len += len,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.written_len = 0;
+        self.output.clear();
+        self.output.shrink_to(MAX_IDLE_CAPACITY);
+        self.stream.flush()
+    }
+
+    pub(super) fn has_output(&self) -> bool {
+        self.written_len < self.output.len()
+    }
+
+    pub(super) fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        match self.socket() {
+            Some(socket) => socket.set_write_timeout(timeout.map(not_zero)),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the write side of a socket, now or once the peer has ended its own, which is waited for
+    /// until `deadline`. What comes until then is thrown away.
+    ///
+    /// Nothing is reported: the connection is over, whatever the network says.
+    pub(super) fn end(&mut self, waits_for_peer: bool, deadline: Instant) {
+        if self.as_socket.is_none() {
+            return;
+        }
+        if !waits_for_peer {
+            self.shutdown_write();
+        }
+        loop {
+            self.inbox.clear();
+            match self.fill(Some(deadline)) {
+                Ok(0) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        if waits_for_peer {
+            self.shutdown_write();
+        }
+    }
+
+    pub(super) fn shutdown_write(&mut self) {
+        if let Some(socket) = self.socket() {
+            // A socket that is no longer connected needs no end.
+            let _ = socket.shutdown_write();
+        }
+    }
+
+    fn limit_reading(&mut self, deadline: Option<Instant>) -> io::Result<()> {
+        let has_read_timeout = self.has_read_timeout;
+        let Some(socket) = self.socket() else {
+            return Ok(());
+        };
+        let timeout = match deadline {
+            Some(deadline) => Some(deadline.saturating_duration_since(now())),
+            None if has_read_timeout => None,
+            None => return Ok(()),
+        };
+        if timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        socket.set_read_timeout(timeout.map(not_zero))?;
+        self.has_read_timeout = timeout.is_some();
+        Ok(())
+    }
+}
+
+/// What an output buffer keeps that has nothing to write.
+const MAX_IDLE_CAPACITY: usize = 64 * 1024;

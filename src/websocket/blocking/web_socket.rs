@@ -1,0 +1,481 @@
+//! A connection and its stream, in the hands of one thread.
+//!
+//! The core decides, and the stream waits. What the core owes the peer (Pongs, the echo of a Close)
+//! is written before the next wait, and before an event is handed out.
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::error::{Error, Timeout, is_would_block};
+use crate::websocket::blocking::socket::Socket;
+use crate::websocket::blocking::timeouts::{DRAIN_TIMEOUT, Timeouts};
+use crate::websocket::blocking::transport::Transport;
+use crate::websocket::close::CloseCode;
+use crate::websocket::connection::{Connection, State};
+use crate::websocket::error::{ProtocolError, SendError};
+use crate::websocket::frame::Role;
+use crate::websocket::keepalive::{Keepalive, KeepaliveAction};
+use crate::websocket::message::{Event, Message};
+
+/// An open connection over a stream.
+///
+/// Pings are answered while somebody reads. Two peers that both send without reading wait for each
+/// other for ever, as with any stream: a program that sends when it likes reads in another thread,
+/// for which there is `split`.
+///
+/// # Reads that give up
+///
+/// A stream that gives up waiting, because the application has given it a timeout or because it does
+/// not block, makes a call fail with an error that [`is_would_block`](Error::is_would_block). Nothing
+/// is lost then, and the call may be repeated: [`read`](Self::read) goes on where it was, and
+/// [`flush`](Self::flush) writes the rest of a message that [`send`](Self::send) began.
+pub struct WebSocket<S> {
+    transport: Transport<S>,
+    connection: Connection,
+    timeouts: Timeouts,
+    /// `None` if nobody asked for it, or if the stream is no socket.
+    keepalive: Option<Keepalive>,
+    /// How it ended; nothing is read or sent after that.
+    end: Option<End>,
+}
+
+/// What a connection consists of.
+#[cfg(unix)]
+pub(super) struct Parts<S> {
+    pub(super) stream: S,
+    pub(super) connection: Connection,
+    pub(super) received: Vec<u8>,
+    pub(super) output: Vec<u8>,
+    pub(super) timeouts: Timeouts,
+    pub(super) keepalive: Option<Keepalive>,
+    pub(super) end: Option<End>,
+}
+
+/// The peer's last word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// Its close code; `None` is what RFC 6455 §7.1.5 reports as 1005.
+    pub code: Option<CloseCode>,
+    /// Its words, for logs: not for users.
+    pub reason: String,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone)]
+pub(super) enum End {
+    /// By the closing handshake.
+    Closed(Closed),
+    /// Otherwise; each later call tells so again.
+    Failed(Error),
+}
+
+impl<S: Read + Write> WebSocket<S> {
+    /// Takes a connection whose opening handshake is done, over any stream. `received` is what was
+    /// read from it after the handshake.
+    ///
+    /// Without [`Socket`] there are no timeouts, and the stream's end is the application's business.
+    pub fn over_stream(stream: S, connection: Connection, received: Vec<u8>) -> Self {
+        let timeouts = default_timeouts(&connection);
+        Self {
+            transport: Transport::over_stream(stream, received),
+            connection,
+            timeouts,
+            keepalive: None,
+            end: None,
+        }
+    }
+
+    /// Takes a connection whose opening handshake is done, over a socket.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when the socket does not take its timeouts.
+    pub fn over_socket(
+        stream: S,
+        connection: Connection,
+        received: Vec<u8>,
+        timeouts: Timeouts,
+    ) -> Result<Self, Error>
+    where
+        S: Socket,
+    {
+        Self::over_transport(
+            Transport::over_socket(stream, received),
+            connection,
+            timeouts,
+        )
+    }
+
+    pub(super) fn over_transport(
+        mut transport: Transport<S>,
+        connection: Connection,
+        timeouts: Timeouts,
+    ) -> Result<Self, Error> {
+        transport.set_write_timeout(timeouts.send_timeout)?;
+        let is_socket = transport.socket().is_some();
+        let keepalive = timeouts
+            .ping_interval
+            .filter(|_| is_socket)
+            .map(|interval| Keepalive::new(interval, timeouts.idle_timeout, now()));
+        Ok(Self {
+            transport,
+            connection,
+            timeouts,
+            keepalive,
+            end: None,
+        })
+    }
+
+    /// Waits for a message; `None` once the closing handshake is done, and ever after.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Protocol`], [`Error::Truncated`], [`Error::TimedOut`] and [`Error::Abandoned`] once
+    /// the connection has failed, and ever after. [`Error::Io`] from the stream.
+    pub fn read(&mut self) -> Result<Option<Message<'static>>, Error> {
+        loop {
+            match self.read_event()? {
+                Event::Message(message) => return Ok(Some(message)),
+                Event::Ping(_) | Event::Pong(_) => {}
+                Event::Closed { .. } => return Ok(None),
+            }
+        }
+    }
+
+    /// Waits for whatever the peer does; Pings are answered. [`Event::Closed`] stays the answer.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read`](Self::read).
+    pub fn read_event(&mut self) -> Result<Event<'static>, Error> {
+        self.next_event(None)
+    }
+
+    /// Returns the messages as they come, until the connection ends.
+    pub fn messages(&mut self) -> Messages<'_, S> {
+        Messages {
+            socket: self,
+            is_over: false,
+        }
+    }
+
+    /// Sends a message, and waits until the stream has taken it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] when the connection is closed for sending, [`Error::Io`] from the stream.
+    pub fn send(&mut self, message: &Message<'_>) -> Result<(), Error> {
+        self.send_with(|connection, output| connection.send(message, output))
+    }
+
+    /// Sends a Ping, of at most 125 bytes. The Pong is an event of
+    /// [`read_event`](Self::read_event).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send), and [`SendError::ControlPayloadTooLong`] in it.
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.send_with(|connection, output| connection.ping(payload, output))
+    }
+
+    /// Sends a Pong that nobody asked for, of at most 125 bytes (RFC 6455 §5.5.3).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ping`](Self::ping).
+    pub fn pong(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.send_with(|connection, output| connection.pong(payload, output))
+    }
+
+    /// Writes what an earlier call has left.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`] when a socket's peer takes nothing, [`Error::Io`] from the stream.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        let began_at = now();
+        let Err(error) = self.transport.flush() else {
+            return Ok(());
+        };
+        if !is_would_block(&error) {
+            return Err(self.fail_by_stream(error.into()));
+        }
+        // A socket that does not block says the same at once.
+        match self.timeouts.send_timeout {
+            Some(timeout) if now() >= began_at + timeout => {
+                Err(self.fail_by_stream(Error::TimedOut(Timeout::Send)))
+            }
+            _ => Err(error.into()),
+        }
+    }
+
+    /// Does the closing handshake: sends a Close, waits for the peer's, and ends a socket. Messages
+    /// that are still on their way are dropped.
+    ///
+    /// Where the connection is closed already, nothing more is done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] for a reason of more than 123 bytes or a server's 1010,
+    /// [`Error::TimedOut`] when a socket's peer does not answer in
+    /// [`close_timeout`](Timeouts::close_timeout), and those of [`read`](Self::read).
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        if self.end.is_none() && self.connection.state() == State::Open {
+            let output = self.transport.buffers().1;
+            self.connection.close(code, reason, output)?;
+        }
+        let deadline = now() + self.timeouts.close_timeout;
+        loop {
+            if let Event::Closed { .. } = self.next_event(Some(deadline))? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Fails the connection for a reason of the application's, as for binary messages where only
+    /// text is spoken (1003): sends a Close, looks at nothing more, and ends a socket. A reason of
+    /// more than 123 bytes is cut.
+    pub fn fail(&mut self, code: CloseCode, reason: &str) {
+        if self.end.is_none() {
+            let output = self.transport.buffers().1;
+            self.connection.fail(code, reason, output);
+            self.fail_with(Error::Abandoned);
+        }
+    }
+
+    /// Returns the peer's last word, once the closing handshake is done.
+    #[must_use]
+    pub fn closed(&self) -> Option<&Closed> {
+        match &self.end {
+            Some(End::Closed(closed)) => Some(closed),
+            Some(End::Failed(_)) | None => None,
+        }
+    }
+
+    /// Returns the latest round-trip time, if the connection is kept alive and a Ping was answered.
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<Duration> {
+        self.keepalive.as_ref()?.round_trip_time()
+    }
+
+    /// Returns the connection.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Returns the stream, of which nothing should be read.
+    #[must_use]
+    pub fn stream(&self) -> &S {
+        self.transport.stream()
+    }
+
+    /// Returns the stream, of which nothing should be read, and to which nothing should be written.
+    pub fn stream_mut(&mut self) -> &mut S {
+        self.transport.stream_mut()
+    }
+
+    /// Takes the connection apart: the stream, the connection, what was read and not yet looked at,
+    /// and what is still to be written.
+    #[must_use]
+    pub fn into_parts(self) -> (S, Connection, Vec<u8>, Vec<u8>) {
+        let (stream, received, output) = self.transport.into_parts();
+        (stream, self.connection, received, output)
+    }
+
+    #[cfg(unix)]
+    pub(super) fn take_apart(self) -> Parts<S> {
+        let (stream, received, output) = self.transport.into_parts();
+        Parts {
+            stream,
+            connection: self.connection,
+            received,
+            output,
+            timeouts: self.timeouts,
+            keepalive: self.keepalive,
+            end: self.end,
+        }
+    }
+
+    /// Encodes something and writes it.
+    fn send_with(
+        &mut self,
+        encode: impl FnOnce(&mut Connection, &mut Vec<u8>) -> Result<(), SendError>,
+    ) -> Result<(), Error> {
+        if self.end.is_some() {
+            return Err(SendError::Closed.into());
+        }
+        encode(&mut self.connection, self.transport.buffers().1)?;
+        self.flush()
+    }
+
+    /// Waits for what the peer does next; for a socket, until a deadline at which the connection
+    /// fails.
+    fn next_event(&mut self, close_at: Option<Instant>) -> Result<Event<'static>, Error> {
+        loop {
+            if let Some(end) = &self.end {
+                return end.tell();
+            }
+            match self.take_event() {
+                Ok(Some(Event::Closed { code, reason })) => {
+                    self.finish_closing(close_at, Closed { code, reason });
+                }
+                Ok(Some(event)) => {
+                    self.note_pong(&event);
+                    // What goes wrong here goes wrong again in the next call.
+                    let _ = self.transport.has_output() && self.transport.flush().is_ok();
+                    return Ok(event);
+                }
+                Ok(None) => {
+                    self.flush()?;
+                    self.wait(close_at)?;
+                }
+                Err(error) => self.fail_with(error.into()),
+            }
+        }
+    }
+
+    /// Takes an event out of what was read.
+    fn take_event(&mut self) -> Result<Option<Event<'static>>, ProtocolError> {
+        let (received, output) = self.transport.buffers();
+        let received_len = received.len();
+        let mut input = received;
+        let received = self.connection.receive(&mut input, output);
+        let left_len = input.len();
+        let event = received.map(|event| event.map(Event::into_owned));
+        self.transport.take(received_len - left_len);
+        event
+    }
+
+    /// Waits for bytes, and for what is due meanwhile.
+    fn wait(&mut self, close_at: Option<Instant>) -> Result<(), Error> {
+        let ping_at = self.keepalive.as_ref().map(Keepalive::next_deadline);
+        let deadline = ping_at.into_iter().chain(close_at).min();
+        match self.transport.fill(deadline) {
+            Ok(0) => {
+                self.fail_by_stream(Error::Truncated);
+            }
+            Ok(_) => {
+                if let Some(keepalive) = &mut self.keepalive {
+                    keepalive.received(now());
+                }
+            }
+            Err(error) if is_would_block(&error) => {
+                let is_ours = deadline.is_some_and(|deadline| deadline <= now());
+                if !is_ours {
+                    return Err(error.into());
+                }
+                self.act_on_time(close_at)?;
+            }
+            Err(error) => return Err(self.fail_by_stream(error.into())),
+        }
+        Ok(())
+    }
+
+    /// Does what is due.
+    fn act_on_time(&mut self, close_at: Option<Instant>) -> Result<(), Error> {
+        let now = now();
+        if close_at.is_some_and(|close_at| close_at <= now) {
+            self.fail_by_stream(Error::TimedOut(Timeout::Close));
+            return Ok(());
+        }
+        match self.keepalive.as_mut().map(|it| it.poll(now)) {
+            Some(KeepaliveAction::SendPing(payload)) => {
+                // While closing, silence is bounded by the close timeout.
+                let output = self.transport.buffers().1;
+                let _ = self.connection.ping(&payload, output);
+            }
+            Some(KeepaliveAction::TimedOut) => {
+                self.fail_by_stream(Error::TimedOut(Timeout::Idle));
+            }
+            Some(KeepaliveAction::Nothing) | None => {}
+        }
+        Ok(())
+    }
+
+    fn note_pong(&mut self, event: &Event<'_>) {
+        if let (Event::Pong(payload), Some(keepalive)) = (event, &mut self.keepalive) {
+            keepalive.received_pong(payload, now());
+        }
+    }
+
+    /// Ends the connection after both Closes: a server ends the stream, a client waits for that
+    /// (RFC 6455 §7.1.1).
+    fn finish_closing(&mut self, close_at: Option<Instant>, closed: Closed) {
+        self.end = Some(End::Closed(closed));
+        let is_client = self.connection.role() == Role::Client;
+        let deadline = close_at.unwrap_or_else(|| now() + self.timeouts.close_timeout);
+        self.end_transport(is_client, deadline);
+    }
+
+    /// Ends the connection whose last Close frame is in the output.
+    fn fail_with(&mut self, error: Error) {
+        self.end = Some(End::Failed(error));
+        self.end_transport(false, now() + DRAIN_TIMEOUT);
+    }
+
+    /// Ends the connection over a stream that is of no more use.
+    fn fail_by_stream(&mut self, error: Error) -> Error {
+        self.transport.shutdown_write();
+        self.end = Some(End::Failed(error.clone()));
+        error
+    }
+
+    fn end_transport(&mut self, waits_for_peer: bool, deadline: Instant) {
+        let timeout = deadline.saturating_duration_since(now());
+        let is_flushed = self.transport.set_write_timeout(Some(timeout)).is_ok()
+            && self.transport.flush().is_ok();
+        self.transport.end(waits_for_peer && is_flushed, deadline);
+    }
+}
+
+impl End {
+    pub(super) fn tell(&self) -> Result<Event<'static>, Error> {
+        match self {
+            Self::Closed(Closed { code, reason }) => Ok(Event::Closed {
+                code: *code,
+                reason: reason.clone(),
+            }),
+            Self::Failed(error) => Err(error.clone()),
+        }
+    }
+}
+
+fn default_timeouts(connection: &Connection) -> Timeouts {
+    match connection.role() {
+        Role::Server => Timeouts::server(),
+        Role::Client => Timeouts::client(),
+    }
+}
+
+/// Shows the state, not what was said.
+impl<S> fmt::Debug for WebSocket<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket")
+            .field("connection", &self.connection)
+            .field("end", &self.end)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The messages of a connection, until it ends or an error was told.
+#[derive(Debug)]
+pub struct Messages<'a, S> {
+    socket: &'a mut WebSocket<S>,
+    is_over: bool,
+}
+
+impl<S: Read + Write> Iterator for Messages<'_, S> {
+    type Item = Result<Message<'static>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_over {
+            return None;
+        }
+        let message = self.socket.read().transpose();
+        self.is_over = !matches!(message, Some(Ok(_)));
+        message
+    }
+}

@@ -1,0 +1,161 @@
+//! Opening handshakes of a server that waits.
+#![cfg(feature = "blocking")]
+
+mod blocking_support;
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use blocking_support::{Script, Step, in_time, tcp_pair};
+use chinwag::websocket::Message;
+use chinwag::websocket::blocking::{
+    Acceptance, Acceptor, Error, Refusal, Timeout, Timeouts, same_origin,
+};
+use chinwag::websocket::handshake::HandshakeError;
+
+const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+fn request(headers: &str) -> Vec<u8> {
+    format!("{REQUEST}{headers}\r\n").into_bytes()
+}
+
+/// Reads what a server answers until it ends.
+fn answer(mut client: &TcpStream) -> String {
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+// covers: R6455-4.2.2-14, R6455-4.2.2-15
+#[test]
+fn frames_behind_the_request_belong_to_the_connection() {
+    let (mut client, server) = tcp_pair();
+    let mut bytes = request("Sec-WebSocket-Protocol: other, chat.v1\r\n");
+    bytes.extend_from_slice(b"\x81\x82\x00\x00\x00\x00Hi");
+    client.write_all(&bytes).unwrap();
+    let mut socket = Acceptor::new()
+        .accept(server, |request, upgrade| {
+            assert_eq!(request.path(), "/chat");
+            let chosen = upgrade.subprotocols().find(|it| *it == "chat.v1");
+            Ok(Acceptance::new().with_subprotocol(chosen))
+        })
+        .unwrap();
+    assert_eq!(socket.read(), Ok(Some(Message::text("Hi"))));
+    drop(socket);
+    let answer = answer(&client);
+    assert!(answer.starts_with("HTTP/1.1 101 Switching Protocols\r\n"));
+    assert!(answer.contains("\r\nSec-WebSocket-Protocol: chat.v1\r\n"));
+}
+
+// covers: R6455-5.2-11, R6455-6.1-06
+#[test]
+fn request_may_come_in_single_bytes_and_the_answer_may_leave_so() {
+    let mut script = Script {
+        max_write_len: 1,
+        write_failure: Some(ErrorKind::Interrupted),
+        ..Script::default()
+    };
+    for byte in request("") {
+        script.reads.push_back(Step::Fails(ErrorKind::Interrupted));
+        script.reads.push_back(Step::Bytes(vec![byte]));
+    }
+    let socket = Acceptor::new().accept_stream(script, same_origin).unwrap();
+    let (script, ..) = socket.into_parts();
+    assert!(script.written.ends_with(b"\r\n\r\n"));
+}
+
+// covers: R6455-7.2.2-01, R9112-9.6-02
+#[test]
+fn refused_request_gets_its_answer_and_an_end_even_while_it_goes_on() {
+    let (mut client, server) = tcp_pair();
+    let accepting = thread::spawn(move || Acceptor::new().accept(server, same_origin).err());
+    client
+        .write_all(b"POST /chat HTTP/1.1\r\nHost: h\r\n\r\n")
+        .unwrap();
+    client.write_all(&vec![b'x'; 1 << 20]).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert!(answer(&client).starts_with("HTTP/1.1 405 "));
+    assert_eq!(
+        accepting.join().unwrap(),
+        Some(Error::Handshake(HandshakeError::MethodNotAllowed))
+    );
+}
+
+// covers: R6455-4.2.2-04
+#[test]
+fn page_of_another_origin_is_refused_before_it_is_connected() {
+    for (headers, status) in [
+        ("", "101"),
+        ("Origin: http://example.com\r\n", "101"),
+        ("Origin: http://evil.example\r\n", "403"),
+        ("Origin: null\r\n", "403"),
+    ] {
+        let (mut client, server) = tcp_pair();
+        client.write_all(&request(headers)).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        let accepted = Acceptor::new().accept(server, same_origin);
+        assert_eq!(accepted.is_ok(), status == "101", "{headers}");
+        drop(accepted);
+        let answer = answer(&client);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+    }
+}
+
+// covers: R6455-4.2.2-06
+#[test]
+fn application_refuses_in_its_own_words() {
+    let (mut client, server) = tcp_pair();
+    client.write_all(&request("")).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let response = "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    let accepted = Acceptor::new().accept(server, |_, _| Err(Refusal::response(response)));
+    assert_eq!(accepted.err(), Some(Error::Refused));
+    assert_eq!(answer(&client), response);
+}
+
+// covers: R9112-8-01
+#[test]
+fn slow_request_is_given_up_at_its_deadline_however_often_a_byte_comes() {
+    let took = in_time(|| {
+        let (mut client, server) = tcp_pair();
+        let mut timeouts = Timeouts::server();
+        timeouts.open_timeout = Duration::from_millis(100);
+        let dripping = thread::spawn(move || {
+            client.write_all(b"GET / HTTP/1.1\r\nX: ").unwrap();
+            client
+                .set_read_timeout(Some(Duration::from_millis(5)))
+                .unwrap();
+            // Nothing comes, so each read is a little wait, until the server is gone.
+            while client.write_all(b"a").is_ok() && !matches!(client.read(&mut [0]), Ok(0)) {}
+        });
+        let began_at = now();
+        let acceptor = Acceptor::new().with_timeouts(timeouts);
+        let accepted = acceptor.accept(server, same_origin);
+        assert_eq!(accepted.err(), Some(Error::TimedOut(Timeout::Open)));
+        let took = now() - began_at;
+        dripping.join().unwrap();
+        took
+    });
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
+fn client_that_leaves_in_the_middle_of_its_request_is_told_as_truncated() {
+    let (mut client, server) = tcp_pair();
+    client.write_all(b"GET / HTTP/1.1\r\nHost").unwrap();
+    drop(client);
+    let accepted = Acceptor::new().accept(server, same_origin);
+    assert_eq!(accepted.err(), Some(Error::Truncated));
+}
+
+#[expect(clippy::disallowed_methods, reason = "this test measures a timeout")]
+fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,372 @@
+//! Halves of connections, in two threads and more, plain and over TLS.
+#![cfg(all(unix, feature = "blocking"))]
+
+mod blocking_support;
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use blocking_support::{client_over, in_time, server_core, server_over, tcp_pair, web_sockets};
+use chinwag::websocket::blocking::{Error, Reader, Timeout, Timeouts, WebSocket, Writer};
+use chinwag::websocket::{CloseCode, Event, Message, SendError};
+
+type Halves = (Reader, Writer);
+
+/// Runs a test over TCP, and over TLS if that is built.
+fn over_all(test: fn(Halves, Halves)) {
+    in_time(move || {
+        let (client, server) = web_sockets();
+        test(client.split().unwrap(), server.split().unwrap());
+    });
+    #[cfg(feature = "tls")]
+    in_time(move || {
+        let (client, server) = blocking_support::tls::web_sockets();
+        test(client.split().unwrap(), server.split().unwrap());
+    });
+}
+
+fn split_server(stream: TcpStream) -> Halves {
+    server_over(stream).split().unwrap()
+}
+
+/// A message that says who sent it, and which one it is.
+fn numbered(sender: u8, number: u32, len: usize) -> Message<'static> {
+    let mut bytes = vec![sender; len.max(5)];
+    bytes[1..5].copy_from_slice(&number.to_be_bytes());
+    Message::binary(bytes)
+}
+
+/// Reads until `count` messages of each of `sender_count` senders came, in order and whole.
+fn read_numbered(reader: &mut Reader, sender_count: usize, count: u32) {
+    let mut next = vec![0_u32; sender_count];
+    while next.iter().any(|&next| next < count) {
+        let message = reader.read().unwrap().expect("more messages are coming");
+        let bytes = message.as_bytes();
+        let sender = usize::from(bytes[0]);
+        assert_eq!(bytes[1..5], next[sender].to_be_bytes());
+        assert!(bytes[5..].iter().all(|&byte| byte == bytes[0]));
+        next[sender] += 1;
+    }
+}
+
+// covers: R6455-5.5.2-01, R6455-5.5.2-02, R6455-6.2-02
+#[test]
+fn peers_that_flood_each_other_from_all_sides_get_through() {
+    const SENDERS: u8 = 3;
+    const COUNT: u32 = 40;
+    over_all(|client, server| {
+        let ends = [client, server].map(|(mut reader, writer)| {
+            let senders: Vec<_> = (0..SENDERS)
+                .map(|sender| {
+                    let writer = writer.clone();
+                    thread::spawn(move || {
+                        for number in 0..COUNT {
+                            // From a few bytes to far more than the sockets hold.
+                            let len = 1 << (number % 20);
+                            writer.send(&numbered(sender, number, len)).unwrap();
+                        }
+                    })
+                })
+                .collect();
+            let pinging = {
+                let writer = writer.clone();
+                thread::spawn(move || {
+                    for _ in 0..2_000 {
+                        writer.ping(&[0x55; 125]).unwrap();
+                    }
+                })
+            };
+            let reading = thread::spawn(move || {
+                read_numbered(&mut reader, SENDERS.into(), COUNT);
+                reader
+            });
+            (senders, pinging, reading, writer)
+        });
+        let mut halves = Vec::new();
+        for (senders, pinging, reading, writer) in ends {
+            for sender in senders {
+                sender.join().unwrap();
+            }
+            pinging.join().unwrap();
+            halves.push((reading.join().unwrap(), writer));
+        }
+        let [(mut client, _), (mut server, writer)] = halves.try_into().unwrap();
+        let reading = thread::spawn(move || client.read());
+        let closing = thread::spawn(move || writer.close(CloseCode::NORMAL, ""));
+        assert_eq!(server.read(), Ok(None));
+        assert_eq!(reading.join().unwrap(), Ok(None));
+        assert_eq!(closing.join().unwrap(), Ok(()));
+    });
+}
+
+#[test]
+fn blocked_writer_does_not_keep_the_reader_from_reading() {
+    over_all(|(client_reader, client_writer), (mut reader, writer)| {
+        // The client reads nothing, so that this waits for the end of the test.
+        let blocked = thread::spawn(move || writer.send(&Message::binary(vec![0; 32 << 20])));
+        for number in 0..1_000 {
+            client_writer.send(&numbered(0, number, 100)).unwrap();
+            client_writer.ping(b"owed a Pong that can't leave").unwrap();
+        }
+        read_numbered(&mut reader, 1, 1_000);
+        drop(client_reader);
+        drop(client_writer);
+        drop(reader);
+        assert!(blocked.join().unwrap().is_err());
+    });
+}
+
+// covers: R6455-5.5.1-05, R6455-5.5.1-08
+#[test]
+fn close_of_a_writer_leaves_behind_what_others_have_queued() {
+    over_all(|(mut client, client_writer), (mut server, writer)| {
+        let senders: Vec<_> = (0..8)
+            .map(|sender| {
+                let writer = writer.clone();
+                thread::spawn(move || {
+                    let mut sent_count = 0;
+                    while writer.send(&numbered(sender, sent_count, 3_000)).is_ok() {
+                        sent_count += 1;
+                    }
+                    sent_count
+                })
+            })
+            .collect();
+        let (reached, at_100) = mpsc::channel();
+        let reading = thread::spawn(move || {
+            let mut counts = [0_u32; 8];
+            let mut count = 0;
+            while let Some(message) = client.read().unwrap() {
+                counts[usize::from(message.as_bytes()[0])] += 1;
+                count += 1;
+                if count == 100 {
+                    reached.send(()).unwrap();
+                }
+            }
+            (counts, client.closed().unwrap().code)
+        });
+        let serving = thread::spawn(move || server.read());
+        at_100.recv().unwrap();
+        writer.close(CloseCode::GOING_AWAY, "").unwrap();
+        let (counts, code) = reading.join().unwrap();
+        assert_eq!(code, Some(CloseCode::GOING_AWAY));
+        assert_eq!(serving.join().unwrap(), Ok(None));
+        // Whoever was told that a message left is right, and nothing came after the Close.
+        for (sender, count) in senders.into_iter().zip(counts) {
+            assert_eq!(sender.join().unwrap(), count);
+        }
+        drop(client_writer);
+    });
+}
+
+// covers: R6455-5.5.1-12
+#[test]
+fn both_ends_close_at_once_from_either_half() {
+    over_all(|(mut client, client_writer), (mut server, server_writer)| {
+        let reading = thread::spawn(move || client.read());
+        let closing = thread::spawn(move || client_writer.close(CloseCode::NORMAL, ""));
+        assert_eq!(server.close(CloseCode::GOING_AWAY, ""), Ok(()));
+        assert_eq!(server_writer.close(CloseCode::NORMAL, ""), Ok(()));
+        assert_eq!(reading.join().unwrap(), Ok(None));
+        assert_eq!(closing.join().unwrap(), Ok(()));
+        let late = server_writer.send(&Message::text("late"));
+        assert_eq!(late, Err(SendError::Closed.into()));
+    });
+}
+
+#[test]
+fn dropped_reader_takes_leave_and_stops_the_writers() {
+    over_all(|(client, client_writer), (mut server, writer)| {
+        drop(client);
+        let late = client_writer.send(&Message::text("late"));
+        assert_eq!(late, Err(SendError::Closed.into()));
+        assert_eq!(server.read(), Ok(None));
+        assert_eq!(server.closed().unwrap().code, Some(CloseCode::GOING_AWAY));
+        drop(writer);
+    });
+}
+
+#[test]
+fn dropped_writers_leave_the_reader_alone() {
+    over_all(|(client, client_writer), (mut server, writer)| {
+        drop(writer);
+        client_writer.ping(b"still there?").unwrap();
+        client_writer.send(&Message::text("Hi")).unwrap();
+        let ping = server.read_event();
+        assert_eq!(ping, Ok(Event::Ping(b"still there?".to_vec().into())));
+        assert_eq!(server.read(), Ok(Some(Message::text("Hi"))));
+        let reading = thread::spawn(move || {
+            let mut client = client;
+            let pong = client.read_event();
+            (pong, client.read())
+        });
+        assert_eq!(server.close(CloseCode::NORMAL, ""), Ok(()));
+        let (pong, end) = reading.join().unwrap();
+        assert_eq!(pong, Ok(Event::Pong(b"still there?".to_vec().into())));
+        assert_eq!(end, Ok(None));
+    });
+}
+
+// covers: R6455-7.1.7-04, R6455-7.1.1-01
+#[test]
+fn failing_peer_reads_the_close_frame_though_it_goes_on_sending() {
+    in_time(|| {
+        let (stream, server) = tcp_pair();
+        let (mut reader, writer) = split_server(server);
+        let failing = thread::spawn(move || {
+            let error = reader.read().unwrap_err();
+            assert_eq!(reader.read(), Err(error.clone()));
+            error
+        });
+        let mut client = &stream;
+        client.write_all(b"\x83\x80\x00\x00\x00\x00").unwrap();
+        client.write_all(&vec![0; 4 << 20]).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).unwrap();
+        assert_eq!(answer[..1], *b"\x88");
+        assert_eq!(answer[2..4], 1002_u16.to_be_bytes());
+        assert!(matches!(failing.join().unwrap(), Error::Protocol(_)));
+        assert_eq!(
+            writer.send(&Message::text("late")),
+            Err(SendError::Closed.into())
+        );
+    });
+}
+
+// covers: R6455-5.5.3-02
+#[test]
+fn ping_flood_of_a_peer_that_reads_nothing_costs_no_memory_and_no_progress() {
+    in_time(|| {
+        let (client, server) = tcp_pair();
+        let (mut reader, _writer) = split_server(server);
+        let mut ping = vec![0x89, 0xfd, 0, 0, 0, 0];
+        ping.extend_from_slice(&[7; 125]);
+        // Far more Pongs than sockets and queue hold.
+        let flooding = thread::spawn(move || {
+            for _ in 0..1_000 {
+                (&client).write_all(&ping.repeat(100)).unwrap();
+            }
+            (&client).write_all(b"\x81\x82\x00\x00\x00\x00Hi").unwrap();
+            client
+        });
+        assert_eq!(reader.read(), Ok(Some(Message::text("Hi"))));
+        flooding.join().unwrap();
+    });
+}
+
+// covers: R6455-7.1.4-01, R6455-7.2.1-01
+#[test]
+fn end_without_a_close_frame_is_told_to_both_halves() {
+    in_time(|| {
+        let (client, server) = tcp_pair();
+        let (mut reader, writer) = split_server(server);
+        client.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(reader.read(), Err(Error::Truncated));
+        assert_eq!(writer.close(CloseCode::NORMAL, ""), Err(Error::Truncated));
+        assert_eq!(
+            writer.send(&Message::text("late")),
+            Err(SendError::Closed.into())
+        );
+    });
+}
+
+#[test]
+fn peer_that_takes_nothing_is_given_up_and_the_reader_learns_of_it() {
+    in_time(|| {
+        let (client, server) = tcp_pair();
+        let mut timeouts = Timeouts::server();
+        timeouts.send_timeout = Some(Duration::from_millis(50));
+        let server = WebSocket::over_socket(server, server_core(), Vec::new(), timeouts).unwrap();
+        let (mut reader, writer) = server.split().unwrap();
+        let reading = thread::spawn(move || reader.read());
+        let error = Error::TimedOut(Timeout::Send);
+        let sent = writer.send(&Message::binary(vec![0; 64 << 20]));
+        assert_eq!(sent, Err(error.clone()));
+        assert_eq!(reading.join().unwrap(), Err(error));
+        drop(client);
+    });
+}
+
+#[test]
+fn peer_that_does_not_answer_a_close_is_given_up() {
+    in_time(|| {
+        let (client, server) = tcp_pair();
+        let mut timeouts = Timeouts::server();
+        timeouts.close_timeout = Duration::from_millis(100);
+        let server = WebSocket::over_socket(server, server_core(), Vec::new(), timeouts).unwrap();
+        let (mut reader, writer) = server.split().unwrap();
+        let reading = thread::spawn(move || reader.read());
+        let error = Error::TimedOut(Timeout::Close);
+        assert_eq!(writer.close(CloseCode::NORMAL, ""), Err(error.clone()));
+        assert_eq!(reading.join().unwrap(), Err(error));
+        drop(client);
+    });
+}
+
+#[test]
+fn silent_peer_is_pinged_and_given_up() {
+    in_time(|| {
+        let (mut client, server) = tcp_pair();
+        let mut timeouts = Timeouts::server();
+        timeouts.ping_interval = Some(Duration::from_millis(20));
+        timeouts.idle_timeout = Duration::from_millis(50);
+        let server = WebSocket::over_socket(server, server_core(), Vec::new(), timeouts).unwrap();
+        let (mut reader, writer) = server.split().unwrap();
+        assert_eq!(reader.read(), Err(Error::TimedOut(Timeout::Idle)));
+        drop((reader, writer));
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).unwrap();
+        assert_eq!(received, [0x89, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
+    });
+}
+
+#[test]
+fn what_was_read_before_the_split_is_not_lost() {
+    in_time(|| {
+        let (mut client, server) = tcp_pair();
+        client
+            .write_all(b"\x81\x81\x00\x00\x00\x00a\x81\x81\x00\x00\x00\x00b\x81\x81\x00\x00")
+            .unwrap();
+        let mut server = server_over(server);
+        assert_eq!(server.read(), Ok(Some(Message::text("a"))));
+        let (mut reader, writer) = server.split().unwrap();
+        assert_eq!(reader.read(), Ok(Some(Message::text("b"))));
+        client.write_all(b"\x00\x00c").unwrap();
+        assert_eq!(reader.read(), Ok(Some(Message::text("c"))));
+        drop(writer);
+    });
+}
+
+#[test]
+fn unix_sockets_do_as_well() {
+    use std::os::unix::net::UnixStream;
+
+    in_time(|| {
+        let (client, server) = UnixStream::pair().unwrap();
+        let core = blocking_support::client_core();
+        let client = WebSocket::over_socket(client, core, Vec::new(), Timeouts::client()).unwrap();
+        let server =
+            WebSocket::over_socket(server, server_core(), Vec::new(), Timeouts::server()).unwrap();
+        let (mut client, _client_writer) = client.split().unwrap();
+        let (mut server, writer) = server.split().unwrap();
+        writer.send(&Message::text("Hi")).unwrap();
+        assert_eq!(client.read(), Ok(Some(Message::text("Hi"))));
+        let serving = thread::spawn(move || server.read());
+        assert_eq!(client.close(CloseCode::NORMAL, ""), Ok(()));
+        assert_eq!(serving.join().unwrap(), Ok(None));
+    });
+}
+
+#[test]
+fn halves_may_go_to_other_threads() {
+    fn assert_send<T: Send>() {}
+    fn assert_sync<T: Sync>() {}
+    assert_send::<Reader>();
+    assert_send::<Writer>();
+    assert_sync::<Writer>();
+    let _ = client_over;
+}
