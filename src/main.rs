@@ -83,7 +83,7 @@ struct EchoArgs {
     /// Send everything that comes in on /broadcast to everyone there, the sender too.
     #[arg(long)]
     broadcast: bool,
-    /// Negotiate no compression; there is none yet, so this changes nothing.
+    /// Do not compress messages, even for clients that offer it.
     #[arg(long)]
     no_deflate: bool,
     /// Listen beyond loopback although there is no TLS.
@@ -150,7 +150,7 @@ fn run_echo(args: EchoArgs) -> Result<(), String> {
         listen,
         threads,
         broadcast,
-        no_deflate: _,
+        no_deflate,
         allow_plaintext,
     } = args;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -160,6 +160,7 @@ fn run_echo(args: EchoArgs) -> Result<(), String> {
             listen,
             threads,
             broadcast,
+            deflate: !no_deflate,
             allow_plaintext,
         },
         say,
