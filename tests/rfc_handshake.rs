@@ -340,6 +340,46 @@ fn cost_of_hostile_lists_grows_with_their_length_only() {
     assert_eq!(status(&with(&[&commas])), 101);
 }
 
+// covers: R6455-9.1-04
+#[cfg(feature = "deflate")]
+#[test]
+fn nothing_is_compressed_that_the_server_did_not_accept() {
+    use chinwag::websocket::DeflateOptions;
+    use chinwag::websocket::handshake::client::{ClientRequest, Progress};
+    use chinwag::websocket::handshake::uri::Uri;
+
+    let mut options = DeflateOptions::default();
+    options.threshold = 0;
+    let request = ClientRequest::new(Uri::parse("ws://h/").unwrap()).deflate(&options);
+    let mut sent = Vec::new();
+    let handshake = request.start(&mut StdRng::seed_from_u64(3), &mut sent);
+    let (parsed, _) = parse_request(&sent, &HttpLimits::default())
+        .unwrap()
+        .unwrap();
+    assert!(parsed.header("Sec-WebSocket-Extensions").is_some());
+    let mut answer = Vec::new();
+    Upgrade::from_request(&parsed)
+        .unwrap()
+        .accept(None, Limits::default(), &mut answer);
+    let Ok(Progress::Opened(opened)) = handshake.receive(&mut &answer[..]) else {
+        panic!("the answer is valid")
+    };
+    assert_eq!(opened.deflate(), None);
+    let keys = Box::new(StdRng::seed_from_u64(4));
+    let mut connection = opened.into_connection(Limits::default(), keys);
+    let mut output = Vec::new();
+    connection
+        .send(&Message::text("a".repeat(100)), &mut output)
+        .unwrap();
+    assert_eq!(output[..2], [0x81, 0x80 | 100]);
+    // Neither may the server.
+    let mut input = *b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00";
+    let error = connection
+        .receive(&mut &mut input[..], &mut output)
+        .unwrap_err();
+    assert_eq!(error.close_code().get(), 1002);
+}
+
 #[expect(clippy::disallowed_methods, reason = "what is compared are times")]
 fn now() -> Instant {
     Instant::now()

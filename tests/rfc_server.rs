@@ -53,6 +53,21 @@ fn extensions_that_nobody_knows_are_not_answered() {
     }
 }
 
+// covers: R7692-8-01/S
+#[test]
+fn chat_compresses_nothing_so_that_no_secret_stands_beside_the_text_of_others() {
+    let server = Server::start(&[]);
+    for offer in [
+        "permessage-deflate",
+        "permessage-deflate; client_max_window_bits",
+    ] {
+        let header = format!("Sec-WebSocket-Extensions: {offer}\r\n");
+        let response = server.http().ask(&upgrade("/ws", "/ws", &header));
+        assert_eq!(response.status, 101);
+        assert_eq!(response.header("Sec-WebSocket-Extensions"), None, "{offer}");
+    }
+}
+
 // covers: R9110-7.6.1-01, R6455-10.1-01
 #[test]
 fn naming_headers_in_connection_does_not_take_them_away() {

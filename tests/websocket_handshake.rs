@@ -426,7 +426,7 @@ fn acceptance_has_headers_of_the_servers_choice() {
     }
 }
 
-// covers: R6455-4.2.2-02, R6455-4.2.2-03
+// covers: R6455-4.2.2-02, R6455-4.2.2-03, R9110-11.6.1-01
 #[test]
 fn server_refuses_in_its_own_words() {
     let written = |refusal: Refusal| {

@@ -127,7 +127,7 @@ fn parts_are_fragments_of_one_stream_and_only_the_last_loses_its_tail() {
     }
 }
 
-// covers: R7692-7.2.1-07, R7692-7.2.1-08, R7692-7.1.1.2-01
+// covers: R7692-7.2.1-07, R7692-7.2.1-08, R7692-7.1.1.2-01, R7692-7.1.1.1-02
 #[test]
 fn without_takeover_each_message_stands_alone() {
     for role in ROLES {
