@@ -242,7 +242,7 @@ fn server_ends_the_stream_at_once_after_both_closes() {
     });
 }
 
-// covers: R6455-5.5.1-11, R6455-7.1.1-04
+// covers: R6455-5.5.1-11, R6455-7.1.1-04, D-02
 #[test]
 fn client_waits_for_the_end_and_calls_it_clean_when_none_comes() {
     in_time(|| {
@@ -260,7 +260,7 @@ fn client_waits_for_the_end_and_calls_it_clean_when_none_comes() {
     });
 }
 
-// covers: R6455-7.1.2-01/S
+// covers: R6455-7.1.2-01/S, D-02
 #[test]
 fn closing_gives_up_a_peer_that_does_not_answer() {
     in_time(|| {

@@ -39,7 +39,7 @@ fn last_words_arrive_though_the_client_still_sends() {
     server.stop();
 }
 
-// covers: D-02
+// covers: D-01
 #[test]
 fn lingering_ends_with_the_clients_fin() {
     let long = Duration::from_secs(3600);
@@ -56,7 +56,7 @@ fn lingering_ends_with_the_clients_fin() {
     server.stop();
 }
 
-// covers: D-01, D-02
+// covers: D-01
 #[test]
 fn lingering_ends_when_its_time_is_up() {
     let server = serve(&config());

@@ -68,7 +68,7 @@ fn chat_compresses_nothing_so_that_no_secret_stands_beside_the_text_of_others() 
     }
 }
 
-// covers: R9110-7.6.1-01, R6455-10.1-01
+// covers: R9110-7.6.1-01
 #[test]
 fn naming_headers_in_connection_does_not_take_them_away() {
     let server = Server::start(&[]);
@@ -88,6 +88,20 @@ fn naming_headers_in_connection_does_not_take_them_away() {
     }
 }
 
+// covers: R6455-10.1-01
+#[test]
+fn origin_that_is_allowed_gives_no_rights() {
+    let server = Server::start(&[]);
+    let own = format!("Host: {}\r\nOrigin: http://{0}", server.web());
+    let request = UPGRADE.replace("Host: localhost", &own);
+    let mut http = server.http();
+    assert_eq!(http.ask(&request).status, 101);
+    let mut ws = Ws::upgraded(http);
+    assert_eq!(ws.next()["type"], "welcome");
+    let message = serde_json::json!({"type": "send", "room": "lobby", "body": "I am of here"});
+    assert_eq!(ws.refused(message), "not_authenticated");
+}
+
 // covers: R9110-5.3-01
 #[test]
 fn nothing_is_answered_before_the_head_is_complete() {
@@ -104,7 +118,7 @@ fn nothing_is_answered_before_the_head_is_complete() {
     assert_eq!(Http::over(stream).response().status, 101);
 }
 
-// covers: R6455-5.5.1-09/S, R6455-5.5.1-10, R6455-5.5.1-07/S
+// covers: R6455-5.5.1-09/S, R6455-5.5.1-10, R6455-5.5.1-07/S, D-02
 #[test]
 fn server_ends_the_stream_right_behind_the_second_close() {
     let server = Server::start(&[]);

@@ -223,7 +223,7 @@ fn limits_hold_at_the_limit_and_not_beyond() {
         let (path, value) = ("a".repeat(path_len), "v".repeat(value_len));
         format!("GET /{path} HTTP/1.1\r\nHost: h\r\nV: {value}\r\n{headers}\r\n")
     };
-    // covers: R9112-3-01, R9112-3-02, R9110-5.4-01
+    // covers: R9112-3-01, R9112-3-02, R9110-5.4-01, D-18
     // 16 bytes of the request line are not the path, 5 of the
     // header's line not its value; two headers are there anyway.
     for (path_len, value_len, header_count, status) in [
