@@ -307,7 +307,7 @@ fn application_fails_a_connection_with_its_own_code() {
         let mut server = server_over(server);
         (&stream).write_all(HI).unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
-        server.fail(CloseCode::UNSUPPORTED_DATA, "no text");
+        server.fail(CloseCode::UNSUPPORTED_DATA, "no text").unwrap();
         assert_eq!(server.read(), Err(Error::Abandoned));
         assert_eq!(read_to_end(&stream), b"\x88\x09\x03\xebno text");
     });

@@ -237,12 +237,17 @@ impl<S: Read + Write> WebSocket<S> {
     /// Fails the connection for a reason of the application's, as for binary messages where only
     /// text is spoken (1003): sends a Close, looks at nothing more, and ends a socket. A reason of
     /// more than 123 bytes is cut.
-    pub fn fail(&mut self, code: CloseCode, reason: &str) {
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::CloseCodeNotForServers`] for a server's 1010.
+    pub fn fail(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
         if self.end.is_none() {
             let output = self.transport.buffers().1;
-            self.connection.fail(code, reason, output);
+            self.connection.fail(code, reason, output)?;
             self.fail_with(Error::Abandoned);
         }
+        Ok(())
     }
 
     /// Returns the peer's last word, once the closing handshake is done.
@@ -344,7 +349,7 @@ impl<S: Read + Write> WebSocket<S> {
         let mut input = received;
         let received = self.connection.receive(&mut input, output);
         let left_len = input.len();
-        let event = received.map(|event: Option<Event<'_>>| event.map(|it| it.into_owned()));
+        let event = received.map(|event| event.map(Event::into_owned));
         self.transport.take(received_len - left_len);
         event
     }

@@ -133,7 +133,7 @@ impl Core {
         let mut output = Vec::new();
         let event = self.connection.receive(&mut input, &mut output);
         let left_len = input.len();
-        let event = event.map(|event: Option<Event<'_>>| event.map(|it| it.into_owned()));
+        let event = event.map(|event| event.map(Event::into_owned));
         inbox.take(received_len - left_len);
         match &event {
             Ok(Some(Event::Closed { .. })) if !output.is_empty() => {
@@ -148,10 +148,12 @@ impl Core {
         event
     }
 
-    /// Fails the connection for a reason of the application's.
-    pub(super) fn fail(&mut self, code: CloseCode, reason: &str) {
+    /// Fails the connection, since nobody is left to go on with it.
+    pub(super) fn abandon(&mut self) {
         self.drop_queue();
-        self.connection.fail(code, reason, &mut self.control);
+        self.connection
+            .fail(CloseCode::GOING_AWAY, "", &mut self.control)
+            .expect("1001 is for both roles");
     }
 
     /// Takes what is to be written next; `None` if there is nothing, or if somebody writes.

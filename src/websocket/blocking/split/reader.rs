@@ -268,7 +268,7 @@ impl Drop for Reader {
         if core.end().is_some() {
             return;
         }
-        core.fail(CloseCode::GOING_AWAY, "");
+        core.abandon();
         drop(core);
         self.shared.flush_now();
         self.shared.lock().seal_end();
