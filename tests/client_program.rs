@@ -1,5 +1,7 @@
 //! `chinwag connect` as a program: between pipes, files and servers.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod client_support;
 mod support;
 
