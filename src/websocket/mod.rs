@@ -12,9 +12,12 @@
 //!
 //! ```
 //! use chinwag::websocket::{Connection, Event, Limits, Message};
+//! use rand::SeedableRng;
+//! use rand::rngs::StdRng;
 //!
+//! let masking_keys = StdRng::from_rng(&mut rand::rng());
+//! let mut client = Connection::client(Limits::default(), Box::new(masking_keys));
 //! let mut server = Connection::server(Limits::default());
-//! let mut client = Connection::client(Limits::default(), Box::new(rand::rng()));
 //!
 //! let mut to_server = Vec::new();
 //! client.send(&Message::text("Hello"), &mut to_server)?;
