@@ -1,4 +1,8 @@
 //! Clients that connect: the way to the server, its answers, deadlines.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what helpers of tests cannot do fails the test"
+)]
 
 mod client_support;
 

@@ -1,4 +1,8 @@
 //! `chinwag connect` as a program: between pipes, files and servers.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what helpers of tests cannot do fails the test"
+)]
 
 mod client_support;
 mod support;

@@ -1,4 +1,8 @@
 //! Clients behind proxies: what these are asked, and what becomes of their answers.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what helpers of tests cannot do fails the test"
+)]
 
 mod client_support;
 

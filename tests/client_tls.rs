@@ -1,4 +1,8 @@
 //! Clients over TLS: whom they trust, whom they ask for, what is seen on the wire.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what helpers of tests cannot do fails the test"
+)]
 
 mod client_support;
 
