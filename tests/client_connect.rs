@@ -1,8 +1,6 @@
 //! Clients that connect: the way to the server, its answers, deadlines.
-#![expect(
-    clippy::unwrap_used,
-    reason = "what helpers of tests cannot do fails the test"
-)]
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client_support;
 

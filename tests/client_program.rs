@@ -1,8 +1,6 @@
 //! `chinwag connect` as a program: between pipes, files and servers.
-#![expect(
-    clippy::unwrap_used,
-    reason = "what helpers of tests cannot do fails the test"
-)]
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client_support;
 mod support;

@@ -1,8 +1,6 @@
 //! Clients behind proxies: what these are asked, and what becomes of their answers.
-#![expect(
-    clippy::unwrap_used,
-    reason = "what helpers of tests cannot do fails the test"
-)]
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client_support;
 

@@ -1,8 +1,6 @@
 //! Clients over TLS: whom they trust, whom they ask for, what is seen on the wire.
-#![expect(
-    clippy::unwrap_used,
-    reason = "what helpers of tests cannot do fails the test"
-)]
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client_support;
 

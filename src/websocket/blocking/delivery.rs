@@ -15,12 +15,12 @@ pub(super) type Delivery<M> = fn(
 
 pub(super) const WHOLE: Delivery<Message<'static>> = |connection, input, output| {
     let event = connection.receive(input, output)?;
-    Ok(event.map(|event: Event<'_>| event.into_owned()))
+    Ok(event.map(Event::into_owned))
 };
 
 pub(super) const IN_PARTS: Delivery<Part<'static>> = |connection, input, output| {
     let event = connection.receive_part(input, output)?;
-    Ok(event.map(|event: Event<'_, Part<'_>>| event.into_owned()))
+    Ok(event.map(|event| event.into_owned_with(Part::into_owned)))
 };
 
 /// Takes an event out of the inbox; what is owed for it is appended to `output`.
