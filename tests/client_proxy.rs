@@ -1,5 +1,7 @@
 //! Clients behind proxies: what these are asked, and what becomes of their answers.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod client_support;
 
 use std::io::{Read as _, Write as _};
