@@ -25,8 +25,8 @@ fn request(headers: &str) -> Vec<u8> {
 /// Reads what a server answers until it ends.
 fn answer(mut client: &TcpStream) -> String {
     let mut answer = Vec::new();
-    client.read_to_end(&mut answer).unwrap();
-    String::from_utf8(answer).unwrap()
+    client.read_to_end(&mut answer).expect("the server answers");
+    String::from_utf8(answer).expect("the server answers")
 }
 
 // covers: R6455-4.2.2-14, R6455-4.2.2-15

@@ -18,7 +18,7 @@ use rustls::ServerConnection;
 /// The server's end of a TLS stream, and the raw other end.
 fn raw_client() -> (TcpStream, TlsStream<TcpStream>) {
     let (client, server) = tcp_pair();
-    let tls = ServerConnection::new(tls::configs().1).unwrap();
+    let tls = ServerConnection::new(tls::configs().1).expect("the configuration is good");
     (client, TlsStream::server(tls, server))
 }
 
