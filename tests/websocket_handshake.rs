@@ -6,11 +6,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use chinwag::websocket::Limits;
-use chinwag::websocket::handshake::HandshakeError;
 use chinwag::websocket::handshake::http::{
     HeadScanner, HttpLimits, Request, Version, parse_request,
 };
-use chinwag::websocket::handshake::server::Upgrade;
+use chinwag::websocket::handshake::server::{Acceptance, Refusal, Upgrade};
+use chinwag::websocket::handshake::{HandshakeError, HeadError};
 
 #[path = "../fuzz/src/handshake.rs"]
 pub mod fuzz_handshake;
@@ -365,4 +365,165 @@ fn upgrade_with(change: &str) -> String {
         *replaced = change.to_owned();
     }
     format!("{}\r\n\r\n", lines.join("\r\n"))
+}
+
+// covers: R6455-4.2.2-07, R6455-4.2.2-08
+#[test]
+fn server_prefers_among_the_subprotocols_that_are_offered() {
+    for (offered, supported, expected) in [
+        ("a, b", &["b", "a"][..], Some("b")),
+        ("a, b", &["c", "a"], Some("a")),
+        ("a, b", &["A", "c"], None),
+        ("a, b", &[], None),
+    ] {
+        let request = upgrade_with(&format!("+Sec-WebSocket-Protocol: {offered}"));
+        let selected = with_upgrade(&request, |upgrade| upgrade.select_subprotocol(supported));
+        assert_eq!(selected, expected, "{offered} of {supported:?}");
+    }
+    let nothing_offered = with_upgrade(&upgrade_with(""), |upgrade| {
+        upgrade.select_subprotocol(&["a"])
+    });
+    assert_eq!(nothing_offered, None);
+}
+
+#[test]
+fn acceptance_has_headers_of_the_servers_choice() {
+    let acceptance = Acceptance::new(Limits::default())
+        .subprotocol(Some("chat"))
+        .header("Set-Cookie", "seen=1; HttpOnly")
+        .and_then(|acceptance| acceptance.header("Set-Cookie", b"b=\xff"))
+        .unwrap();
+    let request = upgrade_with("+Sec-WebSocket-Protocol: chat");
+    let mut output = Vec::new();
+    with_upgrade(&request, |upgrade| {
+        upgrade.accept_with(&acceptance, &mut output)
+    });
+    assert_eq!(
+        output,
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+          Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\
+          Set-Cookie: seen=1; HttpOnly\r\nSet-Cookie: b=\xff\r\n\r\n"
+    );
+    for (name, value, expected) in [
+        ("X: a", "b", HeadError::BadHeaderName),
+        ("X", "a\r\n\r\n<html>", HeadError::BadHeaderValue),
+        (
+            "content-length",
+            "1",
+            HeadError::ReservedHeader {
+                name: "Content-Length",
+            },
+        ),
+    ] {
+        let refused = Acceptance::new(Limits::default()).header(name, value);
+        assert_eq!(refused.unwrap_err(), expected, "{name}: {value}");
+        let refused = Refusal::new(403).unwrap().header(name, value);
+        assert_eq!(refused.unwrap_err(), expected, "{name}: {value}");
+    }
+}
+
+// covers: R6455-4.2.2-02, R6455-4.2.2-03
+#[test]
+fn server_refuses_in_its_own_words() {
+    let written = |refusal: Refusal| {
+        let mut output = Vec::new();
+        refusal.write(&mut output);
+        String::from_utf8(output).unwrap()
+    };
+    let challenge = Refusal::new(401)
+        .and_then(|refusal| refusal.header("WWW-Authenticate", "Basic"))
+        .and_then(|refusal| refusal.body("text/html", "<p>who?"))
+        .unwrap();
+    assert_eq!(
+        written(challenge),
+        "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nWWW-Authenticate: Basic\r\n\
+         Content-Type: text/html\r\nContent-Length: 7\r\n\r\n<p>who?"
+    );
+    let redirect = Refusal::new(307)
+        .and_then(|refusal| refusal.header("Location", "/elsewhere"))
+        .unwrap();
+    assert_eq!(
+        written(redirect),
+        "HTTP/1.1 307 Temporary Redirect\r\nConnection: close\r\nLocation: /elsewhere\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
+    let upgrade_required = written(Refusal::new(426).unwrap());
+    assert!(upgrade_required.contains("\r\nSec-WebSocket-Version: 13\r\n"));
+    let busy = Refusal::from(HandshakeError::OriginNotAllowed)
+        .header("Retry-After", "5")
+        .unwrap();
+    assert_eq!(busy.status(), 403);
+    assert!(
+        written(busy).ends_with(
+            "\r\nRetry-After: 5\r\nContent-Length: 26\r\n\r\nthe origin is not allowed\n"
+        )
+    );
+    assert!(written(Refusal::new(599).unwrap()).starts_with("HTTP/1.1 599 \r\n"));
+    for status in [0, 100, 101, 199, 204, 205, 304, 600, 65_535] {
+        assert_eq!(Refusal::new(status), Err(HeadError::BadStatus { status }));
+    }
+}
+
+#[test]
+fn cookies_are_read_as_they_come() {
+    let input = b"GET / HTTP/1.1\r\nHost: h\r\n\
+        Cookie: a=1; b=\"x=y\";a=2;;=none;alone; c = \xff \r\nX: y\r\ncookie: d=\r\n\r\n";
+    let (request, _) = parse_request(input, &HttpLimits::default())
+        .unwrap()
+        .unwrap();
+    let cookies: Vec<(&[u8], &[u8])> = vec![
+        (b"a", b"1"),
+        (b"b", b"\"x=y\""),
+        (b"a", b"2"),
+        (b"c", b"\xff"),
+        (b"d", b""),
+    ];
+    assert_eq!(request.cookies().collect::<Vec<_>>(), cookies);
+    assert_eq!(request.cookie("a"), Some(&b"1"[..]));
+    assert_eq!(request.cookie("A"), None);
+    assert_eq!(request.cookie("alone"), None);
+}
+
+// covers: R6455-9.1-06
+#[test]
+fn hostile_lists_cost_linear_time() {
+    let started_at = now();
+    for (name, part) in [
+        ("Sec-WebSocket-Protocol", " "),
+        ("Sec-WebSocket-Protocol", ","),
+        ("Sec-WebSocket-Protocol", "a, "),
+        ("Sec-WebSocket-Protocol", "\t \t"),
+        ("Sec-WebSocket-Extensions", "a;b=\"\\c\","),
+        ("Connection", " ,"),
+        ("Upgrade", "websocket,"),
+        ("Cookie", "; "),
+        ("Cookie", "=;"),
+    ] {
+        let value = part.repeat(8_000 / part.len());
+        let request = upgrade_with(&format!("+{name}: a{value}b"));
+        let limits = HttpLimits::default();
+        for _ in 0..20 {
+            let (request, _) = parse_request(request.as_bytes(), &limits).unwrap().unwrap();
+            let _ = Upgrade::from_request(&request);
+            assert_eq!(request.cookie("c"), None);
+        }
+    }
+    // 180 heads of 8 kB: quadratic work on them would take minutes.
+    let elapsed = now() - started_at;
+    assert!(elapsed.as_secs() < 20, "{elapsed:?}");
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what is tested is how long it takes"
+)]
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+/// Parses a valid upgrade, and does something with it.
+fn with_upgrade<T>(request: &str, act: impl FnOnce(Upgrade<'_>) -> T) -> T {
+    let limits = HttpLimits::default();
+    let (request, _) = parse_request(request.as_bytes(), &limits).unwrap().unwrap();
+    act(Upgrade::from_request(&request).unwrap())
 }

@@ -14,8 +14,10 @@ use crate::server::http_session::HttpSession;
 use crate::server::listen::{bind, raise_open_file_limit};
 use crate::websocket::handshake::HandshakeError;
 use crate::websocket::handshake::http::{HttpLimits, parse_request};
-use crate::websocket::handshake::server::Upgrade;
-use crate::websocket::{CloseCode, Connection, Event, Limits, Message, State, encode_message};
+use crate::websocket::handshake::server::{Acceptance, Upgrade};
+use crate::websocket::{
+    CloseCode, CodecPool, Connection, DeflateOptions, Event, Limits, Message, State, encode_message,
+};
 
 /// What an echo server is told at start.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub struct EchoConfig {
     pub threads: usize,
     /// Whether `/broadcast` sends everything to everyone there.
     pub broadcast: bool,
+    /// Whether messages are compressed for clients that offer it.
+    pub deflate: bool,
     /// Whether to listen beyond loopback.
     pub allow_plaintext: bool,
 }
@@ -51,9 +55,8 @@ pub fn echo(config: &EchoConfig, mut announce: impl FnMut(&str)) -> Result<(), S
         ..net::Config::default()
     };
     let system = |what| move |source| StartError::System { what, source };
-    let service = |worker, runtime: &Runtime<Mail>| {
-        EchoService::new(worker, config.broadcast, runtime.senders())
-    };
+    let service =
+        |worker, runtime: &Runtime<Mail>| EchoService::new(worker, config, runtime.senders());
     let runtime = net::start(&net_config, listeners, config.threads, service)
         .map_err(system("the event loops"))?;
     let (control, controlled) = mpsc::channel();
@@ -72,6 +75,8 @@ pub fn echo(config: &EchoConfig, mut announce: impl FnMut(&str)) -> Result<(), S
 #[derive(Debug)]
 struct EchoService {
     has_broadcast: bool,
+    deflate: Option<DeflateOptions>,
+    codecs: CodecPool,
     listeners: BTreeSet<ConnectionId>,
     /// The other workers, and what their mailboxes had no room for.
     others: Vec<(MailSender<Mail>, VecDeque<Mail>)>,
@@ -104,13 +109,15 @@ enum Kind {
 }
 
 impl EchoService {
-    fn new(worker: usize, has_broadcast: bool, workers: &[MailSender<Mail>]) -> Self {
+    fn new(worker: usize, config: &EchoConfig, workers: &[MailSender<Mail>]) -> Self {
         let others = workers
             .iter()
             .enumerate()
             .filter(|(other, _)| *other != worker);
         Self {
-            has_broadcast,
+            has_broadcast: config.broadcast,
+            deflate: config.deflate.then(DeflateOptions::default),
+            codecs: CodecPool::new(),
             listeners: BTreeSet::new(),
             others: others
                 .map(|(_, sender)| (sender.clone(), VecDeque::new()))
@@ -139,7 +146,12 @@ impl EchoService {
         };
         let is_broadcast = self.has_broadcast && request.path() == "/broadcast";
         let upgrade = Upgrade::from_request(&request)?;
-        let connection = upgrade.accept(None, Limits::default(), outbox.buffer());
+        let mut acceptance = Acceptance::new(Limits::default());
+        // A broadcast is encoded once, for all.
+        if let Some(options) = self.deflate.as_ref().filter(|_| !is_broadcast) {
+            acceptance = acceptance.deflate(options);
+        }
+        let connection = upgrade.accept_with(&acceptance, outbox.buffer());
         session.kind = if is_broadcast {
             turn.post(Mail::Listen(session.id));
             Kind::Broadcast(connection)
@@ -219,6 +231,7 @@ impl Service for EchoService {
             Kind::Echo(connection) => (connection, false),
             Kind::Broadcast(connection) => (connection, true),
         };
+        connection.borrow_codecs(&mut self.codecs);
         while let Ok(Some(event)) = connection.receive(&mut input, outbox.buffer()) {
             match event {
                 Event::Message(message) if is_broadcast => self.broadcast(&message, turn),
@@ -229,6 +242,7 @@ impl Service for EchoService {
                 Event::Ping(_) | Event::Pong(_) | Event::Closed { .. } => {}
             }
         }
+        connection.return_codecs(&mut self.codecs);
         match connection.state() {
             State::Open | State::Closing => Flow::Continue,
             State::Closed | State::Failed => Flow::Close,

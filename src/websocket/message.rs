@@ -108,15 +108,12 @@ impl Event<'_> {
     /// Copies what is borrowed, so that the event may outlive its input.
     #[must_use]
     pub fn into_owned(self) -> Event<'static> {
-        self.into_owned_with(Message::into_owned)
-    }
-}
-
-impl Event<'_, Part<'_>> {
-    /// Copies what is borrowed, so that the event may outlive its input.
-    #[must_use]
-    pub fn into_owned(self) -> Event<'static, Part<'static>> {
-        self.into_owned_with(Part::into_owned)
+        match self {
+            Self::Message(message) => Event::Message(message.into_owned()),
+            Self::Ping(payload) => Event::Ping(payload.into_owned().into()),
+            Self::Pong(payload) => Event::Pong(payload.into_owned().into()),
+            Self::Closed { code, reason } => Event::Closed { code, reason },
+        }
     }
 }
 
@@ -126,15 +123,6 @@ impl<'i, M> Event<'i, M> {
             Self::Message(message) => Event::Message(map(message)),
             Self::Ping(payload) => Event::Ping(payload),
             Self::Pong(payload) => Event::Pong(payload),
-            Self::Closed { code, reason } => Event::Closed { code, reason },
-        }
-    }
-
-    fn into_owned_with<N>(self, into_owned: impl FnOnce(M) -> N) -> Event<'static, N> {
-        match self {
-            Self::Message(message) => Event::Message(into_owned(message)),
-            Self::Ping(payload) => Event::Ping(payload.into_owned().into()),
-            Self::Pong(payload) => Event::Pong(payload.into_owned().into()),
             Self::Closed { code, reason } => Event::Closed { code, reason },
         }
     }

@@ -31,7 +31,6 @@ mod utf8;
 pub use close::{CloseCode, MAX_REASON_LEN};
 pub use connection::{Connection, State};
 #[cfg(feature = "deflate")]
-#[cfg(feature = "deflate")]
 pub use deflate::{CodecPool, CompressionLevel, DeflateOptions, DeflateParameters, WindowBits};
 pub use error::{ProtocolError, SendError};
 pub use frame::Role;

@@ -18,12 +18,15 @@
 //! ```
 
 mod accept;
+mod backoff;
 mod clock;
+mod connect;
 mod delivery;
 mod error;
 mod inbox;
-#[cfg(unix)]
 mod lock;
+mod proxy;
+mod reconnect;
 mod socket;
 #[cfg(unix)]
 mod split;
@@ -37,7 +40,15 @@ mod transport;
 mod web_socket;
 
 pub use accept::{Acceptor, same_origin};
+pub use backoff::{Backoff, BackoffPolicy};
+pub use connect::{
+    ClientSocket, ClientStream, ConnectError, Connected, Connector, RedirectError, connect,
+};
+#[cfg(feature = "tls")]
+pub use connect::{ClientTls, TlsSettingsError};
 pub use error::{Error, IoError, Timeout};
+pub use proxy::{Proxies, Proxy, ProxyAddressError, ProxyError, ProxyProtocol};
+pub use reconnect::{Disconnection, ReconnectEvent, ReconnectingClient, RetryHandle};
 pub use socket::Socket;
 #[cfg(unix)]
 pub use split::{Channel, Reader, Split, Writer};

@@ -303,8 +303,8 @@ impl<S: Read + Write> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] for a server's 1010.
-    pub fn fail(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+    /// [`SendError::CloseCodeNotForServers`] for a server's 1010.
+    pub fn fail(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
         if self.end.is_none() {
             let output = self.transport.buffers().1;
             self.connection.fail(code, reason, output)?;
@@ -523,8 +523,8 @@ impl<S: Read + Write> PartSink for WebSocket<S> {
     }
 
     fn abandon(&mut self) {
-        // Nothing is wrong with this code.
-        let _ = self.fail(CloseCode::INTERNAL_ERROR, UNFINISHED);
+        self.fail(CloseCode::INTERNAL_ERROR, UNFINISHED)
+            .expect("1011 is for both roles");
     }
 }
 

@@ -187,6 +187,7 @@ mod tests {
         Some(list.iter().map(extension).collect::<Vec<_>>().join(","))
     }
 
+    // covers: R9110-5.6.4-01, R6455-9.1-02
     #[test]
     fn lists_of_extensions_are_taken_apart() {
         for (lines, expected) in [
@@ -203,6 +204,7 @@ mod tests {
         }
     }
 
+    // covers: R6455-4.3-01, R6455-4.3-02, R6455-9.1-01
     #[test]
     fn malformed_lists_are_refused() {
         for line in [

@@ -1,7 +1,9 @@
 //! The opening handshake: an HTTP/1.1 request that becomes a WebSocket connection (RFC 6455 §4).
 //!
 //! [`http`] parses a request's head without asking what it is for, so that it serves a web page as
-//! well; [`server`] judges whether the request may become a connection, and makes it one.
+//! well; [`server`] judges whether the request may become a connection, and makes it one. [`client`]
+//! writes such a request to a [`uri`], and judges the answer. Both negotiate compression, if asked
+//! to.
 
 mod accept_key;
 pub mod client;

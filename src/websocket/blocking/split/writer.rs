@@ -9,6 +9,7 @@ use crate::websocket::blocking::split::shared::Shared;
 use crate::websocket::blocking::streaming::{MessageWriter, PartSink};
 use crate::websocket::blocking::web_socket::{Closed, UNFINISHED};
 use crate::websocket::close::CloseCode;
+use crate::websocket::error::SendError;
 use crate::websocket::message::Message;
 use crate::websocket::prepared::PreparedMessage;
 
@@ -129,9 +130,9 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] for a server's 1010.
-    pub fn fail(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        Ok(self.shared.fail(code, reason)?)
+    /// [`SendError::CloseCodeNotForServers`] for a server's 1010.
+    pub fn fail(&self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+        self.shared.fail(code, reason)
     }
 
     /// Returns the peer's last word, once the closing handshake is done.
@@ -154,8 +155,9 @@ impl PartSink for Writer {
     }
 
     fn abandon(&mut self) {
-        // Nothing is wrong with this code.
-        let _ = self.shared.fail(CloseCode::INTERNAL_ERROR, UNFINISHED);
+        self.shared
+            .fail(CloseCode::INTERNAL_ERROR, UNFINISHED)
+            .expect("1011 is for both roles");
         self.shared.end_streaming();
     }
 }
