@@ -34,7 +34,7 @@ impl Writer {
     /// # Errors
     ///
     /// [`Error::Send`] when the connection is closed for sending, [`Error::TimedOut`] when the peer
-    /// takes nothing for [`send_timeout`](super::Timeouts::send_timeout), [`Error::Io`]. The message
+    /// takes nothing for [`send_timeout`](crate::websocket::blocking::Timeouts::send_timeout), [`Error::Io`]. The message
     /// may then have left in part.
     pub fn send(&self, message: &Message<'_>) -> Result<(), Error> {
         let mut core = self.shared.lock_for_message();
@@ -73,7 +73,7 @@ impl Writer {
     /// # Errors
     ///
     /// Those of [`send`](Self::send), and
-    /// [`SendError::ControlPayloadTooLong`](crate::websocket::SendError::ControlPayloadTooLong).
+    /// [`SendError::ControlPayloadTooLong`].
     pub fn ping(&self, payload: &[u8]) -> Result<(), Error> {
         let mut core = self.shared.lock();
         core.queue_control(|connection, output| connection.ping(payload, output))?;
@@ -103,7 +103,7 @@ impl Writer {
     ///
     /// [`Error::Send`] for a reason of more than 123 bytes or a server's 1010,
     /// [`Error::TimedOut`] when the peer does not answer in
-    /// [`close_timeout`](super::Timeouts::close_timeout), and why the connection has failed.
+    /// [`close_timeout`](crate::websocket::blocking::Timeouts::close_timeout), and why the connection has failed.
     pub fn close(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
         let deadline = now() + self.shared.timeouts.close_timeout;
         let mut core = self.shared.lock();
