@@ -26,7 +26,7 @@ use crate::websocket::prepared::PreparedMessage;
 ///
 /// Pings are answered while somebody reads. Two peers that both send without reading wait for each
 /// other for ever, as with any stream: a program that sends when it likes reads in another thread,
-/// for which there is `split`.
+/// for which there is `split`, on Unix.
 ///
 /// # Reads that give up
 ///
