@@ -29,7 +29,7 @@ fn answer(mut client: &TcpStream) -> String {
     String::from_utf8(answer).expect("the server answers")
 }
 
-// covers: R6455-4.2.2-14, R6455-4.2.2-15
+// covers: R6455-4.2.2-14, R6455-4.2.2-15/S
 #[test]
 fn frames_behind_the_request_belong_to_the_connection() {
     let (mut client, server) = tcp_pair();
@@ -52,7 +52,7 @@ fn frames_behind_the_request_belong_to_the_connection() {
     assert!(answer.contains("\r\nSet-Cookie: seen=1\r\n"));
 }
 
-// covers: R6455-5.2-11, R6455-6.1-06
+// covers: R6455-6.1-06/S
 #[test]
 fn request_may_come_in_single_bytes_and_the_answer_may_leave_so() {
     let mut script = Script {

@@ -128,7 +128,7 @@ fn blocked_writer_does_not_keep_the_reader_from_reading() {
     });
 }
 
-// covers: R6455-5.5.1-05, R6455-5.5.1-08
+// covers: R6455-5.5.1-05/S, R6455-5.5.1-08/S
 #[test]
 fn close_of_a_writer_leaves_behind_what_others_have_queued() {
     over_all(|(mut client, client_writer), (mut server, writer)| {
@@ -219,7 +219,7 @@ fn dropped_writers_leave_the_reader_alone() {
     });
 }
 
-// covers: R6455-7.1.7-04, R6455-7.1.1-01
+// covers: R6455-7.1.7-04/S, R6455-7.1.1-01/S
 #[test]
 fn failing_peer_reads_the_close_frame_though_it_goes_on_sending() {
     in_time(|| {
@@ -246,7 +246,7 @@ fn failing_peer_reads_the_close_frame_though_it_goes_on_sending() {
     });
 }
 
-// covers: R6455-5.5.3-02
+// covers: R6455-5.5.3-02/S
 #[test]
 fn ping_flood_of_a_peer_that_reads_nothing_costs_no_memory_and_no_progress() {
     in_time(|| {
@@ -267,7 +267,7 @@ fn ping_flood_of_a_peer_that_reads_nothing_costs_no_memory_and_no_progress() {
     });
 }
 
-// covers: R6455-7.1.4-01, R6455-7.2.1-01
+// covers: R6455-7.1.4-01/S
 #[test]
 fn end_without_a_close_frame_is_told_to_both_halves() {
     in_time(|| {

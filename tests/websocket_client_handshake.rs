@@ -633,7 +633,7 @@ fn heads_are_bounded_at_the_limit_and_not_beyond() {
     }
 }
 
-// covers: R6455-4.2.2-14, R6455-4.2.2-15/C, R6455-9.1-04
+// covers: R6455-4.2.2-14, R6455-4.2.2-15/C
 #[test]
 fn what_follows_the_answer_belongs_to_the_connection() {
     let request = request("ws://h/");

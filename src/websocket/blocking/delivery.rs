@@ -13,18 +13,14 @@ pub(super) type Delivery<M> = fn(
     &mut Vec<u8>,
 ) -> Result<Option<Event<'static, M>>, ProtocolError>;
 
-pub(super) const WHOLE: Delivery<Message<'static>> =
-    |connection, input, output| Ok(connection.receive(input, output)?.map(Event::into_owned));
+pub(super) const WHOLE: Delivery<Message<'static>> = |connection, input, output| {
+    let event = connection.receive(input, output)?;
+    Ok(event.map(Event::into_owned))
+};
 
 pub(super) const IN_PARTS: Delivery<Part<'static>> = |connection, input, output| {
-    Ok(connection
-        .receive_part(input, output)?
-        .map(|event| match event {
-            Event::Message(part) => Event::Message(part.into_owned()),
-            Event::Ping(payload) => Event::Ping(payload.into_owned().into()),
-            Event::Pong(payload) => Event::Pong(payload.into_owned().into()),
-            Event::Closed { code, reason } => Event::Closed { code, reason },
-        }))
+    let event = connection.receive_part(input, output)?;
+    Ok(event.map(|event| event.into_owned_with(Part::into_owned)))
 };
 
 /// Takes an event out of the inbox; what is owed for it is appended to `output`.

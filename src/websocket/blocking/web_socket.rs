@@ -303,8 +303,8 @@ impl<S: Read + Write> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError::CloseCodeNotForServers`] for a server's 1010.
-    pub fn fail(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+    /// [`Error::Send`] for a server's 1010.
+    pub fn fail(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         if self.end.is_none() {
             let output = self.transport.buffers().1;
             self.connection.fail(code, reason, output)?;

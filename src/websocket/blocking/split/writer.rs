@@ -9,7 +9,6 @@ use crate::websocket::blocking::split::shared::Shared;
 use crate::websocket::blocking::streaming::{MessageWriter, PartSink};
 use crate::websocket::blocking::web_socket::{Closed, UNFINISHED};
 use crate::websocket::close::CloseCode;
-use crate::websocket::error::SendError;
 use crate::websocket::message::Message;
 use crate::websocket::prepared::PreparedMessage;
 
@@ -73,7 +72,7 @@ impl Writer {
     /// # Errors
     ///
     /// Those of [`send`](Self::send), and
-    /// [`SendError::ControlPayloadTooLong`].
+    /// [`SendError::ControlPayloadTooLong`](crate::websocket::SendError::ControlPayloadTooLong).
     pub fn ping(&self, payload: &[u8]) -> Result<(), Error> {
         let mut core = self.shared.lock();
         core.queue_control(|connection, output| connection.ping(payload, output))?;
@@ -130,9 +129,9 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// [`SendError::CloseCodeNotForServers`] for a server's 1010.
-    pub fn fail(&self, code: CloseCode, reason: &str) -> Result<(), SendError> {
-        self.shared.fail(code, reason)
+    /// [`Error::Send`] for a server's 1010.
+    pub fn fail(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        Ok(self.shared.fail(code, reason)?)
     }
 
     /// Returns the peer's last word, once the closing handshake is done.
