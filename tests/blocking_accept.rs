@@ -162,6 +162,45 @@ fn client_that_leaves_in_the_middle_of_its_request_is_told_as_truncated() {
     assert_eq!(accepted.err(), Some(Error::Truncated));
 }
 
+// covers: R7692-5-08
+#[cfg(all(unix, feature = "deflate"))]
+#[test]
+fn compression_is_agreed_on_and_works_in_halves_and_in_parts() {
+    use std::io::Write as _;
+    use std::net::TcpListener;
+
+    use chinwag::websocket::blocking::Connector;
+    use chinwag::websocket::handshake::client::ClientRequest;
+    use chinwag::websocket::{CloseCode, DeflateOptions};
+
+    in_time(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let uri = format!("ws://{}/", listener.local_addr().unwrap());
+        let serving = thread::spawn(move || {
+            let acceptor = Acceptor::new().with_deflate(DeflateOptions::default());
+            let (stream, _) = listener.accept().unwrap();
+            let socket = acceptor.accept(stream, same_origin).unwrap();
+            assert!(socket.connection().is_compressing());
+            let (mut reader, mut writer) = socket.split().unwrap();
+            while let Some(message) = reader.read().unwrap() {
+                let mut echo = writer.binary_writer();
+                echo.write_all(message.as_bytes()).unwrap();
+                echo.finish().unwrap();
+            }
+        });
+        let request = ClientRequest::new(uri.parse().unwrap()).deflate(&DeflateOptions::default());
+        let mut client = Connector::new().connect(&request).unwrap().socket;
+        assert!(client.connection().is_compressing());
+        for len in [0, 10, 1_000, 200_000, 1_000] {
+            let message = Message::binary(vec![b'z'; len]);
+            client.send(&message).unwrap();
+            assert!(client.read().unwrap().unwrap() == message, "length {len}");
+        }
+        client.close(CloseCode::NORMAL, "").unwrap();
+        serving.join().unwrap();
+    });
+}
+
 #[expect(clippy::disallowed_methods, reason = "this test measures a timeout")]
 fn now() -> Instant {
     Instant::now()

@@ -283,6 +283,24 @@ fn end_without_a_close_frame_is_told_to_both_halves() {
     });
 }
 
+// covers: R6455-7.2.1-01
+#[test]
+fn reset_is_told_to_both_halves() {
+    in_time(|| {
+        let (client, server) = tcp_pair();
+        let (mut reader, writer) = split_server(server);
+        writer.send(&Message::text("never read")).unwrap();
+        client.peek(&mut [0]).unwrap();
+        // A socket that is closed with unread bytes resets the connection.
+        drop(client);
+        let error = reader.read().unwrap_err();
+        assert!(matches!(error, Error::Io(_) | Error::Truncated), "{error}");
+        assert_eq!(writer.close(CloseCode::NORMAL, ""), Err(error));
+        let late = writer.send(&Message::text("late"));
+        assert_eq!(late, Err(SendError::Closed.into()));
+    });
+}
+
 #[test]
 fn peer_that_takes_nothing_is_given_up_and_the_reader_learns_of_it() {
     in_time(|| {

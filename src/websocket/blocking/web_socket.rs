@@ -26,7 +26,7 @@ use crate::websocket::prepared::PreparedMessage;
 ///
 /// Pings are answered while somebody reads. Two peers that both send without reading wait for each
 /// other for ever, as with any stream: a program that sends when it likes reads in another thread,
-/// for which there is `split`.
+/// for which there is `split`, on Unix.
 ///
 /// # Reads that give up
 ///
@@ -523,8 +523,8 @@ impl<S: Read + Write> PartSink for WebSocket<S> {
     }
 
     fn abandon(&mut self) {
-        // Nothing is wrong with this code.
-        let _ = self.fail(CloseCode::INTERNAL_ERROR, UNFINISHED);
+        self.fail(CloseCode::INTERNAL_ERROR, UNFINISHED)
+            .expect("1011 is for both roles");
     }
 }
 

@@ -297,8 +297,8 @@ impl Drop for Reader {
         if core.end().is_some() {
             return;
         }
-        // Nothing is wrong with this code.
-        let _ = core.fail(CloseCode::GOING_AWAY, "");
+        core.fail(CloseCode::GOING_AWAY, "")
+            .expect("1001 is for both roles");
         drop(core);
         self.shared.flush_now();
         self.shared.lock().seal_end();

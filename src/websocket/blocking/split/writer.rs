@@ -33,7 +33,7 @@ impl Writer {
     /// # Errors
     ///
     /// [`Error::Send`] when the connection is closed for sending, [`Error::TimedOut`] when the peer
-    /// takes nothing for [`send_timeout`](super::Timeouts::send_timeout), [`Error::Io`]. The message
+    /// takes nothing for [`send_timeout`](crate::websocket::blocking::Timeouts::send_timeout), [`Error::Io`]. The message
     /// may then have left in part.
     pub fn send(&self, message: &Message<'_>) -> Result<(), Error> {
         let mut core = self.shared.lock_for_message();
@@ -102,7 +102,7 @@ impl Writer {
     ///
     /// [`Error::Send`] for a reason of more than 123 bytes or a server's 1010,
     /// [`Error::TimedOut`] when the peer does not answer in
-    /// [`close_timeout`](super::Timeouts::close_timeout), and why the connection has failed.
+    /// [`close_timeout`](crate::websocket::blocking::Timeouts::close_timeout), and why the connection has failed.
     pub fn close(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
         let deadline = now() + self.shared.timeouts.close_timeout;
         let mut core = self.shared.lock();
@@ -154,8 +154,9 @@ impl PartSink for Writer {
     }
 
     fn abandon(&mut self) {
-        // Nothing is wrong with this code.
-        let _ = self.shared.fail(CloseCode::INTERNAL_ERROR, UNFINISHED);
+        self.shared
+            .fail(CloseCode::INTERNAL_ERROR, UNFINISHED)
+            .expect("1011 is for both roles");
         self.shared.end_streaming();
     }
 }
