@@ -275,8 +275,8 @@ const COPIED_LEN_PER_READ_BYTE: u64 = 64;
 /// 1 KiB: less than 260 bytes of room would keep zlib-rs out of its fast loop.
 const MIN_ROOM_LEN: usize = 1024;
 
-/// 64 KiB: a call of zlib is cheap beside it, and it stays in the cache.
-const MAX_ROOM_LEN: usize = 64 * 1024;
+/// 256 KiB: each call of zlib copies its window, which is cheap beside it, and it stays in the cache.
+const MAX_ROOM_LEN: usize = 256 * 1024;
 
 #[cfg(test)]
 mod tests {
