@@ -90,7 +90,8 @@ impl Task {
         tasks
     }
 
-    fn plain(direction: Direction, kind: Kind, len: usize, is_masked: bool) -> Self {
+    /// Returns the row without fragments, short reads and compression.
+    pub fn plain(direction: Direction, kind: Kind, len: usize, is_masked: bool) -> Self {
         Self {
             direction,
             kind,

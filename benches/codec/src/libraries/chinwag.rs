@@ -50,9 +50,11 @@ fn connection(task: &Task) -> Connection {
     let Some(takeover) = task.deflate else {
         return connection;
     };
-    let mut parameters = DeflateParameters::default();
-    parameters.server_no_context_takeover = takeover == Takeover::NoContext;
-    parameters.client_no_context_takeover = takeover == Takeover::NoContext;
+    let parameters = DeflateParameters {
+        server_no_context_takeover: takeover == Takeover::NoContext,
+        client_no_context_takeover: takeover == Takeover::NoContext,
+        ..DeflateParameters::default()
+    };
     let mut options = DeflateOptions::default();
     options.level = CompressionLevel::new(6).expect("there is a level 6");
     options.threshold = 0;
