@@ -88,7 +88,7 @@ fn all_close_codes_are_judged_by_one_table_received_and_sent() {
                     closed,
                     Err(SendError::CloseCodeNotForServers { code: close_code })
                 );
-                assert_eq!(output, []);
+                assert!(output.is_empty());
             } else {
                 assert_eq!(closed, Ok(()));
                 assert_eq!(output, Frame::from(role, 0x88, code.to_be_bytes()).encode());
@@ -117,7 +117,7 @@ fn connection_is_closed_cleanly_only_after_both_closes() {
             trace.receive(&mut connection, &[*byte]);
         }
         assert_eq!(connection.state(), State::Closed);
-        assert_eq!(trace.output, []);
+        assert!(trace.output.is_empty());
 
         let mut connection = connect(role);
         Trace::of(&mut connection, &[Frame::from(opposite(role), 0x88, [])]);
