@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 
 use blocking_support::{Script, Step, in_time, tcp_pair};
 use chinwag::websocket::Message;
-use chinwag::websocket::blocking::{
-    Acceptance, Acceptor, Error, Refusal, Timeout, Timeouts, same_origin,
-};
+use chinwag::websocket::blocking::{Acceptor, Error, Timeout, Timeouts, same_origin};
 use chinwag::websocket::handshake::HandshakeError;
+use chinwag::websocket::handshake::server::Refusal;
 
 const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
@@ -26,8 +25,8 @@ fn request(headers: &str) -> Vec<u8> {
 /// Reads what a server answers until it ends.
 fn answer(mut client: &TcpStream) -> String {
     let mut answer = Vec::new();
-    client.read_to_end(&mut answer).unwrap();
-    String::from_utf8(answer).unwrap()
+    client.read_to_end(&mut answer).expect("the server answers");
+    String::from_utf8(answer).expect("the server answers")
 }
 
 // covers: R6455-4.2.2-14, R6455-4.2.2-15/S
@@ -38,10 +37,11 @@ fn frames_behind_the_request_belong_to_the_connection() {
     bytes.extend_from_slice(b"\x81\x82\x00\x00\x00\x00Hi");
     client.write_all(&bytes).unwrap();
     let mut socket = Acceptor::new()
-        .accept(server, |request, upgrade| {
+        .accept(server, |request, upgrade, acceptance| {
             assert_eq!(request.path(), "/chat");
-            let chosen = upgrade.subprotocols().find(|it| *it == "chat.v1");
-            Ok(Acceptance::new().with_subprotocol(chosen))
+            let chosen = upgrade.select_subprotocol(&["chat.v1"]);
+            let acceptance = acceptance.subprotocol(chosen);
+            Ok(acceptance.header("Set-Cookie", "seen=1").unwrap())
         })
         .unwrap();
     assert_eq!(socket.read(), Ok(Some(Message::text("Hi"))));
@@ -49,6 +49,7 @@ fn frames_behind_the_request_belong_to_the_connection() {
     let answer = answer(&client);
     assert!(answer.starts_with("HTTP/1.1 101 Switching Protocols\r\n"));
     assert!(answer.contains("\r\nSec-WebSocket-Protocol: chat.v1\r\n"));
+    assert!(answer.contains("\r\nSet-Cookie: seen=1\r\n"));
 }
 
 // covers: R6455-6.1-06/S
@@ -114,10 +115,16 @@ fn application_refuses_in_its_own_words() {
     let (mut client, server) = tcp_pair();
     client.write_all(&request("")).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
-    let response = "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-    let accepted = Acceptor::new().accept(server, |_, _| Err(Refusal::response(response)));
-    assert_eq!(accepted.err(), Some(Error::Refused));
-    assert_eq!(answer(&client), response);
+    let accepted = Acceptor::new().accept(server, |_, _, _| {
+        Err(Refusal::new(404)
+            .unwrap()
+            .header("X-Why", "because")
+            .unwrap())
+    });
+    assert_eq!(accepted.err(), Some(Error::Refused { status: 404 }));
+    let answer = answer(&client);
+    assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\nConnection: close\r\n"));
+    assert!(answer.contains("\r\nX-Why: because\r\n"));
 }
 
 // covers: R9112-8-01

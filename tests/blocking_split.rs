@@ -19,17 +19,23 @@ type Halves = (Reader, Writer);
 fn over_all(test: fn(Halves, Halves)) {
     in_time(move || {
         let (client, server) = web_sockets();
-        test(client.split().unwrap(), server.split().unwrap());
+        test(
+            client.split().expect("TLS is ready"),
+            server.split().expect("TLS is ready"),
+        );
     });
     #[cfg(feature = "tls")]
     in_time(move || {
         let (client, server) = blocking_support::tls::web_sockets();
-        test(client.split().unwrap(), server.split().unwrap());
+        test(
+            client.split().expect("TLS is ready"),
+            server.split().expect("TLS is ready"),
+        );
     });
 }
 
 fn split_server(stream: TcpStream) -> Halves {
-    server_over(stream).split().unwrap()
+    server_over(stream).split().expect("no TLS is in the way")
 }
 
 /// A message that says who sent it, and which one it is.
@@ -43,7 +49,10 @@ fn numbered(sender: u8, number: u32, len: usize) -> Message<'static> {
 fn read_numbered(reader: &mut Reader, sender_count: usize, count: u32) {
     let mut next = vec![0_u32; sender_count];
     while next.iter().any(|&next| next < count) {
-        let message = reader.read().unwrap().expect("more messages are coming");
+        let message = reader
+            .read()
+            .expect("nothing fails")
+            .expect("more messages are coming");
         let bytes = message.as_bytes();
         let sender = usize::from(bytes[0]);
         assert_eq!(bytes[1..5], next[sender].to_be_bytes());

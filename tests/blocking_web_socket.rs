@@ -25,7 +25,7 @@ fn server_reading(bytes: &[u8]) -> WebSocket<Script> {
 /// Reads raw bytes until the peer ends them.
 fn read_to_end(mut stream: &TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).unwrap();
+    stream.read_to_end(&mut bytes).expect("the server ends");
     bytes
 }
 

@@ -1,5 +1,7 @@
 //! `chinwag connect` as a program: between pipes, files and servers.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod client_support;
 mod support;
 
@@ -9,7 +11,7 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::thread;
 
-use chinwag::websocket::blocking::{Acceptance, Acceptor, TlsStream, same_origin};
+use chinwag::websocket::blocking::{Acceptor, TlsStream, same_origin};
 use chinwag::websocket::{CloseCode, Message};
 use client_support::{Authority, Stub, answer_101, answering, closed_port, echo, read_head, relay};
 use support::Server;
@@ -343,13 +345,12 @@ fn certificates_are_judged_as_told() {
             let connection = rustls::ServerConnection::new(config.clone()).unwrap();
             let stream = TlsStream::server(connection, stream);
             // A client that does not trust it is gone.
-            if let Ok(socket) = Acceptor::new().accept(stream, |_, _| Ok(Acceptance::new())) {
+            if let Ok(socket) = Acceptor::new().accept(stream, same_origin) {
                 echo(socket);
             }
         });
         let uri = format!("wss://localhost:{}/", server.address.port());
         let mut command = connect(&[&uri]);
-        // Whom the system trusts is not this authority, wherever the test runs.
         command.args(arguments);
         let output = run(&mut command, b"hi\n");
         check(&output, code, if code == 0 { "hi\n" } else { "" }, told);

@@ -1,5 +1,7 @@
 //! Clients that come back: when they try again, and when they do not.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod client_support;
 
 use std::io::Write as _;

@@ -108,16 +108,21 @@ impl Event<'_> {
     /// Copies what is borrowed, so that the event may outlive its input.
     #[must_use]
     pub fn into_owned(self) -> Event<'static> {
+        self.into_owned_with(Message::into_owned)
+    }
+}
+
+impl<'i, M> Event<'i, M> {
+    /// Copies what is borrowed, the message by `into_owned`.
+    pub(crate) fn into_owned_with<N>(self, into_owned: impl FnOnce(M) -> N) -> Event<'static, N> {
         match self {
-            Self::Message(message) => Event::Message(message.into_owned()),
+            Self::Message(message) => Event::Message(into_owned(message)),
             Self::Ping(payload) => Event::Ping(payload.into_owned().into()),
             Self::Pong(payload) => Event::Pong(payload.into_owned().into()),
             Self::Closed { code, reason } => Event::Closed { code, reason },
         }
     }
-}
 
-impl<'i, M> Event<'i, M> {
     pub(crate) fn map<N>(self, map: impl FnOnce(M) -> N) -> Event<'i, N> {
         match self {
             Self::Message(message) => Event::Message(map(message)),

@@ -21,6 +21,7 @@ mod accept;
 mod backoff;
 mod clock;
 mod connect;
+mod delivery;
 mod error;
 mod inbox;
 mod lock;
@@ -29,6 +30,7 @@ mod reconnect;
 mod socket;
 #[cfg(unix)]
 mod split;
+mod streaming;
 mod timeouts;
 #[cfg(feature = "tls")]
 mod tls_session;
@@ -37,7 +39,7 @@ mod tls_stream;
 mod transport;
 mod web_socket;
 
-pub use accept::{Acceptance, Acceptor, Refusal, same_origin};
+pub use accept::{Acceptor, same_origin};
 pub use backoff::{Backoff, BackoffPolicy};
 pub use connect::{
     ClientSocket, ClientStream, ConnectError, Connected, Connector, RedirectError, connect,
@@ -50,6 +52,7 @@ pub use reconnect::{Disconnection, ReconnectEvent, ReconnectingClient, RetryHand
 pub use socket::Socket;
 #[cfg(unix)]
 pub use split::{Channel, Reader, Split, Writer};
+pub use streaming::{MessageReader, MessageWriter};
 pub use timeouts::Timeouts;
 #[cfg(feature = "tls")]
 pub use tls_stream::TlsStream;
