@@ -10,6 +10,7 @@ mod requirements;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use labels::{Label, Labels, Tree};
 use requirements::Requirements;
@@ -26,9 +27,9 @@ const REQUIREMENTS: &str = include_str!("../docs/rfc-requirements.md");
 
 #[test]
 fn every_row_is_proven_by_a_test_that_runs() {
-    let Labels { labels, findings } = labels();
+    let Labels { labels, findings } = &*LABELS;
     let requirements = Requirements::parse(REQUIREMENTS);
-    let judged = document::judge(&requirements, &labels);
+    let judged = document::judge(&requirements, labels);
     let lines: String = findings
         .iter()
         .chain(&judged)
@@ -44,7 +45,7 @@ fn every_row_is_proven_by_a_test_that_runs() {
 #[test]
 fn conformance_document_is_up_to_date() {
     let requirements = Requirements::parse(REQUIREMENTS);
-    let rendered = document::render(&requirements, &labels().labels);
+    let rendered = document::render(&requirements, &LABELS.labels);
     let path = root().join("docs/conformance.md");
     if std::env::var_os("CHINWAG_WRITE").is_some() {
         fs::write(&path, &rendered).expect("the file can be written");
@@ -335,13 +336,13 @@ fn collect(files: &[(&str, &str)]) -> Labels {
 }
 
 /// The labels of this package.
-fn labels() -> Labels {
+static LABELS: LazyLock<Labels> = LazyLock::new(|| {
     let mut tree = Tree::new();
     for folder in ["src", "tests", "fuzz/src", "fuzz/fuzz_targets"] {
         read_all(&root().join(folder), &mut tree);
     }
     Labels::collect(&tree, &features(include_str!("../Cargo.toml")))
-}
+});
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

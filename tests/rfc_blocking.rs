@@ -210,7 +210,7 @@ fn nothing_follows_a_clients_close_whoever_else_is_sending() {
         server.shutdown(Shutdown::Write).unwrap();
         let rest = read_to_end(&server);
         assert_eq!(contents_so_far(&bytes).unwrap().last().unwrap().0, 0x88);
-        assert_eq!(rest, []);
+        assert!(rest.is_empty());
         assert_eq!(reading.join().unwrap(), Ok(None));
         closing.join().unwrap().unwrap();
         senders

@@ -1,9 +1,5 @@
 //! What the RFCs ask of a server's sockets: who ends the stream, when, and what is heard before.
 #![cfg(feature = "server")]
-#![expect(
-    clippy::unwrap_used,
-    reason = "what helpers of tests cannot do fails the test"
-)]
 
 mod support;
 

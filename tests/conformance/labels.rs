@@ -139,7 +139,7 @@ struct File<'f> {
     tests: Vec<Test>,
     /// Modules in files of their own: possible paths, and why they would not be compiled.
     modules: Vec<(String, Option<String>)>,
-    /// First and last lines of literals.
+    /// First and last lines of literals that have several.
     literals: Vec<(usize, usize)>,
 }
 
@@ -394,8 +394,10 @@ fn collect_literals(tokens: TokenStream, literals: &mut Vec<(usize, usize)>) {
         match token {
             TokenTree::Group(group) => collect_literals(group.stream(), literals),
             TokenTree::Literal(literal) => {
-                let span = literal.span();
-                literals.push((span.start().line, span.end().line));
+                let (start, end) = (literal.span().start(), literal.span().end());
+                if start.line < end.line {
+                    literals.push((start.line, end.line));
+                }
             }
             TokenTree::Ident(_) | TokenTree::Punct(_) => {}
         }
