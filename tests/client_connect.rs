@@ -1,5 +1,5 @@
 //! Clients that connect: the way to the server, its answers, deadlines.
-
+#![cfg(all(unix, feature = "tls"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client_support;

@@ -1,5 +1,5 @@
 //! `chinwag connect` as a program: between pipes, files and servers.
-
+#![cfg(all(feature = "client", feature = "server"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client_support;

@@ -1,5 +1,5 @@
 //! Clients behind proxies: what these are asked, and what becomes of their answers.
-
+#![cfg(all(unix, feature = "tls"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client_support;

@@ -1,5 +1,5 @@
 //! Clients that come back: when they try again, and when they do not.
-
+#![cfg(all(unix, feature = "tls"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client_support;

@@ -1,5 +1,5 @@
 //! Clients over TLS: whom they trust, whom they ask for, what is seen on the wire.
-
+#![cfg(all(unix, feature = "tls"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client_support;
