@@ -116,6 +116,24 @@ fn what_inflates_to_no_text_and_what_does_not_inflate_fails_with_1007() {
     }
 }
 
+/// Text that is wrong before the compression is: the first fault is told, wherever the bytes are cut.
+#[test]
+fn first_of_two_faults_is_told_however_the_bytes_are_cut() {
+    let frames: [(u8, &[u8]); 2] = [(0xc1, HELLO), (0xc1, b"\x6a\x00\x00\x00")];
+    for chunk_len in [usize::MAX, 1] {
+        let mut receiver = connection(
+            Role::Client,
+            Limits::default(),
+            DeflateParameters::default(),
+        );
+        let mut bytes = encode(Role::Client, &frames);
+        let error = bytes
+            .chunks_mut(chunk_len)
+            .find_map(|chunk| receive_all(&mut receiver, chunk).err());
+        assert_eq!(error, Some(ProtocolError::InvalidUtf8), "{chunk_len}");
+    }
+}
+
 // covers: R7692-X-01/S
 #[test]
 fn message_that_inflates_beyond_the_limit_fails_with_1009_and_takes_no_more_memory() {
