@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use chinwag::client::{ConnectOptions, connect};
 use chinwag::server::config::{self, Config, Flags};
 use chinwag::server::{EchoConfig, echo, serve};
 use clap::error::ErrorKind;
@@ -25,6 +26,8 @@ enum Command {
     Serve(ServeArgs),
     /// Run a WebSocket echo server: for conformance, benchmarks and trying out clients.
     Echo(EchoArgs),
+    /// Talk to a WebSocket server: lines of standard input go, lines of text come.
+    Connect(ConnectArgs),
     /// Check the configuration, and say nothing if it is fine.
     CheckConfig(ServeArgs),
     /// Print the effective configuration, with comments.
@@ -91,6 +94,32 @@ struct EchoArgs {
     allow_plaintext: bool,
 }
 
+#[derive(Args, Debug)]
+struct ConnectArgs {
+    /// Connect to this resource: ws://HOST[:PORT]/PATH, or wss:// for TLS.
+    #[arg(value_name = "URL")]
+    uri: String,
+    /// Send what is read as binary messages, unchanged, and print what comes unchanged.
+    #[arg(long)]
+    binary: bool,
+    /// Send this header; @FILE sends each line of a file, for what is secret. May be given several
+    /// times.
+    #[arg(long, value_name = "NAME: VALUE")]
+    header: Vec<String>,
+    /// Send this Origin, as a page of that site would.
+    #[arg(long)]
+    origin: Option<String>,
+    /// Offer this subprotocol; may be given several times, the best one first.
+    #[arg(long, value_name = "NAME")]
+    subprotocol: Vec<String>,
+    /// Take any certificate: encrypted, but nothing is known about who is at the other end.
+    #[arg(long, conflicts_with = "ca")]
+    insecure: bool,
+    /// Trust the certificates in this PEM file, and no others.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -100,6 +129,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Serve(args) => run_serve(&args),
         Command::Echo(args) => run_echo(args),
+        Command::Connect(args) => return run_connect(args),
         Command::CheckConfig(args) => load(&args).map(|_| ()),
         Command::PrintConfig(args) => load(&args).and_then(|config| {
             io::stdout()
@@ -166,6 +196,29 @@ fn run_echo(args: EchoArgs) -> Result<(), String> {
         say,
     )
     .map_err(describe)
+}
+
+fn run_connect(args: ConnectArgs) -> ExitCode {
+    let options = ConnectOptions {
+        uri: args.uri,
+        is_binary: args.binary,
+        headers: args.header,
+        origin: args.origin,
+        subprotocols: args.subprotocol,
+        is_insecure: args.insecure,
+        ca: args.ca,
+    };
+    match connect(&options, say) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("connect to {}: {error}", options.uri));
+            if error.is_usage() {
+                ExitCode::from(USAGE)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
 }
 
 fn load(args: &ServeArgs) -> Result<Config, String> {

@@ -69,7 +69,11 @@ const LOCKS: &[&str] = &["src/websocket/blocking/"];
 const HOMES: &[(&str, &[&str])] = &[
     (
         "base64",
-        &["src/websocket/handshake/accept_key.rs", "src/server/"],
+        &[
+            "src/websocket/handshake/accept_key.rs",
+            "src/websocket/blocking/proxy/http_connect.rs",
+            "src/server/",
+        ],
     ),
     ("caseless", &["src/chat/name.rs"]),
     ("clap", &["src/main.rs"]),

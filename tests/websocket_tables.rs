@@ -235,6 +235,27 @@ fn one_byte_above_the_limit_is_refused_and_the_limit_is_not() {
 }
 
 #[test]
+fn messages_are_told_until_the_peers_close_where_that_is_asked_for() {
+    let mut connection = Connection::server(Limits::default());
+    connection.deliver_while_closing();
+    let mut output = Vec::new();
+    connection
+        .close(CloseCode::NORMAL, "", &mut output)
+        .unwrap();
+    let mut bytes = *b"\x81\x81\0\0\0\0a\x88\x80\0\0\0\0\x81\x81\0\0\0\0b";
+    let mut input = &mut bytes[..];
+    let mut told = Vec::new();
+    while let Some(event) = connection.receive(&mut input, &mut output).unwrap() {
+        told.push(event.into_owned());
+    }
+    let closed = Event::Closed {
+        code: None,
+        reason: String::new(),
+    };
+    assert_eq!(told, [Event::Message(Message::text("a")), closed]);
+}
+
+#[test]
 fn close_begins_the_closing_handshake() {
     // R6455-7.1.2-01, R6455-7.1.3-01.
     for role in [Role::Server, Role::Client] {

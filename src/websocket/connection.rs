@@ -12,7 +12,7 @@
 //!
 //! Exactly one Close frame leaves an endpoint, whatever the path. Data is sent in `Open` only. In
 //! `Closing` the peer may not know yet: its data is parsed under all rules and limits but not handed
-//! out, and its Pings are answered. In the states on the right nothing received is looked at.
+//! out unless that was asked for, and its Pings are answered. In the states on the right nothing received is looked at.
 //!
 //! What the bytes mean is the [`Decoder`]'s business, how messages look the [`Encoder`]'s; what
 //! follows is decided here.
@@ -56,6 +56,8 @@ use crate::websocket::prepared::PreparedMessage;
 /// ```
 pub struct Connection {
     phase: Phase,
+    /// Whether messages are told that come between our Close and the peer's.
+    delivers_while_closing: bool,
     decoder: Decoder,
     encoder: Encoder,
     /// What the opening handshake agreed on.
@@ -91,6 +93,7 @@ impl Connection {
     fn new(encoder: Encoder, limits: Limits) -> Self {
         Self {
             phase: Phase::Open,
+            delivers_while_closing: false,
             decoder: Decoder::new(encoder.role(), limits),
             encoder,
             compression: None,
@@ -110,6 +113,13 @@ impl Connection {
             compression: Some(Box::new(compression)),
             ..self
         }
+    }
+
+    /// Makes [`receive`](Self::receive) hand out messages after [`close`](Self::close), too, until
+    /// the peer's Close: for a side that has said everything and not yet heard everything. RFC 6455
+    /// §5.5.1 promises no answer then, but most peers finish what they have begun.
+    pub fn deliver_while_closing(&mut self) {
+        self.delivers_while_closing = true;
     }
 
     /// Consumes from the front of `input`, unmasking in place, up to the end of one event; `None`
@@ -319,7 +329,8 @@ impl Connection {
     }
 
     /// Begins the closing handshake: appends a Close frame. Messages of the peer that are still on
-    /// their way are dropped; [`Event::Closed`] tells of its answer.
+    /// their way are dropped, unless [`deliver_while_closing`](Self::deliver_while_closing) was
+    /// called; [`Event::Closed`] tells of its answer.
     ///
     /// # Errors
     ///
@@ -438,7 +449,12 @@ impl Connection {
     ) -> Result<Option<Event<'i, Part<'i>>>, ProtocolError> {
         match incoming {
             Incoming::Data(part) => {
-                Ok(matches!(self.phase, Phase::Open).then_some(Event::Message(part)))
+                let is_told = match self.phase {
+                    Phase::Open => true,
+                    Phase::Closing => self.delivers_while_closing,
+                    Phase::Closed | Phase::Abandoned | Phase::Failed(_) => false,
+                };
+                Ok(is_told.then_some(Event::Message(part)))
             }
             Incoming::Control(ControlKind::Ping, payload) => {
                 self.encoder

@@ -122,7 +122,7 @@ impl From<io::Error> for Error {
         if error.kind() == io::ErrorKind::UnexpectedEof {
             return Self::Truncated;
         }
-        Self::Io(IoError(Arc::new(error)))
+        Self::Io(error.into())
     }
 }
 
@@ -140,6 +140,12 @@ impl IoError {
 
     fn is_would_block(&self) -> bool {
         is_would_block(&self.0)
+    }
+}
+
+impl From<io::Error> for IoError {
+    fn from(error: io::Error) -> Self {
+        Self(Arc::new(error))
     }
 }
 

@@ -18,11 +18,14 @@
 //! ```
 
 mod accept;
+mod backoff;
 mod clock;
+mod connect;
 mod error;
 mod inbox;
-#[cfg(unix)]
 mod lock;
+mod proxy;
+mod reconnect;
 mod socket;
 #[cfg(unix)]
 mod split;
@@ -35,7 +38,15 @@ mod transport;
 mod web_socket;
 
 pub use accept::{Acceptance, Acceptor, Refusal, same_origin};
+pub use backoff::{Backoff, BackoffPolicy};
+pub use connect::{
+    ClientSocket, ClientStream, ConnectError, Connected, Connector, RedirectError, connect,
+};
+#[cfg(feature = "tls")]
+pub use connect::{ClientTls, TlsSettingsError};
 pub use error::{Error, IoError, Timeout};
+pub use proxy::{Proxies, Proxy, ProxyAddressError, ProxyError, ProxyProtocol};
+pub use reconnect::{Disconnection, ReconnectEvent, ReconnectingClient, RetryHandle};
 pub use socket::Socket;
 #[cfg(unix)]
 pub use split::{Channel, Reader, Split, Writer};

@@ -344,7 +344,7 @@ impl<S: Read + Write> WebSocket<S> {
         let mut input = received;
         let received = self.connection.receive(&mut input, output);
         let left_len = input.len();
-        let event = received.map(|event| event.map(Event::into_owned));
+        let event = received.map(|event: Option<Event<'_>>| event.map(|it| it.into_owned()));
         self.transport.take(received_len - left_len);
         event
     }

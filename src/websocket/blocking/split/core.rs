@@ -133,7 +133,7 @@ impl Core {
         let mut output = Vec::new();
         let event = self.connection.receive(&mut input, &mut output);
         let left_len = input.len();
-        let event = event.map(|event| event.map(Event::into_owned));
+        let event = event.map(|event: Option<Event<'_>>| event.map(|it| it.into_owned()));
         inbox.take(received_len - left_len);
         match &event {
             Ok(Some(Event::Closed { .. })) if !output.is_empty() => {

@@ -1,0 +1,353 @@
+//! Opens connections as a client: finds the way to the server, asks, judges the answer.
+//!
+//! ```text
+//!   turn at the address ─► TCP, Unix ─► proxy's tunnel ─► TLS ─► request ─► answer: open
+//!            ▲                                                                │
+//!            └─────────────────────────── redirect ───────────────────────────┘
+//! ```
+
+#[cfg(feature = "tls")]
+mod client_tls;
+mod dial;
+mod error;
+mod redirect;
+mod socket;
+mod stream;
+mod turnstile;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+
+#[cfg(feature = "tls")]
+pub use client_tls::{ClientTls, TlsSettingsError};
+pub use error::ConnectError;
+pub use redirect::RedirectError;
+pub use socket::ClientSocket;
+pub use stream::ClientStream;
+
+use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::connect::redirect::Redirects;
+use crate::websocket::blocking::connect::turnstile::{Remote, Turn, Turnstile};
+use crate::websocket::blocking::error::Error;
+use crate::websocket::blocking::proxy::{Proxies, Target};
+use crate::websocket::blocking::timeouts::Timeouts;
+use crate::websocket::blocking::transport::Transport;
+use crate::websocket::blocking::web_socket::WebSocket;
+use crate::websocket::handshake::client::{ClientRequest, Opened, Progress, Response};
+use crate::websocket::handshake::uri::Uri;
+use crate::websocket::limits::Limits;
+
+/// Opens a connection to a URI, with the defaults of everything.
+///
+/// # Errors
+///
+/// Those of [`Connector::connect`].
+///
+/// # Examples
+///
+/// ```no_run
+/// use chinwag::websocket::Message;
+/// use chinwag::websocket::blocking::connect;
+///
+/// let mut socket = connect("ws://127.0.0.1:9001/")?;
+/// socket.send(&Message::text("Hello"))?;
+/// println!("{:?}", socket.read()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn connect(uri: &str) -> Result<WebSocket<ClientStream>, ConnectError> {
+    let request = ClientRequest::new(Uri::parse(uri)?);
+    Ok(Connector::new().connect(&request)?.socket)
+}
+
+/// Makes connections to servers (RFC 6455 §4.1). What is asked for there is in a [`ClientRequest`].
+///
+/// A connector and its clones open one connection at a time to each address and port, and a few at
+/// a time through proxies that resolve names themselves, as RFC 6455 §4.1 demands; others wait, for
+/// as long as [`open_timeout`](Timeouts::open_timeout) lets them. Connectors made apart know nothing
+/// of each other: a program that is to keep the rule as a whole makes one and clones it.
+///
+/// # Examples
+///
+/// ```no_run
+/// use chinwag::websocket::blocking::{Connector, Proxies};
+/// use chinwag::websocket::handshake::client::ClientRequest;
+///
+/// let connector = Connector::new().with_proxies(Proxies::from_environment()?).with_redirects(5);
+/// let request = ClientRequest::new("wss://example.com/chat".parse()?)
+///     .subprotocol("chat.v1")?
+///     .header("Authorization", "Bearer secret")?;
+/// let connected = connector.connect(&request)?;
+/// assert_eq!(connected.subprotocol.as_deref(), Some("chat.v1"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Connector {
+    limits: Limits,
+    timeouts: Timeouts,
+    max_redirect_count: usize,
+    proxies: Proxies,
+    unix_path: Option<PathBuf>,
+    delivers_while_closing: bool,
+    #[cfg(feature = "tls")]
+    tls: Option<ClientTls>,
+    turnstile: Arc<Turnstile>,
+}
+
+/// An open connection, and what the server said as it opened it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Connected {
+    /// The connection.
+    pub socket: WebSocket<ClientStream>,
+    /// The subprotocol that the server chose among those offered.
+    pub subprotocol: Option<String>,
+    /// The server's answer, of status 101.
+    pub response: Response,
+    /// Where it came from: the last redirect's word.
+    pub uri: Uri,
+}
+
+impl Connector {
+    /// Makes a connector with the defaults of all limits, that connects directly, follows no
+    /// redirect, and trusts whom the system trusts.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            limits: Limits::default(),
+            timeouts: Timeouts::client(),
+            max_redirect_count: 0,
+            proxies: Proxies::none(),
+            unix_path: None,
+            delivers_while_closing: false,
+            #[cfg(feature = "tls")]
+            tls: None,
+            turnstile: Arc::default(),
+        }
+    }
+
+    /// Sets what servers may make a connection hold.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets how long the connector and its connections wait.
+    #[must_use]
+    pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Follows up to `max_count` redirects of an attempt. `wss` is never left for `ws`, and
+    /// credentials (`Authorization`, `Cookie`, `Proxy-Authorization`, the client's certificate) are
+    /// for the origin that was asked first only.
+    #[must_use]
+    pub fn with_redirects(mut self, max_count: usize) -> Self {
+        self.max_redirect_count = max_count;
+        self
+    }
+
+    /// Sets which proxy leads to which server.
+    #[must_use]
+    pub fn with_proxies(mut self, proxies: Proxies) -> Self {
+        self.proxies = proxies;
+        self
+    }
+
+    /// Connects to this Unix socket, whatever host the URI names; no proxy is asked then.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn with_unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.unix_path = Some(path.into());
+        self
+    }
+
+    /// Makes connections tell messages that come after their own Close, too, until the server's.
+    #[must_use]
+    pub fn with_delivery_while_closing(mut self) -> Self {
+        self.delivers_while_closing = true;
+        self
+    }
+
+    /// Sets whom to trust, and who the client is. By default the system's authorities are read for
+    /// each connection: whoever makes many sets [`ClientTls::system`] once.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(mut self, tls: ClientTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Opens a connection, in [`open_timeout`](Timeouts::open_timeout) at most; only resolving a name
+    /// takes as long as the system likes.
+    ///
+    /// # Errors
+    ///
+    /// The first step that failed.
+    pub fn connect(&self, request: &ClientRequest) -> Result<Connected, ConnectError> {
+        let deadline = now() + self.timeouts.open_timeout;
+        let mut redirects = Redirects::new(self.max_redirect_count);
+        let mut request = request.clone();
+        loop {
+            let response = match self.open(&request, &redirects, deadline)? {
+                Answer::Connected(connected) => return Ok(*connected),
+                Answer::Refused(response) => response,
+            };
+            let (status, location) = (response.status(), response.header("Location"));
+            let Some(uri) = redirects.follow(request.uri(), status, location)? else {
+                return Err(ConnectError::Refused(Box::new(response)));
+            };
+            if self.unix_path.is_some() && redirects.has_left_origin() {
+                return Err(RedirectError::OtherHost.into());
+            }
+            request = request.redirected_to(uri);
+        }
+    }
+
+    /// Asks one server, and returns its answer.
+    fn open(
+        &self,
+        request: &ClientRequest,
+        redirects: &Redirects,
+        deadline: Instant,
+    ) -> Result<Answer, ConnectError> {
+        let uri = request.uri();
+        // RFC 6455 §4.1: the turn lasts until the handshake is settled.
+        let (socket, _turn) = self.reach(uri, deadline)?;
+        let stream = self.secure(socket, uri, redirects)?;
+        let mut transport = Transport::over_socket(stream, Vec::new());
+        let mut rng = StdRng::from_rng(&mut rand::rng());
+        let mut handshake = request.start(&mut rng, transport.buffers().1);
+        transport.flush().map_err(ConnectError::from_stream)?;
+        loop {
+            if transport.fill(None).map_err(ConnectError::from_stream)? == 0 {
+                return Err(ConnectError::Truncated);
+            }
+            let received = transport.buffers().0;
+            let mut input = &*received;
+            let received_len = input.len();
+            let progress = handshake.receive(&mut input)?;
+            let taken_len = received_len - input.len();
+            transport.take(taken_len);
+            match progress {
+                Progress::Incomplete(unfinished) => handshake = unfinished,
+                Progress::Refused(response) => return Ok(Answer::Refused(response)),
+                Progress::Opened(opened) => {
+                    let connected = self.finish(transport, opened, rng, uri.clone())?;
+                    return Ok(Answer::Connected(Box::new(connected)));
+                }
+            }
+        }
+    }
+
+    /// Reaches the server's port, directly or through whatever the settings say.
+    fn reach(&self, uri: &Uri, deadline: Instant) -> Result<(ClientSocket, Turn), ConnectError> {
+        let target = Target {
+            host: uri.host(),
+            port: uri.port(),
+        };
+        let enter = |remote| self.turnstile.enter(remote, deadline);
+        #[cfg(unix)]
+        if let Some(path) = &self.unix_path {
+            let turn = enter(Remote::Path(path.clone())).ok_or(ConnectError::TimedOut)?;
+            let stream = std::os::unix::net::UnixStream::connect(path)
+                .map_err(|error| ConnectError::Unreachable(error.into()))?;
+            return Ok((ClientSocket::unix(stream, deadline), turn));
+        }
+        let proxy = self
+            .proxies
+            .choose(target.host, target.port, uri.is_secure());
+        let Some(proxy) = proxy else {
+            return dial::dial(target, deadline, |address| enter(Remote::Address(address)));
+        };
+        let remote = Remote::Name(target.host.to_owned(), target.port);
+        let turn = enter(remote).ok_or(ConnectError::TimedOut)?;
+        let to_proxy = Target {
+            host: proxy.host(),
+            port: proxy.port(),
+        };
+        let (socket, ()) = dial::dial(to_proxy, deadline, |_| Some(()))?;
+        Ok((dial::tunnel(socket, proxy, target)?, turn))
+    }
+
+    /// Puts TLS on the way to a server that is asked for by `wss`.
+    #[cfg(feature = "tls")]
+    fn secure(
+        &self,
+        socket: ClientSocket,
+        uri: &Uri,
+        redirects: &Redirects,
+    ) -> Result<ClientStream, ConnectError> {
+        if !uri.is_secure() {
+            return Ok(ClientStream::Plain(socket));
+        }
+        let system;
+        let tls = match &self.tls {
+            Some(tls) => tls,
+            None => {
+                system = ClientTls::system().map_err(ConnectError::TlsSettings)?;
+                &system
+            }
+        };
+        client_tls::secure(socket, tls.config(!redirects.has_left_origin()), uri.host())
+    }
+
+    /// Refuses `wss`, for which there is no TLS.
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_self, reason = "with TLS, its settings are there")]
+    fn secure(
+        &self,
+        socket: ClientSocket,
+        uri: &Uri,
+        _: &Redirects,
+    ) -> Result<ClientStream, ConnectError> {
+        if uri.is_secure() {
+            return Err(ConnectError::TlsMissing);
+        }
+        Ok(ClientStream::Plain(socket))
+    }
+
+    /// Hands the stream to the connection that both sides have agreed to.
+    fn finish(
+        &self,
+        transport: Transport<ClientStream>,
+        opened: Opened,
+        masking_keys: StdRng,
+        uri: Uri,
+    ) -> Result<Connected, ConnectError> {
+        let subprotocol = opened.subprotocol().map(str::to_owned);
+        let response = opened.response().clone();
+        let mut connection = opened.into_connection(self.limits, Box::new(masking_keys));
+        if self.delivers_while_closing {
+            connection.deliver_while_closing();
+        }
+        let socket = WebSocket::over_transport(transport, connection, self.timeouts);
+        let socket = socket.map_err(|error| match error {
+            Error::Io(error) => ConnectError::Io(error),
+            _ => ConnectError::Truncated,
+        })?;
+        Ok(Connected {
+            socket,
+            subprotocol,
+            response,
+            uri,
+        })
+    }
+}
+
+impl Default for Connector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a server said.
+enum Answer {
+    Connected(Box<Connected>),
+    Refused(Response),
+}
