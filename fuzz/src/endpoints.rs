@@ -24,6 +24,7 @@ pub fn limits(max_fragments: u32) -> Limits {
     limits
 }
 
+/// Returns the role of the other end.
 pub fn opposite(role: Role) -> Role {
     match role {
         Role::Server => Role::Client,
