@@ -31,11 +31,16 @@ fn main() -> ExitCode {
 
 fn run_all(url: &str) -> Result<(), Box<dyn Error>> {
     let mut counter = connect(&format!("{url}/getCaseCount"))?;
-    let count = counter.read()?.ok_or("the suite tells no number of cases")?;
+    let count = counter
+        .read()?
+        .ok_or("the suite tells no number of cases")?;
     let count: u32 = str::from_utf8(count.as_bytes())?.parse()?;
     let connector = Connector::new();
     for case in 1..=count {
-        run(&connector, &format!("{url}/runCase?case={case}&agent={AGENT}"))?;
+        run(
+            &connector,
+            &format!("{url}/runCase?case={case}&agent={AGENT}"),
+        )?;
     }
     connect(&format!("{url}/updateReports?agent={AGENT}"))?.read()?;
     Ok(())

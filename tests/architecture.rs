@@ -77,6 +77,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ),
     ("caseless", &["src/chat/name.rs"]),
     ("clap", &["src/main.rs"]),
+    ("fearless_simd", &["src/websocket/mask.rs"]),
     ("flate2", &["src/websocket/deflate/"]),
     ("hmac", &["src/server/token.rs"]),
     ("httparse", &["src/websocket/handshake/fields.rs"]),

@@ -181,7 +181,7 @@ impl End {
             let received = if is_in_parts {
                 self.connection
                     .receive_part(&mut input, &mut self.output)
-                    .map(|event| event.map(Event::<Part<'_>>::into_owned))
+                    .map(|event| event.map(owned))
             } else {
                 let received = self.connection.receive(&mut input, &mut self.output);
                 received.map(|event| event.map(|event| as_part(event.into_owned())))
@@ -344,13 +344,20 @@ fn gather(message: &mut Option<(u8, Vec<u8>)>, opcode: u8, part: &[u8]) {
 
 /// Takes a whole message for its only, or last, part.
 fn as_part(event: Event<'_>) -> Event<'_, Part<'_>> {
+    let is_final = true;
     match event {
-        Event::Message(payload) => Event::Message(Part {
-            payload,
-            is_final: true,
-        }),
+        Event::Message(payload) => Event::Message(Part { payload, is_final }),
         Event::Ping(payload) => Event::Ping(payload),
         Event::Pong(payload) => Event::Pong(payload),
+        Event::Closed { code, reason } => Event::Closed { code, reason },
+    }
+}
+
+fn owned(event: Event<'_, Part<'_>>) -> Event<'static, Part<'static>> {
+    match event {
+        Event::Message(part) => Event::Message(part.into_owned()),
+        Event::Ping(payload) => Event::Ping(payload.into_owned().into()),
+        Event::Pong(payload) => Event::Pong(payload.into_owned().into()),
         Event::Closed { code, reason } => Event::Closed { code, reason },
     }
 }

@@ -17,6 +17,7 @@ pub fn connect(role: Role, max_fragments: u32) -> Connection {
     }
 }
 
+/// Returns limits that short inputs can reach.
 pub fn limits(max_fragments: u32) -> Limits {
     let mut limits = Limits::default();
     limits.max_message_len = MAX_MESSAGE_LEN;

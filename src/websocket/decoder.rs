@@ -22,9 +22,9 @@ use crate::websocket::{mask, utf8};
 /// by, too much for nobody.
 const MAX_INFLATED_PART_LEN: usize = 64 * 1024;
 
-/// Bytes of a compressed message that are unmasked at once. 16 KiB: those that do not fit are masked
+/// Bytes of a compressed message that are unmasked at once. 64 KiB: those that do not fit are masked
 /// again, which must not cost more than what did fit.
-const MAX_INFLATED_INPUT_LEN: usize = 16 * 1024;
+const MAX_INFLATED_INPUT_LEN: usize = 64 * 1024;
 
 /// Bytes of a message in parts that are unmasked, validated and copied before the next ones. 8 KiB:
 /// they and their copy stay in the nearest cache of any processor.

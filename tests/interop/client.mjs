@@ -113,7 +113,6 @@ await report(isBlocking ? 'ws client, blocking server' : 'ws client', {
   'ping and pong': pings,
   'close codes of the client': closes,
   'close codes of the server': failures,
-  ...(isBlocking
-    ? { subprotocols }
-    : Object.fromEntries(DEFLATE.map((offer) => [`deflate with ${JSON.stringify(offer)}`, () => deflates(offer)]))),
+  ...Object.fromEntries(DEFLATE.map((offer) => [`deflate with ${JSON.stringify(offer)}`, () => deflates(offer)])),
+  ...(isBlocking && { subprotocols }),
 });

@@ -24,11 +24,11 @@ def main(url, *flags):
         "close codes of the client": closes,
         "close codes of the server": failures,
     }
+    for offer in DEFLATE:
+        cases[f"deflate with {offer}"] = lambda url, offer=offer: deflates(url, offer)
     if "--blocking" in flags:
         cases["subprotocols"] = subprotocols
         return report("websockets client, blocking server", cases, url)
-    for offer in DEFLATE:
-        cases[f"deflate with {offer}"] = lambda url, offer=offer: deflates(url, offer)
     return report("websockets client", cases, url)
 
 

@@ -15,7 +15,7 @@ use std::net::TcpListener;
 use std::process::ExitCode;
 use std::thread;
 
-use chinwag::websocket::blocking::{Acceptance, Acceptor, ClientStream, Connector, WebSocket};
+use chinwag::websocket::blocking::{Acceptor, ClientStream, Connector, WebSocket};
 use chinwag::websocket::handshake::client::ClientRequest;
 use chinwag::websocket::handshake::uri::Uri;
 use chinwag::websocket::{CloseCode, DeflateOptions, Event, Message, WindowBits};
@@ -65,10 +65,7 @@ fn lead(url: &str, offers: &[&str]) -> Result<(), AnyError> {
     }
 }
 
-fn check_echo(
-    socket: &mut WebSocket<ClientStream>,
-    message: &Message<'_>,
-) -> Result<(), AnyError> {
+fn check_echo(socket: &mut WebSocket<ClientStream>, message: &Message<'_>) -> Result<(), AnyError> {
     socket.send(message)?;
     match socket.read()? {
         Some(echo) if echo == *message => Ok(()),
@@ -132,9 +129,9 @@ fn serve() -> Result<(), AnyError> {
     for stream in listener.incoming() {
         let stream = stream?;
         thread::spawn(move || {
-            let opened = Acceptor::new().accept(stream, |_, upgrade| {
-                let chosen = upgrade.select_subprotocol(&["echo"]);
-                Ok(Acceptance::new().with_subprotocol(chosen))
+            let acceptor = Acceptor::new().with_deflate(DeflateOptions::default());
+            let opened = acceptor.accept(stream, |_, upgrade, acceptance| {
+                Ok(acceptance.subprotocol(upgrade.select_subprotocol(&["echo"])))
             });
             // How a connection ends is the peer's to judge: some cases are about mistakes.
             let Ok(mut socket) = opened else { return };

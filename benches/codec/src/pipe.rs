@@ -34,6 +34,8 @@ impl Pipe {
         pipe.shared
             .max_read_len
             .set(max_read_len.unwrap_or(usize::MAX));
+        // Room for an echo of it.
+        pipe.shared.output.borrow_mut().reserve(input.len() + 1024);
         pipe.shared.input.replace(input);
         pipe
     }

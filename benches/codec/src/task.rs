@@ -15,6 +15,15 @@ pub struct Task {
     pub fragment_len: Option<usize>,
     /// Most bytes that a read gives, if less than everything.
     pub read_len: Option<usize>,
+    /// Whether messages are compressed, level 6, the largest window.
+    pub deflate: Option<Takeover>,
+}
+
+/// Whether a compressed message may refer to earlier ones.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Takeover {
+    Context,
+    NoContext,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,26 +54,16 @@ impl Task {
         for direction in [Direction::Decode, Direction::Encode] {
             for is_masked in [true, false] {
                 for kind in [Kind::Binary, Kind::Text] {
-                    tasks.extend(LENGTHS.map(|len| Self {
-                        direction,
-                        kind,
-                        len,
-                        is_masked,
-                        fragment_len: None,
-                        read_len: None,
-                    }));
+                    let plain = |len| Self::plain(direction, kind, len, is_masked);
+                    tasks.extend(LENGTHS.map(plain));
                 }
             }
         }
         for kind in [Kind::Binary, Kind::Text] {
             for (len, fragment_len) in [(1024, 128), (16 * 1024, 1024), (1024 * 1024, 4096)] {
                 tasks.push(Self {
-                    direction: Direction::Decode,
-                    kind,
-                    len,
-                    is_masked: true,
                     fragment_len: Some(fragment_len),
-                    read_len: None,
+                    ..Self::plain(Direction::Decode, kind, len, true)
                 });
             }
         }
@@ -72,17 +71,36 @@ impl Task {
             for kind in [Kind::Binary, Kind::Text] {
                 for (len, read_len) in [(16 * 1024, 4096), (1024 * 1024, 64 * 1024)] {
                     tasks.push(Self {
-                        direction: Direction::Decode,
-                        kind,
-                        len,
-                        is_masked,
-                        fragment_len: None,
                         read_len: Some(read_len),
+                        ..Self::plain(Direction::Decode, kind, len, is_masked)
                     });
                 }
             }
         }
+        for takeover in [Takeover::NoContext, Takeover::Context] {
+            for direction in [Direction::Decode, Direction::Encode] {
+                // A server's work: what it receives is masked, what it sends is not.
+                let is_masked = direction == Direction::Decode;
+                tasks.extend(LENGTHS[1..].iter().map(|&len| Self {
+                    deflate: Some(takeover),
+                    ..Self::plain(direction, Kind::Text, len, is_masked)
+                }));
+            }
+        }
         tasks
+    }
+
+    /// Returns the row without fragments, short reads and compression.
+    pub fn plain(direction: Direction, kind: Kind, len: usize, is_masked: bool) -> Self {
+        Self {
+            direction,
+            kind,
+            len,
+            is_masked,
+            fragment_len: None,
+            read_len: None,
+            deflate: None,
+        }
     }
 
     /// Returns who does it: masked frames are sent by clients and received by servers.
@@ -99,22 +117,57 @@ impl Task {
         (16 * 1024 / (self.len + 14)).max(1)
     }
 
-    /// Returns the payload of each message: ASCII with a few longer characters, as chat is.
+    /// Returns the payload of each message: words, mostly ASCII, as chat is.
     pub fn payload(&self) -> Vec<u8> {
-        let text: String = "Guten Morgen, who is für tea ☕ and who for coffee? "
-            .chars()
-            .cycle()
-            .take(self.len)
-            .collect();
-        let mut payload = text.into_bytes();
-        payload.truncate(self.len);
-        while str::from_utf8(&payload).is_err() {
-            payload.pop();
+        let mut state = 1u32;
+        let mut payload = String::new();
+        while payload.len() < self.len {
+            // A linear congruential generator, of the constants that Numerical Recipes gives.
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            payload.push_str(WORDS[(state >> 16) as usize % WORDS.len()]);
+            payload.push(if state >> 29 == 0 { '\n' } else { ' ' });
         }
-        payload.resize(self.len, b'.');
-        payload
+        let end = payload.floor_char_boundary(self.len);
+        payload.truncate(end);
+        payload.extend(std::iter::repeat_n('.', self.len - end));
+        payload.into_bytes()
     }
 }
+
+const WORDS: [&str; 32] = [
+    "Guten",
+    "Morgen",
+    "who",
+    "is",
+    "for",
+    "tea",
+    "and",
+    "coffee",
+    "☕",
+    "für",
+    "alle",
+    "the",
+    "a",
+    "meeting",
+    "begins",
+    "at",
+    "10:30",
+    "room",
+    "\"lobby\",",
+    "{\"type\":",
+    "message",
+    "1024",
+    "https://example.org/",
+    "yes",
+    "no",
+    "später",
+    "I",
+    "think",
+    "so",
+    "too!",
+    "see",
+    "you",
+];
 
 impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -133,6 +186,11 @@ impl fmt::Display for Task {
         }
         if let Some(read_len) = self.read_len {
             write!(f, " in reads of {}", Size(read_len))?;
+        }
+        match self.deflate {
+            Some(Takeover::Context) => f.write_str(", deflated, context takeover")?,
+            Some(Takeover::NoContext) => f.write_str(", deflated")?,
+            None => {}
         }
         Ok(())
     }

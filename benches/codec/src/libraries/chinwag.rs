@@ -2,16 +2,20 @@
 
 use std::io::Read;
 
-use chinwag::websocket::{Connection, Event, Limits, Message};
+use chinwag::websocket::{
+    CodecPool, CompressionLevel, Connection, DeflateOptions, DeflateParameters, Event, Limits,
+    Message,
+};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::libraries::Library;
 use crate::pipe::Pipe;
-use crate::task::{Kind, Role, Task};
+use crate::task::{Kind, Role, Takeover, Task};
 
 struct Chinwag {
     connection: Connection,
+    codecs: CodecPool,
     pipe: Pipe,
     /// One such buffer serves all connections of a thread: as long as the longest message that is
     /// to come without being put together.
@@ -26,7 +30,8 @@ const SCRATCH_LEN: usize = 1024 * 1024 + 14;
 pub fn make(task: &Task, pipe: Pipe) -> Box<dyn Library> {
     let payload = task.payload();
     Box::new(Chinwag {
-        connection: connection(task.role()),
+        connection: connection(task),
+        codecs: CodecPool::new(),
         pipe,
         scratch: vec![0; SCRATCH_LEN],
         output: Vec::new(),
@@ -37,15 +42,28 @@ pub fn make(task: &Task, pipe: Pipe) -> Box<dyn Library> {
     })
 }
 
-fn connection(role: Role) -> Connection {
-    match role {
+fn connection(task: &Task) -> Connection {
+    let connection = match task.role() {
         Role::Server => Connection::server(Limits::default()),
         Role::Client => Connection::client(Limits::default(), Box::new(StdRng::seed_from_u64(1))),
-    }
+    };
+    let Some(takeover) = task.deflate else {
+        return connection;
+    };
+    let parameters = DeflateParameters {
+        server_no_context_takeover: takeover == Takeover::NoContext,
+        client_no_context_takeover: takeover == Takeover::NoContext,
+        ..DeflateParameters::default()
+    };
+    let mut options = DeflateOptions::default();
+    options.level = CompressionLevel::new(6).expect("there is a level 6");
+    options.threshold = 0;
+    connection.with_deflate(parameters, &options)
 }
 
 impl Library for Chinwag {
     fn decode(&mut self, mut count: usize, seen: &mut dyn FnMut(Kind, &[u8])) {
+        self.connection.borrow_codecs(&mut self.codecs);
         while count > 0 {
             let len = self.pipe.read(&mut self.scratch).expect("there is more");
             let mut input = &mut self.scratch[..len];
@@ -62,15 +80,18 @@ impl Library for Chinwag {
                 count -= 1;
             }
         }
+        self.connection.return_codecs(&mut self.codecs);
     }
 
     fn encode(&mut self, count: usize) {
         self.output.clear();
+        self.connection.borrow_codecs(&mut self.codecs);
         for _ in 0..count {
             self.connection
                 .send(&self.message, &mut self.output)
                 .expect("the connection is open");
         }
+        self.connection.return_codecs(&mut self.codecs);
     }
 
     fn encoded(&self, _: &Pipe) -> Vec<u8> {

@@ -25,16 +25,24 @@ pub trait Library {
     }
 }
 
-type Make = fn(&Task, Pipe) -> Box<dyn Library>;
+pub type Make = fn(&Task, Pipe) -> Box<dyn Library>;
 
 /// The columns of the tables; the first one is what the others are compared with.
-pub const LIBRARIES: [(&str, Make); 5] = [
+pub static LIBRARIES: [(&str, Make); 5] = [
     ("chinwag", chinwag::make),
     ("tungstenite", tungstenite::make),
     ("fastwebsockets", fastwebsockets::make),
     ("tokio-websockets", tokio_websockets::make),
     ("yawc", yawc::make),
 ];
+
+/// Returns the libraries that can do a task: compression is for chinwag and yawc alone.
+pub fn of(task: &Task) -> impl Iterator<Item = &'static (&'static str, Make)> {
+    let is_deflated = task.deflate.is_some();
+    LIBRARIES
+        .iter()
+        .filter(move |(name, _)| !is_deflated || matches!(*name, "chinwag" | "yawc"))
+}
 
 /// Takes the result of a future or poll function that the pipe never keeps waiting.
 fn ready<T>(poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> T {

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use futures_util::SinkExt;
-use yawc::{Frame, OpCode, Options, Role as TheirRole, WebSocket};
+use yawc::{CompressionLevel, DeflatePool, Frame, OpCode, Options, Role as TheirRole, WebSocket};
 
 use crate::libraries::{Library, ready};
 use crate::pipe::Pipe;
-use crate::task::{Kind, Role, Task};
+use crate::task::{Kind, Role, Takeover, Task};
 
 struct Yawc {
     socket: WebSocket<Pipe>,
@@ -20,13 +20,26 @@ pub fn make(task: &Task, pipe: Pipe) -> Box<dyn Library> {
         Role::Client => TheirRole::Client,
     };
     // The limits are exclusive, and by default below the longest message here.
-    let options = Options::default()
+    let mut options = Options::default()
         .with_utf8()
         .with_limits(64 * 1024 * 1024, 64 * 1024 * 1024)
         .with_read_buffer_capacity(128 * 1024)
         .with_write_buffer_capacity(128 * 1024);
+    let extensions = task.deflate.map(|takeover| match takeover {
+        Takeover::Context => "permessage-deflate",
+        Takeover::NoContext => {
+            "permessage-deflate; client_no_context_takeover; server_no_context_takeover"
+        }
+    });
+    if let Some(takeover) = task.deflate {
+        options = options.with_compression_level(CompressionLevel::new(6));
+        if takeover == Takeover::NoContext {
+            options = options.with_deflate_pool(DeflatePool::new(1));
+        }
+    }
     Box::new(Yawc {
-        socket: WebSocket::from_stream(pipe, role, options).expect("the options are right"),
+        socket: WebSocket::from_stream_with_extensions(pipe, role, extensions, options)
+            .expect("the options are right"),
         kind: task.kind,
         payload: task.payload().into(),
     })
