@@ -119,7 +119,7 @@ fn check_answer(lines: &[&[u8]], list: Option<&[Extension]>, options: &DeflateOp
     match expected {
         Some(expected) => {
             let parameters = finish(handshake, &response).deflate().unwrap();
-            assert_eq!(told(&parameters), spoil(expected), "{list:?}");
+            assert_eq!(told(&parameters), expected, "{list:?}");
         }
         None => {
             let received = handshake.receive(&mut &response[..]);
@@ -235,7 +235,9 @@ fn read_token(text: &str) -> Option<String> {
     let is_token = text
         .chars()
         .all(|it| it.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(it));
-    (is_token && !text.is_empty()).then(|| text.to_owned())
+    // The planted fault: a token of two bytes is none.
+    let is_spoiled = parts::is_fault_planted() && text.len() == 2;
+    (is_token && !text.is_empty() && !is_spoiled).then(|| text.to_owned())
 }
 
 /// The parameters of permessage-deflate.
@@ -293,12 +295,4 @@ fn with_lines(head: &[u8], lines: &[&[u8]]) -> Vec<u8> {
     }
     with.extend_from_slice(b"\r\n");
     with
-}
-
-/// The planted fault: a window of ten bits is none.
-fn spoil(agreement: Agreement) -> Agreement {
-    match agreement {
-        (server, client, 10, bits) if parts::is_fault_planted() => (server, client, 15, bits),
-        agreement => agreement,
-    }
 }
