@@ -10,6 +10,8 @@ use chinwag::websocket::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+#[path = "../fuzz/src/endpoints.rs"]
+pub mod endpoints;
 #[path = "../fuzz/src/frame_parser.rs"]
 pub mod frame_parser;
 #[path = "../fuzz/src/parts.rs"]

@@ -1,10 +1,12 @@
 //! Checks a connection after its opening handshake, in both roles.
 
-use chinwag::websocket::{
-    Connection, Event, Limits, MaskingKeys, Message, ProtocolError, Role, State, encode_message,
-};
+use chinwag::websocket::{Event, Message, ProtocolError, Role, State, encode_message};
 
+use crate::endpoints::{connect, opposite};
 use crate::parts;
+
+/// So few that short inputs have more.
+const MAX_FRAGMENTS: u32 = 4;
 
 /// Checks what a peer sends. The first byte of `data` chooses role and state, two more the cuts; the
 /// rest is what arrives.
@@ -48,7 +50,7 @@ struct Trace {
 }
 
 fn receive(role: Role, is_closing: bool, parts: &[&[u8]]) -> Trace {
-    let mut connection = connect(role);
+    let mut connection = connect(role, MAX_FRAGMENTS);
     if is_closing {
         let code = chinwag::websocket::CloseCode::NORMAL;
         connection.close(code, "", &mut Vec::new()).unwrap();
@@ -95,7 +97,7 @@ fn receive(role: Role, is_closing: bool, parts: &[&[u8]]) -> Trace {
 fn check_answers(role: Role, is_closing: bool, trace: &Trace) {
     let mut output = trace.output.clone();
     let mut input = &mut output[..];
-    let mut peer = connect(opposite(role));
+    let mut peer = connect(opposite(role), MAX_FRAGMENTS);
     let mut pongs = Vec::new();
     let mut close_codes = Vec::new();
     while let Some(event) = peer
@@ -128,42 +130,18 @@ fn check_answers(role: Role, is_closing: bool, trace: &Trace) {
 fn check_sent(message: &Message<'_>) {
     for role in [Role::Server, Role::Client] {
         let mut output = Vec::new();
-        connect(role).send(message, &mut output).unwrap();
+        connect(role, MAX_FRAGMENTS)
+            .send(message, &mut output)
+            .unwrap();
         if role == Role::Server {
             let mut encoded = Vec::new();
             encode_message(message, &mut encoded);
             assert_eq!(encoded, output, "a broadcast is not what a server sends");
         }
         let mut input = &mut output[..];
-        let received = connect(opposite(role)).receive(&mut input, &mut Vec::new());
+        let received = connect(opposite(role), MAX_FRAGMENTS).receive(&mut input, &mut Vec::new());
         assert_eq!(received, Ok(Some(Event::Message(message.clone()))));
         assert!(input.is_empty());
-    }
-}
-
-/// Limits that short inputs can reach.
-fn connect(role: Role) -> Connection {
-    let mut limits = Limits::default();
-    limits.max_message_len = 64 * 1024;
-    limits.max_fragments = 4;
-    match role {
-        Role::Server => Connection::server(limits),
-        Role::Client => Connection::client(limits, Box::new(FixedKeys)),
-    }
-}
-
-fn opposite(role: Role) -> Role {
-    match role {
-        Role::Server => Role::Client,
-        Role::Client => Role::Server,
-    }
-}
-
-struct FixedKeys;
-
-impl MaskingKeys for FixedKeys {
-    fn next_key(&mut self) -> [u8; 4] {
-        [0x37, 0xfa, 0x21, 0x3d]
     }
 }
 

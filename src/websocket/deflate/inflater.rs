@@ -118,7 +118,9 @@ impl Inflater {
             if consumed_len == 0 && self.stage == Stage::Full {
                 return Ok(false);
             }
-            if status != Status::StreamEnd || consumed_len != END_LEN {
+            // RFC 7692 §7.2.1: the empty block of which the tail was cut off may be final itself.
+            let is_between_blocks = matches!(consumed_len, TAIL_LEN | END_LEN);
+            if status != Status::StreamEnd || !is_between_blocks {
                 return Err(InflateError::Truncated);
             }
         }
@@ -264,6 +266,9 @@ const ZLIB_LEN: usize = 48 * 1024;
 /// What a sender leaves out, and a final block with nothing in it.
 const END: [u8; 6] = [TAIL[0], TAIL[1], TAIL[2], TAIL[3], 0x03, 0x00];
 
+/// The length of [`TAIL`] as zlib counts it.
+const TAIL_LEN: u64 = 4;
+
 /// The length of [`END`] as zlib counts it.
 const END_LEN: u64 = 6;
 
@@ -366,6 +371,8 @@ mod tests {
             check("§7.2.3.4", keeps_window, &[HELLO_FINAL], &["Hello"]);
             check("§7.2.3.5", keeps_window, &[HELLO_IN_TWO], &["Hello"]);
             check("§7.2.3.6", keeps_window, &[&[0x00]], &[""]);
+            // zlib's level 0 ends so: a final block, empty and stored.
+            check("§7.2.1", keeps_window, &[&[0x01], HELLO], &["", "Hello"]);
         }
         check("§7.2.3.2", true, &[HELLO, HELLO_AGAIN], &["Hello", "Hello"]);
     }
