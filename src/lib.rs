@@ -7,7 +7,7 @@
 //!
 //! # Features
 //!
-//! - `simd` (default): validates UTF-8 with SIMD instructions.
+//! - `simd` (default): validates UTF-8 and masks with the processor's vector instructions.
 //! - `deflate`: compresses messages (RFC 7692).
 //! - `blocking`: clients and servers that wait, over any `Read + Write`.
 //! - `tls`: the same over TLS.

@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 
 use blocking_support::{Script, Step, in_time, tcp_pair};
 use chinwag::websocket::Message;
-use chinwag::websocket::blocking::{
-    Acceptance, Acceptor, Error, Refusal, Timeout, Timeouts, same_origin,
-};
+use chinwag::websocket::blocking::{Acceptor, Error, Timeout, Timeouts, same_origin};
 use chinwag::websocket::handshake::HandshakeError;
+use chinwag::websocket::handshake::server::Refusal;
 
 const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
@@ -26,11 +25,11 @@ fn request(headers: &str) -> Vec<u8> {
 /// Reads what a server answers until it ends.
 fn answer(mut client: &TcpStream) -> String {
     let mut answer = Vec::new();
-    client.read_to_end(&mut answer).unwrap();
-    String::from_utf8(answer).unwrap()
+    client.read_to_end(&mut answer).expect("the server answers");
+    String::from_utf8(answer).expect("the server answers")
 }
 
-// covers: R6455-4.2.2-14, R6455-4.2.2-15
+// covers: R6455-4.2.2-14, R6455-4.2.2-15/S
 #[test]
 fn frames_behind_the_request_belong_to_the_connection() {
     let (mut client, server) = tcp_pair();
@@ -38,10 +37,11 @@ fn frames_behind_the_request_belong_to_the_connection() {
     bytes.extend_from_slice(b"\x81\x82\x00\x00\x00\x00Hi");
     client.write_all(&bytes).unwrap();
     let mut socket = Acceptor::new()
-        .accept(server, |request, upgrade| {
+        .accept(server, |request, upgrade, acceptance| {
             assert_eq!(request.path(), "/chat");
-            let chosen = upgrade.subprotocols().find(|it| *it == "chat.v1");
-            Ok(Acceptance::new().with_subprotocol(chosen))
+            let chosen = upgrade.select_subprotocol(&["chat.v1"]);
+            let acceptance = acceptance.subprotocol(chosen);
+            Ok(acceptance.header("Set-Cookie", "seen=1").unwrap())
         })
         .unwrap();
     assert_eq!(socket.read(), Ok(Some(Message::text("Hi"))));
@@ -49,9 +49,10 @@ fn frames_behind_the_request_belong_to_the_connection() {
     let answer = answer(&client);
     assert!(answer.starts_with("HTTP/1.1 101 Switching Protocols\r\n"));
     assert!(answer.contains("\r\nSec-WebSocket-Protocol: chat.v1\r\n"));
+    assert!(answer.contains("\r\nSet-Cookie: seen=1\r\n"));
 }
 
-// covers: R6455-5.2-11, R6455-6.1-06
+// covers: R6455-6.1-06/S
 #[test]
 fn request_may_come_in_single_bytes_and_the_answer_may_leave_so() {
     let mut script = Script {
@@ -114,10 +115,16 @@ fn application_refuses_in_its_own_words() {
     let (mut client, server) = tcp_pair();
     client.write_all(&request("")).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
-    let response = "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-    let accepted = Acceptor::new().accept(server, |_, _| Err(Refusal::response(response)));
-    assert_eq!(accepted.err(), Some(Error::Refused));
-    assert_eq!(answer(&client), response);
+    let accepted = Acceptor::new().accept(server, |_, _, _| {
+        Err(Refusal::new(404)
+            .unwrap()
+            .header("X-Why", "because")
+            .unwrap())
+    });
+    assert_eq!(accepted.err(), Some(Error::Refused { status: 404 }));
+    let answer = answer(&client);
+    assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\nConnection: close\r\n"));
+    assert!(answer.contains("\r\nX-Why: because\r\n"));
 }
 
 // covers: R9112-8-01
@@ -153,6 +160,45 @@ fn client_that_leaves_in_the_middle_of_its_request_is_told_as_truncated() {
     drop(client);
     let accepted = Acceptor::new().accept(server, same_origin);
     assert_eq!(accepted.err(), Some(Error::Truncated));
+}
+
+// covers: R7692-5-08
+#[cfg(all(unix, feature = "deflate"))]
+#[test]
+fn compression_is_agreed_on_and_works_in_halves_and_in_parts() {
+    use std::io::Write as _;
+    use std::net::TcpListener;
+
+    use chinwag::websocket::blocking::Connector;
+    use chinwag::websocket::handshake::client::ClientRequest;
+    use chinwag::websocket::{CloseCode, DeflateOptions};
+
+    in_time(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let uri = format!("ws://{}/", listener.local_addr().unwrap());
+        let serving = thread::spawn(move || {
+            let acceptor = Acceptor::new().with_deflate(DeflateOptions::default());
+            let (stream, _) = listener.accept().unwrap();
+            let socket = acceptor.accept(stream, same_origin).unwrap();
+            assert!(socket.connection().is_compressing());
+            let (mut reader, mut writer) = socket.split().unwrap();
+            while let Some(message) = reader.read().unwrap() {
+                let mut echo = writer.binary_writer();
+                echo.write_all(message.as_bytes()).unwrap();
+                echo.finish().unwrap();
+            }
+        });
+        let request = ClientRequest::new(uri.parse().unwrap()).deflate(&DeflateOptions::default());
+        let mut client = Connector::new().connect(&request).unwrap().socket;
+        assert!(client.connection().is_compressing());
+        for len in [0, 10, 1_000, 200_000, 1_000] {
+            let message = Message::binary(vec![b'z'; len]);
+            client.send(&message).unwrap();
+            assert!(client.read().unwrap().unwrap() == message, "length {len}");
+        }
+        client.close(CloseCode::NORMAL, "").unwrap();
+        serving.join().unwrap();
+    });
 }
 
 #[expect(clippy::disallowed_methods, reason = "this test measures a timeout")]

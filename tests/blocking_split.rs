@@ -19,17 +19,23 @@ type Halves = (Reader, Writer);
 fn over_all(test: fn(Halves, Halves)) {
     in_time(move || {
         let (client, server) = web_sockets();
-        test(client.split().unwrap(), server.split().unwrap());
+        test(
+            client.split().expect("TLS is ready"),
+            server.split().expect("TLS is ready"),
+        );
     });
     #[cfg(feature = "tls")]
     in_time(move || {
         let (client, server) = blocking_support::tls::web_sockets();
-        test(client.split().unwrap(), server.split().unwrap());
+        test(
+            client.split().expect("TLS is ready"),
+            server.split().expect("TLS is ready"),
+        );
     });
 }
 
 fn split_server(stream: TcpStream) -> Halves {
-    server_over(stream).split().unwrap()
+    server_over(stream).split().expect("no TLS is in the way")
 }
 
 /// A message that says who sent it, and which one it is.
@@ -43,7 +49,10 @@ fn numbered(sender: u8, number: u32, len: usize) -> Message<'static> {
 fn read_numbered(reader: &mut Reader, sender_count: usize, count: u32) {
     let mut next = vec![0_u32; sender_count];
     while next.iter().any(|&next| next < count) {
-        let message = reader.read().unwrap().expect("more messages are coming");
+        let message = reader
+            .read()
+            .expect("nothing fails")
+            .expect("more messages are coming");
         let bytes = message.as_bytes();
         let sender = usize::from(bytes[0]);
         assert_eq!(bytes[1..5], next[sender].to_be_bytes());
@@ -119,7 +128,7 @@ fn blocked_writer_does_not_keep_the_reader_from_reading() {
     });
 }
 
-// covers: R6455-5.5.1-05, R6455-5.5.1-08
+// covers: R6455-5.5.1-05/S, R6455-5.5.1-08/S
 #[test]
 fn close_of_a_writer_leaves_behind_what_others_have_queued() {
     over_all(|(mut client, client_writer), (mut server, writer)| {
@@ -210,7 +219,7 @@ fn dropped_writers_leave_the_reader_alone() {
     });
 }
 
-// covers: R6455-7.1.7-04, R6455-7.1.1-01
+// covers: R6455-7.1.7-04/S, R6455-7.1.1-01/S
 #[test]
 fn failing_peer_reads_the_close_frame_though_it_goes_on_sending() {
     in_time(|| {
@@ -237,7 +246,7 @@ fn failing_peer_reads_the_close_frame_though_it_goes_on_sending() {
     });
 }
 
-// covers: R6455-5.5.3-02
+// covers: R6455-5.5.3-02/S
 #[test]
 fn ping_flood_of_a_peer_that_reads_nothing_costs_no_memory_and_no_progress() {
     in_time(|| {
@@ -258,7 +267,7 @@ fn ping_flood_of_a_peer_that_reads_nothing_costs_no_memory_and_no_progress() {
     });
 }
 
-// covers: R6455-7.1.4-01, R6455-7.2.1-01
+// covers: R6455-7.1.4-01/S
 #[test]
 fn end_without_a_close_frame_is_told_to_both_halves() {
     in_time(|| {
@@ -271,6 +280,24 @@ fn end_without_a_close_frame_is_told_to_both_halves() {
             writer.send(&Message::text("late")),
             Err(SendError::Closed.into())
         );
+    });
+}
+
+// covers: R6455-7.2.1-01
+#[test]
+fn reset_is_told_to_both_halves() {
+    in_time(|| {
+        let (client, server) = tcp_pair();
+        let (mut reader, writer) = split_server(server);
+        writer.send(&Message::text("never read")).unwrap();
+        client.peek(&mut [0]).unwrap();
+        // A socket that is closed with unread bytes resets the connection.
+        drop(client);
+        let error = reader.read().unwrap_err();
+        assert!(matches!(error, Error::Io(_) | Error::Truncated), "{error}");
+        assert_eq!(writer.close(CloseCode::NORMAL, ""), Err(error));
+        let late = writer.send(&Message::text("late"));
+        assert_eq!(late, Err(SendError::Closed.into()));
     });
 }
 

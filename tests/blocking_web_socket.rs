@@ -25,11 +25,11 @@ fn server_reading(bytes: &[u8]) -> WebSocket<Script> {
 /// Reads raw bytes until the peer ends them.
 fn read_to_end(mut stream: &TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).unwrap();
+    stream.read_to_end(&mut bytes).expect("the server ends");
     bytes
 }
 
-// covers: R6455-5.2-08, R6455-7.1.2-02, R6455-5.5.1-09
+// covers: R6455-5.2-08, R6455-7.1.2-02, R6455-5.5.1-09, R6455-6.1-06
 #[test]
 fn messages_of_all_lengths_are_echoed_then_both_close() {
     in_time(|| {
@@ -72,7 +72,7 @@ fn messages_of_all_lengths_are_echoed_then_both_close() {
     });
 }
 
-// covers: R6455-6.1-06
+// covers: R6455-6.1-06/S
 #[test]
 fn frames_leave_whole_however_little_the_stream_takes() {
     for max_write_len in 1..20 {
@@ -88,7 +88,7 @@ fn frames_leave_whole_however_little_the_stream_takes() {
     }
 }
 
-// covers: R6455-6.1-06
+// covers: R6455-6.1-06/S
 #[test]
 fn stream_that_does_not_block_loses_nothing() {
     let mut script = Script::default();
@@ -119,7 +119,7 @@ fn stream_that_does_not_block_loses_nothing() {
     assert_eq!(written, b"\x81\x02Ho\x88\x02\x03\xe8");
 }
 
-// covers: R6455-5.5.2-01, R6455-5.5.3-01, R6455-5.5.3-03
+// covers: R6455-5.5.2-01/S, R6455-5.5.3-01/S, R6455-5.5.3-03/S
 #[test]
 fn pings_are_answered_by_reading_and_seen_by_who_asks() {
     let bytes = [
@@ -135,7 +135,7 @@ fn pings_are_answered_by_reading_and_seen_by_who_asks() {
     assert_eq!(server.read_event(), Ok(Event::Pong(vec![].into())));
 }
 
-// covers: R6455-5.5.2-02
+// covers: R6455-5.5.2-02/S
 #[test]
 fn pings_are_answered_while_a_large_message_streams_in() {
     in_time(|| {
@@ -171,7 +171,7 @@ fn pings_are_answered_while_a_large_message_streams_in() {
     });
 }
 
-// covers: R6455-7.1.7-02, R6455-7.1.7-04, R6455-7.1.7-06, R6455-7.1.1-01
+// covers: R6455-7.1.7-02, R6455-7.1.7-04/S, R6455-7.1.7-06/S, R6455-7.1.1-01/S
 #[test]
 fn failing_peer_reads_the_close_frame_though_it_goes_on_sending() {
     in_time(|| {
@@ -200,7 +200,7 @@ fn failing_peer_reads_the_close_frame_though_it_goes_on_sending() {
     });
 }
 
-// covers: R6455-7.1.4-01, R6455-7.1.5-01, R6455-7.2.1-01
+// covers: R6455-7.1.4-01/S, R6455-7.1.5-01/S
 #[test]
 fn end_without_a_close_frame_is_truncation() {
     for bytes in [&b""[..], b"\x81", HI, &HI[..4]] {
@@ -217,7 +217,7 @@ fn end_without_a_close_frame_is_truncation() {
     }
 }
 
-// covers: R6455-7.1.5-01, R6455-5.5.1-13
+// covers: R6455-7.1.5-01/S, R6455-5.5.1-13/S
 #[test]
 fn iteration_ends_with_the_closing_handshake() {
     let mut server = server_reading(&[HI, HI, b"\x88\x80\x00\x00\x00\x00", HI].concat());
@@ -242,7 +242,7 @@ fn server_ends_the_stream_at_once_after_both_closes() {
     });
 }
 
-// covers: R6455-5.5.1-11, R6455-7.1.1-04, R6455-7.1.3-01
+// covers: R6455-5.5.1-11, R6455-7.1.1-04, D-02
 #[test]
 fn client_waits_for_the_end_and_calls_it_clean_when_none_comes() {
     in_time(|| {
@@ -260,7 +260,7 @@ fn client_waits_for_the_end_and_calls_it_clean_when_none_comes() {
     });
 }
 
-// covers: R6455-7.1.2-01
+// covers: R6455-7.1.2-01/S, D-02
 #[test]
 fn closing_gives_up_a_peer_that_does_not_answer() {
     in_time(|| {
@@ -289,7 +289,6 @@ fn closes_that_cross_are_one_each() {
     });
 }
 
-// covers: R6455-5.1-05, R6455-6.1-01
 #[test]
 fn callers_mistakes_write_nothing() {
     let mut server = server_reading(b"");
@@ -308,7 +307,7 @@ fn application_fails_a_connection_with_its_own_code() {
         let mut server = server_over(server);
         (&stream).write_all(HI).unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
-        server.fail(CloseCode::UNSUPPORTED_DATA, "no text");
+        server.fail(CloseCode::UNSUPPORTED_DATA, "no text").unwrap();
         assert_eq!(server.read(), Err(Error::Abandoned));
         assert_eq!(read_to_end(&stream), b"\x88\x09\x03\xebno text");
     });
@@ -328,7 +327,6 @@ fn silent_peer_is_pinged_and_given_up() {
     });
 }
 
-// covers: R6455-7.1.7-07
 #[test]
 fn peer_that_answers_pings_is_kept_and_its_distance_is_known() {
     in_time(|| {
@@ -365,7 +363,6 @@ fn peer_that_takes_nothing_is_given_up() {
     });
 }
 
-// covers: R6455-7.2.1-01
 #[test]
 fn reset_is_told_as_an_error_and_ends_the_connection() {
     in_time(|| {

@@ -1,5 +1,7 @@
 //! Clients that connect: the way to the server, its answers, deadlines.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod client_support;
 
 use std::io::{ErrorKind, Read as _, Write as _};

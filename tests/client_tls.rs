@@ -1,5 +1,7 @@
 //! Clients over TLS: whom they trust, whom they ask for, what is seen on the wire.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod client_support;
 
 use std::io::{Read as _, Write as _};

@@ -23,6 +23,7 @@ fn narrow(soft_len: usize, hard_len: usize, grace: Duration) -> Config {
     Config { outbox, ..config() }
 }
 
+// covers: R6455-7.1.1-01/S, D-01
 #[test]
 fn last_words_arrive_though_the_client_still_sends() {
     let server = serve(&Config::default());
@@ -38,6 +39,7 @@ fn last_words_arrive_though_the_client_still_sends() {
     server.stop();
 }
 
+// covers: D-01
 #[test]
 fn lingering_ends_with_the_clients_fin() {
     let long = Duration::from_secs(3600);
@@ -54,6 +56,7 @@ fn lingering_ends_with_the_clients_fin() {
     server.stop();
 }
 
+// covers: D-01
 #[test]
 fn lingering_ends_when_its_time_is_up() {
     let server = serve(&config());

@@ -153,6 +153,7 @@ fn whoever_ignores_limits_is_closed() {
     bob.say("lobby", "nobody else noticed");
 }
 
+// covers: R6455-7.1.7-02, R6455-7.1.7-06/S, R6455-10.7-02/S, D-04, D-05
 #[test]
 fn each_offence_has_its_close_code_and_exactly_one_close() {
     let server = Server::start(&[]);
@@ -226,6 +227,7 @@ fn each_offence_has_its_close_code_and_exactly_one_close() {
     );
 }
 
+// covers: R6455-5.5.1-09/S, R6455-7.1.2-02/S, D-03
 #[test]
 fn close_is_echoed_behind_all_answers() {
     let server = Server::start(&[]);
@@ -236,6 +238,7 @@ fn close_is_echoed_behind_all_answers() {
     }
 }
 
+// covers: R6455-5.4-10/S, R6455-5.4-04/S
 #[test]
 fn messages_may_come_in_pieces_with_pings_between() {
     let server = Server::start(&[]);
@@ -257,6 +260,7 @@ fn messages_may_come_in_pieces_with_pings_between() {
     );
 }
 
+// covers: D-19
 #[test]
 fn connection_that_ends_without_a_close_is_gone_for_others() {
     let server = Server::start(&[]);
@@ -269,6 +273,7 @@ fn connection_that_ends_without_a_close_is_gone_for_others() {
     }
 }
 
+// covers: R6455-7.1.1-01/S, D-01
 #[test]
 fn close_reaches_a_peer_that_still_writes() {
     let server = Server::start(&[]);

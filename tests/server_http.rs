@@ -79,6 +79,7 @@ fn known_pages_are_not_sent_again() {
     }
 }
 
+// covers: R9110-9.3.2-01
 #[test]
 fn head_is_answered_like_get_without_the_body() {
     let server = Server::start(&[]);
@@ -95,6 +96,7 @@ fn head_is_answered_like_get_without_the_body() {
     assert_eq!(http.get("/").status, 200);
 }
 
+// covers: R9110-15.5.6-01
 #[test]
 fn unknown_paths_are_not_found_and_other_methods_not_allowed() {
     let server = Server::start(&[]);
@@ -125,6 +127,7 @@ fn unknown_paths_are_not_found_and_other_methods_not_allowed() {
     }
 }
 
+// covers: R6455-7.2.2-01, R6455-10.7-03, R9112-2.2-06, R9112-9.6-01
 #[test]
 fn what_is_no_request_is_refused_and_closed() {
     let server = Server::start(&[]);
@@ -166,6 +169,7 @@ fn what_is_no_request_is_refused_and_closed() {
     }
 }
 
+// covers: R9112-9.3-01, R9112-6.1-01, R9112-9.6-01
 #[test]
 fn body_is_never_taken_for_a_request() {
     let server = Server::start(&[]);
@@ -181,6 +185,7 @@ fn body_is_never_taken_for_a_request() {
     }
 }
 
+// covers: R6455-4.2.2-05, R6455-4.4-01, R9110-7.8-04, R9110-7.8-07, D-10
 #[test]
 fn plain_request_for_the_chat_is_told_what_to_do() {
     let server = Server::start(&[]);
@@ -206,6 +211,7 @@ fn plain_request_for_the_chat_is_told_what_to_do() {
     }
 }
 
+// covers: R6455-4.2.2-07, R6455-4.2.2-08, R6455-4.2.2-13
 #[test]
 fn handshake_has_the_accept_key_and_names_only_what_was_offered() {
     let server = Server::start(&[]);
@@ -225,6 +231,7 @@ fn handshake_has_the_accept_key_and_names_only_what_was_offered() {
     }
 }
 
+// covers: R6455-4.2.2-04, R6455-10.2-01, R6455-10.2-02, R6455-4.2.1-11, D-17
 #[test]
 fn pages_of_other_origins_are_refused_before_the_handshake() {
     let server = Server::start(&["--allow-origin", "https://chat.example.org"]);
@@ -281,6 +288,7 @@ fn pages_of_other_origins_are_refused_before_the_handshake() {
     );
 }
 
+// covers: R9110-5.3-02
 #[test]
 fn two_origins_in_one_request_are_refused() {
     let server = Server::start(&[]);
@@ -291,6 +299,7 @@ fn two_origins_in_one_request_are_refused() {
     assert_eq!(server.http().ask(&request).status, 400);
 }
 
+// covers: R9112-9.3.2-01, R6455-4.2.2-14, R6455-4.2.2-15/S, D-11
 #[test]
 fn pipelined_requests_and_frames_behind_them_are_answered_in_order() {
     let server = Server::start(&[]);
@@ -309,6 +318,7 @@ fn pipelined_requests_and_frames_behind_them_are_answered_in_order() {
     assert_eq!((&done["type"], &done["re"]), (&json!("done"), &json!(1)));
 }
 
+// covers: R9112-9.6-01, D-11
 #[test]
 fn frames_behind_a_refused_handshake_are_nothing() {
     let server = Server::start(&[]);
@@ -319,6 +329,7 @@ fn frames_behind_a_refused_handshake_are_nothing() {
     assert_eq!(http.rest(), b"");
 }
 
+// covers: R9110-5.3-01
 #[test]
 fn request_may_arrive_byte_by_byte() {
     let server = Server::start(&[]);
@@ -330,6 +341,7 @@ fn request_may_arrive_byte_by_byte() {
     assert_eq!(Ws::upgraded(http).next()["type"], "welcome");
 }
 
+// covers: R9112-8-01, D-18
 #[test]
 fn head_that_stalls_is_given_up() {
     let server = Server::start(&[]);
@@ -367,6 +379,7 @@ fn old_clients_and_those_that_close_get_one_answer() {
     assert_eq!(Http::over(stream).response().status, 200);
 }
 
+// covers: R9112-9.6-02, R9112-9.3-01
 #[test]
 fn refusal_reaches_a_client_that_still_writes() {
     let server = Server::start(&[]);

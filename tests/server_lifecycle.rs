@@ -55,6 +55,7 @@ fn one_server_per_data_directory() {
         .say("lobby", "the lock of a killed server is gone");
 }
 
+// covers: R6455-10.6-02/S
 #[test]
 fn what_keeps_it_from_starting_is_said_in_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -194,6 +195,7 @@ fn unix_socket_serves_the_same_chat() {
     }
 }
 
+// covers: R6455-7.3-01
 #[test]
 fn drain_tells_everybody_and_spreads_the_closes() {
     let window = Duration::from_secs(2);

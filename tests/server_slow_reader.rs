@@ -51,6 +51,7 @@ fn flood(server: &Server, count: usize, len: usize) {
     }
 }
 
+// covers: D-18
 #[test]
 fn member_who_stops_reading_is_cut_off_and_others_miss_nothing() {
     let server = Server::start_unlimited(&[]);
@@ -70,6 +71,7 @@ fn member_who_stops_reading_is_cut_off_and_others_miss_nothing() {
     assert_eq!(server.metric(code), 1.0);
 }
 
+// covers: D-18
 #[test]
 fn member_who_lags_behind_for_long_is_cut_off_too() {
     let server = Server::start_unlimited(&[]);

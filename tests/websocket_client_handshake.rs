@@ -14,6 +14,7 @@ use chinwag::websocket::handshake::http::{HttpLimits, parse_request};
 use chinwag::websocket::handshake::server::Upgrade;
 use chinwag::websocket::handshake::uri::{Uri, UriError};
 use chinwag::websocket::{Connection, Event, Limits, Message};
+use proptest::prelude::{prop_assert_eq, proptest};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
@@ -119,6 +120,21 @@ fn invalid_uris_are_refused() {
     }
 }
 
+proptest! {
+    // covers: R6455-3-06
+    #[test]
+    fn addresses_in_brackets_are_those_that_std_knows(
+        address in "(::)?([0-9a-f]{1,5}(::?)){0,8}([0-9a-fA-F]{1,4}|[0-9]{1,3}(\\.[0-9]{1,3}){3})?(::)?"
+    ) {
+        let is_address = address.parse::<std::net::Ipv6Addr>().is_ok();
+        prop_assert_eq!(Uri::parse(&format!("ws://[{address}]/")).is_ok(), is_address, "{}", address);
+        let from_parts = Uri::from_parts(false, &address, None, "", None);
+        if address.contains(':') {
+            prop_assert_eq!(from_parts.is_ok(), is_address, "{}", address);
+        }
+    }
+}
+
 // covers: R6455-3-05
 #[test]
 fn parts_of_uris_are_escaped() {
@@ -144,6 +160,7 @@ fn parts_of_uris_are_escaped() {
     }
     let refused = |host, port, path: &str| Uri::from_parts(false, host, port, path, None);
     assert_eq!(refused("h:80", None, ""), Err(UriError::BadHost));
+    assert_eq!(refused("h:", None, ""), Err(UriError::BadHost));
     assert_eq!(refused("u@h", None, ""), Err(UriError::BadHost));
     assert_eq!(refused("h", Some(0), ""), Err(UriError::BadPort));
     let too_long = UriError::TooLong {
@@ -287,6 +304,16 @@ fn mistakes_of_the_caller_write_nothing() {
     assert_eq!(
         new().origin("a\r\nb").unwrap_err(),
         HeadError::BadHeaderValue
+    );
+}
+
+#[test]
+fn credentials_are_not_shown() {
+    let request = request("ws://h/").header("Authorization", "Bearer secret");
+    let shown = format!("{:?}", request.unwrap());
+    assert!(
+        shown.contains("Authorization") && !shown.contains("secret"),
+        "{shown}"
     );
 }
 
@@ -606,7 +633,7 @@ fn heads_are_bounded_at_the_limit_and_not_beyond() {
     }
 }
 
-// covers: R6455-4.2.2-14, R6455-4.2.2-15/C, R6455-9.1-04
+// covers: R6455-4.2.2-14, R6455-4.2.2-15/C
 #[test]
 fn what_follows_the_answer_belongs_to_the_connection() {
     let request = request("ws://h/");

@@ -80,7 +80,7 @@ fn fragments_are_joined_before_they_are_inflated_and_control_frames_come_between
     );
 }
 
-// covers: R7692-6-02, R7692-6-03, R6455-5.2-01
+// covers: R7692-6-03, R6455-5.2-01
 #[test]
 fn rsv1_is_for_the_first_frame_of_a_message_only() {
     let reserved = |bits| ProtocolError::ReservedBits { bits };
@@ -116,7 +116,7 @@ fn what_inflates_to_no_text_and_what_does_not_inflate_fails_with_1007() {
     }
 }
 
-// covers: R7692-X-01
+// covers: R7692-X-01/S
 #[test]
 fn message_that_inflates_beyond_the_limit_fails_with_1009_and_takes_no_more_memory() {
     let limits = limits(1 << 20);
@@ -164,7 +164,7 @@ fn message_of_the_longest_length_passes_however_badly_it_compresses() {
     }
 }
 
-// covers: R7692-X-02
+// covers: R7692-X-02/C
 #[test]
 fn blocks_without_content_are_not_worked_off() {
     let empty_fixed = b"\x02\x08\x20\x80\x00".repeat(200_000);

@@ -237,6 +237,7 @@ fn server_answers_offers() {
             "permessage-deflate; server_max_window_bits=\"10\"",
             Some("; server_max_window_bits=10"),
         ),
+        // covers: R9110-5.6.4-01/S
         (
             "s15 c15",
             r#"permessage-deflate; server_max_window_bits="1\0""#,
@@ -440,6 +441,12 @@ fn client_judges_answers() {
         (
             "s15 c15",
             "permessage-deflate; server_max_window_bits=\"12\"",
+            agreed("s12 c15"),
+        ),
+        // covers: R9110-5.6.4-01/C, R6455-4.3-02/C
+        (
+            "s15 c15",
+            r#"permessage-deflate; server_max_window_bits="1\2""#,
             agreed("s12 c15"),
         ),
         // What is compressed with 256 bytes is inflated with 512 as well.

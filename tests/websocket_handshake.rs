@@ -91,10 +91,10 @@ fn upgrades_are_judged() {
         R6455-4.2.1-02  405  POST /ws HTTP/1.1
         R6455-4.2.1-02  405  HEAD /ws HTTP/1.1
         R6455-4.2.1-02  405  get /ws HTTP/1.1
-        R6455-4.2.1-03  505  GET /ws HTTP/1.0
+        R6455-4.2.1-03,R9110-7.8-05  505  GET /ws HTTP/1.0
         R6455-4.2.1-04  101  GET http://h/ws HTTP/1.1
         R6455-4.2.1-05  400  -Host
-        R6455-4.2.1-06  101  Upgrade: WebSocket
+        R6455-4.2.1-06,R9110-7.8-03  101  Upgrade: WebSocket
         R6455-4.2.1-06  426  Upgrade: websockets
         R6455-4.2.1-06  426  Upgrade: web socket
         R6455-4.2.1-06  426  Upgrade:
@@ -114,10 +114,10 @@ fn upgrades_are_judged() {
         R6455-4.2.1-08  400  Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j_Q==
         R6455-4.2.1-08  400  Sec-WebSocket-Key:
         R6455-4.2.1-08  400  -Sec-WebSocket-Key
-        R6455-4.2.1-09  101  Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==
+        R6455-4.2.1-09,D-13  101  Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==
         R6455-11.3-01   400  +Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
         R6455-11.3-02   400  +Sec-WebSocket-Version: 13
-        R6455-4.2.2-05  426  Sec-WebSocket-Version: 8
+        R6455-4.2.2-05,R6455-4.2.1-10  426  Sec-WebSocket-Version: 8
         R6455-4.2.2-05  426  Sec-WebSocket-Version: 0
         R6455-4.2.2-05  426  Sec-WebSocket-Version: 255
         R6455-4.3-03    400  Sec-WebSocket-Version: 256
@@ -129,12 +129,12 @@ fn upgrades_are_judged() {
         D-10            400  -Sec-WebSocket-Version
         R6455-4.2.1-13  101  +X-Anything: at all
         R6455-4.2.2-08  101  +Sec-WebSocket-Protocol: chinwag.v1
-        R6455-4.3-01    400  +Sec-WebSocket-Protocol: ,
-        R6455-4.3-01    400  +Sec-WebSocket-Protocol: a b
-        R6455-4.3-01    400  +Sec-WebSocket-Extensions: permessage-deflate;;
-        R6455-4.3-01    400  +Sec-WebSocket-Extensions: ,
-        R6455-4.3-02    400  +Sec-WebSocket-Extensions: a; b="1 0"
-        R6455-4.3-02    101  +Sec-WebSocket-Extensions: a; b="10"
+        R6455-4.3-01/S  400  +Sec-WebSocket-Protocol: ,
+        R6455-4.3-01/S  400  +Sec-WebSocket-Protocol: a b
+        R6455-4.3-01/S  400  +Sec-WebSocket-Extensions: permessage-deflate;;
+        R6455-4.3-01/S  400  +Sec-WebSocket-Extensions: ,
+        R6455-4.3-02/S  400  +Sec-WebSocket-Extensions: a; b="1 0"
+        R6455-4.3-02/S  101  +Sec-WebSocket-Extensions: a; b="10"
         R9112-6.3-03    400  +Content-Length: 1
         R9112-6.3-03    101  +Content-Length: 0
         R9110-7.8-06    417  +Expect: 100-continue
@@ -148,7 +148,7 @@ fn upgrades_are_judged() {
 
 #[test]
 fn order_and_case_of_headers_do_not_matter() {
-    // R6455-4.2.1-12, R6455-4.1-29.
+    // covers: R6455-4.2.1-12, R6455-4.1-29/S
     let request = upgrade_with("");
     let mut lines: Vec<_> = request
         .trim_end()
@@ -170,7 +170,8 @@ fn order_and_case_of_headers_do_not_matter() {
 
 #[test]
 fn response_opens_the_connection_byte_for_byte() {
-    // R6455-4.2.2-07 to R6455-4.2.2-13, R9112-6.1-05, R9110-8.6-01.
+    // covers: R6455-4.2.2-07, R6455-4.2.2-08, R6455-4.2.2-10, R6455-4.2.2-11, R6455-4.2.2-12
+    // covers: R6455-4.2.2-13, R9112-6.1-05, R9110-8.6-01, R9110-7.8-01
     let request = upgrade_with("+Sec-WebSocket-Protocol: x, Chat\r\nSec-WebSocket-Protocol: chat");
     let limits = HttpLimits::default();
     let (request, _) = parse_request(request.as_bytes(), &limits).unwrap().unwrap();
@@ -194,6 +195,7 @@ fn response_opens_the_connection_byte_for_byte() {
     }
 }
 
+// covers: R6455-4.4-01, R9110-7.8-04, D-10
 #[test]
 fn refusal_is_a_whole_response_that_closes() {
     let mut output = Vec::new();
@@ -204,7 +206,7 @@ fn refusal_is_a_whole_response_that_closes() {
          Sec-WebSocket-Version: 13\r\nContent-Type: text/plain; charset=utf-8\r\n\
          Content-Length: 30\r\n\r\nonly WebSocket is spoken here\n"
     );
-    // R9110-15.5.6-01.
+    // covers: R9110-15.5.6-01
     let mut output = Vec::new();
     HandshakeError::MethodNotAllowed.write_response(&mut output);
     assert!(
@@ -221,7 +223,8 @@ fn limits_hold_at_the_limit_and_not_beyond() {
         let (path, value) = ("a".repeat(path_len), "v".repeat(value_len));
         format!("GET /{path} HTTP/1.1\r\nHost: h\r\nV: {value}\r\n{headers}\r\n")
     };
-    // R9112-3-01, R9112-3-02, R9110-5.4-01: 16 bytes of the request line are not the path, 5 of the
+    // covers: R9112-3-01, R9112-3-02, R9110-5.4-01, D-18
+    // 16 bytes of the request line are not the path, 5 of the
     // header's line not its value; two headers are there anyway.
     for (path_len, value_len, header_count, status) in [
         (7_900, 0, 0, 200),
@@ -249,6 +252,7 @@ fn limits_hold_at_the_limit_and_not_beyond() {
     assert_eq!(parse(endless.as_bytes(), |_| 200), 431);
 }
 
+// covers: R9112-3.2.2-01
 #[test]
 fn request_tells_what_it_is_for() {
     let input =
@@ -422,7 +426,7 @@ fn acceptance_has_headers_of_the_servers_choice() {
     }
 }
 
-// covers: R6455-4.2.2-02, R6455-4.2.2-03
+// covers: R6455-4.2.2-02, R6455-4.2.2-03, R9110-11.6.1-01
 #[test]
 fn server_refuses_in_its_own_words() {
     let written = |refusal: Refusal| {

@@ -16,6 +16,7 @@ pub mod frame_parser;
 pub mod parts;
 
 proptest! {
+    // covers: R6455-6.2-01, R6455-10.7-01
     #[test]
     fn any_bytes_mean_the_same_however_they_are_cut(
         bytes in vec(any::<u8>(), 0..200),
@@ -26,6 +27,7 @@ proptest! {
         frame_parser::check_received(by(is_server), is_closing, &bytes, seed);
     }
 
+    // covers: R6455-6.2-02
     #[test]
     fn any_frames_mean_the_same_however_they_are_cut(
         frames in vec(any_frame(), 0..12),
@@ -39,6 +41,7 @@ proptest! {
         frame_parser::check_received(by(is_server), is_closing, &bytes, seed);
     }
 
+    // covers: R6455-5.3-02/S, R6455-5.3-06
     #[test]
     fn unmasking_equals_the_naive_loop(
         payload in vec(any::<u8>(), 0..4_200),
@@ -58,6 +61,7 @@ proptest! {
         prop_assert_eq!(messages, [Event::Message(Message::binary(payload))]);
     }
 
+    // covers: R6455-8.1-01/C
     #[test]
     fn text_is_accepted_as_std_accepts_it(bytes in almost_utf8(), cuts in vec(0..40_usize, 0..6)) {
         let mut client = client();
@@ -127,58 +131,49 @@ proptest! {
 }
 
 #[test]
-fn all_close_codes_are_judged_alike_in_both_directions() {
-    // R6455-7.4.2-05.
-    for code in 0..=u16::MAX {
-        let is_valid = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
-        let mut input = Frame {
-            first: 0x88,
-            payload: code.to_be_bytes().into(),
-        }
-        .encode(None);
-        let mut output = Vec::new();
-        let received = client().receive(&mut &mut input[..], &mut output);
-        if is_valid {
-            assert_eq!(
-                received,
-                Ok(Some(Event::Closed {
-                    code: CloseCode::new(code),
-                    reason: String::new()
-                }))
-            );
-            assert_eq!(CloseCode::new(code).map(CloseCode::get), Some(code));
-        } else {
-            assert_eq!(
-                received.unwrap_err().close_code(),
-                CloseCode::PROTOCOL_ERROR,
-                "{code}"
-            );
-            assert_eq!(CloseCode::new(code), None, "{code}");
+fn all_frame_starts_are_judged_as_the_rfc_says() {
+    // covers: R6455-5.2-12, R6455-5.2-01, R6455-5.2-02
+    for place in [Place::Idle, Place::InText, Place::InBinary, Place::Closing] {
+        for role in [Role::Server, Role::Client] {
+            judge_all_frame_starts(role, place, |connection| connection, false);
         }
     }
 }
 
+// covers: R6455-5.2-12, R6455-5.2-01, R6455-5.2-02, R7692-6-03
+#[cfg(feature = "deflate")]
 #[test]
-fn all_frame_starts_are_judged_as_the_rfc_says() {
-    // R6455-5.2-12.
+fn all_frame_starts_are_judged_as_the_rfc_says_where_messages_may_be_compressed() {
+    let compress =
+        |connection: Connection| connection.with_deflate(Default::default(), &Default::default());
     for place in [Place::Idle, Place::InText, Place::InBinary, Place::Closing] {
         for role in [Role::Server, Role::Client] {
-            for start in 0..=u16::MAX {
-                let [first, second] = start.to_be_bytes();
-                let mut connection = place.connection(role);
-                let mut input = [first, second];
-                let received = connection.receive(&mut &mut input[..], &mut Vec::new());
-                let is_refused = received.as_ref().is_err();
-                let expected = is_start_refused(first, second, role, place);
-                assert_eq!(
-                    is_refused, expected,
-                    "{first:02x} {second:02x} {role:?} {place:?}"
-                );
-                if let Err(error) = received {
-                    assert_eq!(error.close_code(), CloseCode::PROTOCOL_ERROR);
-                    assert_eq!(connection.state(), State::Failed);
-                }
-            }
+            judge_all_frame_starts(role, place, compress, true);
+        }
+    }
+}
+
+/// Holds all first two bytes of a frame against the oracle.
+fn judge_all_frame_starts(
+    role: Role,
+    place: Place,
+    prepare: fn(Connection) -> Connection,
+    may_compress: bool,
+) {
+    for start in 0..=u16::MAX {
+        let [first, second] = start.to_be_bytes();
+        let mut connection = place.connection(role, prepare);
+        let mut input = [first, second];
+        let received = connection.receive(&mut &mut input[..], &mut Vec::new());
+        let is_refused = received.as_ref().is_err();
+        let expected = is_start_refused(first, second, role, place, may_compress);
+        assert_eq!(
+            is_refused, expected,
+            "{first:02x} {second:02x} {role:?} {place:?}"
+        );
+        if let Err(error) = received {
+            assert_eq!(error.close_code(), CloseCode::PROTOCOL_ERROR);
+            assert_eq!(connection.state(), State::Failed);
         }
     }
 }
@@ -191,11 +186,13 @@ fn recorded_seeds_pass_the_checks_of_the_fuzz_target() {
     }
 }
 
-/// The oracle: RFC 6455 §5.2 to §5.5 as a list, in no order.
-fn is_start_refused(first: u8, second: u8, role: Role, place: Place) -> bool {
+/// The oracle: RFC 6455 §5.2 to §5.5, and RFC 7692 §6, as a list, in no order.
+fn is_start_refused(first: u8, second: u8, role: Role, place: Place, may_compress: bool) -> bool {
     let opcode = first % 16;
     let is_final = first >= 128;
-    let has_reserved_bits = first & 0x70 != 0;
+    let is_compressed = may_compress && matches!(opcode, 1 | 2);
+    let reserved_bits = if is_compressed { 0x30 } else { 0x70 };
+    let has_reserved_bits = first & reserved_bits != 0;
     let is_masked = second >= 128;
     let len = second % 128;
     let is_inside = matches!(place, Place::InText | Place::InBinary);
@@ -216,11 +213,11 @@ enum Place {
 }
 
 impl Place {
-    fn connection(self, role: Role) -> Connection {
-        let mut connection = match role {
+    fn connection(self, role: Role, prepare: fn(Connection) -> Connection) -> Connection {
+        let mut connection = prepare(match role {
             Role::Server => Connection::server(Limits::default()),
             Role::Client => client(),
-        };
+        });
         let masking_key = (role == Role::Server).then_some([0; 4]);
         let first = match self {
             Self::Idle => return connection,

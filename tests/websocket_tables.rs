@@ -13,18 +13,19 @@ use chinwag::websocket::{
     encode_message,
 };
 
+// covers: R6455-5.3-06, R6455-6.2-05
 #[test]
 fn messages_arrive() {
     check(
         "
-        R6455-5.7-01  81 05 48656c6c6f                          -> text Hello
-        R6455-5.7-01  01 03 48656c | 80 02 6c6f                 -> text Hello
+        R6455-5.4-01  81 05 48656c6c6f                          -> text Hello
+        R6455-5.4-02  01 03 48656c | 80 02 6c6f                 -> text Hello
         R6455-5.6-03  82 04 00ff80c1                            -> binary 00ff80c1
         R6455-5.2-07  81 00 | 82 00                             -> text, binary
         R6455-5.4-09  01 00 | 00 00 | 80 00                     -> text
         R6455-5.4-09  02 00 | 00 01 61 | 80 00                  -> binary 61
         R6455-5.4-11  01 01 48 | 00 01 69 | 80 00               -> text Hi
-        R6455-5.4-12  02 01 48 | 80 01 69                       -> binary 4869
+        R6455-5.4-12,R6455-6.2-03  02 01 48 | 80 01 69                      -> binary 4869
         R6455-5.2-06  81 01 61 | 81 01 62 | 82 01 63            -> text a, text b, binary 63
         R6455-6.2-04  01 01 61 | 80 01 62 | 01 01 63 | 80 01 64 -> text ab, text cd
         R6455-5.6-02  01 01 c3 | 80 01 a9                       -> text é
@@ -52,9 +53,9 @@ fn control_frames_are_answered_anywhere() {
 fn closes_are_echoed_once_and_end_everything() {
     check(
         "
-        R6455-5.5.1-06  88 02 03e8                       -> closed 1000 => 88 02 03e8
+        R6455-5.5.1-06,R6455-5.5.1-07  88 02 03e8         -> closed 1000 => 88 02 03e8
         R6455-5.5.1-13  88 00                            -> closed - => 88 00
-        D-03            88 05 03e9 627965                -> closed 1001 bye => 88 02 03e9
+        D-03,R6455-7.1.6-01  88 05 03e9 627965           -> closed 1001 bye => 88 02 03e9
         R6455-7.4.1-05  88 02 03f2                       -> closed 1010 => 88 02 03f2
         R6455-7.4.2-03  88 02 1387                       -> closed 4999 => 88 02 1387
         R6455-5.5.2-03  88 02 03e8 | 89 00 | 88 02 03e8  -> closed 1000 => 88 02 03e8
@@ -64,14 +65,17 @@ fn closes_are_echoed_once_and_end_everything() {
     );
 }
 
+// covers: R6455-7.1.7-01, R6455-7.1.7-02, R6455-7.1.7-04, R6455-10.7-02
 #[test]
 fn broken_framing_fails_with_1002() {
     check(
         "
-        R6455-5.2-01    c1 00                         -> fails 1002
+        R6455-5.2-01,R6455-5.8-01  c1 00              -> fails 1002
         R6455-5.2-01    a1 00                         -> fails 1002
         R6455-5.2-01    91 00                         -> fails 1002
         R6455-5.2-01    f1 00                         -> fails 1002
+        R6455-5.2-01    a8 00                         -> fails 1002
+        R6455-5.2-01    9a 00                         -> fails 1002
         R6455-5.2-01    c9 00                         -> fails 1002
         R7692-6-03      01 01 61 | c0 00              -> fails 1002
         R6455-5.2-02    83 00                         -> fails 1002
@@ -82,7 +86,7 @@ fn broken_framing_fails_with_1002() {
         R6455-5.2-04    82 7e 007d                    -> fails 1002
         R6455-5.2-04    82 7e 0000                    -> fails 1002
         R6455-5.2-04    82 7f 000000000000ffff        -> fails 1002
-        R6455-5.4-03    09 00                         -> fails 1002
+        R6455-5.4-03,R6455-5.5-02  09 00              -> fails 1002
         R6455-5.4-03    08 02 03e8                    -> fails 1002
         R6455-5.4-07    01 01 61 | 01 01 62           -> fails 1002
         R6455-5.4-07    01 01 61 | 82 01 62           -> fails 1002
@@ -119,12 +123,12 @@ fn broken_close_bodies_fail() {
 fn text_fails_at_its_first_impossible_byte() {
     check(
         "
-        R6455-5.6-01  81 02 c328                                -> fails 1007
+        R6455-5.6-01,R6455-8.1-01  81 02 c328                          -> fails 1007
         R6455-5.6-01  81 03 eda080                              -> fails 1007
         R6455-5.6-01  81 02 c080                                -> fails 1007
         R6455-5.6-01  81 01 c3                                  -> fails 1007
         R6455-5.6-01  01 01 61 | 80 01 c3                       -> fails 1007
-        R6455-8.1-03  81 09 61 f490                             -> fails 1007
+        R6455-8.1-03,D-09  81 09 61 f490                          -> fails 1007
         R6455-8.1-03  01 0b cebae1bdb9cf83cebcceb5 | 00 04 f490 -> fails 1007
         R6455-8.1-03  01 01 f4 | 00 01 90                       -> fails 1007
         R6455-8.1-03  01 01 c3 | 89 00 | 80 01 28               -> ping, fails 1007 => 8a 00
@@ -171,7 +175,8 @@ fn after_our_close_only_theirs_matters() {
 
 #[test]
 fn frames_must_be_masked_by_clients_only() {
-    // R6455-5.1-02 and R6455-5.1-04; the tables above mask by role.
+    // covers: R6455-5.1-02, R6455-5.1-04, D-20
+    // The tables above mask by role.
     for frame in ["81 02 4869", "89 00", "88 00", "80 00"] {
         let trace = receive(Role::Server, false, &[hex(frame)]);
         assert_eq!(trace.told, ["fails 1002"], "{frame}");
@@ -182,7 +187,7 @@ fn frames_must_be_masked_by_clients_only() {
 
 #[test]
 fn lengths_take_their_shortest_form_both_ways() {
-    // R6455-5.2-08, R6455-5.2-09.
+    // covers: R6455-5.2-08, R6455-5.3-05, R6455-6.1-03
     for (len, head) in [
         (0, "8200"),
         (1, "8201"),
@@ -224,6 +229,7 @@ fn lengths_take_their_shortest_form_both_ways() {
     }
 }
 
+// covers: R6455-5.2-08/C
 #[test]
 fn one_byte_above_the_limit_is_refused_and_the_limit_is_not() {
     let mut too_long = Vec::new();
@@ -257,7 +263,7 @@ fn messages_are_told_until_the_peers_close_where_that_is_asked_for() {
 
 #[test]
 fn close_begins_the_closing_handshake() {
-    // R6455-7.1.2-01, R6455-7.1.3-01.
+    // covers: R6455-7.1.2-01, R6455-7.1.3-01, R6455-5.5.1-04
     for role in [Role::Server, Role::Client] {
         let mut connection = connect(role);
         let mut output = Vec::new();
@@ -275,7 +281,7 @@ fn close_begins_the_closing_handshake() {
 
 #[test]
 fn nothing_is_sent_after_a_close() {
-    // R6455-5.5.1-05, R6455-6.1-01.
+    // covers: R6455-5.5.1-05, R6455-5.1-05
     for close in ["88 00", "83 00"] {
         for role in [Role::Server, Role::Client] {
             let mut connection = connect(role);
@@ -324,7 +330,7 @@ fn what_no_frame_can_carry_is_refused_and_leaves_no_trace() {
         connection.close(CloseCode::NORMAL, &reason, &mut output),
         Err(too_long)
     );
-    // R6455-7.4.1-08.
+    // covers: R6455-7.4.1-08
     let code = CloseCode::MISSING_EXTENSION;
     let not_for_servers = SendError::CloseCodeNotForServers { code };
     assert_eq!(
@@ -376,6 +382,7 @@ fn long_reason_of_a_failure_is_cut_between_characters() {
     assert_eq!(output[4..], *"é".repeat(61).as_bytes());
 }
 
+// covers: R6455-7.1.7-06/C
 #[test]
 fn error_comes_again_at_each_call_and_sends_nothing_more() {
     let mut connection = connect(Role::Client);
@@ -397,6 +404,7 @@ fn error_comes_again_at_each_call_and_sends_nothing_more() {
     assert_eq!(output.len(), sent_len);
 }
 
+// covers: R6455-10.4-01/C
 #[test]
 fn memory_is_held_only_while_a_message_is_unfinished() {
     let mut connection = connect(Role::Client);

@@ -1,4 +1,4 @@
-//! Makes a request, and settings of TLS, of what the command was told.
+//! What the command was told, as a request: with headers, and with settings of TLS.
 
 use std::fs;
 use std::path::Path;

@@ -99,6 +99,7 @@ mod tests {
         }
     }
 
+    // covers: R6455-5.7-01/C
     #[test]
     fn masks_the_example_of_the_rfc() {
         let mut payload = *b"Hello";
@@ -106,19 +107,28 @@ mod tests {
         assert_eq!(payload, [0x7f, 0x9f, 0x4d, 0x51, 0x58]);
     }
 
+    // covers: R6455-5.3-02
     #[test]
-    fn equals_the_naive_loop_for_each_length_and_alignment() {
+    fn equals_the_naive_loop_for_each_length_alignment_and_place_in_the_key() {
+        const MAX_LEN: usize = 4096;
+        let plain: Vec<u8> = (0..=255).cycle().take(MAX_LEN + 17).collect();
         for start in 0..16 {
-            for len in (0..200).chain(4090..4100) {
-                let mut bytes: Vec<u8> = (0..=255).cycle().take(start + len).collect();
-                let mut expected = bytes.clone();
-                apply(&mut bytes[start..], KEY);
-                apply_naively(&mut expected[start..], KEY, 0);
-                assert_eq!(bytes, expected, "start {start}, length {len}");
+            let offset = start % 4;
+            let mut expected = plain.clone();
+            apply_naively(&mut expected[start..], KEY, offset);
+            for len in 0..=MAX_LEN {
+                let end = start + len;
+                let mut bytes = plain[..end + 1].to_vec();
+                apply(&mut bytes[start..end], advance(KEY, offset));
+                let is_right = bytes[..start] == plain[..start]
+                    && bytes[start..end] == expected[start..end]
+                    && bytes[end] == plain[end];
+                assert!(is_right, "start {start}, length {len}");
             }
         }
     }
 
+    // covers: R6455-5.3-02
     #[test]
     fn goes_on_with_the_right_byte_of_the_key_after_any_split() {
         for split in 0..100 {

@@ -112,29 +112,22 @@ impl Event<'_> {
     }
 }
 
-impl Event<'_, Part<'_>> {
-    /// Copies what is borrowed, so that the event may outlive its input.
-    #[must_use]
-    pub fn into_owned(self) -> Event<'static, Part<'static>> {
-        self.into_owned_with(Part::into_owned)
-    }
-}
-
 impl<'i, M> Event<'i, M> {
+    /// Copies what is borrowed, the message by `into_owned`.
+    pub(crate) fn into_owned_with<N>(self, into_owned: impl FnOnce(M) -> N) -> Event<'static, N> {
+        match self {
+            Self::Message(message) => Event::Message(into_owned(message)),
+            Self::Ping(payload) => Event::Ping(payload.into_owned().into()),
+            Self::Pong(payload) => Event::Pong(payload.into_owned().into()),
+            Self::Closed { code, reason } => Event::Closed { code, reason },
+        }
+    }
+
     pub(crate) fn map<N>(self, map: impl FnOnce(M) -> N) -> Event<'i, N> {
         match self {
             Self::Message(message) => Event::Message(map(message)),
             Self::Ping(payload) => Event::Ping(payload),
             Self::Pong(payload) => Event::Pong(payload),
-            Self::Closed { code, reason } => Event::Closed { code, reason },
-        }
-    }
-
-    fn into_owned_with<N>(self, into_owned: impl FnOnce(M) -> N) -> Event<'static, N> {
-        match self {
-            Self::Message(message) => Event::Message(into_owned(message)),
-            Self::Ping(payload) => Event::Ping(payload.into_owned().into()),
-            Self::Pong(payload) => Event::Pong(payload.into_owned().into()),
             Self::Closed { code, reason } => Event::Closed { code, reason },
         }
     }

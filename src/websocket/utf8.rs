@@ -151,34 +151,117 @@ mod tests {
         0xed, 0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff,
     ];
 
-    #[test]
-    fn agrees_with_std_on_all_sequences_of_four_kinds_of_bytes_in_any_parts() {
-        for index in 0..BYTE_KINDS.len().pow(4) {
-            let bytes: [u8; 4] = std::array::from_fn(|at| {
-                BYTE_KINDS[index / 22_usize.pow(u32::try_from(at).unwrap()) % 22]
-            });
-            let expected = match str::from_utf8(&bytes) {
-                Ok(text) => Ok(Some(text.to_owned())),
-                Err(error) if error.error_len().is_some() => Err(InvalidUtf8),
-                Err(_) => Ok(None),
-            };
-            for split in 0..=4 {
-                let (head, tail) = bytes.split_at(split);
-                assert_eq!(
-                    decode(&[head, tail]),
-                    expected,
-                    "{bytes:02x?} split at {split}"
-                );
+    /// Decodes parts as [`decode`] does; the text stays in `text`.
+    fn verdict(parts: &[&[u8]], text: &mut String) -> Result<bool, InvalidUtf8> {
+        let mut decoder = TextDecoder::default();
+        text.clear();
+        for part in parts {
+            decoder.decode(part, text)?;
+        }
+        Ok(decoder.is_complete())
+    }
+
+    /// Compares with `std` what `bytes` mean: whole, cut at each place, in single bytes, and at the
+    /// end of a block as long as those that a vectorised validator takes.
+    fn check(bytes: &[u8], text: &mut String) {
+        let expected = str::from_utf8(bytes);
+        let verdict_of_std = match expected {
+            Ok(_) => Ok(true),
+            Err(error) if error.error_len().is_some() => Err(InvalidUtf8),
+            Err(_) => Ok(false),
+        };
+        let mut check_parts = |parts: &[&[u8]]| {
+            assert_eq!(verdict(parts, text), verdict_of_std, "{parts:02x?}");
+            if let Ok(expected) = expected {
+                assert_eq!(text, expected, "{parts:02x?}");
             }
-            let [a, b, c, d] = bytes;
-            assert_eq!(
-                decode(&[&[a], &[b], &[c], &[d]]),
-                expected,
-                "{bytes:02x?} in single bytes"
-            );
+        };
+        for split in 0..bytes.len() {
+            let (head, tail) = bytes.split_at(split);
+            check_parts(&[head, tail]);
+        }
+        if let &[a, b, c, ref rest @ ..] = bytes {
+            check_parts(&[&[a], &[b], &[c], rest]);
+        }
+        let mut block = [b'x'; 64 + 4];
+        let block = &mut block[..64 + bytes.len()];
+        block[64..].copy_from_slice(bytes);
+        assert_eq!(from_utf8(block).is_ok(), expected.is_ok(), "{bytes:02x?}");
+        // Across the border of two blocks.
+        block.rotate_left(2);
+        assert_eq!(from_utf8(block).is_ok(), expected.is_ok(), "{bytes:02x?}");
+    }
+
+    // covers: R6455-8.1-01, R6455-5.6-01, D-09
+    #[test]
+    fn agrees_with_std_on_all_sequences_of_up_to_two_bytes() {
+        let text = &mut String::new();
+        check(&[], text);
+        for bytes in 0..=u16::MAX {
+            let [a, b] = bytes.to_be_bytes();
+            check(&[b], text);
+            check(&[a, b], text);
         }
     }
 
+    // covers: R6455-8.1-01
+    #[test]
+    fn agrees_with_std_on_all_sequences_of_four_kinds_of_bytes() {
+        let text = &mut String::new();
+        for a in BYTE_KINDS {
+            for b in BYTE_KINDS {
+                for c in BYTE_KINDS {
+                    check(&[a, b, c], text);
+                    for d in BYTE_KINDS {
+                        check(&[a, b, c, d], text);
+                    }
+                }
+            }
+        }
+    }
+
+    /// All of them with `CHINWAG_UTF8` set, which takes minutes in a build for speed: `tests/run utf8`
+    /// spends them. Else all second bytes, with all kinds of third ones, behind the first bytes that
+    /// limit their second.
+    // covers: R6455-8.1-01
+    #[test]
+    fn agrees_with_std_on_all_sequences_of_up_to_four_bytes() {
+        let is_full = std::env::var_os("CHINWAG_UTF8").is_some();
+        std::thread::scope(|scope| {
+            for half in 0..2 {
+                scope.spawn(move || {
+                    let text = &mut String::new();
+                    for a in (0..=u8::MAX).filter(|a| a % 2 == half) {
+                        if is_full {
+                            check_all_behind(a, text);
+                        } else if [0xe0, 0xed, 0xf0, 0xf4].contains(&a) {
+                            check_kinds_behind(a, text);
+                        }
+                    }
+                });
+            }
+        });
+    }
+
+    fn check_kinds_behind(a: u8, text: &mut String) {
+        for b in 0..=u8::MAX {
+            for c in BYTE_KINDS {
+                check(&[a, b, c], text);
+            }
+        }
+    }
+
+    fn check_all_behind(a: u8, text: &mut String) {
+        for bytes in 0..1_u32 << 24 {
+            let [_, b, c, d] = bytes.to_be_bytes();
+            if d == 0 {
+                check(&[a, b, c], text);
+            }
+            check(&[a, b, c, d], text);
+        }
+    }
+
+    // covers: R6455-8.1-03
     #[test]
     fn impossible_byte_is_reported_before_the_character_ends() {
         for start in [

@@ -39,11 +39,12 @@ pub(crate) fn server_core() -> Connection {
 
 /// Two ends of a TCP connection over loopback.
 pub(crate) fn tcp_pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (server, _) = listener.accept().unwrap();
-    client.set_nodelay(true).unwrap();
-    server.set_nodelay(true).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback works");
+    let client =
+        TcpStream::connect(listener.local_addr().expect("loopback works")).expect("loopback works");
+    let (server, _) = listener.accept().expect("loopback works");
+    client.set_nodelay(true).expect("loopback works");
+    server.set_nodelay(true).expect("loopback works");
     (client, server)
 }
 
@@ -54,11 +55,13 @@ pub(crate) fn web_sockets() -> (WebSocket<TcpStream>, WebSocket<TcpStream>) {
 }
 
 pub(crate) fn client_over(stream: TcpStream) -> WebSocket<TcpStream> {
-    WebSocket::over_socket(stream, client_core(), Vec::new(), Timeouts::client()).unwrap()
+    WebSocket::over_socket(stream, client_core(), Vec::new(), Timeouts::client())
+        .expect("loopback works")
 }
 
 pub(crate) fn server_over(stream: TcpStream) -> WebSocket<TcpStream> {
-    WebSocket::over_socket(stream, server_core(), Vec::new(), Timeouts::server()).unwrap()
+    WebSocket::over_socket(stream, server_core(), Vec::new(), Timeouts::server())
+        .expect("loopback works")
 }
 
 /// Runs what could hang in a thread of its own, and fails if it does.
@@ -156,18 +159,22 @@ pub(crate) mod tls {
     use super::{client_core, server_core, tcp_pair};
 
     pub(crate) fn configs() -> (Arc<ClientConfig>, Arc<ServerConfig>) {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])
+            .expect("a certificate of our own is good");
         let certificate = CertificateDer::from(made.cert.der().to_vec());
-        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())
+            .expect("a certificate of our own is good");
         let mut roots = RootCertStore::empty();
-        roots.add(certificate.clone()).unwrap();
+        roots
+            .add(certificate.clone())
+            .expect("a certificate of our own is good");
         let client = ClientConfig::builder()
             .with_root_certificates(roots)
             .with_no_client_auth();
         let server = ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(vec![certificate], key)
-            .unwrap();
+            .expect("a certificate of our own is good");
         (client.into(), server.into())
     }
 
@@ -175,9 +182,13 @@ pub(crate) mod tls {
     pub(crate) fn streams() -> (TlsStream<TcpStream>, TlsStream<TcpStream>) {
         let (client, server) = tcp_pair();
         let (client_config, server_config) = configs();
-        let name = "localhost".try_into().unwrap();
-        let client_tls = ClientConnection::new(client_config, name).unwrap();
-        let server_tls = ServerConnection::new(server_config).unwrap();
+        let name = "localhost"
+            .try_into()
+            .expect("a certificate of our own is good");
+        let client_tls =
+            ClientConnection::new(client_config, name).expect("a certificate of our own is good");
+        let server_tls =
+            ServerConnection::new(server_config).expect("a certificate of our own is good");
         (
             TlsStream::client(client_tls, client),
             TlsStream::server(server_tls, server),
@@ -191,14 +202,20 @@ pub(crate) mod tls {
     ) {
         let (mut client, mut server) = streams();
         let shaking = std::thread::spawn(move || {
-            client.handshake().unwrap();
+            client
+                .handshake()
+                .expect("a certificate of our own is good");
             client
         });
-        server.handshake().unwrap();
-        let client = shaking.join().unwrap();
+        server
+            .handshake()
+            .expect("a certificate of our own is good");
+        let client = shaking.join().expect("a certificate of our own is good");
         (
-            WebSocket::over_socket(client, client_core(), Vec::new(), Timeouts::client()).unwrap(),
-            WebSocket::over_socket(server, server_core(), Vec::new(), Timeouts::server()).unwrap(),
+            WebSocket::over_socket(client, client_core(), Vec::new(), Timeouts::client())
+                .expect("a certificate of our own is good"),
+            WebSocket::over_socket(server, server_core(), Vec::new(), Timeouts::server())
+                .expect("a certificate of our own is good"),
         )
     }
 }

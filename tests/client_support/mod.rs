@@ -21,6 +21,7 @@ use chinwag::websocket::handshake::client::ClientRequest;
 use chinwag::websocket::handshake::http::{HttpLimits, parse_request};
 use chinwag::websocket::handshake::server::Upgrade;
 use rcgen::{CertificateParams, KeyPair};
+use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{RootCertStore, ServerConfig};
 
@@ -110,6 +111,19 @@ pub(crate) fn answer_101(head: &str) -> Vec<u8> {
     output
 }
 
+/// Carries bytes both ways until both sides have ended.
+pub(crate) fn relay(client: TcpStream, server: TcpStream) {
+    let carry = |mut from: TcpStream, mut to: TcpStream| {
+        // Either side may have gone without a word.
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(std::net::Shutdown::Write);
+    };
+    let (from_client, from_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+    let back = thread::spawn(move || carry(from_server, client));
+    carry(from_client, server);
+    back.join().unwrap();
+}
+
 /// Whether the peer has sent nothing and not gone, for a moment.
 pub(crate) fn is_silent(stream: &mut TcpStream) -> bool {
     stream
@@ -120,10 +134,14 @@ pub(crate) fn is_silent(stream: &mut TcpStream) -> bool {
     matches!(read, Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
 }
 
-/// An address at which nobody listens.
+/// An address at which nobody listens, and nobody else can as long as the test runs.
 pub(crate) fn closed_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = getsockname(&socket).unwrap().try_into().unwrap();
+    // Bound and never listening, for the rest of the process.
+    std::mem::forget(socket);
+    address
 }
 
 pub(crate) fn request(uri: &str) -> ClientRequest {

@@ -85,6 +85,20 @@ impl Server {
         self.process.child.wait().unwrap()
     }
 
+    /// Waits until it has ended; returns what it said since it was started.
+    pub(crate) fn said_until_the_end(&mut self) -> Vec<String> {
+        let until = now() + PATIENCE;
+        let mut said = Vec::new();
+        loop {
+            let left = until.saturating_duration_since(now());
+            match self.process.said.recv_timeout(left) {
+                Ok(line) => said.push(line),
+                Err(RecvTimeoutError::Disconnected) => return said,
+                Err(RecvTimeoutError::Timeout) => panic!("the server does not end"),
+            }
+        }
+    }
+
     pub(crate) fn data_dir(&self) -> &Path {
         self.dir.path()
     }

@@ -236,7 +236,7 @@ impl Ws {
         let mut input = &mut self.input[..];
         let event = self.connection.receive(&mut input, &mut output);
         let event = event.expect("the server keeps to the protocol");
-        let event = event.map(Event::into_owned);
+        let event = event.map(|event: Event<'_>| event.into_owned());
         let rest_len = input.len();
         self.input.drain(..self.input.len() - rest_len);
         // Pongs and echoed Closes; the server may have hung up.

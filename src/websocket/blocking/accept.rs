@@ -9,8 +9,10 @@ use crate::websocket::blocking::timeouts::{DRAIN_TIMEOUT, Timeouts};
 use crate::websocket::blocking::transport::Transport;
 use crate::websocket::blocking::web_socket::WebSocket;
 use crate::websocket::connection::Connection;
+#[cfg(feature = "deflate")]
+use crate::websocket::deflate::DeflateOptions;
 use crate::websocket::handshake::http::{HeadScanner, HttpLimits, Request, parse_request};
-use crate::websocket::handshake::server::Upgrade;
+use crate::websocket::handshake::server::{Acceptance, Refusal, Upgrade};
 use crate::websocket::handshake::{HandshakeError, Origin};
 use crate::websocket::limits::Limits;
 
@@ -21,43 +23,31 @@ use crate::websocket::limits::Limits;
 /// ```no_run
 /// use std::net::TcpStream;
 ///
-/// use chinwag::websocket::blocking::{Acceptance, Acceptor, Error, Refusal, WebSocket};
+/// use chinwag::websocket::blocking::{Acceptor, Error, WebSocket};
+/// use chinwag::websocket::handshake::server::Refusal;
 /// use chinwag::websocket::handshake::{HandshakeError, Origin, origin_allowed};
 ///
 /// fn open(stream: TcpStream, origins: &[Origin]) -> Result<WebSocket<TcpStream>, Error> {
-///     Acceptor::new().accept(stream, |request, upgrade| {
+///     Acceptor::new().accept(stream, |request, upgrade, acceptance| {
 ///         if request.path() != "/chat" {
-///             return Err(Refusal::response("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n"));
+///             return Err(Refusal::new(404).expect("it is a status of an error"));
 ///         }
 ///         match request.header("Origin") {
 ///             Some(origin) if !origin_allowed(origin, origins) => {
-///                 return Err(HandshakeError::OriginNotAllowed.into());
+///                 Err(HandshakeError::OriginNotAllowed.into())
 ///             }
-///             _ => {}
+///             _ => Ok(acceptance.subprotocol(upgrade.select_subprotocol(&["chat.v1"]))),
 ///         }
-///         let subprotocol = upgrade.subprotocols().find(|offered| *offered == "chat.v1");
-///         Ok(Acceptance::new().with_subprotocol(subprotocol))
 ///     })
 /// }
 /// ```
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Acceptor {
     limits: Limits,
     http_limits: HttpLimits,
     timeouts: Timeouts,
-}
-
-/// The application's consent to a connection.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Acceptance {
-    subprotocol: Option<String>,
-}
-
-/// The application's answer to a request that becomes no connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    response: Vec<u8>,
-    error: Option<HandshakeError>,
+    #[cfg(feature = "deflate")]
+    deflate: Option<DeflateOptions>,
 }
 
 impl Acceptor {
@@ -68,6 +58,8 @@ impl Acceptor {
             limits: Limits::default(),
             http_limits: HttpLimits::default(),
             timeouts: Timeouts::server(),
+            #[cfg(feature = "deflate")]
+            deflate: None,
         }
     }
 
@@ -92,11 +84,20 @@ impl Acceptor {
         self
     }
 
+    /// Compresses messages with clients that offer it.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(mut self, options: DeflateOptions) -> Self {
+        self.deflate = Some(options);
+        self
+    }
+
     /// Opens a connection over a socket, unless the request is not acceptable or `decide` refuses it.
     ///
     /// `decide` sees requests only that ask for a WebSocket as RFC 6455 §4.2.1 says. Whether the
     /// page that asks may (`Origin`), and whether the path exists, is its business: see
-    /// [`same_origin`].
+    /// [`same_origin`]. It returns the acceptance it was given, with what it has to add: a
+    /// subprotocol, headers.
     ///
     /// # Errors
     ///
@@ -106,7 +107,11 @@ impl Acceptor {
     pub fn accept<S, D>(&self, stream: S, decide: D) -> Result<WebSocket<S>, Error>
     where
         S: Socket,
-        D: FnOnce(&Request<'_>, &Upgrade<'_>) -> Result<Acceptance, Refusal>,
+        D: for<'a> FnOnce(
+            &'a Request<'a>,
+            &'a Upgrade<'a>,
+            Acceptance<'a>,
+        ) -> Result<Acceptance<'a>, Refusal>,
     {
         self.open(Transport::over_socket(stream, Vec::new()), decide)
     }
@@ -120,7 +125,11 @@ impl Acceptor {
     pub fn accept_stream<S, D>(&self, stream: S, decide: D) -> Result<WebSocket<S>, Error>
     where
         S: Read + Write,
-        D: FnOnce(&Request<'_>, &Upgrade<'_>) -> Result<Acceptance, Refusal>,
+        D: for<'a> FnOnce(
+            &'a Request<'a>,
+            &'a Upgrade<'a>,
+            Acceptance<'a>,
+        ) -> Result<Acceptance<'a>, Refusal>,
     {
         self.open(Transport::over_stream(stream, Vec::new()), decide)
     }
@@ -128,7 +137,11 @@ impl Acceptor {
     fn open<S, D>(&self, mut transport: Transport<S>, decide: D) -> Result<WebSocket<S>, Error>
     where
         S: Read + Write,
-        D: FnOnce(&Request<'_>, &Upgrade<'_>) -> Result<Acceptance, Refusal>,
+        D: for<'a> FnOnce(
+            &'a Request<'a>,
+            &'a Upgrade<'a>,
+            Acceptance<'a>,
+        ) -> Result<Acceptance<'a>, Refusal>,
     {
         transport.set_write_timeout(Some(self.timeouts.open_timeout))?;
         let opened = match self.receive_head(&mut transport) {
@@ -180,22 +193,29 @@ impl Acceptor {
     ) -> Result<Connection, Error>
     where
         S: Read + Write,
-        D: FnOnce(&Request<'_>, &Upgrade<'_>) -> Result<Acceptance, Refusal>,
+        D: for<'a> FnOnce(
+            &'a Request<'a>,
+            &'a Upgrade<'a>,
+            Acceptance<'a>,
+        ) -> Result<Acceptance<'a>, Refusal>,
     {
         let (input, output) = transport.buffers();
         let (request, _) =
             parse_request(&input[..head_len], &self.http_limits)?.expect("the head is complete");
         let upgrade = Upgrade::from_request(&request)?;
-        let connection = match decide(&request, &upgrade) {
-            Ok(acceptance) => {
-                upgrade.accept(acceptance.subprotocol.as_deref(), self.limits, output)
-            }
-            Err(Refusal {
-                error: Some(error), ..
-            }) => return Err(error.into()),
+        let acceptance = Acceptance::new(self.limits);
+        #[cfg(feature = "deflate")]
+        let acceptance = match &self.deflate {
+            Some(options) => acceptance.deflate(options),
+            None => acceptance,
+        };
+        let connection = match decide(&request, &upgrade, acceptance) {
+            Ok(acceptance) => upgrade.clone().accept_with(&acceptance, output),
             Err(refusal) => {
-                output.extend_from_slice(&refusal.response);
-                return Err(Error::Refused);
+                refusal.write(output);
+                return Err(Error::Refused {
+                    status: refusal.status(),
+                });
             }
         };
         transport.take(head_len);
@@ -209,42 +229,6 @@ impl Default for Acceptor {
     }
 }
 
-impl Acceptance {
-    /// Consents.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Chooses a subprotocol, which is named to the client only if it has offered it.
-    #[must_use]
-    pub fn with_subprotocol(mut self, subprotocol: Option<&str>) -> Self {
-        self.subprotocol = subprotocol.map(str::to_owned);
-        self
-    }
-}
-
-impl Refusal {
-    /// Refuses with a whole HTTP response.
-    #[must_use]
-    pub fn response(response: impl Into<Vec<u8>>) -> Self {
-        Self {
-            response: response.into(),
-            error: None,
-        }
-    }
-}
-
-/// Refuses with the response that belongs to the error.
-impl From<HandshakeError> for Refusal {
-    fn from(error: HandshakeError) -> Self {
-        Self {
-            response: Vec::new(),
-            error: Some(error),
-        }
-    }
-}
-
 /// Consents to every request but those of other sites' pages: what a server wants that knows users
 /// by cookies, or by their place in the network (RFC 6455 §10.2). What is no browser sends no
 /// `Origin`, and passes.
@@ -252,15 +236,18 @@ impl From<HandshakeError> for Refusal {
 /// # Errors
 ///
 /// [`HandshakeError::OriginNotAllowed`], as a refusal.
-pub fn same_origin(request: &Request<'_>, _: &Upgrade<'_>) -> Result<Acceptance, Refusal> {
+pub fn same_origin<'a>(
+    request: &'a Request<'a>,
+    _: &'a Upgrade<'a>,
+    acceptance: Acceptance<'a>,
+) -> Result<Acceptance<'a>, Refusal> {
     let is_same = |origin| {
-        let host = request.host();
         Origin::parse(origin)
-            .zip(host)
+            .zip(request.host())
             .is_some_and(|(origin, host)| origin.is_same_origin(host, false))
     };
     match request.header("Origin") {
         Some(origin) if !is_same(origin) => Err(HandshakeError::OriginNotAllowed.into()),
-        _ => Ok(Acceptance::new()),
+        _ => Ok(acceptance),
     }
 }

@@ -20,7 +20,10 @@ pub enum Error {
     /// The peer's opening handshake is not acceptable; it was told so.
     Handshake(HandshakeError),
     /// The application refused the opening handshake; the peer has its answer.
-    Refused,
+    Refused {
+        /// The status of the answer.
+        status: u16,
+    },
     /// The caller asked for what can't be sent; nothing was.
     Send(SendError),
     /// The peer's bytes ended without a closing handshake, as when its machine crashed or somebody
@@ -56,6 +59,20 @@ impl Error {
     pub fn is_would_block(&self) -> bool {
         matches!(self, Self::Io(error) if error.is_would_block())
     }
+
+    /// Puts the error into one of `std`, for its traits.
+    pub(super) fn into_io(self) -> io::Error {
+        match &self {
+            Self::Io(error) => io::Error::new(error.get().kind(), self),
+            Self::Truncated => io::Error::new(io::ErrorKind::UnexpectedEof, self),
+            Self::TimedOut(_) => io::Error::new(io::ErrorKind::TimedOut, self),
+            Self::Protocol(_)
+            | Self::Handshake(_)
+            | Self::Refused { .. }
+            | Self::Send(_)
+            | Self::Abandoned => io::Error::other(self),
+        }
+    }
 }
 
 /// One clause.
@@ -64,7 +81,9 @@ impl fmt::Display for Error {
         match self {
             Self::Protocol(error) => error.fmt(f),
             Self::Handshake(error) => error.fmt(f),
-            Self::Refused => f.write_str("the opening handshake was refused"),
+            Self::Refused { status } => {
+                write!(f, "the opening handshake was refused with status {status}")
+            }
             Self::Send(error) => error.fmt(f),
             Self::Truncated => f.write_str("connection ended without a closing handshake"),
             Self::Abandoned => f.write_str("connection was failed by this side"),
@@ -92,7 +111,7 @@ impl StdError for Error {
             Self::Handshake(error) => Some(error),
             Self::Send(error) => Some(error),
             Self::Io(error) => Some(error.get()),
-            Self::Refused | Self::Truncated | Self::Abandoned | Self::TimedOut(_) => None,
+            Self::Refused { .. } | Self::Truncated | Self::Abandoned | Self::TimedOut(_) => None,
         }
     }
 }

@@ -19,6 +19,7 @@ impl Inbox {
         }
     }
 
+    #[cfg(feature = "tls")]
     pub(super) fn is_empty(&self) -> bool {
         self.start == self.end
     }

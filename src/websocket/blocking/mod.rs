@@ -1,8 +1,12 @@
 //! WebSocket that waits: servers and clients over any `Read + Write`, one thread or two.
 //!
-//! [`Acceptor`] makes a [`WebSocket`] of a stream on which a client asks for one. Whatever carries
-//! bytes will do; a [`Socket`] (TCP, Unix, or TLS over them) brings deadlines, and an end that the
-//! peer sees the way RFC 6455 §7.1.1 wants it.
+//! [`Acceptor`] makes a [`WebSocket`] of a stream on which a client asks for one, [`Connector`] asks
+//! for one as a client. Whatever carries bytes will do; a [`Socket`] (TCP, Unix, or TLS over them)
+//! brings deadlines, and an end that the peer sees the way RFC 6455 §7.1.1 wants it.
+//!
+//! A program that sends when it likes, and listens at the same time, splits the connection into
+//! halves for its threads ([`WebSocket::split`], on Unix). Messages larger than memory are read with
+//! a [`MessageReader`] and sent with a [`MessageWriter`].
 //!
 //! ```no_run
 //! use std::net::TcpListener;
@@ -21,6 +25,7 @@ mod accept;
 mod backoff;
 mod clock;
 mod connect;
+mod delivery;
 mod error;
 mod inbox;
 mod lock;
@@ -29,6 +34,7 @@ mod reconnect;
 mod socket;
 #[cfg(unix)]
 mod split;
+mod streaming;
 mod timeouts;
 #[cfg(feature = "tls")]
 mod tls_session;
@@ -37,7 +43,7 @@ mod tls_stream;
 mod transport;
 mod web_socket;
 
-pub use accept::{Acceptance, Acceptor, Refusal, same_origin};
+pub use accept::{Acceptor, same_origin};
 pub use backoff::{Backoff, BackoffPolicy};
 pub use connect::{
     ClientSocket, ClientStream, ConnectError, Connected, Connector, RedirectError, connect,
@@ -50,6 +56,7 @@ pub use reconnect::{Disconnection, ReconnectEvent, ReconnectingClient, RetryHand
 pub use socket::Socket;
 #[cfg(unix)]
 pub use split::{Channel, Reader, Split, Writer};
+pub use streaming::{MessageReader, MessageWriter};
 pub use timeouts::Timeouts;
 #[cfg(feature = "tls")]
 pub use tls_stream::TlsStream;

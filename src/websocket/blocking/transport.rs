@@ -70,6 +70,11 @@ impl<S: Read + Write> Transport<S> {
         (self.inbox.received(), &mut self.output)
     }
 
+    /// Returns what was read and not yet taken, and where to append what is to be written.
+    pub(super) fn inbox(&mut self) -> (&mut Inbox, &mut Vec<u8>) {
+        (&mut self.inbox, &mut self.output)
+    }
+
     /// Forgets the first `len` bytes of what was read.
     pub(super) fn take(&mut self, len: usize) {
         self.inbox.take(len);

@@ -8,22 +8,25 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::delivery::{self, Delivery};
 use crate::websocket::blocking::error::{Error, Timeout, is_would_block};
 use crate::websocket::blocking::socket::Socket;
+use crate::websocket::blocking::streaming::{MessageReader, MessageWriter, PartSink, PartSource};
 use crate::websocket::blocking::timeouts::{DRAIN_TIMEOUT, Timeouts};
 use crate::websocket::blocking::transport::Transport;
 use crate::websocket::close::CloseCode;
 use crate::websocket::connection::{Connection, State};
-use crate::websocket::error::{ProtocolError, SendError};
+use crate::websocket::error::SendError;
 use crate::websocket::frame::Role;
 use crate::websocket::keepalive::{Keepalive, KeepaliveAction};
-use crate::websocket::message::{Event, Message};
+use crate::websocket::message::{Event, Message, Part};
+use crate::websocket::prepared::PreparedMessage;
 
 /// An open connection over a stream.
 ///
 /// Pings are answered while somebody reads. Two peers that both send without reading wait for each
 /// other for ever, as with any stream: a program that sends when it likes reads in another thread,
-/// for which there is `split`.
+/// for which there is `split`, on Unix.
 ///
 /// # Reads that give up
 ///
@@ -37,6 +40,8 @@ pub struct WebSocket<S> {
     timeouts: Timeouts,
     /// `None` if nobody asked for it, or if the stream is no socket.
     keepalive: Option<Keepalive>,
+    /// Whether the rest of a message is thrown away, of which a part was read.
+    is_skipping: bool,
     /// How it ended; nothing is read or sent after that.
     end: Option<End>,
 }
@@ -50,6 +55,7 @@ pub(super) struct Parts<S> {
     pub(super) output: Vec<u8>,
     pub(super) timeouts: Timeouts,
     pub(super) keepalive: Option<Keepalive>,
+    pub(super) is_skipping: bool,
     pub(super) end: Option<End>,
 }
 
@@ -83,6 +89,7 @@ impl<S: Read + Write> WebSocket<S> {
             connection,
             timeouts,
             keepalive: None,
+            is_skipping: false,
             end: None,
         }
     }
@@ -124,6 +131,7 @@ impl<S: Read + Write> WebSocket<S> {
             connection,
             timeouts,
             keepalive,
+            is_skipping: false,
             end: None,
         })
     }
@@ -150,7 +158,33 @@ impl<S: Read + Write> WebSocket<S> {
     ///
     /// Those of [`read`](Self::read).
     pub fn read_event(&mut self) -> Result<Event<'static>, Error> {
-        self.next_event(None)
+        self.next_event(None, delivery::WHOLE)
+    }
+
+    /// Waits for a part of a message, which no memory holds as a whole; `None` once the closing
+    /// handshake is done. [`Limits`](crate::websocket::Limits) bound the message nevertheless.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read`](Self::read). What of a message was read before is void then.
+    pub fn read_part(&mut self) -> Result<Option<Part<'static>>, Error> {
+        loop {
+            match self.next_event(None, delivery::IN_PARTS)? {
+                Event::Message(part) => return Ok(Some(part)),
+                Event::Ping(_) | Event::Pong(_) => {}
+                Event::Closed { .. } => return Ok(None),
+            }
+        }
+    }
+
+    /// Waits for a message to begin, and returns a reader of it; `None` once the closing handshake is
+    /// done.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read`](Self::read).
+    pub fn read_message(&mut self) -> Result<Option<MessageReader<'_>>, Error> {
+        MessageReader::begin(self)
     }
 
     /// Returns the messages as they come, until the connection ends.
@@ -168,6 +202,35 @@ impl<S: Read + Write> WebSocket<S> {
     /// [`Error::Send`] when the connection is closed for sending, [`Error::Io`] from the stream.
     pub fn send(&mut self, message: &Message<'_>) -> Result<(), Error> {
         self.send_with(|connection, output| connection.send(message, output))
+    }
+
+    /// Sends a message that was encoded once for many connections, and waits until the stream has
+    /// taken it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), Error> {
+        self.send_with(|connection, output| connection.send_prepared(message, output))
+    }
+
+    /// Sends a part of a message, in a frame of its own, and waits until the stream has taken it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send), and [`SendError::MessageKindChanged`] in it.
+    pub fn send_part(&mut self, payload: &Message<'_>, is_final: bool) -> Result<(), Error> {
+        self.send_with(|connection, output| connection.send_part(payload, is_final, output))
+    }
+
+    /// Returns a writer of one text message.
+    pub fn text_writer(&mut self) -> MessageWriter<'_> {
+        MessageWriter::begin(self, true)
+    }
+
+    /// Returns a writer of one binary message.
+    pub fn binary_writer(&mut self) -> MessageWriter<'_> {
+        MessageWriter::begin(self, false)
     }
 
     /// Sends a Ping, of at most 125 bytes. The Pong is an event of
@@ -228,7 +291,7 @@ impl<S: Read + Write> WebSocket<S> {
         }
         let deadline = now() + self.timeouts.close_timeout;
         loop {
-            if let Event::Closed { .. } = self.next_event(Some(deadline))? {
+            if let Event::Closed { .. } = self.next_event(Some(deadline), delivery::WHOLE)? {
                 return Ok(());
             }
         }
@@ -237,12 +300,17 @@ impl<S: Read + Write> WebSocket<S> {
     /// Fails the connection for a reason of the application's, as for binary messages where only
     /// text is spoken (1003): sends a Close, looks at nothing more, and ends a socket. A reason of
     /// more than 123 bytes is cut.
-    pub fn fail(&mut self, code: CloseCode, reason: &str) {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] for a server's 1010.
+    pub fn fail(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         if self.end.is_none() {
             let output = self.transport.buffers().1;
-            self.connection.fail(code, reason, output);
+            self.connection.fail(code, reason, output)?;
             self.fail_with(Error::Abandoned);
         }
+        Ok(())
     }
 
     /// Returns the peer's last word, once the closing handshake is done.
@@ -295,6 +363,7 @@ impl<S: Read + Write> WebSocket<S> {
             output,
             timeouts: self.timeouts,
             keepalive: self.keepalive,
+            is_skipping: self.is_skipping,
             end: self.end,
         }
     }
@@ -313,12 +382,31 @@ impl<S: Read + Write> WebSocket<S> {
 
     /// Waits for what the peer does next; for a socket, until a deadline at which the connection
     /// fails.
-    fn next_event(&mut self, close_at: Option<Instant>) -> Result<Event<'static>, Error> {
+    fn next_event<M>(
+        &mut self,
+        close_at: Option<Instant>,
+        delivery: Delivery<M>,
+    ) -> Result<Event<'static, M>, Error> {
+        while self.is_skipping {
+            if let Event::Message(part) = self.wait_for_event(close_at, delivery::IN_PARTS)? {
+                self.is_skipping = !part.is_final;
+            }
+            self.is_skipping &= self.end.is_none();
+        }
+        self.wait_for_event(close_at, delivery)
+    }
+
+    fn wait_for_event<M>(
+        &mut self,
+        close_at: Option<Instant>,
+        delivery: Delivery<M>,
+    ) -> Result<Event<'static, M>, Error> {
         loop {
             if let Some(end) = &self.end {
                 return end.tell();
             }
-            match self.take_event() {
+            let (inbox, output) = self.transport.inbox();
+            match delivery::take_event(&mut self.connection, inbox, output, delivery) {
                 Ok(Some(Event::Closed { code, reason })) => {
                     self.finish_closing(close_at, Closed { code, reason });
                 }
@@ -335,18 +423,6 @@ impl<S: Read + Write> WebSocket<S> {
                 Err(error) => self.fail_with(error.into()),
             }
         }
-    }
-
-    /// Takes an event out of what was read.
-    fn take_event(&mut self) -> Result<Option<Event<'static>>, ProtocolError> {
-        let (received, output) = self.transport.buffers();
-        let received_len = received.len();
-        let mut input = received;
-        let received = self.connection.receive(&mut input, output);
-        let left_len = input.len();
-        let event = received.map(|event: Option<Event<'_>>| event.map(|it| it.into_owned()));
-        self.transport.take(received_len - left_len);
-        event
     }
 
     /// Waits for bytes, and for what is due meanwhile.
@@ -395,7 +471,7 @@ impl<S: Read + Write> WebSocket<S> {
         Ok(())
     }
 
-    fn note_pong(&mut self, event: &Event<'_>) {
+    fn note_pong<M>(&mut self, event: &Event<'_, M>) {
         if let (Event::Pong(payload), Some(keepalive)) = (event, &mut self.keepalive) {
             keepalive.received_pong(payload, now());
         }
@@ -431,8 +507,37 @@ impl<S: Read + Write> WebSocket<S> {
     }
 }
 
+impl<S: Read + Write> PartSource for WebSocket<S> {
+    fn next_part(&mut self) -> Result<Option<Part<'static>>, Error> {
+        self.read_part()
+    }
+
+    fn skip_message(&mut self) {
+        self.is_skipping = true;
+    }
+}
+
+impl<S: Read + Write> PartSink for WebSocket<S> {
+    fn send_part(&mut self, payload: &Message<'_>, is_final: bool) -> Result<(), Error> {
+        self.send_part(payload, is_final)
+    }
+
+    fn abandon(&mut self) {
+        self.fail(CloseCode::INTERNAL_ERROR, UNFINISHED)
+            .expect("1011 is for both roles");
+    }
+}
+
 impl End {
-    pub(super) fn tell(&self) -> Result<Event<'static>, Error> {
+    /// Returns why the connection has failed, if it has.
+    pub(super) fn judge(&self) -> Result<(), Error> {
+        match self {
+            Self::Closed(_) => Ok(()),
+            Self::Failed(error) => Err(error.clone()),
+        }
+    }
+
+    pub(super) fn tell<M>(&self) -> Result<Event<'static, M>, Error> {
         match self {
             Self::Closed(Closed { code, reason }) => Ok(Event::Closed {
                 code: *code,
@@ -449,6 +554,9 @@ fn default_timeouts(connection: &Connection) -> Timeouts {
         Role::Client => Timeouts::client(),
     }
 }
+
+/// What the peer is told when a message will never end.
+pub(super) const UNFINISHED: &str = "message is left unfinished";
 
 /// Shows the state, not what was said.
 impl<S> fmt::Debug for WebSocket<S> {

@@ -2,13 +2,12 @@
 //!
 //! To zlib each message is a stream of its own: it begins with the window set by hand to what was
 //! inflated before, and is ended by a final block of ours. That costs one copy of the window a
-//! message, and answers three questions at once that flate2 has no other answer to:
+//! message, and answers two questions at once that flate2 has no other answer to:
 //!
 //! - **Did the message end between two blocks?** Only there does the final block end the stream; in
 //!   the middle of a block its bytes are data, for which it finds no room.
 //! - **What remains after a block that the peer marked as final (§7.2.3.4)?** zlib wants to begin
 //!   anew and forgets its window; ours is put in its place.
-//! - **What does an idle connection hold?** The window is all that later messages depend on.
 //!
 //! zlib-rs has a window of 32 KiB whatever it is told. A smaller one that was agreed on bounds what
 //! *we* keep, and so what a message may refer to in earlier ones.
@@ -275,7 +274,8 @@ const COPIED_LEN_PER_READ_BYTE: u64 = 64;
 /// 1 KiB: less than 260 bytes of room would keep zlib-rs out of its fast loop.
 const MIN_ROOM_LEN: usize = 1024;
 
-/// 256 KiB: each call of zlib copies its window, which is cheap beside it, and it stays in the cache.
+/// 256 KiB: each call of zlib ends with two copies of a window, 64 KiB, which are to be little beside
+/// it.
 const MAX_ROOM_LEN: usize = 256 * 1024;
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 mod tests {
     use super::*;
 
+    // covers: R6455-4.2.2-13
     #[test]
     fn example_of_the_rfc_has_its_accept_key() {
         assert_eq!(
@@ -45,6 +46,7 @@ mod tests {
         );
     }
 
+    // covers: R6455-4.2.1-08, R6455-4.2.1-09, D-13
     #[test]
     fn key_is_24_characters_of_standard_base64() {
         assert!(is_key(b"dGhlIHNhbXBsZSBub25jZQ=="));

@@ -46,7 +46,7 @@ impl Error for HeadError {}
 
 /// Headers of the caller's choice. Names are tokens, values have no control character but tabs:
 /// each of them stays one line.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct HeaderLines(Vec<(String, Vec<u8>)>);
 
 impl HeaderLines {
@@ -78,6 +78,14 @@ impl HeaderLines {
         for (name, value) in &self.0 {
             write_line(name, value, output);
         }
+    }
+}
+
+/// Shows the names; values may be secrets.
+impl fmt::Debug for HeaderLines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.0.iter().map(|(name, _)| name);
+        f.debug_list().entries(names).finish()
     }
 }
 

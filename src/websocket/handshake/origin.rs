@@ -163,6 +163,7 @@ mod tests {
         }
     }
 
+    // covers: R9112-3.2-03
     #[test]
     fn anything_else_is_no_authority() {
         for value in [
@@ -190,6 +191,7 @@ mod tests {
         }
     }
 
+    // covers: D-17, R6455-4.2.2-04
     #[test]
     fn origins_compare_in_one_form() {
         let allowed = [Origin::parse(b"https://A.example:443").unwrap()];

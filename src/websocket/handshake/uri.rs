@@ -1,7 +1,5 @@
 //! The addresses of WebSocket resources: `ws` and `wss` URIs (RFC 6455 §3).
 
-// Addresses as values; `std::net` is where sockets are.
-use core::net::Ipv6Addr;
 use std::error::Error;
 use std::fmt::{self, Write as _};
 
@@ -65,9 +63,9 @@ impl Uri {
         path: &str,
         query: Option<&str>,
     ) -> Result<Self, UriError> {
-        let host = match host.parse::<Ipv6Addr>() {
-            Ok(address) => format!("[{address}]"),
-            Err(_) => host.to_owned(),
+        let authority = match is_ipv6(host) {
+            true => format!("[{host}]"),
+            false => host.to_owned(),
         };
         let mut resource_name = String::from("/");
         encode(
@@ -80,8 +78,8 @@ impl Uri {
             encode(query, true, &mut resource_name);
         }
         judge_len(&resource_name)?;
-        let (host, no_port) = parse_host_and_port(&host)?;
-        if no_port.is_some() {
+        let (host, _) = parse_host_and_port(&authority)?;
+        if host.len() != authority.len() {
             return Err(UriError::BadHost);
         }
         let port = port.unwrap_or(default_port(is_secure));
@@ -297,7 +295,7 @@ fn parse_host_and_port(authority: &str) -> Result<(String, Option<u16>), UriErro
     let is_host = host.port().is_none()
         && host_len == name.len()
         && name.len() <= MAX_HOST_LEN
-        && address.is_none_or(|address| address.parse::<Ipv6Addr>().is_ok());
+        && address.is_none_or(is_ipv6);
     if !is_host {
         return Err(UriError::BadHost);
     }
@@ -307,6 +305,41 @@ fn parse_host_and_port(authority: &str) -> Result<(String, Option<u16>), UriErro
         port => Some(parse_port(&port[1..]).ok_or(UriError::BadPort)?),
     };
     Ok((name.to_ascii_lowercase(), port))
+}
+
+/// Returns whether `address` is one of IPv6 (RFC 3986 §3.2.2): eight groups of 16 bits, of which
+/// two may be an IPv4 address at the end, and zero groups may be left out in one place.
+fn is_ipv6(address: &str) -> bool {
+    match address.split_once("::") {
+        None => count_ipv6_groups(address, true) == Some(8),
+        Some((start, end)) => count_ipv6_groups(start, false)
+            .zip(count_ipv6_groups(end, true))
+            .is_some_and(|(start_count, end_count)| start_count + end_count < 8),
+    }
+}
+
+fn count_ipv6_groups(part: &str, may_end_in_ipv4: bool) -> Option<usize> {
+    let is_group = |group: &str| {
+        (1..=4).contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let mut groups = part.split(':').filter(|_| !part.is_empty()).peekable();
+    let mut count = 0;
+    while let Some(group) = groups.next() {
+        count += match group {
+            _ if is_group(group) => 1,
+            _ if may_end_in_ipv4 && groups.peek().is_none() && is_ipv4(group) => 2,
+            _ => return None,
+        };
+    }
+    Some(count)
+}
+
+fn is_ipv4(address: &str) -> bool {
+    let is_octet = |octet: &str| {
+        let is_plain = octet == "0" || !octet.starts_with(['0', '+']);
+        is_plain && octet.parse::<u8>().is_ok()
+    };
+    address.split('.').count() == 4 && address.split('.').all(is_octet)
 }
 
 fn parse_port(port: &str) -> Option<u16> {

@@ -79,7 +79,8 @@ impl fmt::Debug for Turnstile {
 fn may_open(opening: &BTreeSet<Remote>, remote: &Remote) -> bool {
     let is_named = |remote: &Remote| matches!(remote, Remote::Name(..));
     let named_count = opening.iter().filter(|it| is_named(it)).count();
-    !opening.contains(remote) && !(is_named(remote) && named_count >= MAX_NAMED_COUNT)
+    let has_room = !is_named(remote) || named_count < MAX_NAMED_COUNT;
+    has_room && !opening.contains(remote)
 }
 
 /// Connections that may open at once by name, through proxies. RFC 6455 §4.1 leaves the number to

@@ -114,7 +114,7 @@ impl Cipher {
     #[cfg_attr(
         not(feature = "tls"),
         expect(
-            clippy::unused_self,
+            clippy::ptr_arg,
             unused_variables,
             reason = "TLS alone has such a word"
         )
@@ -132,7 +132,7 @@ impl Cipher {
     #[cfg_attr(
         not(feature = "tls"),
         expect(
-            clippy::unused_self,
+            clippy::ptr_arg,
             unused_variables,
             reason = "TLS alone has something to open"
         )

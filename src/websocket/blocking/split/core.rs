@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::mem;
 
+use crate::websocket::blocking::delivery::{self, Delivery};
 use crate::websocket::blocking::error::Error;
 use crate::websocket::blocking::inbox::Inbox;
 use crate::websocket::blocking::split::channel::Cipher;
@@ -40,6 +41,8 @@ pub(super) struct Core {
     sealed_count: u64,
     written_count: u64,
     is_flushing: bool,
+    /// Whether a message is sent in parts, between which no other message may come.
+    pub(super) is_streaming: bool,
     /// Writers that wait for their frame to be written.
     pub(super) waiting_count: usize,
     /// Why nothing can be written any more, if nothing can.
@@ -83,6 +86,7 @@ impl Core {
             sealed_count: 0,
             written_count: 0,
             is_flushing: false,
+            is_streaming: false,
             waiting_count: 0,
             write_error: None,
             end,
@@ -123,18 +127,13 @@ impl Core {
     /// Takes an event out of what was read, and queues what is owed for it. The echo of a Close keeps
     /// its place behind messages; a Close that says why the connection fails takes the place of all
     /// that has not begun to leave.
-    pub(super) fn receive(
+    pub(super) fn receive<M>(
         &mut self,
         inbox: &mut Inbox,
-    ) -> Result<Option<Event<'static>>, ProtocolError> {
-        let received = inbox.received();
-        let received_len = received.len();
-        let mut input = received;
+        delivery: Delivery<M>,
+    ) -> Result<Option<Event<'static, M>>, ProtocolError> {
         let mut output = Vec::new();
-        let event = self.connection.receive(&mut input, &mut output);
-        let left_len = input.len();
-        let event = event.map(|event: Option<Event<'_>>| event.map(|it| it.into_owned()));
-        inbox.take(received_len - left_len);
+        let event = delivery::take_event(&mut self.connection, inbox, &mut output, delivery);
         match &event {
             Ok(Some(Event::Closed { .. })) if !output.is_empty() => {
                 self.push_data(output);
@@ -149,9 +148,12 @@ impl Core {
     }
 
     /// Fails the connection for a reason of the application's.
-    pub(super) fn fail(&mut self, code: CloseCode, reason: &str) {
+    pub(super) fn fail(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+        let mut output = Vec::new();
+        self.connection.fail(code, reason, &mut output)?;
         self.drop_queue();
-        self.connection.fail(code, reason, &mut self.control);
+        self.push_control(&output);
+        Ok(())
     }
 
     /// Takes what is to be written next; `None` if there is nothing, or if somebody writes.
@@ -222,6 +224,11 @@ impl Core {
 
     pub(super) fn has_write_error(&self) -> bool {
         self.write_error.is_some()
+    }
+
+    /// Returns whether nothing more is sent.
+    pub(super) fn is_over(&self) -> bool {
+        self.end.is_some() || self.has_write_error()
     }
 
     /// Says that nothing more comes, behind all that is queued.
@@ -360,7 +367,7 @@ mod tests {
     }
 
     fn receive(core: &mut Core, bytes: &[u8]) -> Result<Option<Event<'static>>, ProtocolError> {
-        core.receive(&mut Inbox::new(bytes.to_vec()))
+        core.receive(&mut Inbox::new(bytes.to_vec()), delivery::WHOLE)
     }
 
     fn written(core: &mut Core) -> Vec<u8> {

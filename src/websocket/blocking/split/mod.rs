@@ -44,6 +44,7 @@ impl<S: Split> WebSocket<S> {
             output,
             timeouts,
             keepalive,
+            is_skipping,
             end,
         } = self.take_apart();
         let channel = stream.into_channel();
@@ -56,6 +57,7 @@ impl<S: Split> WebSocket<S> {
             channel.received,
             received,
             keepalive,
+            is_skipping,
         );
         Ok((reader, Writer::new(shared)))
     }

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::delivery::{self, Delivery};
 use crate::websocket::blocking::error::{Error, Timeout};
 use crate::websocket::blocking::inbox::Inbox;
 use crate::websocket::blocking::split::shared::Shared;
 use crate::websocket::blocking::split::socket_io::{self, Interest};
+use crate::websocket::blocking::streaming::{MessageReader, PartSource};
 use crate::websocket::blocking::timeouts::DRAIN_TIMEOUT;
 use crate::websocket::blocking::web_socket::{Closed, End};
 use crate::websocket::close::CloseCode;
 use crate::websocket::frame::Role;
 use crate::websocket::keepalive::{Keepalive, KeepaliveAction};
-use crate::websocket::message::{Event, Message};
+use crate::websocket::message::{Event, Message, Part};
 
 /// The half of a connection that reads.
 ///
@@ -29,6 +31,8 @@ pub struct Reader {
     /// Frames.
     plaintext: Inbox,
     keepalive: Option<Keepalive>,
+    /// Whether the rest of a message is thrown away, of which a part was read.
+    is_skipping: bool,
 }
 
 impl Reader {
@@ -38,12 +42,14 @@ impl Reader {
         ciphertext: Vec<u8>,
         plaintext: Vec<u8>,
         keepalive: Option<Keepalive>,
+        is_skipping: bool,
     ) -> Self {
         Self {
             shared,
             ciphertext: (!is_plain).then(|| Inbox::new(ciphertext)),
             plaintext: Inbox::new(plaintext),
             keepalive,
+            is_skipping,
         }
     }
 
@@ -69,7 +75,32 @@ impl Reader {
     ///
     /// Those of [`read`](Self::read).
     pub fn read_event(&mut self) -> Result<Event<'static>, Error> {
-        self.next_event(None)
+        self.next_event(None, delivery::WHOLE)
+    }
+
+    /// Waits for a part of a message: see [`WebSocket::read_part`](super::super::WebSocket::read_part).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read`](Self::read). What of a message was read before is void then.
+    pub fn read_part(&mut self) -> Result<Option<Part<'static>>, Error> {
+        loop {
+            match self.next_event(None, delivery::IN_PARTS)? {
+                Event::Message(part) => return Ok(Some(part)),
+                Event::Ping(_) | Event::Pong(_) => {}
+                Event::Closed { .. } => return Ok(None),
+            }
+        }
+    }
+
+    /// Waits for a message to begin, and returns a reader of it; `None` once the closing handshake is
+    /// done.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read`](Self::read).
+    pub fn read_message(&mut self) -> Result<Option<MessageReader<'_>>, Error> {
+        MessageReader::begin(self)
     }
 
     /// Does the closing handshake from this side: see [`Writer::close`](super::Writer::close).
@@ -85,7 +116,7 @@ impl Reader {
         drop(core);
         let deadline = now() + self.shared.timeouts.close_timeout;
         loop {
-            if let Event::Closed { .. } = self.next_event(Some(deadline))? {
+            if let Event::Closed { .. } = self.next_event(Some(deadline), delivery::WHOLE)? {
                 return Ok(());
             }
         }
@@ -103,46 +134,66 @@ impl Reader {
         self.keepalive.as_ref()?.round_trip_time()
     }
 
-    fn next_event(&mut self, close_at: Option<Instant>) -> Result<Event<'static>, Error> {
-        loop {
-            if let Some(event) = self.take_event(close_at)? {
-                return Ok(event);
+    fn next_event<M>(
+        &mut self,
+        close_at: Option<Instant>,
+        delivery: Delivery<M>,
+    ) -> Result<Event<'static, M>, Error> {
+        while self.is_skipping {
+            match self.wait_for_event(close_at, delivery::IN_PARTS)? {
+                Event::Message(part) => self.is_skipping = !part.is_final,
+                Event::Closed { .. } => self.is_skipping = false,
+                Event::Ping(_) | Event::Pong(_) => {}
             }
-            self.shared.flush_now();
-            self.wait(close_at)?;
+        }
+        self.wait_for_event(close_at, delivery)
+    }
+
+    fn wait_for_event<M>(
+        &mut self,
+        close_at: Option<Instant>,
+        delivery: Delivery<M>,
+    ) -> Result<Event<'static, M>, Error> {
+        loop {
+            if let Some(end) = self.shared.lock().end() {
+                return end.tell();
+            }
+            match self.take_event(delivery)? {
+                Some(Event::Closed { code, reason }) => {
+                    self.finish_closing(close_at, Closed { code, reason });
+                }
+                Some(event) => {
+                    if let Event::Ping(_) = &event {
+                        self.shared.flush_now();
+                    }
+                    if let (Event::Pong(payload), Some(keepalive)) = (&event, &mut self.keepalive) {
+                        keepalive.received_pong(payload, now());
+                    }
+                    return Ok(event);
+                }
+                None => {
+                    self.shared.flush_now();
+                    self.wait(close_at)?;
+                }
+            }
         }
     }
 
     /// Takes an event out of what was read.
-    fn take_event(&mut self, close_at: Option<Instant>) -> Result<Option<Event<'static>>, Error> {
+    fn take_event<M>(&mut self, delivery: Delivery<M>) -> Result<Option<Event<'static, M>>, Error> {
         let mut core = self.shared.lock();
-        if let Some(end) = core.end() {
-            return end.tell().map(Some);
-        }
-        if let Some(ciphertext) = &mut self.ciphertext
-            && let Err(error) = core.open(ciphertext, &mut self.plaintext)
-        {
-            drop(core);
-            return Err(self.finish_failing(error.into()));
-        }
-        let event = core.receive(&mut self.plaintext);
+        let opened = match &mut self.ciphertext {
+            Some(ciphertext) => core.open(ciphertext, &mut self.plaintext),
+            None => Ok(()),
+        };
+        let event = match opened {
+            Ok(()) => core
+                .receive(&mut self.plaintext, delivery)
+                .map_err(Error::from),
+            Err(error) => Err(error.into()),
+        };
         drop(core);
-        match event {
-            Ok(Some(Event::Closed { code, reason })) => self
-                .finish_closing(close_at, Closed { code, reason })
-                .map(Some),
-            Ok(Some(event)) => {
-                if let Event::Ping(_) = &event {
-                    self.shared.flush_now();
-                }
-                if let (Event::Pong(payload), Some(keepalive)) = (&event, &mut self.keepalive) {
-                    keepalive.received_pong(payload, now());
-                }
-                Ok(Some(event))
-            }
-            Ok(None) => Ok(None),
-            Err(error) => Err(self.finish_failing(error.into())),
-        }
+        event.map_err(|error| self.finish_failing(error))
     }
 
     /// Waits for bytes, and for room to write what no writer writes.
@@ -201,63 +252,41 @@ impl Reader {
 
     /// Ends the connection after both Closes: what was queued before them leaves, then a server ends
     /// the stream, and a client waits for that (RFC 6455 §7.1.1).
-    fn finish_closing(
-        &mut self,
-        close_at: Option<Instant>,
-        closed: Closed,
-    ) -> Result<Event<'static>, Error> {
+    fn finish_closing(&self, close_at: Option<Instant>, closed: Closed) {
         let is_client = self.shared.lock().connection().role() == Role::Client;
         let deadline = close_at.unwrap_or_else(|| now() + self.shared.timeouts.close_timeout);
         let is_flushed = self.shared.flush_all(deadline);
         if is_client && is_flushed {
-            self.drain(deadline);
+            self.shared.drain(deadline);
         }
-        let end = End::Closed(closed);
-        let told = end.tell();
-        self.finish(end, deadline);
-        told
+        self.shared.finish(End::Closed(closed), deadline);
     }
 
     /// Ends the connection whose last Close frame, or alert, is queued.
-    fn finish_failing(&mut self, error: Error) -> Error {
+    fn finish_failing(&self, error: Error) -> Error {
         let deadline = now() + DRAIN_TIMEOUT;
-        self.shared.flush_all(deadline);
-        self.finish(End::Failed(error.clone()), deadline);
+        self.shared.finish(End::Failed(error.clone()), deadline);
         error
-    }
-
-    /// Says that nothing more comes, and throws away what still does.
-    fn finish(&mut self, end: End, deadline: Instant) {
-        self.shared.lock().seal_end();
-        let is_flushed = self.shared.flush_all(deadline);
-        self.shared.end(end);
-        socket_io::end(self.shared.fd(), Shutdown::Write);
-        if is_flushed {
-            self.drain(deadline);
-        }
-        socket_io::end(self.shared.fd(), Shutdown::Both);
-    }
-
-    /// Reads until the peer's end, or until the deadline.
-    fn drain(&mut self, deadline: Instant) {
-        self.plaintext.clear();
-        while let Ok(true) = socket_io::wait(self.shared.fd(), Interest::Readable, Some(deadline)) {
-            match socket_io::read_now(self.shared.fd(), self.plaintext.room()) {
-                Ok(Some(0)) | Err(_) => return,
-                Ok(_) if now() >= deadline => return,
-                Ok(_) => {}
-            }
-        }
     }
 
     /// Ends the connection over a socket that is of no more use; returns the error that holds, which
     /// may be an earlier one.
     fn cut(&self, error: Error) -> Error {
         self.shared.cut(error.clone());
-        match self.shared.lock().end().map(End::tell) {
+        match self.shared.lock().end().map(End::judge) {
             Some(Err(earlier)) => earlier,
-            Some(Ok(_)) | None => error,
+            Some(Ok(())) | None => error,
         }
+    }
+}
+
+impl PartSource for Reader {
+    fn next_part(&mut self) -> Result<Option<Part<'static>>, Error> {
+        self.read_part()
+    }
+
+    fn skip_message(&mut self) {
+        self.is_skipping = true;
     }
 }
 
@@ -268,7 +297,8 @@ impl Drop for Reader {
         if core.end().is_some() {
             return;
         }
-        core.fail(CloseCode::GOING_AWAY, "");
+        core.fail(CloseCode::GOING_AWAY, "")
+            .expect("1001 is for both roles");
         drop(core);
         self.shared.flush_now();
         self.shared.lock().seal_end();

@@ -16,8 +16,10 @@ use crate::websocket::blocking::error::{Error, Timeout};
 use crate::websocket::blocking::lock::Lock;
 use crate::websocket::blocking::split::core::{Chunk, Core, Ticket};
 use crate::websocket::blocking::split::socket_io::{self, Interest};
-use crate::websocket::blocking::timeouts::Timeouts;
+use crate::websocket::blocking::timeouts::{DRAIN_TIMEOUT, Timeouts};
 use crate::websocket::blocking::web_socket::End;
+use crate::websocket::close::CloseCode;
+use crate::websocket::error::SendError;
 
 pub(super) struct Shared {
     fd: OwnedFd,
@@ -42,13 +44,29 @@ impl Shared {
         self.core.lock()
     }
 
-    /// Waits until the queue has room for a message, or until it will never have.
-    pub(super) fn lock_with_room(&self) -> MutexGuard<'_, Core> {
+    /// Waits until the queue has room for a message that comes between no other's parts, or until it
+    /// will never have.
+    pub(super) fn lock_for_message(&self) -> MutexGuard<'_, Core> {
         let mut core = self.lock();
-        while !core.has_room() && core.end().is_none() && !core.has_write_error() {
+        while (core.is_streaming || !core.has_room()) && !core.is_over() {
             core = self.core.wait(core, None);
         }
         core
+    }
+
+    /// Waits until the queue has room for a part of the message that is streamed.
+    pub(super) fn lock_for_part(&self) -> MutexGuard<'_, Core> {
+        let mut core = self.lock();
+        while !core.has_room() && !core.is_over() {
+            core = self.core.wait(core, None);
+        }
+        core
+    }
+
+    /// Lets other messages follow.
+    pub(super) fn end_streaming(&self) {
+        self.lock().is_streaming = false;
+        self.core.notify();
     }
 
     /// Waits, as a writer does, until a frame is written, and writes what there is meanwhile.
@@ -154,6 +172,47 @@ impl Shared {
         self.core.notify();
     }
 
+    /// Fails the connection for a reason of the application's.
+    pub(super) fn fail(&self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+        let mut core = self.lock();
+        if core.end().is_some() {
+            return Ok(());
+        }
+        core.fail(code, reason)?;
+        core.set_end(End::Failed(Error::Abandoned));
+        drop(core);
+        self.core.notify();
+        self.finish(End::Failed(Error::Abandoned), now() + DRAIN_TIMEOUT);
+        Ok(())
+    }
+
+    /// Ends the connection: what is queued leaves, then the word that nothing more comes. What still
+    /// comes from the peer is thrown away until its end.
+    pub(super) fn finish(&self, end: End, deadline: Instant) {
+        let is_flushed = self.flush_all(deadline) && {
+            self.lock().seal_end();
+            self.flush_all(deadline)
+        };
+        self.end(end);
+        socket_io::end(self.fd(), Shutdown::Write);
+        if is_flushed {
+            self.drain(deadline);
+        }
+        socket_io::end(self.fd(), Shutdown::Both);
+    }
+
+    /// Reads until the peer's end, or until the deadline.
+    pub(super) fn drain(&self, deadline: Instant) {
+        let mut room = vec![0; DRAIN_LEN];
+        while let Ok(true) = socket_io::wait(self.fd(), Interest::Readable, Some(deadline)) {
+            match socket_io::read_now(self.fd(), &mut room) {
+                Ok(Some(0)) | Err(_) => return,
+                Ok(_) if now() >= deadline => return,
+                Ok(_) => {}
+            }
+        }
+    }
+
     /// Ends the connection whatever its threads do: both directions of the socket stop.
     pub(super) fn cut(&self, error: Error) {
         self.end(End::Failed(error));
@@ -202,3 +261,6 @@ impl Shared {
         }
     }
 }
+
+/// Bytes that are thrown away at once.
+const DRAIN_LEN: usize = 64 * 1024;

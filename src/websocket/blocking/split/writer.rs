@@ -6,9 +6,11 @@ use std::sync::Arc;
 use crate::websocket::blocking::clock::now;
 use crate::websocket::blocking::error::{Error, Timeout};
 use crate::websocket::blocking::split::shared::Shared;
-use crate::websocket::blocking::web_socket::Closed;
+use crate::websocket::blocking::streaming::{MessageWriter, PartSink};
+use crate::websocket::blocking::web_socket::{Closed, UNFINISHED};
 use crate::websocket::close::CloseCode;
 use crate::websocket::message::Message;
+use crate::websocket::prepared::PreparedMessage;
 
 /// The half of a connection that sends; clones of it send to the same peer.
 ///
@@ -31,12 +33,37 @@ impl Writer {
     /// # Errors
     ///
     /// [`Error::Send`] when the connection is closed for sending, [`Error::TimedOut`] when the peer
-    /// takes nothing for [`send_timeout`](super::Timeouts::send_timeout), [`Error::Io`]. The message
+    /// takes nothing for [`send_timeout`](crate::websocket::blocking::Timeouts::send_timeout), [`Error::Io`]. The message
     /// may then have left in part.
     pub fn send(&self, message: &Message<'_>) -> Result<(), Error> {
-        let mut core = self.shared.lock_with_room();
+        let mut core = self.shared.lock_for_message();
         let ticket = core.queue_data(|connection, output| connection.send(message, output))?;
         self.shared.flush(core, Some(ticket), None)
+    }
+
+    /// Sends a message that was encoded once for many connections, as [`send`](Self::send) does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub fn send_prepared(&self, message: &PreparedMessage) -> Result<(), Error> {
+        let mut core = self.shared.lock_for_message();
+        let ticket =
+            core.queue_data(|connection, output| connection.send_prepared(message, output))?;
+        self.shared.flush(core, Some(ticket), None)
+    }
+
+    /// Returns a writer of one text message. Until it is finished or dropped, what other writers send
+    /// waits, as fragments of two messages never mix (RFC 6455 §5.4); Pings don't.
+    pub fn text_writer(&mut self) -> MessageWriter<'_> {
+        self.shared.lock_for_message().is_streaming = true;
+        MessageWriter::begin(self, true)
+    }
+
+    /// Returns a writer of one binary message; see [`text_writer`](Self::text_writer).
+    pub fn binary_writer(&mut self) -> MessageWriter<'_> {
+        self.shared.lock_for_message().is_streaming = true;
+        MessageWriter::begin(self, false)
     }
 
     /// Sends a Ping, of at most 125 bytes, ahead of messages that wait. The Pong is an event of
@@ -75,7 +102,7 @@ impl Writer {
     ///
     /// [`Error::Send`] for a reason of more than 123 bytes or a server's 1010,
     /// [`Error::TimedOut`] when the peer does not answer in
-    /// [`close_timeout`](super::Timeouts::close_timeout), and why the connection has failed.
+    /// [`close_timeout`](crate::websocket::blocking::Timeouts::close_timeout), and why the connection has failed.
     pub fn close(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
         let deadline = now() + self.shared.timeouts.close_timeout;
         let mut core = self.shared.lock();
@@ -88,7 +115,7 @@ impl Writer {
             drop(core);
         }
         match self.shared.wait_for_end(deadline) {
-            Some(end) => end.tell().map(drop),
+            Some(end) => end.judge(),
             None => {
                 let error = Error::TimedOut(Timeout::Close);
                 self.shared.cut(error.clone());
@@ -97,10 +124,40 @@ impl Writer {
         }
     }
 
+    /// Fails the connection for a reason of the application's: sends a Close ahead of messages that
+    /// wait, drops these, and ends the socket. A reason of more than 123 bytes is cut.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] for a server's 1010.
+    pub fn fail(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        Ok(self.shared.fail(code, reason)?)
+    }
+
     /// Returns the peer's last word, once the closing handshake is done.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
         self.shared.lock().closed()
+    }
+}
+
+impl PartSink for Writer {
+    fn send_part(&mut self, payload: &Message<'_>, is_final: bool) -> Result<(), Error> {
+        let mut core = self.shared.lock_for_part();
+        let ticket =
+            core.queue_data(|connection, output| connection.send_part(payload, is_final, output));
+        let sent = ticket.and_then(|ticket| self.shared.flush(core, Some(ticket), None));
+        if is_final && sent.is_ok() {
+            self.shared.end_streaming();
+        }
+        sent
+    }
+
+    fn abandon(&mut self) {
+        self.shared
+            .fail(CloseCode::INTERNAL_ERROR, UNFINISHED)
+            .expect("1011 is for both roles");
+        self.shared.end_streaming();
     }
 }
 

@@ -1,0 +1,201 @@
+//! Messages that come and go in pieces, because they are larger than memory.
+#![cfg(feature = "blocking")]
+
+mod blocking_support;
+
+use std::io::{self, Read as _, Write as _};
+use std::thread;
+
+use blocking_support::{Script, in_time, server_core, web_sockets};
+use chinwag::websocket::blocking::{Error, WebSocket};
+use chinwag::websocket::{CloseCode, Event, Message, SendError};
+
+/// Bytes in which each place differs from those around it.
+fn pattern(len: usize) -> Vec<u8> {
+    (0..=250).cycle().take(len).collect()
+}
+
+fn server_reading(bytes: &[u8]) -> WebSocket<Script> {
+    WebSocket::over_stream(Script::reading(bytes), server_core(), Vec::new())
+}
+
+// covers: R6455-5.4-02, R6455-5.4-10, R6455-5.4-11, R6455-6.1-02, R6455-6.1-04
+#[test]
+fn message_that_is_written_in_pieces_is_read_in_pieces_or_whole() {
+    in_time(|| {
+        let (mut client, mut server) = web_sockets();
+        let sending = thread::spawn(move || {
+            for _ in 0..2 {
+                let mut writer = client.binary_writer();
+                for piece in pattern(3 << 20).chunks(100_001) {
+                    writer.write_all(piece).unwrap();
+                }
+                writer.finish().unwrap();
+            }
+            client.close(CloseCode::NORMAL, "")
+        });
+        let mut reader = server.read_message().unwrap().unwrap();
+        assert!(!reader.is_text());
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).unwrap();
+        assert!(reader.is_finished());
+        drop(reader);
+        assert!(bytes == pattern(3 << 20));
+        let whole = server.read().unwrap().unwrap();
+        assert!(whole == Message::binary(pattern(3 << 20)));
+        assert!(server.read_message().unwrap().is_none());
+        assert_eq!(sending.join().unwrap(), Ok(()));
+    });
+}
+
+// covers: R6455-5.6-01, R6455-6.1-07
+#[test]
+fn text_is_cut_between_characters_however_it_is_written() {
+    let mut server = server_reading(b"");
+    let text = "aé€😀".repeat(20_000);
+    let mut writer = server.text_writer();
+    for piece in text.as_bytes().chunks(7) {
+        writer.write_all(piece).unwrap();
+    }
+    writer.flush().unwrap();
+    writer.finish().unwrap();
+    let (script, ..) = server.into_parts();
+    let mut rest = &script.written[..];
+    let mut received = String::new();
+    let mut frame_count = 0;
+    while let [first, second, tail @ ..] = rest {
+        let expected = if frame_count == 0 { 0x01 } else { 0x00 };
+        let is_final = first & 0x80 != 0;
+        assert_eq!(first & 0x7f, expected);
+        let (len, tail) = match second {
+            126 => (u16::from_be_bytes([tail[0], tail[1]]).into(), &tail[2..]),
+            127 => (
+                u64::from_be_bytes(tail[..8].try_into().unwrap()),
+                &tail[8..],
+            ),
+            len => (u64::from(*len), tail),
+        };
+        let (payload, tail) = tail.split_at(usize::try_from(len).unwrap());
+        received.push_str(str::from_utf8(payload).expect("cut between characters"));
+        rest = tail;
+        frame_count += 1;
+        assert_eq!(is_final, rest.is_empty());
+    }
+    assert!(received == text);
+    assert!(frame_count > 2);
+}
+
+// covers: R6455-6.1-07
+#[test]
+fn text_writer_refuses_what_is_not_utf_8_and_the_connection_fails() {
+    for bytes in [&b"abc\xff"[..], b"\xe2\x82"] {
+        let mut server = server_reading(b"");
+        let mut writer = server.text_writer();
+        writer.write_all(bytes).unwrap();
+        let error = writer.finish().unwrap_err();
+        assert!(
+            matches!(&error, Error::Io(error) if error.get().kind() == io::ErrorKind::InvalidData)
+        );
+        assert_eq!(server.read(), Err(Error::Abandoned));
+        assert_eq!(server.stream().written[..4], [0x88, 28, 0x03, 0xf3]);
+    }
+}
+
+// covers: R6455-6.1-04
+#[test]
+fn writer_that_is_dropped_unfinished_fails_the_connection() {
+    let mut server = server_reading(b"");
+    let mut writer = server.binary_writer();
+    writer.write_all(b"half of").unwrap();
+    writer.flush().unwrap();
+    drop(writer);
+    let late = server.send(&Message::text("late"));
+    assert_eq!(late, Err(SendError::Closed.into()));
+    let written = &server.stream().written;
+    assert_eq!(written[..9], *b"\x02\x07half of");
+    assert_eq!(written[9..13], [0x88, 28, 0x03, 0xf3]);
+    assert_eq!(written.len(), 9 + 2 + 28, "no final fragment, one Close");
+}
+
+#[test]
+fn rest_of_a_message_is_thrown_away_with_its_reader() {
+    let message = b"\x02\x82\x00\x00\x00\x00ab\x89\x80\x00\x00\x00\x00\x80\x82\x00\x00\x00\x00cd";
+    let next = b"\x81\x82\x00\x00\x00\x00Hi";
+    let mut server = server_reading(&[&message[..], next].concat());
+    let mut reader = server.read_message().unwrap().unwrap();
+    let mut byte = [0];
+    reader.read_exact(&mut byte).unwrap();
+    assert_eq!(byte, *b"a");
+    drop(reader);
+    assert_eq!(server.read_event(), Ok(Event::Message(Message::text("Hi"))));
+    assert_eq!(server.stream().written, b"\x8a\x00");
+}
+
+// covers: R6455-7.1.4-01
+#[test]
+fn message_that_breaks_off_is_an_error_and_no_end() {
+    let mut server = server_reading(b"\x02\x82\x00\x00\x00\x00ab");
+    let mut reader = server.read_message().unwrap().unwrap();
+    let error = reader.read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    let inner = error.get_ref().and_then(|error| error.downcast_ref());
+    assert_eq!(inner, Some(&Error::Truncated));
+}
+
+#[cfg(unix)]
+// covers: R6455-5.4-04, R6455-5.4-07
+#[test]
+fn messages_of_other_writers_wait_for_the_end_of_a_streamed_one() {
+    in_time(|| {
+        let (client, server) = web_sockets();
+        let (mut reader, _client) = client.split().unwrap();
+        let (mut server, mut writer) = server.split().unwrap();
+        let other = writer.clone();
+        let mut message = writer.binary_writer();
+        message.write_all(b"first half, ").unwrap();
+        message.flush().unwrap();
+        let sending = thread::spawn(move || {
+            other.ping(b"between").unwrap();
+            other.send(&Message::text("afterwards"))
+        });
+        // The Ping overtakes, and proves that the other thread is at its message.
+        assert_eq!(
+            reader.read_event(),
+            Ok(Event::Ping(b"between".to_vec().into()))
+        );
+        message.write_all(b"second half").unwrap();
+        message.finish().unwrap();
+        let streamed = Message::binary(&b"first half, second half"[..]);
+        assert_eq!(reader.read(), Ok(Some(streamed)));
+        assert_eq!(reader.read(), Ok(Some(Message::text("afterwards"))));
+        sending.join().unwrap().unwrap();
+        let closing = thread::spawn(move || reader.close(CloseCode::NORMAL, ""));
+        assert_eq!(server.read(), Ok(None));
+        closing.join().unwrap().unwrap();
+    });
+}
+
+#[cfg(unix)]
+// covers: R6455-6.1-04
+#[test]
+fn unfinished_message_of_a_half_fails_both_halves() {
+    in_time(|| {
+        let (mut client, server) = web_sockets();
+        let (mut reader, mut writer) = server.split().unwrap();
+        let mut message = writer.text_writer();
+        message.write_all(b"half").unwrap();
+        message.flush().unwrap();
+        let dropping = thread::spawn(move || client.read().map(|_| client));
+        drop(message);
+        assert_eq!(reader.read(), Err(Error::Abandoned));
+        let client = dropping.join().unwrap().unwrap();
+        assert_eq!(
+            client.closed().unwrap().code,
+            Some(CloseCode::INTERNAL_ERROR)
+        );
+        assert_eq!(
+            writer.send(&Message::text("late")),
+            Err(SendError::Closed.into())
+        );
+    });
+}
