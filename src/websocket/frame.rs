@@ -246,12 +246,19 @@ pub(crate) fn encode(
 ) {
     output.reserve(MAX_HEADER_LEN + payload.len());
     encode_header(start, payload.len(), masking_key, output);
-    let payload_start = output.len();
-    output.extend_from_slice(payload);
-    if let Some(key) = masking_key {
-        mask::apply(&mut output[payload_start..], key);
+    // The key begins anew with each piece, whose length is a multiple of its own.
+    for piece in payload.chunks(COPIED_LEN) {
+        let piece_start = output.len();
+        output.extend_from_slice(piece);
+        if let Some(key) = masking_key {
+            mask::apply(&mut output[piece_start..], key);
+        }
     }
 }
+
+/// Bytes of a payload that are copied, and masked while they are near, before the next ones. 32 KiB:
+/// measured; glibc copies 1 MiB at once in twice the time that it takes piece by piece.
+const COPIED_LEN: usize = 32 * 1024;
 
 /// Appends a frame whose payload `append_payload` appends, so that its length is not known before.
 pub(crate) fn encode_with(

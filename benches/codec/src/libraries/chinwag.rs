@@ -34,7 +34,7 @@ pub fn make(task: &Task, pipe: Pipe) -> Box<dyn Library> {
         codecs: CodecPool::new(),
         pipe,
         scratch: vec![0; SCRATCH_LEN],
-        output: Vec::new(),
+        output: Vec::with_capacity(2 * SCRATCH_LEN),
         message: match task.kind {
             Kind::Text => Message::text(String::from_utf8(payload).unwrap()),
             Kind::Binary => Message::binary(payload),
