@@ -188,17 +188,32 @@ fn grown_len(needed_len: usize, rest_len: u64) -> usize {
 /// those that follow: this makes the second one fit.
 const GROWTH_SLACK: usize = 64;
 
+/// What of a compressed message has been inflated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Filled {
+    /// Less than there is of a frame.
+    Part,
+    /// A frame, and not the message's final one.
+    Frame,
+    /// The message, up to its end.
+    Message,
+}
+
 impl Inflated {
     /// Lets `inflate` append, and validates what it appended, also before it failed: which of two
     /// faults is told must not depend on how the bytes were cut.
-    pub(crate) fn fill<T>(
+    ///
+    /// Of a message that it has ended, no longer than `max_len`, `take` judges the rest, at once.
+    pub(crate) fn fill(
         &mut self,
-        inflate: impl FnOnce(&mut Vec<u8>) -> Result<T, ProtocolError>,
-    ) -> Result<T, ProtocolError> {
+        max_len: usize,
+        inflate: impl FnOnce(&mut Vec<u8>) -> Result<Filled, ProtocolError>,
+    ) -> Result<Filled, ProtocolError> {
         let result = inflate(&mut self.bytes);
+        let is_taken_next = result == Ok(Filled::Message) && self.total_len() <= max_len;
         self.valid_len += match self.kind {
-            MessageKind::Text => utf8::valid_len(&self.bytes[self.valid_len..])?,
-            MessageKind::Binary => self.bytes.len() - self.valid_len,
+            MessageKind::Text if !is_taken_next => utf8::valid_len(&self.bytes[self.valid_len..])?,
+            MessageKind::Text | MessageKind::Binary => self.bytes.len() - self.valid_len,
         };
         result
     }

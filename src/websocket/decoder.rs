@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use crate::websocket::assembler::{Assembler, Inflated};
+use crate::websocket::assembler::{Assembler, Filled, Inflated};
 use crate::websocket::compression::Inflation;
 use crate::websocket::error::ProtocolError;
 use crate::websocket::frame::{
@@ -255,10 +255,11 @@ impl Decoder {
                     Delivery::Whole => max_len.saturating_add(1) - inflated.handed_out_len(),
                     Delivery::InParts => inflated.len().max(MAX_INFLATED_PART_LEN),
                 };
-                let is_frame_done = inflated
-                    .fill(|output| data.inflate(input, inflation, output, max_output_len))?;
+                let filled = inflated.fill(max_len, |output| {
+                    data.inflate(input, inflation, output, max_output_len)
+                })?;
                 judge_inflated_len(inflated, max_len)?;
-                (&[][..], is_frame_done)
+                (&[][..], filled != Filled::Part)
             }
             _ => {
                 let max_len = match delivery {
@@ -397,15 +398,14 @@ impl PartialData {
         part
     }
 
-    /// Inflates what has arrived until `output` is `max_output_len` long; returns whether the frame
-    /// is done, and its message ended if it is the final one.
+    /// Inflates what has arrived until `output` is `max_output_len` long.
     fn inflate(
         &mut self,
         input: &mut &mut [u8],
         inflation: &mut Inflation,
         output: &mut Vec<u8>,
         max_output_len: usize,
-    ) -> Result<bool, ProtocolError> {
+    ) -> Result<Filled, ProtocolError> {
         while !self.is_ending {
             let len = self.present_len(input).min(MAX_INFLATED_INPUT_LEN);
             let part = &mut input[..len];
@@ -420,19 +420,24 @@ impl PartialData {
             let _ = input.split_off_mut(..taken_len);
             self.taken(taken_len);
             if output.len() >= max_output_len {
-                return Ok(false);
+                return Ok(Filled::Part);
             }
             if self.remaining_len > 0 {
                 if input.is_empty() {
-                    return Ok(false);
+                    return Ok(Filled::Part);
                 }
             } else if self.is_final {
                 self.is_ending = true;
             } else {
-                return Ok(true);
+                return Ok(Filled::Frame);
             }
         }
-        inflation.finish_message(output, max_output_len)
+        let is_done = inflation.finish_message(output, max_output_len)?;
+        Ok(if is_done {
+            Filled::Message
+        } else {
+            Filled::Part
+        })
     }
 
     fn present_len(&self, input: &[u8]) -> usize {
