@@ -52,6 +52,24 @@ fn frames_behind_the_request_belong_to_the_connection() {
     assert!(answer.contains("\r\nSet-Cookie: seen=1\r\n"));
 }
 
+#[test]
+fn subprotocol_is_chosen_from_a_list_that_is_known_at_run_time_only() {
+    let offered = request("Sec-WebSocket-Protocol: a, b\r\n");
+    let configured = [String::from("b"), String::from("c")];
+    let supported: Vec<&str> = configured.iter().map(String::as_str).collect();
+    let mut chosen = None;
+    let socket = Acceptor::new()
+        .accept_stream(Script::reading(&offered), |_, upgrade, acceptance| {
+            let subprotocol = upgrade.select_subprotocol(&supported);
+            chosen = subprotocol.map(str::to_owned);
+            Ok(acceptance.subprotocol(subprotocol))
+        })
+        .unwrap();
+    assert_eq!(chosen.as_deref(), Some("b"));
+    let answer = String::from_utf8_lossy(&socket.stream().written);
+    assert!(answer.contains("\r\nSec-WebSocket-Protocol: b\r\n"));
+}
+
 // covers: R6455-6.1-06/S
 #[test]
 fn request_may_come_in_single_bytes_and_the_answer_may_leave_so() {

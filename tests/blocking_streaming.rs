@@ -199,3 +199,60 @@ fn unfinished_message_of_a_half_fails_both_halves() {
         );
     });
 }
+
+/// A server over a stream that does not take its first `refusal_count` writes.
+fn stalling_server(refusal_count: usize) -> WebSocket<Script> {
+    let script = Script {
+        refusal_count,
+        ..Script::default()
+    };
+    WebSocket::over_stream(script, server_core(), Vec::new())
+}
+
+#[test]
+fn fragment_is_not_sent_twice_when_the_stream_gives_up() {
+    let mut server = stalling_server(2);
+    let mut writer = server.binary_writer();
+    writer.write_all(b"abc").unwrap();
+    for _ in 0..2 {
+        let error = writer.flush().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+    writer.flush().unwrap();
+    writer.finish().unwrap();
+    assert_eq!(server.stream().written, b"\x02\x03abc\x80\x00");
+}
+
+#[test]
+fn end_of_a_message_that_the_stream_does_not_take_is_left_to_flush() {
+    for flush_count in 0..2 {
+        let mut server = stalling_server(flush_count + 1);
+        let mut writer = server.binary_writer();
+        writer.write_all(b"abc").unwrap();
+        for _ in 0..flush_count {
+            assert!(writer.flush().is_err());
+        }
+        assert!(writer.finish().unwrap_err().is_would_block());
+        server.flush().unwrap();
+        let frames = [&b"\x82\x03abc"[..], b"\x02\x03abc\x80\x00"][flush_count];
+        assert_eq!(server.stream().written, frames);
+        server.send(&Message::text("open")).unwrap();
+    }
+}
+
+#[test]
+fn message_that_can_not_begin_leaves_the_connection_as_it_was() {
+    let mut server = stalling_server(2);
+    assert!(
+        server
+            .send(&Message::text("a"))
+            .unwrap_err()
+            .is_would_block()
+    );
+    let mut writer = server.binary_writer();
+    writer.write_all(b"abc").unwrap();
+    assert_eq!(writer.finish(), Err(Error::Unflushed));
+    server.flush().unwrap();
+    assert_eq!(server.stream().written, b"\x81\x01a");
+    server.send(&Message::text("b")).unwrap();
+}

@@ -22,6 +22,34 @@ fn raw_client() -> (TcpStream, TlsStream<TcpStream>) {
     (client, TlsStream::server(tls, server))
 }
 
+// covers: R6455-4.2.2-04
+#[test]
+fn page_that_came_in_the_clear_is_of_another_origin_than_a_server_over_tls() {
+    for (origin, status) in [
+        ("http://localhost", "403"),
+        ("https://localhost", "101"),
+        ("https://evil.example", "403"),
+    ] {
+        let answer = in_time(move || {
+            let (mut client, server) = tls::streams();
+            let accepting =
+                thread::spawn(move || Acceptor::new().accept(server, same_origin).is_ok());
+            let request = format!(
+                "GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}\r\n\
+                Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            );
+            client.write_all(request.as_bytes()).unwrap();
+            let mut answer = [0; 12];
+            client.read_exact(&mut answer).unwrap();
+            drop(client);
+            assert_eq!(accepting.join().unwrap(), answer.ends_with(b"101"));
+            answer
+        });
+        assert_eq!(answer[9..], *status.as_bytes(), "{origin}");
+    }
+}
+
 // covers: R6455-4.1-08, R6455-4.1-09, R6455-4.2.2-01
 #[test]
 fn request_is_accepted_and_messages_are_echoed_inside_tls() {

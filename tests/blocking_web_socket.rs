@@ -88,6 +88,26 @@ fn frames_leave_whole_however_little_the_stream_takes() {
     }
 }
 
+#[test]
+fn stream_that_takes_nothing_makes_the_output_grow_by_one_message_only() {
+    let script = Script {
+        refusal_count: 100,
+        ..Script::default()
+    };
+    let mut server = WebSocket::over_stream(script, server_core(), Vec::new());
+    let first = server.send(&Message::text("first"));
+    assert!(first.unwrap_err().is_would_block());
+    for _ in 0..49 {
+        let second = server.send(&Message::text("second"));
+        assert_eq!(second, Err(Error::Unflushed));
+        assert_eq!(server.ping(b""), Err(Error::Unflushed));
+    }
+    assert!(server.flush().unwrap_err().is_would_block());
+    server.flush().unwrap();
+    server.send(&Message::text("second")).unwrap();
+    assert_eq!(server.stream().written, b"\x81\x05first\x81\x06second");
+}
+
 // covers: R6455-6.1-06/S
 #[test]
 fn stream_that_does_not_block_loses_nothing() {

@@ -96,6 +96,8 @@ pub(crate) struct Script {
     /// How every second write fails.
     pub(crate) write_failure: Option<io::ErrorKind>,
     pub(crate) write_count: usize,
+    /// Writes from now on that the stream does not take.
+    pub(crate) refusal_count: usize,
 }
 
 impl Script {
@@ -128,6 +130,10 @@ impl Read for Script {
 impl Write for Script {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.write_count += 1;
+        if self.refusal_count > 0 {
+            self.refusal_count -= 1;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         if let Some(kind) = self.write_failure
             && self.write_count.is_multiple_of(2)
         {

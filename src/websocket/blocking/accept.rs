@@ -97,7 +97,33 @@ impl Acceptor {
     /// `decide` sees requests only that ask for a WebSocket as RFC 6455 §4.2.1 says. Whether the
     /// page that asks may (`Origin`), and whether the path exists, is its business: see
     /// [`same_origin`]. It returns the acceptance it was given, with what it has to add: a
-    /// subprotocol, headers.
+    /// subprotocol, headers. It is a `fn`, or a closure that is written where it is handed over: one
+    /// that comes out of a variable would have its lifetimes inferred too early.
+    ///
+    /// What the connection's server must know of the request, the closure keeps:
+    ///
+    /// ```no_run
+    /// use std::net::TcpStream;
+    ///
+    /// use chinwag::websocket::blocking::{Acceptor, Error, WebSocket};
+    ///
+    /// struct Visitor {
+    ///     socket: WebSocket<TcpStream>,
+    ///     path: String,
+    ///     subprotocol: Option<String>,
+    /// }
+    ///
+    /// fn welcome(stream: TcpStream, supported: &[&str]) -> Result<Visitor, Error> {
+    ///     let (mut path, mut subprotocol) = (String::new(), None);
+    ///     let socket = Acceptor::new().accept(stream, |request, upgrade, acceptance| {
+    ///         let chosen = upgrade.select_subprotocol(supported);
+    ///         path = request.path().to_owned();
+    ///         subprotocol = chosen.map(str::to_owned);
+    ///         Ok(acceptance.subprotocol(chosen))
+    ///     })?;
+    ///     Ok(Visitor { socket, path, subprotocol })
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -199,10 +225,14 @@ impl Acceptor {
             Acceptance<'a>,
         ) -> Result<Acceptance<'a>, Refusal>,
     {
+        let is_secure = transport.socket().is_some_and(|it| it.is_secure());
         let (input, output) = transport.buffers();
         let (request, _) =
             parse_request(&input[..head_len], &self.http_limits)?.expect("the head is complete");
-        let upgrade = Upgrade::from_request(&request)?;
+        let upgrade = match is_secure {
+            true => Upgrade::from_request(&request)?.over_tls(),
+            false => Upgrade::from_request(&request)?,
+        };
         let acceptance = Acceptance::new(self.limits);
         #[cfg(feature = "deflate")]
         let acceptance = match &self.deflate {
@@ -233,18 +263,22 @@ impl Default for Acceptor {
 /// by cookies, or by their place in the network (RFC 6455 §10.2). What is no browser sends no
 /// `Origin`, and passes.
 ///
+/// Over TLS, a page that came in the clear is one of another site. Where it is unknown whether there
+/// is TLS (a proxy may add it, or an application beneath [`Acceptor::accept_stream`]), `http` and
+/// `https` both pass.
+///
 /// # Errors
 ///
 /// [`HandshakeError::OriginNotAllowed`], as a refusal.
 pub fn same_origin<'a>(
     request: &'a Request<'a>,
-    _: &'a Upgrade<'a>,
+    upgrade: &'a Upgrade<'a>,
     acceptance: Acceptance<'a>,
 ) -> Result<Acceptance<'a>, Refusal> {
     let is_same = |origin| {
         Origin::parse(origin)
             .zip(request.host())
-            .is_some_and(|(origin, host)| origin.is_same_origin(host, false))
+            .is_some_and(|(origin, host)| origin.is_same_origin(host, upgrade.is_over_tls()))
     };
     match request.header("Origin") {
         Some(origin) if !is_same(origin) => Err(HandshakeError::OriginNotAllowed.into()),

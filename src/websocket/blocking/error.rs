@@ -26,6 +26,9 @@ pub enum Error {
     },
     /// The caller asked for what can't be sent; nothing was.
     Send(SendError),
+    /// The stream still does not take what a call before has left; of this one nothing was sent. It
+    /// may be repeated when [`flush`](super::WebSocket::flush) has done its work.
+    Unflushed,
     /// The peer's bytes ended without a closing handshake, as when its machine crashed or somebody
     /// cut the connection: what RFC 6455 §7.1.5 reports as 1006.
     Truncated,
@@ -54,7 +57,9 @@ pub enum Timeout {
 
 impl Error {
     /// Returns whether the stream gave up waiting, by a timeout that the application has set on it,
-    /// or because it does not block. The connection is as it was before: the call may be repeated.
+    /// or because it does not block. Nothing is lost: a call that reads or closes may be repeated.
+    /// One that sends has taken the message, and must not: [`flush`](super::WebSocket::flush) writes
+    /// the rest.
     #[must_use]
     pub fn is_would_block(&self) -> bool {
         matches!(self, Self::Io(error) if error.is_would_block())
@@ -66,6 +71,7 @@ impl Error {
             Self::Io(error) => io::Error::new(error.get().kind(), self),
             Self::Truncated => io::Error::new(io::ErrorKind::UnexpectedEof, self),
             Self::TimedOut(_) => io::Error::new(io::ErrorKind::TimedOut, self),
+            Self::Unflushed => io::Error::new(io::ErrorKind::WouldBlock, self),
             Self::Protocol(_)
             | Self::Handshake(_)
             | Self::Refused { .. }
@@ -85,6 +91,7 @@ impl fmt::Display for Error {
                 write!(f, "the opening handshake was refused with status {status}")
             }
             Self::Send(error) => error.fmt(f),
+            Self::Unflushed => f.write_str("what was sent before is not written yet"),
             Self::Truncated => f.write_str("connection ended without a closing handshake"),
             Self::Abandoned => f.write_str("connection was failed by this side"),
             Self::TimedOut(timeout) => timeout.fmt(f),
@@ -111,7 +118,11 @@ impl StdError for Error {
             Self::Handshake(error) => Some(error),
             Self::Send(error) => Some(error),
             Self::Io(error) => Some(error.get()),
-            Self::Refused { .. } | Self::Truncated | Self::Abandoned | Self::TimedOut(_) => None,
+            Self::Refused { .. }
+            | Self::Unflushed
+            | Self::Truncated
+            | Self::Abandoned
+            | Self::TimedOut(_) => None,
         }
     }
 }

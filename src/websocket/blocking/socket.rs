@@ -29,6 +29,12 @@ pub trait Socket: Read + Write {
     ///
     /// The system's.
     fn shutdown_write(&mut self) -> io::Result<()>;
+
+    /// Returns whether what is sent is encrypted: pages that came in the clear are of another origin
+    /// then. An unknown stream is taken for one that does not.
+    fn is_secure(&self) -> bool {
+        false
+    }
 }
 
 impl Socket for TcpStream {
@@ -57,6 +63,10 @@ impl<T: Socket + ?Sized> Socket for Box<T> {
 
     fn shutdown_write(&mut self) -> io::Result<()> {
         (**self).shutdown_write()
+    }
+
+    fn is_secure(&self) -> bool {
+        (**self).is_secure()
     }
 }
 

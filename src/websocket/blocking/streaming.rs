@@ -17,10 +17,43 @@ pub(super) trait PartSource {
 
 /// What takes messages in parts.
 pub(super) trait PartSink {
-    fn send_part(&mut self, payload: &Message<'_>, is_final: bool) -> Result<(), Error>;
+    /// Sends a part. After an error that [`is_would_block`](Error::is_would_block) it is taken, and
+    /// [`flush`](Self::flush) writes its rest. The last part after others is always taken.
+    fn send_part(&mut self, payload: &Message<'_>, place: Place) -> Result<(), Error>;
+
+    /// Writes what an earlier call has left.
+    fn flush(&mut self) -> Result<(), Error>;
 
     /// Fails the connection, whose message will never end.
     fn abandon(&mut self);
+}
+
+/// Where in its message a part stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    First,
+    Middle,
+    Last,
+    /// It is the whole message.
+    Only,
+}
+
+impl Place {
+    fn new(is_first: bool, is_final: bool) -> Self {
+        match (is_first, is_final) {
+            (true, false) => Self::First,
+            (false, false) => Self::Middle,
+            (false, true) => Self::Last,
+            (true, true) => Self::Only,
+        }
+    }
+
+    pub(super) fn is_final(self) -> bool {
+        match self {
+            Self::First | Self::Middle => false,
+            Self::Last | Self::Only => true,
+        }
+    }
 }
 
 /// One message that is read while it arrives. Dropped before its end, the rest is thrown away.
@@ -98,7 +131,16 @@ pub struct MessageWriter<'a> {
     is_text: bool,
     /// What was written and not yet sent.
     buffer: Vec<u8>,
-    is_finished: bool,
+    progress: Progress,
+}
+
+/// How much of a message has been sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Nothing,
+    Begun,
+    /// Nothing more is owed to the peer.
+    Finished,
 }
 
 impl<'a> MessageWriter<'a> {
@@ -107,7 +149,7 @@ impl<'a> MessageWriter<'a> {
             sink,
             is_text,
             buffer: Vec::new(),
-            is_finished: false,
+            progress: Progress::Nothing,
         }
     }
 
@@ -116,9 +158,17 @@ impl<'a> MessageWriter<'a> {
     /// # Errors
     ///
     /// [`Error::Io`] with [`InvalidData`](io::ErrorKind::InvalidData) if a text message is not UTF-8;
-    /// the connection has failed then. Else those of sending.
+    /// the connection has failed then. [`Error::Unflushed`] if nothing of the message could be sent,
+    /// as if it had not been written. Else those of sending; after one that
+    /// [`is_would_block`](Error::is_would_block), the message is at its end, and the connection's
+    /// `flush` writes what is left of it.
     pub fn finish(mut self) -> Result<(), Error> {
-        self.send(true)
+        let sent = self.send(true);
+        if sent == Err(Error::Unflushed) {
+            debug_assert_eq!(self.progress, Progress::Nothing, "the last part is taken");
+            self.progress = Progress::Finished;
+        }
+        sent
     }
 
     /// Sends what was written, without a character that is incomplete, unless it is the end.
@@ -130,21 +180,30 @@ impl<'a> MessageWriter<'a> {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, error).into());
             }
         };
-        if len > 0 || is_final {
-            let bytes = &self.buffer[..len];
-            let payload = match self.is_text {
-                true => Message::text(str::from_utf8(bytes).expect("it was judged above")),
-                false => Message::binary(bytes),
-            };
-            self.sink.send_part(&payload, is_final)?;
-            self.is_finished = is_final;
-            self.buffer.drain(..len);
+        if len == 0 && !is_final {
+            return self.sink.flush();
         }
-        Ok(())
+        let bytes = &self.buffer[..len];
+        let payload = match self.is_text {
+            true => Message::text(str::from_utf8(bytes).expect("it was judged above")),
+            false => Message::binary(bytes),
+        };
+        let place = Place::new(self.progress == Progress::Nothing, is_final);
+        let sent = self.sink.send_part(&payload, place);
+        if sent.as_ref().err().is_none_or(Error::is_would_block) {
+            self.buffer.drain(..len);
+            self.progress = match is_final {
+                true => Progress::Finished,
+                false => Progress::Begun,
+            };
+        }
+        sent
     }
 }
 
-/// An error is an [`Error`] in an [`io::Error`].
+/// An error is an [`Error`] in an [`io::Error`]. Where the stream gave up
+/// ([`WouldBlock`](io::ErrorKind::WouldBlock), [`TimedOut`](io::ErrorKind::TimedOut)), the call may
+/// be repeated: nothing is sent twice.
 impl Write for MessageWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.buffer.len() >= FRAGMENT_LEN {
@@ -163,7 +222,7 @@ impl Write for MessageWriter<'_> {
 
 impl Drop for MessageWriter<'_> {
     fn drop(&mut self) {
-        if !self.is_finished {
+        if self.progress != Progress::Finished {
             self.sink.abandon();
         }
     }

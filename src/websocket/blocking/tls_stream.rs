@@ -219,6 +219,10 @@ impl<T: Socket> Socket for TlsStream<T> {
         self.socket.shutdown_write()?;
         flushed
     }
+
+    fn is_secure(&self) -> bool {
+        true
+    }
 }
 
 impl<T> fmt::Debug for TlsStream<T> {

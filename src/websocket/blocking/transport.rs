@@ -20,6 +20,8 @@ pub(super) struct Transport<S> {
     /// `output[written_len..]` is to be written.
     output: Vec<u8>,
     written_len: usize,
+    /// Whether the stream holds back what it took: it gave up in its own `flush`.
+    is_held_back: bool,
 }
 
 impl<S: Read + Write> Transport<S> {
@@ -44,6 +46,7 @@ impl<S: Read + Write> Transport<S> {
             inbox: Inbox::new(received),
             output: Vec::new(),
             written_len: 0,
+            is_held_back: false,
         }
     }
 
@@ -98,7 +101,7 @@ impl<S: Read + Write> Transport<S> {
 
     /// Writes all that is to be written.
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        while self.has_output() {
+        while self.written_len < self.output.len() {
             match self.stream.write(&self.output[self.written_len..]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(len) => self.written_len += len,
@@ -109,11 +112,14 @@ impl<S: Read + Write> Transport<S> {
         self.written_len = 0;
         self.output.clear();
         self.output.shrink_to(MAX_IDLE_CAPACITY);
-        self.stream.flush()
+        self.is_held_back = true;
+        self.stream.flush()?;
+        self.is_held_back = false;
+        Ok(())
     }
 
     pub(super) fn has_output(&self) -> bool {
-        self.written_len < self.output.len()
+        self.written_len < self.output.len() || self.is_held_back
     }
 
     pub(super) fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {

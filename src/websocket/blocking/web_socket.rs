@@ -11,7 +11,9 @@ use crate::websocket::blocking::clock::now;
 use crate::websocket::blocking::delivery::{self, Delivery};
 use crate::websocket::blocking::error::{Error, Timeout, is_would_block};
 use crate::websocket::blocking::socket::Socket;
-use crate::websocket::blocking::streaming::{MessageReader, MessageWriter, PartSink, PartSource};
+use crate::websocket::blocking::streaming::{
+    MessageReader, MessageWriter, PartSink, PartSource, Place,
+};
 use crate::websocket::blocking::timeouts::{DRAIN_TIMEOUT, Timeouts};
 use crate::websocket::blocking::transport::Transport;
 use crate::websocket::close::CloseCode;
@@ -28,12 +30,14 @@ use crate::websocket::prepared::PreparedMessage;
 /// other for ever, as with any stream: a program that sends when it likes reads in another thread,
 /// for which there is `split`, on Unix.
 ///
-/// # Reads that give up
+/// # Streams that give up
 ///
 /// A stream that gives up waiting, because the application has given it a timeout or because it does
 /// not block, makes a call fail with an error that [`is_would_block`](Error::is_would_block). Nothing
-/// is lost then, and the call may be repeated: [`read`](Self::read) goes on where it was, and
-/// [`flush`](Self::flush) writes the rest of a message that [`send`](Self::send) began.
+/// is lost then. [`read`](Self::read) and [`close`](Self::close), called again, go on where they
+/// were. [`send`](Self::send) has taken its message, which a second call would send twice: it is
+/// [`flush`](Self::flush) that writes the rest. Until it has, nothing more is taken, and sending
+/// fails with [`Error::Unflushed`], so that what waits has a limit.
 pub struct WebSocket<S> {
     transport: Transport<S>,
     connection: Connection,
@@ -199,7 +203,10 @@ impl<S: Read + Write> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] when the connection is closed for sending, [`Error::Io`] from the stream.
+    /// [`Error::Send`] when the connection is closed for sending, [`Error::Unflushed`] while the
+    /// stream does not take what was sent before, [`Error::TimedOut`] when a socket's peer takes
+    /// nothing, [`Error::Io`] from the stream. An error that
+    /// [`is_would_block`](Error::is_would_block) leaves the rest to [`flush`](Self::flush).
     pub fn send(&mut self, message: &Message<'_>) -> Result<(), Error> {
         self.send_with(|connection, output| connection.send(message, output))
     }
@@ -368,8 +375,22 @@ impl<S: Read + Write> WebSocket<S> {
         }
     }
 
-    /// Encodes something and writes it.
+    /// Encodes something and writes it, unless an earlier call has left something.
     fn send_with(
+        &mut self,
+        encode: impl FnOnce(&mut Connection, &mut Vec<u8>) -> Result<(), SendError>,
+    ) -> Result<(), Error> {
+        if self.end.is_none() && self.transport.has_output() {
+            self.flush().map_err(|error| match error.is_would_block() {
+                true => Error::Unflushed,
+                false => error,
+            })?;
+        }
+        self.send_behind(encode)
+    }
+
+    /// Encodes something, behind whatever is to be written, and writes it all.
+    fn send_behind(
         &mut self,
         encode: impl FnOnce(&mut Connection, &mut Vec<u8>) -> Result<(), SendError>,
     ) -> Result<(), Error> {
@@ -518,8 +539,19 @@ impl<S: Read + Write> PartSource for WebSocket<S> {
 }
 
 impl<S: Read + Write> PartSink for WebSocket<S> {
-    fn send_part(&mut self, payload: &Message<'_>, is_final: bool) -> Result<(), Error> {
-        self.send_part(payload, is_final)
+    fn send_part(&mut self, payload: &Message<'_>, place: Place) -> Result<(), Error> {
+        match place {
+            Place::First | Place::Middle => self.send_part(payload, false),
+            Place::Only => self.send_part(payload, true),
+            // There is one for each message that has begun: what waits has its limit nevertheless.
+            Place::Last => {
+                self.send_behind(|connection, output| connection.send_part(payload, true, output))
+            }
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.flush()
     }
 
     fn abandon(&mut self) {

@@ -45,6 +45,7 @@ pub struct Upgrade<'a> {
     )]
     extensions: ExtensionList<'a>,
     subprotocols: Vec<&'a str>,
+    is_over_tls: bool,
 }
 
 impl<'a> Upgrade<'a> {
@@ -72,7 +73,22 @@ impl<'a> Upgrade<'a> {
             accept_key: accept_key(key),
             extensions,
             subprotocols: parse_subprotocols(request)?,
+            is_over_tls: false,
         })
+    }
+
+    /// Notes that the request came over TLS, for those who judge its origin.
+    #[must_use]
+    pub fn over_tls(mut self) -> Self {
+        self.is_over_tls = true;
+        self
+    }
+
+    /// Returns whether the request is known to have come over TLS: see
+    /// [`Origin::is_same_origin`](crate::websocket::handshake::Origin::is_same_origin).
+    #[must_use]
+    pub fn is_over_tls(&self) -> bool {
+        self.is_over_tls
     }
 
     /// Returns the subprotocols that the client offers, the best one for it first.
@@ -83,9 +99,10 @@ impl<'a> Upgrade<'a> {
     /// Returns the first of `supported` that the client offers; the server's preference counts
     /// (RFC 6455 §4.2.2).
     #[must_use]
-    pub fn select_subprotocol<'s>(&self, supported: &[&'s str]) -> Option<&'s str> {
-        let mut supported = supported.iter().copied();
-        supported.find(|subprotocol| self.subprotocols.contains(subprotocol))
+    pub fn select_subprotocol(&self, supported: &[&str]) -> Option<&'a str> {
+        supported
+            .iter()
+            .find_map(|wanted| self.subprotocols().find(|offered| offered == wanted))
     }
 
     /// Appends the response that opens the connection, and returns the connection. What the client

@@ -59,6 +59,10 @@ impl Socket for ClientStream {
     fn shutdown_write(&mut self) -> io::Result<()> {
         either!(self, stream => stream.shutdown_write())
     }
+
+    fn is_secure(&self) -> bool {
+        either!(self, stream => stream.is_secure())
+    }
 }
 
 #[cfg(unix)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::websocket::blocking::clock::now;
 use crate::websocket::blocking::error::{Error, Timeout};
 use crate::websocket::blocking::split::shared::Shared;
-use crate::websocket::blocking::streaming::{MessageWriter, PartSink};
+use crate::websocket::blocking::streaming::{MessageWriter, PartSink, Place};
 use crate::websocket::blocking::web_socket::{Closed, UNFINISHED};
 use crate::websocket::close::CloseCode;
 use crate::websocket::message::Message;
@@ -142,7 +142,8 @@ impl Writer {
 }
 
 impl PartSink for Writer {
-    fn send_part(&mut self, payload: &Message<'_>, is_final: bool) -> Result<(), Error> {
+    fn send_part(&mut self, payload: &Message<'_>, place: Place) -> Result<(), Error> {
+        let is_final = place.is_final();
         let mut core = self.shared.lock_for_part();
         let ticket =
             core.queue_data(|connection, output| connection.send_part(payload, is_final, output));
@@ -151,6 +152,11 @@ impl PartSink for Writer {
             self.shared.end_streaming();
         }
         sent
+    }
+
+    /// Each part was written before its call returned.
+    fn flush(&mut self) -> Result<(), Error> {
+        Ok(())
     }
 
     fn abandon(&mut self) {
