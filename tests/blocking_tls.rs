@@ -152,6 +152,64 @@ fn announced_end_without_a_close_frame_is_truncation_too() {
     }
 }
 
+// covers: R8446-6.1-02
+#[test]
+fn announced_end_is_the_end_while_the_socket_stays_open() {
+    for is_split in [false, true] {
+        in_time(move || {
+            let (client, server) = tcp_pair();
+            let (client_config, server_config) = tls::configs();
+            let tls = ServerConnection::new(server_config).unwrap();
+            let mut server = TlsStream::server(tls, server);
+            let shaking = thread::spawn(move || {
+                server.handshake().unwrap();
+                server
+            });
+            let mut raw = client;
+            let name = "localhost".try_into().unwrap();
+            let mut tls = rustls::ClientConnection::new(client_config, name).unwrap();
+            while tls.is_handshaking() {
+                tls.complete_io(&mut raw).unwrap();
+            }
+            let server = shaking.join().unwrap();
+            let mut server =
+                WebSocket::over_socket(server, server_core(), Vec::new(), Timeouts::server())
+                    .unwrap();
+            tls.writer().write_all(b"\x81\x80\0\0\0\0").unwrap();
+            tls.send_close_notify();
+            while tls.wants_write() {
+                tls.write_tls(&mut raw).unwrap();
+            }
+            raw.write_all(b"no record").unwrap();
+            let (first, second) = match is_split {
+                false => (server.read(), server.read()),
+                true => {
+                    let mut reader = server.split().unwrap().0;
+                    (reader.read(), reader.read())
+                }
+            };
+            assert_eq!(first, Ok(Some(Message::text(""))));
+            assert_eq!(second, Err(Error::Truncated), "split: {is_split}");
+            drop(raw);
+        });
+    }
+}
+
+/// What was read before the split, by TLS and above it, is the reader's.
+#[test]
+fn split_loses_nothing_of_what_was_opened() {
+    in_time(|| {
+        let (mut client, mut server) = tls::web_sockets();
+        let messages = b"\x81\x81\0\0\0\0a".repeat(3_000);
+        client.stream_mut().write_all(&messages).unwrap();
+        assert_eq!(server.read(), Ok(Some(Message::text("a"))));
+        let (mut reader, _writer) = server.split().unwrap();
+        for _ in 1..3_000 {
+            assert_eq!(reader.read(), Ok(Some(Message::text("a"))));
+        }
+    });
+}
+
 // covers: RTLS-X-01
 #[test]
 fn handshake_has_a_deadline_that_single_bytes_do_not_stretch() {

@@ -17,6 +17,8 @@ use crate::websocket::blocking::inbox::Inbox;
 pub(super) struct TlsSession {
     tls: Connection,
     is_ended: bool,
+    #[cfg(unix)]
+    has_peer_ended: bool,
 }
 
 impl TlsSession {
@@ -26,6 +28,8 @@ impl TlsSession {
         Self {
             tls,
             is_ended: false,
+            #[cfg(unix)]
+            has_peer_ended: false,
         }
     }
 
@@ -50,7 +54,8 @@ impl TlsSession {
         }
     }
 
-    /// Opens all of `ciphertext`, and appends it to `plaintext`.
+    /// Opens all of `ciphertext`, and appends it to `plaintext`. Without ciphertext it costs nothing:
+    /// it is called for each event, of which `plaintext` may hold very many.
     #[cfg(unix)]
     pub(super) fn open(
         &mut self,
@@ -58,34 +63,42 @@ impl TlsSession {
         plaintext: &mut Inbox,
         sealed: &mut Vec<u8>,
     ) -> io::Result<()> {
-        loop {
-            self.read_all(plaintext)?;
+        while !ciphertext.is_empty() {
             let received = ciphertext.received();
-            if received.is_empty() {
-                return Ok(());
-            }
             let received_len = received.len();
             let mut rest = &*received;
             self.receive(&mut rest, sealed)?;
             let taken_len = received_len - rest.len();
-            if taken_len == 0 {
+            ciphertext.take(taken_len);
+            self.read_all(plaintext)?;
+            if self.has_peer_ended {
                 // What follows a `close_notify` is no one's (RFC 8446 §6.1).
                 ciphertext.clear();
             }
-            ciphertext.take(taken_len);
         }
+        Ok(())
     }
 
+    /// Appends all that is opened and not yet read to `plaintext`.
     #[cfg(unix)]
-    fn read_all(&mut self, plaintext: &mut Inbox) -> io::Result<()> {
+    pub(super) fn read_all(&mut self, plaintext: &mut Inbox) -> io::Result<()> {
         loop {
             match self.read(plaintext.room()) {
-                Ok(0) => return Ok(()),
+                Ok(0) => {
+                    self.has_peer_ended = true;
+                    return Ok(());
+                }
                 Ok(len) => plaintext.added(len),
                 Err(error) if is_would_block(&error) => return Ok(()),
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Returns whether [`read_all`](Self::read_all) has come upon the peer's `close_notify`.
+    #[cfg(unix)]
+    pub(super) fn has_peer_ended(&self) -> bool {
+        self.has_peer_ended
     }
 
     /// Notes that no more ciphertext comes.
@@ -142,3 +155,28 @@ impl fmt::Debug for TlsSession {
 
 /// Plaintext that is encrypted in one turn: four records of the largest size.
 pub(super) const MAX_SEALED_LEN: usize = 64 * 1024;
+
+#[cfg(all(test, unix))]
+mod tests {
+    use rustls::{ClientConfig, ClientConnection, RootCertStore};
+
+    use super::*;
+
+    #[test]
+    fn nothing_to_open_leaves_what_was_opened_where_it_is() {
+        let config = ClientConfig::builder()
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        let name = "localhost".try_into().expect("it is a name");
+        let tls = ClientConnection::new(config.into(), name).expect("the configuration is good");
+        let mut session = TlsSession::new(tls.into());
+        let mut plaintext = Inbox::new(vec![1, 2, 3]);
+        plaintext.take(1);
+        let place = plaintext.received().as_ptr();
+        session
+            .open(&mut Inbox::default(), &mut plaintext, &mut Vec::new())
+            .expect("nothing can be wrong with nothing");
+        assert_eq!(plaintext.received().as_ptr(), place);
+        assert_eq!(plaintext.received(), [2, 3]);
+    }
+}

@@ -26,6 +26,8 @@ pub struct Channel {
     pub(super) cipher: Cipher,
     /// Ciphertext that was read.
     pub(super) received: Vec<u8>,
+    /// Plaintext that was opened and not yet read.
+    pub(super) opened: Vec<u8>,
     /// Ciphertext that is still to be written.
     pub(super) sealed: Vec<u8>,
 }
@@ -45,11 +47,15 @@ impl Split for UnixStream {
 #[cfg(feature = "tls")]
 impl<T: Socket + Into<OwnedFd>> Split for TlsStream<T> {
     fn into_channel(self) -> Channel {
-        let (socket, session, received, sealed) = self.into_parts();
+        let (socket, mut session, received, sealed) = self.into_parts();
+        let mut opened = Inbox::default();
+        // An end that nobody has announced is found again by the next read.
+        let _ = session.read_all(&mut opened);
         Channel {
             fd: socket.into(),
             cipher: Cipher::Tls(Box::new(session)),
             received,
+            opened: opened.into_received(),
             sealed,
         }
     }
@@ -61,6 +67,7 @@ impl Channel {
             fd,
             cipher: Cipher::Plain,
             received: Vec::new(),
+            opened: Vec::new(),
             sealed: Vec::new(),
         }
     }
@@ -88,6 +95,15 @@ impl Cipher {
             Self::Plain => true,
             #[cfg(feature = "tls")]
             Self::Tls(_) => false,
+        }
+    }
+
+    /// Returns whether the peer has announced that nothing more comes.
+    pub(super) fn has_peer_ended(&self) -> bool {
+        match self {
+            Self::Plain => false,
+            #[cfg(feature = "tls")]
+            Self::Tls(session) => session.has_peer_ended(),
         }
     }
 

@@ -124,6 +124,11 @@ impl Core {
         self.cipher.open(ciphertext, plaintext, &mut self.sealed)
     }
 
+    /// Returns whether the peer has announced, without a Close, that nothing more comes.
+    pub(super) fn has_peer_ended(&self) -> bool {
+        self.cipher.has_peer_ended()
+    }
+
     /// Takes an event out of what was read, and queues what is owed for it. The echo of a Close keeps
     /// its place behind messages; a Close that says why the connection fails takes the place of all
     /// that has not begun to leave.

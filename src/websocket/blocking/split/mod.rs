@@ -40,7 +40,7 @@ impl<S: Split> WebSocket<S> {
         let Parts {
             stream,
             connection,
-            received,
+            mut received,
             output,
             timeouts,
             keepalive,
@@ -49,6 +49,7 @@ impl<S: Split> WebSocket<S> {
         } = self.take_apart();
         let channel = stream.into_channel();
         let is_plain = channel.cipher.is_plain();
+        received.extend_from_slice(&channel.opened);
         let core = Core::new(connection, channel.cipher, channel.sealed, &output, end)?;
         let shared = Arc::new(Shared::new(channel.fd, core, timeouts));
         let reader = Reader::new(

@@ -192,8 +192,14 @@ impl Reader {
                 .map_err(Error::from),
             Err(error) => Err(error.into()),
         };
+        let has_peer_ended = core.has_peer_ended();
         drop(core);
-        event.map_err(|error| self.finish_failing(error))
+        match event {
+            // TLS tells the end before the socket does, which may never do (RFC 8446 §6.1).
+            Ok(None) if has_peer_ended => Err(self.cut(Error::Truncated)),
+            Ok(event) => Ok(event),
+            Err(error) => Err(self.finish_failing(error)),
+        }
     }
 
     /// Waits for bytes, and for room to write what no writer writes.
