@@ -42,9 +42,15 @@ impl Inbox {
     }
 
     /// Returns room for more, at least a byte of it. A buffer that the last read has filled is
-    /// doubled: fewer calls for a peer that sends much, little memory for one that does not.
+    /// doubled: fewer calls for a peer that sends much, little memory for one that does not. Nor
+    /// does one keep it that sends little again.
     pub(super) fn room(&mut self) -> &mut [u8] {
         let is_full = self.end == self.buffer.len();
+        let held_little = self.start == self.end && (1..=MIN_LEN).contains(&self.end);
+        if held_little && self.buffer.len() > MAX_IDLE_LEN {
+            self.buffer.truncate(MIN_LEN);
+            self.buffer.shrink_to_fit();
+        }
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -74,5 +80,43 @@ impl Inbox {
 /// Enough for a handshake, or for chatter.
 const MIN_LEN: usize = 4 * 1024;
 
+/// What a peer that sends little may keep of its time as one that sent much.
+const MAX_IDLE_LEN: usize = 64 * 1024;
+
 /// Beyond this, larger reads are no faster.
 const MAX_LEN: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads `len` bytes, as a peer that sends without end lets one, or fewer if there is less room.
+    fn read(inbox: &mut Inbox, len: usize) {
+        let len = inbox.room().len().min(len);
+        inbox.added(len);
+    }
+
+    #[test]
+    fn buffer_grows_with_a_burst_and_shrinks_after_it() {
+        let mut inbox = Inbox::default();
+        while inbox.buffer.len() < MAX_LEN {
+            read(&mut inbox, MAX_LEN);
+            inbox.take(inbox.end - inbox.start);
+        }
+        read(&mut inbox, MIN_LEN + 1);
+        inbox.take(MIN_LEN + 1);
+        read(&mut inbox, 10);
+        assert_eq!(
+            inbox.buffer.len(),
+            MAX_LEN,
+            "the last read was no small one"
+        );
+        inbox.take(9);
+        read(&mut inbox, 1);
+        assert_eq!(inbox.buffer.len(), MAX_LEN, "it is in use");
+        inbox.take(2);
+        read(&mut inbox, 1);
+        assert_eq!(inbox.buffer.capacity(), MIN_LEN);
+        assert_eq!(inbox.received().len(), 1);
+    }
+}
