@@ -633,6 +633,17 @@ fn heads_are_bounded_at_the_limit_and_not_beyond() {
     }
 }
 
+#[test]
+fn limits_of_heads_may_be_taken_away() {
+    let mut limits = HttpLimits::default();
+    limits.max_line_len = usize::MAX;
+    limits.max_head_len = usize::MAX;
+    let unlimited = request("ws://h/").head_limits(limits);
+    let head = format!("HTTP/1.1 404 \r\nX: {}\r\n\r\n", "v".repeat(20_000));
+    let (progress, _) = receive_all(&unlimited, head.as_bytes());
+    assert!(progress.is_ok());
+}
+
 // covers: R6455-4.2.2-14, R6455-4.2.2-15/C
 #[test]
 fn what_follows_the_answer_belongs_to_the_connection() {

@@ -50,7 +50,7 @@ impl Keepalive {
             interval,
             timeout,
             watch: Watch::Listening {
-                ping_at: now + interval,
+                ping_at: after(now, interval),
             },
             last_ping: None,
             ping_count: 0,
@@ -61,7 +61,7 @@ impl Keepalive {
     /// Notes that bytes arrived, whatever they say.
     pub fn received(&mut self, now: Instant) {
         self.watch = Watch::Listening {
-            ping_at: now + self.interval,
+            ping_at: after(now, self.interval),
         };
     }
 
@@ -85,7 +85,7 @@ impl Keepalive {
                 self.ping_count += 1;
                 self.last_ping = Some((number, now));
                 self.watch = Watch::Probing {
-                    give_up_at: now + self.timeout,
+                    give_up_at: after(now, self.timeout),
                 };
                 KeepaliveAction::SendPing(number.to_be_bytes())
             }
@@ -110,6 +110,14 @@ impl Keepalive {
     }
 }
 
+/// Adds; what no clock can count to, as [`Duration::MAX`], is a century away.
+fn after(now: Instant, duration: Duration) -> Instant {
+    now.checked_add(duration).unwrap_or_else(|| now + CENTURY)
+}
+
+/// Far enough for all, and near enough for the clock of any system.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +132,18 @@ mod tests {
     fn begin() -> (Instant, Keepalive) {
         let now = Instant::now();
         (now, Keepalive::new(INTERVAL, TIMEOUT, now))
+    }
+
+    #[test]
+    fn interval_and_timeout_may_be_for_ever() {
+        let (now, _) = begin();
+        let mut keepalive = Keepalive::new(Duration::MAX, TIMEOUT, now);
+        assert_eq!(keepalive.poll(now + TIMEOUT), KeepaliveAction::Nothing);
+        let mut keepalive = Keepalive::new(INTERVAL, Duration::MAX, now);
+        keepalive.poll(now + INTERVAL);
+        assert_eq!(keepalive.poll(now + 9 * INTERVAL), KeepaliveAction::Nothing);
+        keepalive.received(now);
+        assert_eq!(keepalive.next_deadline(), now + INTERVAL);
     }
 
     #[test]

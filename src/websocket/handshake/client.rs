@@ -243,7 +243,8 @@ impl ClientHandshake {
     fn take_head(&mut self, input: &mut &[u8]) -> Result<Option<Head>, ClientHandshakeError> {
         let had_len = self.received.len();
         // One byte above the limit is enough for the scanner to refuse the head.
-        let taken_len = input.len().min(self.limits.max_head_len + 1 - had_len);
+        let max_received_len = self.limits.max_head_len.saturating_add(1);
+        let taken_len = input.len().min(max_received_len - had_len);
         self.received.extend_from_slice(&input[..taken_len]);
         let head = self.scanner.find_head(&self.received)?;
         let consumed_len = head.map_or(taken_len, |head| head.len - had_len);

@@ -114,7 +114,7 @@ impl<L: StartLine> Scanner<L> {
             max_head_len,
             ..
         } = self.limits;
-        let is_line_first = self.line_start + max_line_len <= max_head_len;
+        let is_line_first = self.line_start.saturating_add(max_line_len) <= max_head_len;
         if line.len() > max_line_len && is_line_first {
             return Err(match self.place {
                 Place::Start { .. } => ScanError::StartLineTooLong { max: max_line_len },
