@@ -3,6 +3,7 @@
 
 mod blocking_support;
 
+use std::cell::Cell;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use blocking_support::{in_time, server_core, tcp_pair, tls};
 use chinwag::websocket::blocking::{
-    Acceptor, Error, Socket as _, Timeout, Timeouts, TlsStream, WebSocket, same_origin,
+    Acceptor, Error, Socket, Timeout, Timeouts, TlsStream, WebSocket, same_origin,
 };
 use chinwag::websocket::{CloseCode, Message};
 use rustls::ServerConnection;
@@ -20,6 +21,120 @@ fn raw_client() -> (TcpStream, TlsStream<TcpStream>) {
     let (client, server) = tcp_pair();
     let tls = ServerConnection::new(tls::configs().1).expect("the configuration is good");
     (client, TlsStream::server(tls, server))
+}
+
+/// A socket whose every second call a signal interrupts, and that takes nothing any more once it is
+/// full.
+struct Trying {
+    socket: TcpStream,
+    call_count: usize,
+    is_full: Cell<bool>,
+    refused_count: Cell<usize>,
+    write_timeout: Option<Duration>,
+}
+
+impl Trying {
+    fn over(socket: TcpStream) -> Self {
+        Self {
+            socket,
+            call_count: 0,
+            is_full: Cell::new(false),
+            refused_count: Cell::new(0),
+            write_timeout: None,
+        }
+    }
+
+    fn count(&mut self) -> io::Result<()> {
+        self.call_count += 1;
+        match self.call_count.is_multiple_of(2) {
+            true => Ok(()),
+            false => Err(io::ErrorKind::Interrupted.into()),
+        }
+    }
+}
+
+impl io::Read for Trying {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.count()?;
+        self.socket.read(buffer)
+    }
+}
+
+impl io::Write for Trying {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.count()?;
+        if self.is_full.get() {
+            self.refused_count.update(|count| count + 1);
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.socket.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Socket for Trying {
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.socket.set_read_timeout(timeout)
+    }
+
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.write_timeout = timeout;
+        Ok(())
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        self.socket.shutdown(Shutdown::Write)
+    }
+}
+
+/// A client over such a socket and a server, whose handshakes are done.
+fn trying_client() -> (TlsStream<Trying>, TlsStream<TcpStream>) {
+    let (client, server) = tcp_pair();
+    let (client_config, server_config) = tls::configs();
+    let tls = ServerConnection::new(server_config).unwrap();
+    let mut server = TlsStream::server(tls, server);
+    let shaking = thread::spawn(move || {
+        server.handshake().unwrap();
+        server
+    });
+    let name = "localhost".try_into().unwrap();
+    let tls = rustls::ClientConnection::new(client_config, name).unwrap();
+    let mut client = TlsStream::client(tls, Trying::over(client));
+    client.handshake().expect("no signal hinders it");
+    (client, shaking.join().unwrap())
+}
+
+#[test]
+fn signals_hinder_nothing() {
+    in_time(|| {
+        let (mut client, mut server) = trying_client();
+        server.write_all(b"one").unwrap();
+        client.read_exact(&mut [0; 3]).unwrap();
+        client.write_all(b"two").unwrap();
+        server.read_exact(&mut [0; 3]).unwrap();
+    });
+}
+
+/// Whoever waited for it once knows; waiting again is not what the timeout says.
+#[test]
+fn peer_that_takes_nothing_is_waited_for_once() {
+    for len in [1, 60_000, 1 << 20] {
+        in_time(move || {
+            let (client, _server) = trying_client();
+            let mut timeouts = Timeouts::client();
+            timeouts.send_timeout = Some(Duration::from_nanos(1));
+            let core = blocking_support::client_core();
+            let mut client = WebSocket::over_socket(client, core, Vec::new(), timeouts).unwrap();
+            client.stream().socket().is_full.set(true);
+            let error = client.send(&Message::binary(vec![0; len])).unwrap_err();
+            assert_eq!(error, Error::TimedOut(Timeout::Send));
+            // The message's, and that of the `close_notify`.
+            assert_eq!(client.stream().socket().refused_count.get(), 2);
+        });
+    }
 }
 
 // covers: R6455-4.2.2-04

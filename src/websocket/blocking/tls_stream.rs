@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::mem;
 use std::time::{Duration, Instant};
 
 use rustls::{ClientConnection, Connection, ServerConnection};
 
-use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::clock::{deadline_after, now};
 use crate::websocket::blocking::error::is_would_block;
 use crate::websocket::blocking::inbox::Inbox;
 use crate::websocket::blocking::socket::{Socket, not_zero};
@@ -41,6 +42,8 @@ pub struct TlsStream<T> {
     inbox: Inbox,
     /// Ciphertext that is still to be written: at most what one turn of each direction makes.
     sealed: Vec<u8>,
+    /// Whether the latest write has waited in vain for the socket, and nobody was told.
+    has_stalled: bool,
     /// How long a read waits, in how many pieces its bytes may come.
     read_timeout: Option<Duration>,
     /// Whether the socket's read timeout is one of ours.
@@ -64,6 +67,7 @@ impl<T: Socket> TlsStream<T> {
             session: TlsSession::new(tls),
             inbox: Inbox::default(),
             sealed: Vec::new(),
+            has_stalled: false,
             read_timeout: None,
             has_socket_timeout: false,
         }
@@ -112,9 +116,7 @@ impl<T: Socket> TlsStream<T> {
         self.session.take_sealed(&mut self.sealed);
         self.flush_sealed()?;
         if self.inbox.is_empty() {
-            self.limit_waiting(deadline)?;
-            let len = self.socket.read(self.inbox.room())?;
-            self.inbox.added(len);
+            let len = self.fill(deadline)?;
             if len == 0 {
                 return self.receive_end();
             }
@@ -132,6 +134,21 @@ impl<T: Socket> TlsStream<T> {
         received
     }
 
+    /// Waits for ciphertext; returns how much came, 0 at the end.
+    fn fill(&mut self, deadline: Option<Instant>) -> io::Result<usize> {
+        loop {
+            self.limit_waiting(deadline)?;
+            match self.socket.read(self.inbox.room()) {
+                Ok(len) => {
+                    self.inbox.added(len);
+                    return Ok(len);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Notes that the socket has ended; the session knows whether that was announced.
     fn receive_end(&mut self) -> io::Result<()> {
         self.session.receive_end();
@@ -143,7 +160,7 @@ impl<T: Socket> TlsStream<T> {
     }
 
     fn read_deadline(&self) -> Option<Instant> {
-        self.read_timeout.map(|timeout| now() + timeout)
+        self.read_timeout.map(deadline_after)
     }
 
     /// Lets the socket wait for what is left until the deadline.
@@ -158,6 +175,14 @@ impl<T: Socket> TlsStream<T> {
         Ok(())
     }
 
+    /// Fails once for a write that has waited in vain: to wait again would double its timeout.
+    fn tell_stall(&mut self) -> io::Result<()> {
+        match mem::take(&mut self.has_stalled) {
+            true => Err(io::ErrorKind::WouldBlock.into()),
+            false => Ok(()),
+        }
+    }
+
     fn flush_sealed(&mut self) -> io::Result<()> {
         while !self.sealed.is_empty() {
             match self.socket.write(&self.sealed) {
@@ -167,6 +192,7 @@ impl<T: Socket> TlsStream<T> {
                 Err(error) => return Err(error),
             }
         }
+        self.has_stalled = false;
         Ok(())
     }
 }
@@ -184,19 +210,26 @@ impl<T: Socket> Read for TlsStream<T> {
 }
 
 impl<T: Socket> Write for TlsStream<T> {
-    /// Takes up to 64 KiB. What the socket does not take at once is written by the next call.
+    /// Takes up to 64 KiB. What the socket does not take at once is written by the next call, or that
+    /// call tells that this one has waited in vain.
     fn write(&mut self, plaintext: &[u8]) -> io::Result<usize> {
+        self.tell_stall()?;
         self.handshake()?;
         let plaintext = &plaintext[..plaintext.len().min(MAX_SEALED_LEN)];
         let len = self.session.seal(plaintext, &mut self.sealed)?;
         match self.flush_sealed() {
             Ok(()) => Ok(len),
-            Err(error) if is_would_block(&error) => Ok(len),
+            // What is sealed can't be given back, so that it counts as taken.
+            Err(error) if is_would_block(&error) => {
+                self.has_stalled = true;
+                Ok(len)
+            }
             Err(error) => Err(error),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.tell_stall()?;
         self.flush_sealed()?;
         self.socket.flush()
     }
