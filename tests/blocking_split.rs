@@ -397,3 +397,34 @@ fn halves_may_go_to_other_threads() {
     assert_sync::<Writer>();
     let _ = client_over;
 }
+
+#[test]
+fn pings_that_wait_for_room_all_get_through_in_order() {
+    const COUNT: u32 = 5_000;
+    over_all(|(mut client, _client_writer), (_server, writer)| {
+        let sending = {
+            let writer = writer.clone();
+            thread::spawn(move || writer.send(&Message::binary(vec![0; 16 << 20])))
+        };
+        let pinging = thread::spawn(move || {
+            for number in 0..COUNT {
+                let mut payload = [0; 125];
+                payload[..4].copy_from_slice(&number.to_be_bytes());
+                writer.ping(&payload).unwrap();
+            }
+        });
+        let mut next = 0;
+        let mut has_message = false;
+        while next < COUNT || !has_message {
+            match client.read_event().unwrap() {
+                Event::Ping(payload) => {
+                    assert_eq!(payload[..4], next.to_be_bytes());
+                    next += 1;
+                }
+                event => has_message = matches!(event, Event::Message(_)),
+            }
+        }
+        sending.join().unwrap().unwrap();
+        pinging.join().unwrap();
+    });
+}

@@ -69,12 +69,14 @@ impl Writer {
     /// Sends a Ping, of at most 125 bytes, ahead of messages that wait. The Pong is an event of
     /// [`Reader::read_event`](super::Reader::read_event).
     ///
+    /// Where another thread is writing, the Ping is left to it; while 64 KiB of them wait, this does.
+    ///
     /// # Errors
     ///
     /// Those of [`send`](Self::send), and
     /// [`SendError::ControlPayloadTooLong`](crate::websocket::SendError::ControlPayloadTooLong).
     pub fn ping(&self, payload: &[u8]) -> Result<(), Error> {
-        let mut core = self.shared.lock();
+        let mut core = self.shared.lock_for_control()?;
         core.queue_control(|connection, output| connection.ping(payload, output))?;
         self.shared.flush(core, None, None)
     }
@@ -86,7 +88,7 @@ impl Writer {
     ///
     /// Those of [`ping`](Self::ping).
     pub fn pong(&self, payload: &[u8]) -> Result<(), Error> {
-        let mut core = self.shared.lock();
+        let mut core = self.shared.lock_for_control()?;
         core.queue_control(|connection, output| connection.pong(payload, output))?;
         self.shared.flush(core, None, None)
     }
