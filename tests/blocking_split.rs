@@ -428,3 +428,31 @@ fn pings_that_wait_for_room_all_get_through_in_order() {
         pinging.join().unwrap();
     });
 }
+
+#[test]
+fn halves_iterate_over_messages_and_know_the_distance() {
+    in_time(|| {
+        let (client, server) = tcp_pair();
+        let (mut client, client_writer) = client_over(client).split().unwrap();
+        let mut timeouts = Timeouts::server();
+        timeouts.ping_interval = Some(Duration::from_millis(5));
+        let server = WebSocket::over_socket(server, server_core(), Vec::new(), timeouts).unwrap();
+        let (mut reader, writer) = server.split().unwrap();
+        assert_eq!(writer.round_trip_time(), None);
+        let answering = thread::spawn(move || {
+            for _ in 0..5 {
+                assert!(matches!(client.read_event(), Ok(Event::Ping(_))));
+            }
+            for number in 0..3 {
+                client_writer.send(&numbered(0, number, 5)).unwrap();
+            }
+            client.close(CloseCode::NORMAL, "")
+        });
+        let messages: Vec<_> = reader.messages().map(Result::unwrap).collect();
+        let expected = [0, 1, 2].map(|number| numbered(0, number, 5));
+        assert_eq!(messages, expected);
+        assert!(writer.round_trip_time().is_some());
+        assert_eq!(writer.round_trip_time(), reader.round_trip_time());
+        assert_eq!(answering.join().unwrap(), Ok(()));
+    });
+}

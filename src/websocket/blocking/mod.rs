@@ -29,7 +29,9 @@ mod delivery;
 mod error;
 mod inbox;
 mod lock;
+mod messages;
 mod proxy;
+mod receiving;
 mod reconnect;
 mod socket;
 #[cfg(unix)]
@@ -51,6 +53,7 @@ pub use connect::{
 #[cfg(feature = "tls")]
 pub use connect::{ClientTls, TlsSettingsError};
 pub use error::{Error, IoError, Timeout};
+pub use messages::Messages;
 pub use proxy::{Proxies, Proxy, ProxyAddressError, ProxyError, ProxyProtocol};
 pub use reconnect::{Disconnection, ReconnectEvent, ReconnectingClient, RetryHandle};
 pub use socket::Socket;
@@ -60,4 +63,4 @@ pub use streaming::{MessageReader, MessageWriter};
 pub use timeouts::Timeouts;
 #[cfg(feature = "tls")]
 pub use tls_stream::TlsStream;
-pub use web_socket::{Closed, Messages, WebSocket};
+pub use web_socket::{Closed, WebSocket};

@@ -13,6 +13,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
+use std::time::Duration;
 
 use crate::websocket::blocking::delivery::{self, Delivery};
 use crate::websocket::blocking::error::Error;
@@ -47,6 +48,8 @@ pub(super) struct Core {
     pub(super) is_streaming: bool,
     /// Writers that wait for their frame to be written.
     pub(super) waiting_count: usize,
+    /// What the reader knows of it.
+    pub(super) round_trip_time: Option<Duration>,
     /// Why nothing can be written any more, if nothing can.
     write_error: Option<Error>,
     /// How the connection ended, once it has.
@@ -91,6 +94,7 @@ impl Core {
             is_flushing: false,
             is_streaming: false,
             waiting_count: 0,
+            round_trip_time: None,
             write_error: None,
             end,
         })

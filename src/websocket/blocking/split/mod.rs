@@ -44,21 +44,20 @@ impl<S: Split> WebSocket<S> {
             received,
             output,
             timeouts,
-            keepalive,
-            is_skipping,
+            reception,
             end,
         } = self.take_apart();
         let channel = stream.into_channel();
         let is_plain = channel.cipher.is_plain();
-        let core = Core::new(connection, channel.cipher, channel.sealed, &output, end)?;
+        let mut core = Core::new(connection, channel.cipher, channel.sealed, &output, end)?;
+        core.round_trip_time = reception.round_trip_time();
         let shared = Arc::new(Shared::new(channel.fd, core, timeouts));
         let reader = Reader::new(
             Arc::clone(&shared),
             is_plain,
             channel.received,
             received,
-            keepalive,
-            is_skipping,
+            reception,
         );
         Ok((reader, Writer::new(shared)))
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::websocket::blocking::clock::now;
 use crate::websocket::blocking::error::{Error, Timeout};
@@ -94,8 +95,9 @@ impl Writer {
     }
 
     /// Does the closing handshake: sends a Close behind all messages that are queued, and waits until
-    /// the reader has seen the peer's and ended the socket. Messages that are still on their way to
-    /// the reader are dropped.
+    /// the reader has seen the peer's and ended the socket. Messages that still come until then are
+    /// dropped, unless the connection delivers while closing: see
+    /// [`Acceptor::with_delivery_while_closing`](crate::websocket::blocking::Acceptor::with_delivery_while_closing).
     ///
     /// Another thread must be reading; where there is none, [`Reader::close`](super::Reader::close)
     /// does both.
@@ -134,6 +136,12 @@ impl Writer {
     /// [`Error::Send`] for a server's 1010.
     pub fn fail(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
         Ok(self.shared.fail(code, reason)?)
+    }
+
+    /// Returns the latest round-trip time, if the connection is kept alive and a Ping was answered.
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<Duration> {
+        self.shared.lock().round_trip_time
     }
 
     /// Returns the peer's last word, once the closing handshake is done.
