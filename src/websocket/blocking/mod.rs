@@ -30,6 +30,7 @@ mod error;
 mod inbox;
 mod lock;
 mod messages;
+mod parts;
 mod proxy;
 mod receiving;
 mod reconnect;
@@ -54,6 +55,7 @@ pub use connect::{
 pub use connect::{ClientTls, TlsSettingsError};
 pub use error::{Error, IoError, Timeout};
 pub use messages::Messages;
+pub use parts::Parts;
 pub use proxy::{Proxies, Proxy, ProxyAddressError, ProxyError, ProxyProtocol};
 pub use reconnect::{Disconnection, ReconnectEvent, ReconnectingClient, RetryHandle};
 pub use socket::Socket;

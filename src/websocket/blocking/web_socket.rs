@@ -11,6 +11,7 @@ use crate::websocket::blocking::clock::now;
 use crate::websocket::blocking::delivery::{self, Delivery};
 use crate::websocket::blocking::error::{Error, Timeout, is_would_block};
 use crate::websocket::blocking::messages::Messages;
+use crate::websocket::blocking::parts::Parts;
 use crate::websocket::blocking::receiving::{Due, Receive, Reception};
 use crate::websocket::blocking::socket::Socket;
 use crate::websocket::blocking::streaming::{MessageReader, MessageWriter, PartSink, Place};
@@ -45,18 +46,6 @@ pub struct WebSocket<S> {
     reception: Reception,
     /// How it ended; nothing is read or sent after that.
     end: Option<End>,
-}
-
-/// What a connection consists of.
-#[cfg(unix)]
-pub(super) struct Parts<S> {
-    pub(super) stream: S,
-    pub(super) connection: Connection,
-    pub(super) received: Vec<u8>,
-    pub(super) output: Vec<u8>,
-    pub(super) timeouts: Timeouts,
-    pub(super) reception: Reception,
-    pub(super) end: Option<End>,
 }
 
 /// The peer's last word.
@@ -332,25 +321,42 @@ impl<S: Read + Write> WebSocket<S> {
         self.transport.stream_mut()
     }
 
-    /// Takes the connection apart: the stream, the connection, what was read and not yet looked at,
-    /// and what is still to be written.
+    /// Takes the connection apart, for other uses of its stream or of its core. Nothing is lost on the
+    /// way back by [`from_parts`](Self::from_parts).
     #[must_use]
-    pub fn into_parts(self) -> (S, Connection, Vec<u8>, Vec<u8>) {
-        let (stream, received, output) = self.transport.into_parts();
-        (stream, self.connection, received, output)
-    }
-
-    #[cfg(unix)]
-    pub(super) fn take_apart(self) -> Parts<S> {
-        let (stream, received, output) = self.transport.into_parts();
+    pub fn into_parts(self) -> Parts<S> {
+        let (stream, manner, received, output) = self.transport.into_parts();
         Parts {
             stream,
             connection: self.connection,
             received,
             output,
+            manner,
             timeouts: self.timeouts,
             reception: self.reception,
             end: self.end,
+        }
+    }
+
+    /// Puts a connection together again, with all that it was in the middle of.
+    #[must_use]
+    pub fn from_parts(parts: Parts<S>) -> Self {
+        let Parts {
+            stream,
+            connection,
+            received,
+            output,
+            manner,
+            timeouts,
+            reception,
+            end,
+        } = parts;
+        Self {
+            transport: Transport::new(stream, manner, received, output),
+            connection,
+            timeouts,
+            reception,
+            end,
         }
     }
 

@@ -27,9 +27,10 @@ pub use writer::Writer;
 use std::sync::Arc;
 
 use crate::websocket::blocking::error::Error;
+use crate::websocket::blocking::parts::Parts;
 use crate::websocket::blocking::split::core::Core;
 use crate::websocket::blocking::split::shared::Shared;
-use crate::websocket::blocking::web_socket::{Parts, WebSocket};
+use crate::websocket::blocking::web_socket::WebSocket;
 
 impl<S: Split> WebSocket<S> {
     /// Splits the connection into halves for two threads. The [`Writer`] can be cloned for more.
@@ -46,7 +47,8 @@ impl<S: Split> WebSocket<S> {
             timeouts,
             reception,
             end,
-        } = self.take_apart();
+            ..
+        } = self.into_parts();
         let channel = stream.into_channel();
         let is_plain = channel.cipher.is_plain();
         let mut core = Core::new(connection, channel.cipher, channel.sealed, &output, end)?;
