@@ -9,10 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use blocking_support::{Script, Step, in_time, tcp_pair};
-use chinwag::websocket::Message;
 use chinwag::websocket::blocking::{Acceptor, Error, Timeout, Timeouts, same_origin};
 use chinwag::websocket::handshake::HandshakeError;
 use chinwag::websocket::handshake::server::Refusal;
+use chinwag::websocket::{CloseCode, Message};
 
 const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
@@ -83,7 +83,7 @@ fn request_may_come_in_single_bytes_and_the_answer_may_leave_so() {
         script.reads.push_back(Step::Bytes(vec![byte]));
     }
     let socket = Acceptor::new().accept_stream(script, same_origin).unwrap();
-    let (script, ..) = socket.into_parts();
+    let script = socket.into_parts().stream;
     assert!(script.written.ends_with(b"\r\n\r\n"));
 }
 
@@ -187,9 +187,9 @@ fn compression_is_agreed_on_and_works_in_halves_and_in_parts() {
     use std::io::Write as _;
     use std::net::TcpListener;
 
+    use chinwag::websocket::DeflateOptions;
     use chinwag::websocket::blocking::Connector;
     use chinwag::websocket::handshake::client::ClientRequest;
-    use chinwag::websocket::{CloseCode, DeflateOptions};
 
     in_time(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -222,4 +222,39 @@ fn compression_is_agreed_on_and_works_in_halves_and_in_parts() {
 #[expect(clippy::disallowed_methods, reason = "this test measures a timeout")]
 fn now() -> Instant {
     Instant::now()
+}
+
+#[cfg(unix)]
+#[test]
+fn messages_after_ones_own_close_are_read_by_the_other_half_on_request() {
+    for is_told in [false, true] {
+        let told = in_time(move || {
+            let (mut client, server) = tcp_pair();
+            client.write_all(&request("")).unwrap();
+            let mut acceptor = Acceptor::new();
+            if is_told {
+                acceptor = acceptor.with_delivery_while_closing();
+            }
+            let socket = acceptor.accept(server, same_origin).unwrap();
+            let (mut reader, writer) = socket.split().unwrap();
+            let reading = thread::spawn(move || reader.messages().collect::<Vec<_>>());
+            let closing = thread::spawn(move || writer.close(CloseCode::NORMAL, ""));
+            let mut received = Vec::new();
+            while !received.ends_with(b"\r\n\r\n\x88\x02\x03\xe8") {
+                let mut byte = [0];
+                client.read_exact(&mut byte).unwrap();
+                received.extend_from_slice(&byte);
+            }
+            let late = b"\x81\x82\x00\x00\x00\x00Hi\x88\x82\x00\x00\x00\x00\x03\xe8";
+            client.write_all(late).unwrap();
+            drop(client);
+            assert_eq!(closing.join().unwrap(), Ok(()));
+            reading.join().unwrap()
+        });
+        let expected: &[_] = match is_told {
+            true => &[Ok(Message::text("Hi"))],
+            false => &[],
+        };
+        assert_eq!(told, expected);
+    }
 }

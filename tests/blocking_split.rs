@@ -397,3 +397,62 @@ fn halves_may_go_to_other_threads() {
     assert_sync::<Writer>();
     let _ = client_over;
 }
+
+#[test]
+fn pings_that_wait_for_room_all_get_through_in_order() {
+    const COUNT: u32 = 5_000;
+    over_all(|(mut client, _client_writer), (_server, writer)| {
+        let sending = {
+            let writer = writer.clone();
+            thread::spawn(move || writer.send(&Message::binary(vec![0; 16 << 20])))
+        };
+        let pinging = thread::spawn(move || {
+            for number in 0..COUNT {
+                let mut payload = [0; 125];
+                payload[..4].copy_from_slice(&number.to_be_bytes());
+                writer.ping(&payload).unwrap();
+            }
+        });
+        let mut next = 0;
+        let mut has_message = false;
+        while next < COUNT || !has_message {
+            match client.read_event().unwrap() {
+                Event::Ping(payload) => {
+                    assert_eq!(payload[..4], next.to_be_bytes());
+                    next += 1;
+                }
+                event => has_message = matches!(event, Event::Message(_)),
+            }
+        }
+        sending.join().unwrap().unwrap();
+        pinging.join().unwrap();
+    });
+}
+
+#[test]
+fn halves_iterate_over_messages_and_know_the_distance() {
+    in_time(|| {
+        let (client, server) = tcp_pair();
+        let (mut client, client_writer) = client_over(client).split().unwrap();
+        let mut timeouts = Timeouts::server();
+        timeouts.ping_interval = Some(Duration::from_millis(5));
+        let server = WebSocket::over_socket(server, server_core(), Vec::new(), timeouts).unwrap();
+        let (mut reader, writer) = server.split().unwrap();
+        assert_eq!(writer.round_trip_time(), None);
+        let answering = thread::spawn(move || {
+            for _ in 0..5 {
+                assert!(matches!(client.read_event(), Ok(Event::Ping(_))));
+            }
+            for number in 0..3 {
+                client_writer.send(&numbered(0, number, 5)).unwrap();
+            }
+            client.close(CloseCode::NORMAL, "")
+        });
+        let messages: Vec<_> = reader.messages().map(Result::unwrap).collect();
+        let expected = [0, 1, 2].map(|number| numbered(0, number, 5));
+        assert_eq!(messages, expected);
+        assert!(writer.round_trip_time().is_some());
+        assert_eq!(writer.round_trip_time(), reader.round_trip_time());
+        assert_eq!(answering.join().unwrap(), Ok(()));
+    });
+}

@@ -59,7 +59,7 @@ fn text_is_cut_between_characters_however_it_is_written() {
     }
     writer.flush().unwrap();
     writer.finish().unwrap();
-    let (script, ..) = server.into_parts();
+    let script = server.into_parts().stream;
     let mut rest = &script.written[..];
     let mut received = String::new();
     let mut frame_count = 0;
@@ -129,6 +129,29 @@ fn rest_of_a_message_is_thrown_away_with_its_reader() {
     drop(reader);
     assert_eq!(server.read_event(), Ok(Event::Message(Message::text("Hi"))));
     assert_eq!(server.stream().written, b"\x8a\x00");
+}
+
+#[test]
+fn rest_of_a_message_is_still_thrown_away_after_the_connection_was_in_parts() {
+    let message = b"\x02\x82\x00\x00\x00\x00ab\x80\x82\x00\x00\x00\x00cd";
+    let next = b"\x81\x82\x00\x00\x00\x00Hi";
+    let mut server = server_reading(&[&message[..], next].concat());
+    drop(server.read_message().unwrap());
+    let parts = server.into_parts();
+    assert!(parts.is_skipping());
+    let mut server = WebSocket::from_parts(parts);
+    assert_eq!(server.read(), Ok(Some(Message::text("Hi"))));
+    assert!(!server.into_parts().is_skipping());
+}
+
+#[test]
+fn output_that_is_left_is_written_after_the_connection_was_in_parts() {
+    let mut server = stalling_server(1);
+    let sent = server.send(&Message::text("a"));
+    assert!(sent.unwrap_err().is_would_block());
+    let mut server = WebSocket::from_parts(server.into_parts());
+    server.send(&Message::text("b")).unwrap();
+    assert_eq!(server.stream().written, b"\x81\x01a\x81\x01b");
 }
 
 // covers: R6455-7.1.4-01

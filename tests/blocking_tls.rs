@@ -211,10 +211,10 @@ fn end_is_announced_by_both_sides() {
         let [mut client, mut server] = [client, server];
         let serving = thread::spawn(move || {
             assert_eq!(server.read(), Ok(None));
-            server.into_parts().0
+            server.into_parts().stream
         });
         client.close(CloseCode::NORMAL, "").unwrap();
-        let (mut client, ..) = client.into_parts();
+        let mut client = client.into_parts().stream;
         let mut server = serving.join().unwrap();
         // The end of the stream is known as such: without a `close_notify` it would be an error.
         assert_eq!(client.read(&mut [0]).unwrap(), 0);

@@ -83,7 +83,7 @@ fn frames_leave_whole_however_little_the_stream_takes() {
         assert_eq!(server.read(), Ok(Some(Message::text("Hi"))));
         server.send(&Message::text("Ho")).unwrap();
         assert_eq!(server.read(), Ok(None));
-        let (script, ..) = server.into_parts();
+        let script = server.into_parts().stream;
         assert_eq!(script.written, b"\x81\x02Ho\x8a\x01?\x88\x02\x03\xe8");
     }
 }
@@ -134,8 +134,8 @@ fn stream_that_does_not_block_loses_nothing() {
         sent = server.flush();
     }
     while server.read().is_err_and(|error| error.is_would_block()) {}
-    let (script, _, _, unwritten) = server.into_parts();
-    let written = [script.written, unwritten].concat();
+    let parts = server.into_parts();
+    let written = [parts.stream.written, parts.output].concat();
     assert_eq!(written, b"\x81\x02Ho\x88\x02\x03\xe8");
 }
 

@@ -318,16 +318,16 @@ fn messages_after_ones_own_close_are_told_on_request() {
         if is_told {
             connector = connector.with_delivery_while_closing();
         }
-        let (socket, mut connection, ..) = connector
+        let parts = connector
             .connect(&request(&stub.uri()))
             .unwrap()
             .socket
             .into_parts();
+        let (mut stream, mut connection) = (parts.stream, parts.connection);
         let mut output = Vec::new();
         connection
             .close(CloseCode::NORMAL, "", &mut output)
             .unwrap();
-        let mut stream = socket;
         stream.write_all(&output).unwrap();
         let timeouts = Timeouts::client();
         let received = Vec::new();

@@ -48,7 +48,7 @@ fn clients_frames_leave_whole_however_little_the_stream_takes() {
         client.send(&Message::text("Ho")).unwrap();
         assert_eq!(client.read(), Ok(Some(Message::text("Hi"))));
         assert_eq!(client.read(), Ok(None));
-        let (script, ..) = client.into_parts();
+        let script = client.into_parts().stream;
         let expected = [
             (0x81, b"Ho".to_vec()),
             (0x8a, b"?".to_vec()),

@@ -46,6 +46,7 @@ pub struct Acceptor {
     limits: Limits,
     http_limits: HttpLimits,
     timeouts: Timeouts,
+    delivers_while_closing: bool,
     #[cfg(feature = "deflate")]
     deflate: Option<DeflateOptions>,
 }
@@ -58,6 +59,7 @@ impl Acceptor {
             limits: Limits::default(),
             http_limits: HttpLimits::default(),
             timeouts: Timeouts::server(),
+            delivers_while_closing: false,
             #[cfg(feature = "deflate")]
             deflate: None,
         }
@@ -81,6 +83,16 @@ impl Acceptor {
     #[must_use]
     pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
+        self
+    }
+
+    /// Makes connections hand out messages that come between their own Close and the client's. That
+    /// is for those that are split: [`Writer::close`](crate::websocket::blocking::Writer::close)
+    /// sends the Close while the reader goes on. [`WebSocket::close`] reads to the end itself, and
+    /// drops what it reads.
+    #[must_use]
+    pub fn with_delivery_while_closing(mut self) -> Self {
+        self.delivers_while_closing = true;
         self
     }
 
@@ -175,7 +187,10 @@ impl Acceptor {
             Err(error) => Err(error),
         };
         match opened {
-            Ok(connection) => {
+            Ok(mut connection) => {
+                if self.delivers_while_closing {
+                    connection.deliver_while_closing();
+                }
                 transport.flush()?;
                 WebSocket::over_transport(transport, connection, self.timeouts)
             }

@@ -29,7 +29,10 @@ mod delivery;
 mod error;
 mod inbox;
 mod lock;
+mod messages;
+mod parts;
 mod proxy;
+mod receiving;
 mod reconnect;
 mod socket;
 #[cfg(unix)]
@@ -51,6 +54,8 @@ pub use connect::{
 #[cfg(feature = "tls")]
 pub use connect::{ClientTls, TlsSettingsError};
 pub use error::{Error, IoError, Timeout};
+pub use messages::Messages;
+pub use parts::Parts;
 pub use proxy::{Proxies, Proxy, ProxyAddressError, ProxyError, ProxyProtocol};
 pub use reconnect::{Disconnection, ReconnectEvent, ReconnectingClient, RetryHandle};
 pub use socket::Socket;
@@ -60,4 +65,4 @@ pub use streaming::{MessageReader, MessageWriter};
 pub use timeouts::Timeouts;
 #[cfg(feature = "tls")]
 pub use tls_stream::TlsStream;
-pub use web_socket::{Closed, Messages, WebSocket};
+pub use web_socket::{Closed, WebSocket};

@@ -6,8 +6,11 @@ use std::io::{self, Read, Write};
 use crate::websocket::blocking::error::Error;
 use crate::websocket::message::{Message, Part};
 
-/// What hands out messages in parts.
-pub(super) trait PartSource {
+/// What hands out messages, whole or in parts.
+pub(super) trait MessageSource {
+    /// Waits for a message; `None` once the closing handshake is done.
+    fn next_message(&mut self) -> Result<Option<Message<'static>>, Error>;
+
     /// Waits for a part; `None` once the closing handshake is done.
     fn next_part(&mut self) -> Result<Option<Part<'static>>, Error>;
 
@@ -58,7 +61,7 @@ impl Place {
 
 /// One message that is read while it arrives. Dropped before its end, the rest is thrown away.
 pub struct MessageReader<'a> {
-    source: &'a mut dyn PartSource,
+    source: &'a mut dyn MessageSource,
     part: Part<'static>,
     /// Bytes of the part that were read.
     read_len: usize,
@@ -66,7 +69,7 @@ pub struct MessageReader<'a> {
 
 impl<'a> MessageReader<'a> {
     /// Waits for a message to begin; `None` once the closing handshake is done.
-    pub(super) fn begin(source: &'a mut dyn PartSource) -> Result<Option<Self>, Error> {
+    pub(super) fn begin(source: &'a mut dyn MessageSource) -> Result<Option<Self>, Error> {
         let part = source.next_part()?;
         Ok(part.map(|part| Self {
             source,

@@ -12,14 +12,19 @@ use crate::websocket::blocking::socket::{Socket, not_zero};
 
 pub(super) struct Transport<S> {
     stream: S,
-    /// What the stream can do beyond `Read + Write`, told when the type was still known.
-    as_socket: Option<fn(&mut S) -> &mut dyn Socket>,
-    /// Whether the stream's read timeout is one of ours, and not the application's.
-    has_read_timeout: bool,
+    manner: Manner<S>,
     inbox: Inbox,
     /// `output[written_len..]` is to be written.
     output: Vec<u8>,
     written_len: usize,
+}
+
+/// How the stream is to be dealt with.
+pub(super) struct Manner<S> {
+    /// What the stream can do beyond `Read + Write`, told when the type was still known.
+    as_socket: Option<fn(&mut S) -> &mut dyn Socket>,
+    /// Whether the stream's read timeout is one of ours, and not the application's.
+    has_read_timeout: bool,
     /// Whether the stream holds back what it took: it gave up in its own `flush`.
     is_held_back: bool,
 }
@@ -27,7 +32,7 @@ pub(super) struct Transport<S> {
 impl<S: Read + Write> Transport<S> {
     /// Takes a stream that may be anything, and what was read from it before.
     pub(super) fn over_stream(stream: S, received: Vec<u8>) -> Self {
-        Self::new(stream, None, received)
+        Self::new(stream, Manner::new(None), received, Vec::new())
     }
 
     /// Takes a stream that is a socket.
@@ -35,18 +40,18 @@ impl<S: Read + Write> Transport<S> {
     where
         S: Socket,
     {
-        Self::new(stream, Some(|stream| stream), received)
+        let manner = Manner::new(Some(|stream| stream));
+        Self::new(stream, manner, received, Vec::new())
     }
 
-    fn new(stream: S, as_socket: Option<fn(&mut S) -> &mut dyn Socket>, received: Vec<u8>) -> Self {
+    /// Goes on with what [`into_parts`](Self::into_parts) has left.
+    pub(super) fn new(stream: S, manner: Manner<S>, received: Vec<u8>, output: Vec<u8>) -> Self {
         Self {
             stream,
-            as_socket,
-            has_read_timeout: false,
+            manner,
             inbox: Inbox::new(received),
-            output: Vec::new(),
+            output,
             written_len: 0,
-            is_held_back: false,
         }
     }
 
@@ -58,14 +63,17 @@ impl<S: Read + Write> Transport<S> {
         &mut self.stream
     }
 
-    /// Returns the stream, what was read from it, and what is to be written to it.
-    pub(super) fn into_parts(mut self) -> (S, Vec<u8>, Vec<u8>) {
+    /// Returns the stream, how to deal with it, what was read from it, and what is to be written to
+    /// it.
+    pub(super) fn into_parts(mut self) -> (S, Manner<S>, Vec<u8>, Vec<u8>) {
         self.output.drain(..self.written_len);
-        (self.stream, self.inbox.into_received(), self.output)
+        let received = self.inbox.into_received();
+        (self.stream, self.manner, received, self.output)
     }
 
     pub(super) fn socket(&mut self) -> Option<&mut dyn Socket> {
-        self.as_socket.map(|as_socket| as_socket(&mut self.stream))
+        let as_socket = self.manner.as_socket;
+        as_socket.map(|as_socket| as_socket(&mut self.stream))
     }
 
     /// Returns what was read and not yet taken, and where to append what is to be written.
@@ -112,14 +120,14 @@ impl<S: Read + Write> Transport<S> {
         self.written_len = 0;
         self.output.clear();
         self.output.shrink_to(MAX_IDLE_CAPACITY);
-        self.is_held_back = true;
+        self.manner.is_held_back = true;
         self.stream.flush()?;
-        self.is_held_back = false;
+        self.manner.is_held_back = false;
         Ok(())
     }
 
     pub(super) fn has_output(&self) -> bool {
-        self.written_len < self.output.len() || self.is_held_back
+        self.written_len < self.output.len() || self.manner.is_held_back
     }
 
     pub(super) fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
@@ -134,7 +142,7 @@ impl<S: Read + Write> Transport<S> {
     ///
     /// Nothing is reported: the connection is over, whatever the network says.
     pub(super) fn end(&mut self, waits_for_peer: bool, deadline: Instant) {
-        if self.as_socket.is_none() {
+        if self.manner.as_socket.is_none() {
             return;
         }
         if !waits_for_peer {
@@ -160,7 +168,7 @@ impl<S: Read + Write> Transport<S> {
     }
 
     fn limit_reading(&mut self, deadline: Option<Instant>) -> io::Result<()> {
-        let has_read_timeout = self.has_read_timeout;
+        let has_read_timeout = self.manner.has_read_timeout;
         let Some(socket) = self.socket() else {
             return Ok(());
         };
@@ -173,8 +181,18 @@ impl<S: Read + Write> Transport<S> {
             return Err(io::ErrorKind::TimedOut.into());
         }
         socket.set_read_timeout(timeout.map(not_zero))?;
-        self.has_read_timeout = timeout.is_some();
+        self.manner.has_read_timeout = timeout.is_some();
         Ok(())
+    }
+}
+
+impl<S> Manner<S> {
+    fn new(as_socket: Option<fn(&mut S) -> &mut dyn Socket>) -> Self {
+        Self {
+            as_socket,
+            has_read_timeout: false,
+            is_held_back: false,
+        }
     }
 }
 

@@ -10,17 +10,18 @@ use std::time::{Duration, Instant};
 use crate::websocket::blocking::clock::now;
 use crate::websocket::blocking::delivery::{self, Delivery};
 use crate::websocket::blocking::error::{Error, Timeout, is_would_block};
+use crate::websocket::blocking::messages::Messages;
+use crate::websocket::blocking::parts::Parts;
+use crate::websocket::blocking::receiving::{Due, Receive, Reception};
 use crate::websocket::blocking::socket::Socket;
-use crate::websocket::blocking::streaming::{
-    MessageReader, MessageWriter, PartSink, PartSource, Place,
-};
+use crate::websocket::blocking::streaming::{MessageReader, MessageWriter, PartSink, Place};
 use crate::websocket::blocking::timeouts::{DRAIN_TIMEOUT, Timeouts};
 use crate::websocket::blocking::transport::Transport;
 use crate::websocket::close::CloseCode;
 use crate::websocket::connection::{Connection, State};
 use crate::websocket::error::SendError;
 use crate::websocket::frame::Role;
-use crate::websocket::keepalive::{Keepalive, KeepaliveAction};
+use crate::websocket::keepalive::Keepalive;
 use crate::websocket::message::{Event, Message, Part};
 use crate::websocket::prepared::PreparedMessage;
 
@@ -42,25 +43,9 @@ pub struct WebSocket<S> {
     transport: Transport<S>,
     connection: Connection,
     timeouts: Timeouts,
-    /// `None` if nobody asked for it, or if the stream is no socket.
-    keepalive: Option<Keepalive>,
-    /// Whether the rest of a message is thrown away, of which a part was read.
-    is_skipping: bool,
+    reception: Reception,
     /// How it ended; nothing is read or sent after that.
     end: Option<End>,
-}
-
-/// What a connection consists of.
-#[cfg(unix)]
-pub(super) struct Parts<S> {
-    pub(super) stream: S,
-    pub(super) connection: Connection,
-    pub(super) received: Vec<u8>,
-    pub(super) output: Vec<u8>,
-    pub(super) timeouts: Timeouts,
-    pub(super) keepalive: Option<Keepalive>,
-    pub(super) is_skipping: bool,
-    pub(super) end: Option<End>,
 }
 
 /// The peer's last word.
@@ -92,8 +77,7 @@ impl<S: Read + Write> WebSocket<S> {
             transport: Transport::over_stream(stream, received),
             connection,
             timeouts,
-            keepalive: None,
-            is_skipping: false,
+            reception: Reception::new(None),
             end: None,
         }
     }
@@ -134,8 +118,7 @@ impl<S: Read + Write> WebSocket<S> {
             transport,
             connection,
             timeouts,
-            keepalive,
-            is_skipping: false,
+            reception: Reception::new(keepalive),
             end: None,
         })
     }
@@ -147,13 +130,7 @@ impl<S: Read + Write> WebSocket<S> {
     /// [`Error::Protocol`], [`Error::Truncated`], [`Error::TimedOut`] and [`Error::Abandoned`] once
     /// the connection has failed, and ever after. [`Error::Io`] from the stream.
     pub fn read(&mut self) -> Result<Option<Message<'static>>, Error> {
-        loop {
-            match self.read_event()? {
-                Event::Message(message) => return Ok(Some(message)),
-                Event::Ping(_) | Event::Pong(_) => {}
-                Event::Closed { .. } => return Ok(None),
-            }
-        }
+        self.receive(delivery::WHOLE)
     }
 
     /// Waits for whatever the peer does; Pings are answered. [`Event::Closed`] stays the answer.
@@ -168,17 +145,14 @@ impl<S: Read + Write> WebSocket<S> {
     /// Waits for a part of a message, which no memory holds as a whole; `None` once the closing
     /// handshake is done. [`Limits`](crate::websocket::Limits) bound the message nevertheless.
     ///
+    /// Other calls that read, between two parts, take what is left of the message for one: until
+    /// [`is_final`](Part::is_final), read parts only.
+    ///
     /// # Errors
     ///
     /// Those of [`read`](Self::read). What of a message was read before is void then.
     pub fn read_part(&mut self) -> Result<Option<Part<'static>>, Error> {
-        loop {
-            match self.next_event(None, delivery::IN_PARTS)? {
-                Event::Message(part) => return Ok(Some(part)),
-                Event::Ping(_) | Event::Pong(_) => {}
-                Event::Closed { .. } => return Ok(None),
-            }
-        }
+        self.receive(delivery::IN_PARTS)
     }
 
     /// Waits for a message to begin, and returns a reader of it; `None` once the closing handshake is
@@ -192,11 +166,8 @@ impl<S: Read + Write> WebSocket<S> {
     }
 
     /// Returns the messages as they come, until the connection ends.
-    pub fn messages(&mut self) -> Messages<'_, S> {
-        Messages {
-            socket: self,
-            is_over: false,
-        }
+    pub fn messages(&mut self) -> Messages<'_> {
+        Messages::new(self)
     }
 
     /// Sends a message, and waits until the stream has taken it.
@@ -282,7 +253,9 @@ impl<S: Read + Write> WebSocket<S> {
     }
 
     /// Does the closing handshake: sends a Close, waits for the peer's, and ends a socket. Messages
-    /// that are still on their way are dropped.
+    /// that are still on their way are dropped, even those of a connection that delivers while
+    /// closing: who wants them splits it, closes with the [writer](super::Writer::close), and reads
+    /// on in another thread.
     ///
     /// Where the connection is closed already, nothing more is done.
     ///
@@ -297,11 +270,7 @@ impl<S: Read + Write> WebSocket<S> {
             self.connection.close(code, reason, output)?;
         }
         let deadline = now() + self.timeouts.close_timeout;
-        loop {
-            if let Event::Closed { .. } = self.next_event(Some(deadline), delivery::WHOLE)? {
-                return Ok(());
-            }
-        }
+        self.wait_for_close(deadline)
     }
 
     /// Fails the connection for a reason of the application's, as for binary messages where only
@@ -332,7 +301,7 @@ impl<S: Read + Write> WebSocket<S> {
     /// Returns the latest round-trip time, if the connection is kept alive and a Ping was answered.
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
-        self.keepalive.as_ref()?.round_trip_time()
+        self.reception.round_trip_time()
     }
 
     /// Returns the connection.
@@ -352,26 +321,42 @@ impl<S: Read + Write> WebSocket<S> {
         self.transport.stream_mut()
     }
 
-    /// Takes the connection apart: the stream, the connection, what was read and not yet looked at,
-    /// and what is still to be written.
+    /// Takes the connection apart, for other uses of its stream or of its core. Nothing is lost on the
+    /// way back by [`from_parts`](Self::from_parts).
     #[must_use]
-    pub fn into_parts(self) -> (S, Connection, Vec<u8>, Vec<u8>) {
-        let (stream, received, output) = self.transport.into_parts();
-        (stream, self.connection, received, output)
-    }
-
-    #[cfg(unix)]
-    pub(super) fn take_apart(self) -> Parts<S> {
-        let (stream, received, output) = self.transport.into_parts();
+    pub fn into_parts(self) -> Parts<S> {
+        let (stream, manner, received, output) = self.transport.into_parts();
         Parts {
             stream,
             connection: self.connection,
             received,
             output,
+            manner,
             timeouts: self.timeouts,
-            keepalive: self.keepalive,
-            is_skipping: self.is_skipping,
+            reception: self.reception,
             end: self.end,
+        }
+    }
+
+    /// Puts a connection together again, with all that it was in the middle of.
+    #[must_use]
+    pub fn from_parts(parts: Parts<S>) -> Self {
+        let Parts {
+            stream,
+            connection,
+            received,
+            output,
+            manner,
+            timeouts,
+            reception,
+            end,
+        } = parts;
+        Self {
+            transport: Transport::new(stream, manner, received, output),
+            connection,
+            timeouts,
+            reception,
+            end,
         }
     }
 
@@ -401,70 +386,20 @@ impl<S: Read + Write> WebSocket<S> {
         self.flush()
     }
 
-    /// Waits for what the peer does next; for a socket, until a deadline at which the connection
-    /// fails.
-    fn next_event<M>(
-        &mut self,
-        close_at: Option<Instant>,
-        delivery: Delivery<M>,
-    ) -> Result<Event<'static, M>, Error> {
-        while self.is_skipping {
-            if let Event::Message(part) = self.wait_for_event(close_at, delivery::IN_PARTS)? {
-                self.is_skipping = !part.is_final;
-            }
-            self.is_skipping &= self.end.is_none();
-        }
-        self.wait_for_event(close_at, delivery)
-    }
-
-    fn wait_for_event<M>(
-        &mut self,
-        close_at: Option<Instant>,
-        delivery: Delivery<M>,
-    ) -> Result<Event<'static, M>, Error> {
-        loop {
-            if let Some(end) = &self.end {
-                return end.tell();
-            }
-            let (inbox, output) = self.transport.inbox();
-            match delivery::take_event(&mut self.connection, inbox, output, delivery) {
-                Ok(Some(Event::Closed { code, reason })) => {
-                    self.finish_closing(close_at, Closed { code, reason });
-                }
-                Ok(Some(event)) => {
-                    self.note_pong(&event);
-                    // What goes wrong here goes wrong again in the next call.
-                    let _ = self.transport.has_output() && self.transport.flush().is_ok();
-                    return Ok(event);
-                }
-                Ok(None) => {
-                    self.flush()?;
-                    self.wait(close_at)?;
-                }
-                Err(error) => self.fail_with(error.into()),
-            }
-        }
-    }
-
     /// Waits for bytes, and for what is due meanwhile.
     fn wait(&mut self, close_at: Option<Instant>) -> Result<(), Error> {
-        let ping_at = self.keepalive.as_ref().map(Keepalive::next_deadline);
-        let deadline = ping_at.into_iter().chain(close_at).min();
+        let deadline = self.reception.next_deadline(close_at);
         match self.transport.fill(deadline) {
             Ok(0) => {
                 self.fail_by_stream(Error::Truncated);
             }
-            Ok(_) => {
-                if let Some(keepalive) = &mut self.keepalive {
-                    keepalive.received(now());
-                }
-            }
+            Ok(_) => self.reception.received(),
             Err(error) if is_would_block(&error) => {
                 let is_ours = deadline.is_some_and(|deadline| deadline <= now());
                 if !is_ours {
                     return Err(error.into());
                 }
-                self.act_on_time(close_at)?;
+                self.act_on_time(close_at);
             }
             Err(error) => return Err(self.fail_by_stream(error.into())),
         }
@@ -472,29 +407,17 @@ impl<S: Read + Write> WebSocket<S> {
     }
 
     /// Does what is due.
-    fn act_on_time(&mut self, close_at: Option<Instant>) -> Result<(), Error> {
-        let now = now();
-        if close_at.is_some_and(|close_at| close_at <= now) {
-            self.fail_by_stream(Error::TimedOut(Timeout::Close));
-            return Ok(());
-        }
-        match self.keepalive.as_mut().map(|it| it.poll(now)) {
-            Some(KeepaliveAction::SendPing(payload)) => {
+    fn act_on_time(&mut self, close_at: Option<Instant>) {
+        match self.reception.due(close_at) {
+            Due::Nothing => {}
+            Due::Ping(payload) => {
                 // While closing, silence is bounded by the close timeout.
                 let output = self.transport.buffers().1;
                 let _ = self.connection.ping(&payload, output);
             }
-            Some(KeepaliveAction::TimedOut) => {
-                self.fail_by_stream(Error::TimedOut(Timeout::Idle));
+            Due::TimedOut(timeout) => {
+                self.fail_by_stream(Error::TimedOut(timeout));
             }
-            Some(KeepaliveAction::Nothing) | None => {}
-        }
-        Ok(())
-    }
-
-    fn note_pong<M>(&mut self, event: &Event<'_, M>) {
-        if let (Event::Pong(payload), Some(keepalive)) = (event, &mut self.keepalive) {
-            keepalive.received_pong(payload, now());
         }
     }
 
@@ -528,13 +451,38 @@ impl<S: Read + Write> WebSocket<S> {
     }
 }
 
-impl<S: Read + Write> PartSource for WebSocket<S> {
-    fn next_part(&mut self) -> Result<Option<Part<'static>>, Error> {
-        self.read_part()
+impl<S: Read + Write> Receive for WebSocket<S> {
+    fn reception(&mut self) -> &mut Reception {
+        &mut self.reception
     }
 
-    fn skip_message(&mut self) {
-        self.is_skipping = true;
+    fn wait_for_event<M>(
+        &mut self,
+        close_at: Option<Instant>,
+        delivery: Delivery<M>,
+    ) -> Result<Event<'static, M>, Error> {
+        loop {
+            if let Some(end) = &self.end {
+                return end.tell();
+            }
+            let (inbox, output) = self.transport.inbox();
+            match delivery::take_event(&mut self.connection, inbox, output, delivery) {
+                Ok(Some(Event::Closed { code, reason })) => {
+                    self.finish_closing(close_at, Closed { code, reason });
+                }
+                Ok(Some(event)) => {
+                    self.reception.note_pong(&event);
+                    // What goes wrong here goes wrong again in the next call.
+                    let _ = self.transport.has_output() && self.transport.flush().is_ok();
+                    return Ok(event);
+                }
+                Ok(None) => {
+                    self.flush()?;
+                    self.wait(close_at)?;
+                }
+                Err(error) => self.fail_with(error.into()),
+            }
+        }
     }
 }
 
@@ -597,25 +545,5 @@ impl<S> fmt::Debug for WebSocket<S> {
             .field("connection", &self.connection)
             .field("end", &self.end)
             .finish_non_exhaustive()
-    }
-}
-
-/// The messages of a connection, until it ends or an error was told.
-#[derive(Debug)]
-pub struct Messages<'a, S> {
-    socket: &'a mut WebSocket<S>,
-    is_over: bool,
-}
-
-impl<S: Read + Write> Iterator for Messages<'_, S> {
-    type Item = Result<Message<'static>, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.is_over {
-            return None;
-        }
-        let message = self.socket.read().transpose();
-        self.is_over = !matches!(message, Some(Ok(_)));
-        message
     }
 }

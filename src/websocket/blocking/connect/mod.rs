@@ -167,7 +167,10 @@ impl Connector {
         self
     }
 
-    /// Makes connections tell messages that come after their own Close, too, until the server's.
+    /// Makes connections hand out messages that come between their own Close and the server's. That
+    /// is for those that are split: [`Writer::close`](crate::websocket::blocking::Writer::close)
+    /// sends the Close while the reader goes on. [`WebSocket::close`] reads to the end itself, and
+    /// drops what it reads.
     #[must_use]
     pub fn with_delivery_while_closing(mut self) -> Self {
         self.delivers_while_closing = true;

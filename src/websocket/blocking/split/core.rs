@@ -1,18 +1,19 @@
 //! What both halves share, without waiting: the connection, and the order in which bytes leave.
 //!
 //! ```text
-//!   Pings, Pongs, last Close ──► control ─┐ first, between frames
-//!                                         ├──► sealed ──► chunk, in one thread's hands ──► socket
+//!   answers, last Close ───────► owed ────┐ first, between frames
+//!   the application's Pings ───► control ─┼──► sealed ──► chunk, in one thread's hands ──► socket
 //!   messages, then the Close ──► data ────┘
 //! ```
 //!
-//! `control` overtakes `data`, but never in the middle of a frame. What is in `sealed` has its final
+//! `owed` and `control` overtake `data`, but never in the middle of a frame. What is in `sealed` has its final
 //! place; over TLS it is encrypted. Of the thread that writes there is one at a time: it takes all of
 //! `sealed` as a chunk, and what the socket did not take goes back to the front.
 
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
+use std::time::Duration;
 
 use crate::websocket::blocking::delivery::{self, Delivery};
 use crate::websocket::blocking::error::Error;
@@ -27,7 +28,9 @@ use crate::websocket::message::Event;
 pub(super) struct Core {
     connection: Connection,
     cipher: Cipher,
-    /// Whole control frames.
+    /// Whole control frames that the protocol asks for. Pongs that are too many go.
+    owed: Vec<u8>,
+    /// Whole control frames of the application's. Who has too many waits.
     control: Vec<u8>,
     /// Whole frames, of which the first may be sealed in part.
     data: VecDeque<Vec<u8>>,
@@ -45,6 +48,8 @@ pub(super) struct Core {
     pub(super) is_streaming: bool,
     /// Writers that wait for their frame to be written.
     pub(super) waiting_count: usize,
+    /// What the reader knows of it.
+    pub(super) round_trip_time: Option<Duration>,
     /// Why nothing can be written any more, if nothing can.
     write_error: Option<Error>,
     /// How the connection ended, once it has.
@@ -77,6 +82,7 @@ impl Core {
         Ok(Self {
             connection,
             cipher,
+            owed: Vec::new(),
             control: Vec::new(),
             data: VecDeque::new(),
             data_len: 0,
@@ -88,6 +94,7 @@ impl Core {
             is_flushing: false,
             is_streaming: false,
             waiting_count: 0,
+            round_trip_time: None,
             write_error: None,
             end,
         })
@@ -104,7 +111,7 @@ impl Core {
         Ok(self.push_data(frame))
     }
 
-    /// Queues a Ping or a Pong.
+    /// Queues a Ping or a Pong that nobody asked for.
     pub(super) fn queue_control(
         &mut self,
         encode: impl FnOnce(&mut Connection, &mut Vec<u8>) -> Result<(), SendError>,
@@ -117,6 +124,11 @@ impl Core {
     /// Returns whether the queue has room for another message.
     pub(super) fn has_room(&self) -> bool {
         self.data_len < MAX_QUEUED_LEN
+    }
+
+    /// Returns whether the queue has room for another Ping.
+    pub(super) fn has_control_room(&self) -> bool {
+        self.control.len() < MAX_CONTROL_LEN
     }
 
     /// Opens ciphertext.
@@ -143,10 +155,10 @@ impl Core {
             Ok(Some(Event::Closed { .. })) if !output.is_empty() => {
                 self.push_data(output);
             }
-            Ok(_) => self.push_control(&output),
+            Ok(_) => self.push_owed(&output),
             Err(_) => {
                 self.drop_queue();
-                self.push_control(&output);
+                self.push_owed(&output);
             }
         }
         event
@@ -157,7 +169,7 @@ impl Core {
         let mut output = Vec::new();
         self.connection.fail(code, reason, &mut output)?;
         self.drop_queue();
-        self.push_control(&output);
+        self.push_owed(&output);
         Ok(())
     }
 
@@ -206,8 +218,8 @@ impl Core {
 
     /// Returns whether there is something to write that nobody writes, or is about to.
     pub(super) fn is_left_alone(&self) -> bool {
-        let has_output =
-            !self.sealed.is_empty() || !self.control.is_empty() || !self.data.is_empty();
+        let has_control = !self.owed.is_empty() || !self.control.is_empty();
+        let has_output = !self.sealed.is_empty() || has_control || !self.data.is_empty();
         has_output && !self.is_flushing && self.waiting_count == 0 && self.write_error.is_none()
     }
 
@@ -283,11 +295,11 @@ impl Core {
 
     /// Queues what is owed to the peer. While it does not read its Pongs, only the latest of them are
     /// kept (RFC 6455 §5.5.3).
-    fn push_control(&mut self, frames: &[u8]) {
-        if self.control.len() >= MAX_CONTROL_LEN {
-            self.control.clear();
+    fn push_owed(&mut self, frames: &[u8]) {
+        if self.owed.len() >= MAX_CONTROL_LEN {
+            self.owed.clear();
         }
-        self.control.extend_from_slice(frames);
+        self.owed.extend_from_slice(frames);
     }
 
     /// Forgets the messages of which nothing is sealed.
@@ -295,15 +307,18 @@ impl Core {
         let kept_count = usize::from(self.front_sealed_len > 0);
         self.data.truncate(kept_count);
         self.data_len = self.data.iter().map(Vec::len).sum();
+        self.owed.clear();
         self.control.clear();
     }
 
     /// Moves what is next into `sealed`, a bounded part of it.
     fn seal(&mut self) -> io::Result<()> {
         while self.sealed.len() < MAX_CHUNK_LEN {
-            if self.front_sealed_len == 0 && !self.control.is_empty() {
-                let control = mem::take(&mut self.control);
-                let mut rest = &control[..];
+            let has_control = !self.owed.is_empty() || !self.control.is_empty();
+            if self.front_sealed_len == 0 && has_control {
+                let mut frames = mem::take(&mut self.owed);
+                frames.append(&mut self.control);
+                let mut rest = &frames[..];
                 while !rest.is_empty() {
                     let len = self.cipher.seal(rest, rest.len(), &mut self.sealed)?;
                     rest = &rest[len..];
@@ -348,7 +363,8 @@ impl Core {
 /// message may be larger than it.
 const MAX_QUEUED_LEN: usize = 1024 * 1024;
 
-/// Control frames that may wait while the peer reads nothing: about 500 Pongs of the largest size.
+/// Control frames that may wait while the peer reads nothing, of those that are owed and of the
+/// application's: about 500 of the largest size.
 const MAX_CONTROL_LEN: usize = 64 * 1024;
 
 /// Bytes that are sealed in one go, while the other half waits for the lock.
@@ -429,7 +445,7 @@ mod tests {
     fn failure_takes_the_place_of_messages_that_have_not_begun_to_leave() {
         let mut core = core();
         let text = "x".repeat(3 * MAX_CHUNK_LEN);
-        core.push_control(PONG);
+        core.push_owed(PONG);
         queue(&mut core, &text);
         let dropped = queue(&mut core, "dropped");
         let chunk = core.take_chunk().unwrap();
@@ -450,8 +466,25 @@ mod tests {
         for _ in 0..100_000 {
             receive(&mut core, PING).unwrap();
         }
-        assert!(core.control.len() <= MAX_CONTROL_LEN + PONG.len());
+        assert!(core.owed.len() <= MAX_CONTROL_LEN + PONG.len());
         assert!(written(&mut core).ends_with(PONG));
+    }
+
+    #[test]
+    fn pings_have_room_until_too_many_wait_and_answers_leave_them_alone() {
+        let mut core = core();
+        let mut pings = Vec::new();
+        while core.has_control_room() {
+            core.queue_control(|connection, output| connection.ping(b"!", output))
+                .unwrap();
+            pings.extend_from_slice(b"\x89\x01!");
+        }
+        assert!(pings.len() < MAX_CONTROL_LEN + 127);
+        for _ in 0..100_000 {
+            receive(&mut core, PING).unwrap();
+        }
+        assert!(written(&mut core).ends_with(&pings));
+        assert!(core.has_control_room());
     }
 
     #[test]

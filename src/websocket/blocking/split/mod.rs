@@ -7,7 +7,8 @@
 //! - Records leave in the order in which they were encrypted.
 //! - Pings and Pongs overtake messages that wait; a Close keeps its place behind them.
 //! - Memory is bounded: a message is encoded only when less than 1 MiB of others waits. Until then
-//!   its sender waits, as the peer takes less than is sent; that is the back-pressure of TCP.
+//!   its sender waits, as the peer takes less than is sent; that is the back-pressure of TCP. The
+//!   same holds for 64 KiB of Pings; of the Pongs that are owed, the latest 64 KiB are kept.
 //!
 //! The parts: [`core`] holds what is shared, and the order of bytes, and does not wait; [`shared`] is
 //! the lock around it and the rule who writes; [`socket_io`] are the socket's calls.
@@ -26,9 +27,10 @@ pub use writer::Writer;
 use std::sync::Arc;
 
 use crate::websocket::blocking::error::Error;
+use crate::websocket::blocking::parts::Parts;
 use crate::websocket::blocking::split::core::Core;
 use crate::websocket::blocking::split::shared::Shared;
-use crate::websocket::blocking::web_socket::{Parts, WebSocket};
+use crate::websocket::blocking::web_socket::WebSocket;
 
 impl<S: Split> WebSocket<S> {
     /// Splits the connection into halves for two threads. The [`Writer`] can be cloned for more.
@@ -43,22 +45,22 @@ impl<S: Split> WebSocket<S> {
             mut received,
             output,
             timeouts,
-            keepalive,
-            is_skipping,
+            reception,
             end,
-        } = self.take_apart();
+            ..
+        } = self.into_parts();
         let channel = stream.into_channel();
         let is_plain = channel.cipher.is_plain();
         received.extend_from_slice(&channel.opened);
-        let core = Core::new(connection, channel.cipher, channel.sealed, &output, end)?;
+        let mut core = Core::new(connection, channel.cipher, channel.sealed, &output, end)?;
+        core.round_trip_time = reception.round_trip_time();
         let shared = Arc::new(Shared::new(channel.fd, core, timeouts));
         let reader = Reader::new(
             Arc::clone(&shared),
             is_plain,
             channel.received,
             received,
-            keepalive,
-            is_skipping,
+            reception,
         );
         Ok((reader, Writer::new(shared)))
     }

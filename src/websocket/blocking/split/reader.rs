@@ -7,16 +7,17 @@ use std::time::{Duration, Instant};
 
 use crate::websocket::blocking::clock::now;
 use crate::websocket::blocking::delivery::{self, Delivery};
-use crate::websocket::blocking::error::{Error, Timeout};
+use crate::websocket::blocking::error::Error;
 use crate::websocket::blocking::inbox::Inbox;
+use crate::websocket::blocking::messages::Messages;
+use crate::websocket::blocking::receiving::{Due, Receive, Reception};
 use crate::websocket::blocking::split::shared::Shared;
 use crate::websocket::blocking::split::socket_io::{self, Interest};
-use crate::websocket::blocking::streaming::{MessageReader, PartSource};
+use crate::websocket::blocking::streaming::MessageReader;
 use crate::websocket::blocking::timeouts::DRAIN_TIMEOUT;
 use crate::websocket::blocking::web_socket::{Closed, End};
 use crate::websocket::close::CloseCode;
 use crate::websocket::frame::Role;
-use crate::websocket::keepalive::{Keepalive, KeepaliveAction};
 use crate::websocket::message::{Event, Message, Part};
 
 /// The half of a connection that reads.
@@ -30,9 +31,7 @@ pub struct Reader {
     ciphertext: Option<Inbox>,
     /// Frames.
     plaintext: Inbox,
-    keepalive: Option<Keepalive>,
-    /// Whether the rest of a message is thrown away, of which a part was read.
-    is_skipping: bool,
+    reception: Reception,
 }
 
 impl Reader {
@@ -41,15 +40,13 @@ impl Reader {
         is_plain: bool,
         ciphertext: Vec<u8>,
         plaintext: Vec<u8>,
-        keepalive: Option<Keepalive>,
-        is_skipping: bool,
+        reception: Reception,
     ) -> Self {
         Self {
             shared,
             ciphertext: (!is_plain).then(|| Inbox::new(ciphertext)),
             plaintext: Inbox::new(plaintext),
-            keepalive,
-            is_skipping,
+            reception,
         }
     }
 
@@ -60,13 +57,7 @@ impl Reader {
     /// [`Error::Protocol`], [`Error::Truncated`], [`Error::TimedOut`], [`Error::Abandoned`] and
     /// [`Error::Io`] once the connection has failed, and ever after.
     pub fn read(&mut self) -> Result<Option<Message<'static>>, Error> {
-        loop {
-            match self.read_event()? {
-                Event::Message(message) => return Ok(Some(message)),
-                Event::Ping(_) | Event::Pong(_) => {}
-                Event::Closed { .. } => return Ok(None),
-            }
-        }
+        self.receive(delivery::WHOLE)
     }
 
     /// Waits for whatever the peer does; Pings are answered. [`Event::Closed`] stays the answer.
@@ -84,13 +75,7 @@ impl Reader {
     ///
     /// Those of [`read`](Self::read). What of a message was read before is void then.
     pub fn read_part(&mut self) -> Result<Option<Part<'static>>, Error> {
-        loop {
-            match self.next_event(None, delivery::IN_PARTS)? {
-                Event::Message(part) => return Ok(Some(part)),
-                Event::Ping(_) | Event::Pong(_) => {}
-                Event::Closed { .. } => return Ok(None),
-            }
-        }
+        self.receive(delivery::IN_PARTS)
     }
 
     /// Waits for a message to begin, and returns a reader of it; `None` once the closing handshake is
@@ -101,6 +86,11 @@ impl Reader {
     /// Those of [`read`](Self::read).
     pub fn read_message(&mut self) -> Result<Option<MessageReader<'_>>, Error> {
         MessageReader::begin(self)
+    }
+
+    /// Returns the messages as they come, until the connection ends.
+    pub fn messages(&mut self) -> Messages<'_> {
+        Messages::new(self)
     }
 
     /// Does the closing handshake from this side: see [`Writer::close`](super::Writer::close).
@@ -115,11 +105,7 @@ impl Reader {
         }
         drop(core);
         let deadline = now() + self.shared.timeouts.close_timeout;
-        loop {
-            if let Event::Closed { .. } = self.next_event(Some(deadline), delivery::WHOLE)? {
-                return Ok(());
-            }
-        }
+        self.wait_for_close(deadline)
     }
 
     /// Returns the peer's last word, once the closing handshake is done.
@@ -131,52 +117,7 @@ impl Reader {
     /// Returns the latest round-trip time, if the connection is kept alive and a Ping was answered.
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
-        self.keepalive.as_ref()?.round_trip_time()
-    }
-
-    fn next_event<M>(
-        &mut self,
-        close_at: Option<Instant>,
-        delivery: Delivery<M>,
-    ) -> Result<Event<'static, M>, Error> {
-        while self.is_skipping {
-            match self.wait_for_event(close_at, delivery::IN_PARTS)? {
-                Event::Message(part) => self.is_skipping = !part.is_final,
-                Event::Closed { .. } => self.is_skipping = false,
-                Event::Ping(_) | Event::Pong(_) => {}
-            }
-        }
-        self.wait_for_event(close_at, delivery)
-    }
-
-    fn wait_for_event<M>(
-        &mut self,
-        close_at: Option<Instant>,
-        delivery: Delivery<M>,
-    ) -> Result<Event<'static, M>, Error> {
-        loop {
-            if let Some(end) = self.shared.lock().end() {
-                return end.tell();
-            }
-            match self.take_event(delivery)? {
-                Some(Event::Closed { code, reason }) => {
-                    self.finish_closing(close_at, Closed { code, reason });
-                }
-                Some(event) => {
-                    if let Event::Ping(_) = &event {
-                        self.shared.flush_now();
-                    }
-                    if let (Event::Pong(payload), Some(keepalive)) = (&event, &mut self.keepalive) {
-                        keepalive.received_pong(payload, now());
-                    }
-                    return Ok(event);
-                }
-                None => {
-                    self.shared.flush_now();
-                    self.wait(close_at)?;
-                }
-            }
-        }
+        self.reception.round_trip_time()
     }
 
     /// Takes an event out of what was read.
@@ -213,8 +154,7 @@ impl Reader {
             false => Interest::Readable,
         };
         drop(core);
-        let ping_at = self.keepalive.as_ref().map(Keepalive::next_deadline);
-        let deadline = ping_at.into_iter().chain(close_at).min();
+        let deadline = self.reception.next_deadline(close_at);
         if !socket_io::wait(self.shared.fd(), interest, deadline)? {
             return self.act_on_time(close_at);
         }
@@ -229,9 +169,7 @@ impl Reader {
             Ok(Some(0)) => Err(self.cut(Error::Truncated)),
             Ok(Some(len)) => {
                 inbox.added(len);
-                if let Some(keepalive) = &mut self.keepalive {
-                    keepalive.received(now());
-                }
+                self.reception.received();
                 Ok(())
             }
             Err(error) => Err(self.cut(error.into())),
@@ -240,19 +178,15 @@ impl Reader {
 
     /// Does what is due.
     fn act_on_time(&mut self, close_at: Option<Instant>) -> Result<(), Error> {
-        let now = now();
-        if close_at.is_some_and(|close_at| close_at <= now) {
-            return Err(self.cut(Error::TimedOut(Timeout::Close)));
-        }
-        match self.keepalive.as_mut().map(|it| it.poll(now)) {
-            Some(KeepaliveAction::SendPing(payload)) => {
+        match self.reception.due(close_at) {
+            Due::Nothing => Ok(()),
+            Due::Ping(payload) => {
                 // While closing, silence is bounded by the close timeout.
                 let mut core = self.shared.lock();
                 let _ = core.queue_control(|connection, output| connection.ping(&payload, output));
                 Ok(())
             }
-            Some(KeepaliveAction::TimedOut) => Err(self.cut(Error::TimedOut(Timeout::Idle))),
-            Some(KeepaliveAction::Nothing) | None => Ok(()),
+            Due::TimedOut(timeout) => Err(self.cut(Error::TimedOut(timeout))),
         }
     }
 
@@ -286,13 +220,40 @@ impl Reader {
     }
 }
 
-impl PartSource for Reader {
-    fn next_part(&mut self) -> Result<Option<Part<'static>>, Error> {
-        self.read_part()
+impl Receive for Reader {
+    fn reception(&mut self) -> &mut Reception {
+        &mut self.reception
     }
 
-    fn skip_message(&mut self) {
-        self.is_skipping = true;
+    fn wait_for_event<M>(
+        &mut self,
+        close_at: Option<Instant>,
+        delivery: Delivery<M>,
+    ) -> Result<Event<'static, M>, Error> {
+        loop {
+            if let Some(end) = self.shared.lock().end() {
+                return end.tell();
+            }
+            match self.take_event(delivery)? {
+                Some(Event::Closed { code, reason }) => {
+                    self.finish_closing(close_at, Closed { code, reason });
+                }
+                Some(event) => {
+                    if let Event::Ping(_) = &event {
+                        self.shared.flush_now();
+                    }
+                    if let Event::Pong(_) = &event {
+                        self.reception.note_pong(&event);
+                        self.shared.lock().round_trip_time = self.reception.round_trip_time();
+                    }
+                    return Ok(event);
+                }
+                None => {
+                    self.shared.flush_now();
+                    self.wait(close_at)?;
+                }
+            }
+        }
     }
 }
 

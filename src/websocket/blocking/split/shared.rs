@@ -63,6 +63,21 @@ impl Shared {
         core
     }
 
+    /// Waits until the queue has room for a Ping, or until it will never have. No ticket makes anyone
+    /// stay until a Ping is written, so that who waits here writes, unless another thread does.
+    pub(super) fn lock_for_control(&self) -> Result<MutexGuard<'_, Core>, Error> {
+        let mut core = self.lock();
+        while !core.has_control_room() && !core.is_over() {
+            if core.is_flushing() || core.waiting_count > 0 {
+                core = self.core.wait(core, None);
+            } else {
+                self.flush(core, None, None)?;
+                core = self.lock();
+            }
+        }
+        Ok(core)
+    }
+
     /// Lets other messages follow.
     pub(super) fn end_streaming(&self) {
         self.lock().is_streaming = false;

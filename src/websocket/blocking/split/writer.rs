@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::websocket::blocking::clock::now;
 use crate::websocket::blocking::error::{Error, Timeout};
@@ -69,12 +70,14 @@ impl Writer {
     /// Sends a Ping, of at most 125 bytes, ahead of messages that wait. The Pong is an event of
     /// [`Reader::read_event`](super::Reader::read_event).
     ///
+    /// Where another thread is writing, the Ping is left to it; while 64 KiB of them wait, this does.
+    ///
     /// # Errors
     ///
     /// Those of [`send`](Self::send), and
     /// [`SendError::ControlPayloadTooLong`](crate::websocket::SendError::ControlPayloadTooLong).
     pub fn ping(&self, payload: &[u8]) -> Result<(), Error> {
-        let mut core = self.shared.lock();
+        let mut core = self.shared.lock_for_control()?;
         core.queue_control(|connection, output| connection.ping(payload, output))?;
         self.shared.flush(core, None, None)
     }
@@ -86,14 +89,15 @@ impl Writer {
     ///
     /// Those of [`ping`](Self::ping).
     pub fn pong(&self, payload: &[u8]) -> Result<(), Error> {
-        let mut core = self.shared.lock();
+        let mut core = self.shared.lock_for_control()?;
         core.queue_control(|connection, output| connection.pong(payload, output))?;
         self.shared.flush(core, None, None)
     }
 
     /// Does the closing handshake: sends a Close behind all messages that are queued, and waits until
-    /// the reader has seen the peer's and ended the socket. Messages that are still on their way to
-    /// the reader are dropped.
+    /// the reader has seen the peer's and ended the socket. Messages that still come until then are
+    /// dropped, unless the connection delivers while closing: see
+    /// [`Acceptor::with_delivery_while_closing`](crate::websocket::blocking::Acceptor::with_delivery_while_closing).
     ///
     /// Another thread must be reading; where there is none, [`Reader::close`](super::Reader::close)
     /// does both.
@@ -132,6 +136,12 @@ impl Writer {
     /// [`Error::Send`] for a server's 1010.
     pub fn fail(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
         Ok(self.shared.fail(code, reason)?)
+    }
+
+    /// Returns the latest round-trip time, if the connection is kept alive and a Ping was answered.
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<Duration> {
+        self.shared.lock().round_trip_time
     }
 
     /// Returns the peer's last word, once the closing handshake is done.
