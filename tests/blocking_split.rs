@@ -334,6 +334,46 @@ fn peer_that_does_not_answer_a_close_is_given_up() {
     });
 }
 
+/// A peer that answers its Close with more messages has not answered.
+#[test]
+fn flood_does_not_stretch_the_time_for_closing() {
+    in_time(|| {
+        let (mut client, server) = tcp_pair();
+        let mut timeouts = Timeouts::server();
+        timeouts.close_timeout = Duration::from_millis(100);
+        let server = WebSocket::over_socket(server, server_core(), Vec::new(), timeouts).unwrap();
+        let (mut reader, writer) = server.split().unwrap();
+        let flooding = thread::spawn(move || {
+            let messages = b"\x82\x82\0\0\0\0Hi".repeat(5_000);
+            while client.write_all(&messages).is_ok() {}
+        });
+        let error = Error::TimedOut(Timeout::Close);
+        assert_eq!(reader.close(CloseCode::NORMAL, ""), Err(error));
+        drop((reader, writer));
+        flooding.join().unwrap();
+    });
+}
+
+// covers: R6455-7.1.1-04
+#[test]
+fn closing_handshake_is_done_though_the_server_leaves_the_socket_open() {
+    in_time(|| {
+        let (client, mut server) = tcp_pair();
+        let mut timeouts = Timeouts::client();
+        timeouts.close_timeout = Duration::from_millis(100);
+        let core = blocking_support::client_core();
+        let client = WebSocket::over_socket(client, core, Vec::new(), timeouts).unwrap();
+        let (mut reader, writer) = client.split().unwrap();
+        let reading = thread::spawn(move || reader.read());
+        let closing = thread::spawn(move || writer.close(CloseCode::NORMAL, ""));
+        server.read_exact(&mut [0; 8]).unwrap();
+        server.write_all(b"\x88\x02\x03\xe8").unwrap();
+        assert_eq!(closing.join().unwrap(), Ok(()));
+        assert_eq!(reading.join().unwrap(), Ok(None));
+        drop(server);
+    });
+}
+
 #[test]
 fn silent_peer_is_pinged_and_given_up() {
     in_time(|| {

@@ -44,6 +44,9 @@ pub(super) struct Core {
     sealed_count: u64,
     written_count: u64,
     is_flushing: bool,
+    /// Whether the socket outlives the connection: both Closes are exchanged, and its end is waited
+    /// for.
+    pub(super) is_draining: bool,
     /// Whether a message is sent in parts, between which no other message may come.
     pub(super) is_streaming: bool,
     /// Writers that wait for their frame to be written.
@@ -92,6 +95,7 @@ impl Core {
             sealed_count: 0,
             written_count: 0,
             is_flushing: false,
+            is_draining: false,
             is_streaming: false,
             waiting_count: 0,
             round_trip_time: None,
@@ -302,12 +306,13 @@ impl Core {
         self.owed.extend_from_slice(frames);
     }
 
-    /// Forgets the messages of which nothing is sealed.
+    /// Forgets the messages of which nothing is sealed. A Close behind them is owed from now on, as
+    /// the connection writes only one.
     fn drop_queue(&mut self) {
         let kept_count = usize::from(self.front_sealed_len > 0);
-        self.data.truncate(kept_count);
+        let last = self.data.drain(kept_count..).next_back();
         self.data_len = self.data.iter().map(Vec::len).sum();
-        self.owed.clear();
+        self.owed = last.filter(|frame| is_close(frame)).unwrap_or_default();
         self.control.clear();
     }
 
@@ -357,6 +362,11 @@ impl Core {
             "a frame that is sealed is out of the queue"
         );
     }
+}
+
+/// Returns whether a whole frame is a Close (RFC 6455 §5.5.1).
+fn is_close(frame: &[u8]) -> bool {
+    frame.first().is_some_and(|first| first & 0x0f == 0x8)
 }
 
 /// Messages that may wait to be sealed; beyond it senders wait before they encode theirs. One
@@ -458,6 +468,33 @@ mod tests {
         assert!(close.starts_with(b"\x88"), "the begun frame is whole");
         assert_eq!(close[2..4], [0x03, 0xea]);
         assert!(!core.is_written(dropped));
+    }
+
+    #[test]
+    fn close_that_waits_outlives_the_messages_before_it() {
+        for has_begun in [false, true] {
+            let mut core = core();
+            let text = "x".repeat(3 * MAX_CHUNK_LEN);
+            let message = queue(&mut core, &text);
+            core.queue_data(|connection, output| connection.close(CloseCode::NORMAL, "", output))
+                .unwrap();
+            let mut bytes = Vec::new();
+            if has_begun {
+                core.push_owed(PONG);
+                let chunk = core.take_chunk().unwrap();
+                bytes.extend_from_slice(&chunk.bytes);
+                let len = chunk.bytes.len();
+                core.give_back(chunk, len);
+            }
+            receive(&mut core, b"\x01\x00").unwrap_err();
+            bytes.extend(written(&mut core));
+            let close = match has_begun {
+                true => &bytes[PONG.len() + 10 + text.len()..],
+                false => &bytes,
+            };
+            assert_eq!(close, b"\x88\x02\x03\xe8", "has begun: {has_begun}");
+            assert_eq!(core.is_written(message), has_begun);
+        }
     }
 
     #[test]

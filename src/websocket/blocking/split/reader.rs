@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::clock::{deadline_after, now};
 use crate::websocket::blocking::delivery::{self, Delivery};
 use crate::websocket::blocking::error::Error;
 use crate::websocket::blocking::inbox::Inbox;
@@ -104,7 +104,7 @@ impl Reader {
             core.queue_data(|connection, output| connection.close(code, reason, output))?;
         }
         drop(core);
-        let deadline = now() + self.shared.timeouts.close_timeout;
+        let deadline = deadline_after(self.shared.timeouts.close_timeout);
         self.wait_for_close(deadline)
     }
 
@@ -155,7 +155,9 @@ impl Reader {
         };
         drop(core);
         let deadline = self.reception.next_deadline(close_at);
-        if !socket_io::wait(self.shared.fd(), interest, deadline)? {
+        // A peer that floods lets no wait come to its end.
+        let is_over = close_at.is_some_and(|close_at| close_at <= now());
+        if is_over || !socket_io::wait(self.shared.fd(), interest, deadline)? {
             return self.act_on_time(close_at);
         }
         self.fill()
@@ -194,17 +196,19 @@ impl Reader {
     /// the stream, and a client waits for that (RFC 6455 §7.1.1).
     fn finish_closing(&self, close_at: Option<Instant>, closed: Closed) {
         let is_client = self.shared.lock().connection().role() == Role::Client;
-        let deadline = close_at.unwrap_or_else(|| now() + self.shared.timeouts.close_timeout);
+        let deadline =
+            close_at.unwrap_or_else(|| deadline_after(self.shared.timeouts.close_timeout));
         let is_flushed = self.shared.flush_all(deadline);
+        let end = End::Closed(closed);
         if is_client && is_flushed {
-            self.shared.drain(deadline);
+            self.shared.end_and_drain(end.clone(), deadline);
         }
-        self.shared.finish(End::Closed(closed), deadline);
+        self.shared.finish(end, deadline);
     }
 
     /// Ends the connection whose last Close frame, or alert, is queued.
     fn finish_failing(&self, error: Error) -> Error {
-        let deadline = now() + DRAIN_TIMEOUT;
+        let deadline = deadline_after(DRAIN_TIMEOUT);
         self.shared.finish(End::Failed(error.clone()), deadline);
         error
     }

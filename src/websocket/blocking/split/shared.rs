@@ -11,7 +11,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::MutexGuard;
 use std::time::Instant;
 
-use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::clock::{deadline_after, now};
 use crate::websocket::blocking::error::{Error, Timeout};
 use crate::websocket::blocking::lock::Lock;
 use crate::websocket::blocking::split::core::{Chunk, Core, Ticket};
@@ -172,10 +172,11 @@ impl Shared {
         }
     }
 
-    /// Waits until the connection has ended; returns how, if that was before the deadline.
+    /// Waits until the connection and its socket have ended, or until the deadline; returns how the
+    /// connection has ended, if it has.
     pub(super) fn wait_for_end(&self, deadline: Instant) -> Option<End> {
         let mut core = self.lock();
-        while core.end().is_none() && now() < deadline {
+        while (core.end().is_none() || core.is_draining) && now() < deadline {
             core = self.core.wait(core, Some(deadline));
         }
         core.end().cloned()
@@ -184,6 +185,18 @@ impl Shared {
     /// Ends the connection for all who wait for it.
     pub(super) fn end(&self, end: End) {
         self.lock().set_end(end);
+        self.core.notify();
+    }
+
+    /// Ends the connection, and waits for the peer to end the socket, as a client does
+    /// (RFC 6455 §7.1.1). Whether it does changes nothing about how the connection has ended.
+    pub(super) fn end_and_drain(&self, end: End, deadline: Instant) {
+        let mut core = self.lock();
+        core.set_end(end);
+        core.is_draining = true;
+        drop(core);
+        self.drain(deadline);
+        self.lock().is_draining = false;
         self.core.notify();
     }
 
@@ -197,7 +210,7 @@ impl Shared {
         core.set_end(End::Failed(Error::Abandoned));
         drop(core);
         self.core.notify();
-        self.finish(End::Failed(Error::Abandoned), now() + DRAIN_TIMEOUT);
+        self.finish(End::Failed(Error::Abandoned), deadline_after(DRAIN_TIMEOUT));
         Ok(())
     }
 
@@ -243,7 +256,7 @@ impl Shared {
             if rest.is_empty() {
                 return Ok(());
             }
-            let stalls_at = self.timeouts.send_timeout.map(|timeout| now() + timeout);
+            let stalls_at = self.timeouts.send_timeout.map(deadline_after);
             let wakes_at = stalls_at.into_iter().chain(deadline).min();
             if !self.wait_writable(wakes_at)? {
                 let is_over = deadline.is_some_and(|deadline| deadline <= now());

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::clock::deadline_after;
 use crate::websocket::blocking::error::{Error, Timeout};
 use crate::websocket::blocking::split::shared::Shared;
 use crate::websocket::blocking::streaming::{MessageWriter, PartSink, Place};
@@ -108,7 +108,7 @@ impl Writer {
     /// [`Error::TimedOut`] when the peer does not answer in
     /// [`close_timeout`](crate::websocket::blocking::Timeouts::close_timeout), and why the connection has failed.
     pub fn close(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        let deadline = now() + self.shared.timeouts.close_timeout;
+        let deadline = deadline_after(self.shared.timeouts.close_timeout);
         let mut core = self.shared.lock();
         if core.end().is_none() && core.is_open() {
             let ticket =
