@@ -65,7 +65,8 @@ impl fmt::Debug for Codecs {
     }
 }
 
-#[cfg(all(test, feature = "deflate"))]
+#[cfg(test)]
+#[cfg(feature = "deflate")]
 mod tests {
     use super::*;
     use crate::websocket::deflate::{CompressionLevel, DeflateOptions, DeflateParameters};
