@@ -16,9 +16,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let address = env::args().nth(1).unwrap_or("127.0.0.1:9001".to_owned());
     let listener = TcpListener::bind(address)?;
     println!("ws://{}", listener.local_addr()?);
+    let mut timeouts = Timeouts::server();
+    // Who answers no Ping is gone, and its thread with it.
+    timeouts.ping_interval = Some(Duration::from_secs(20));
+    let acceptor = Acceptor::new().with_timeouts(timeouts);
     for stream in listener.incoming() {
         let stream = stream?;
-        thread::spawn(move || match serve(stream) {
+        let acceptor = acceptor.clone();
+        thread::spawn(move || match serve(stream, &acceptor) {
             Ok(()) => println!("closed"),
             Err(error) => println!("failed: {error}"),
         });
@@ -26,12 +31,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn serve(stream: TcpStream) -> Result<(), blocking::Error> {
+fn serve(stream: TcpStream, acceptor: &Acceptor) -> Result<(), blocking::Error> {
     stream.set_nodelay(true)?;
-    let mut timeouts = Timeouts::server();
-    // Who answers no Ping is gone, and its thread with it.
-    timeouts.ping_interval = Some(Duration::from_secs(20));
-    let acceptor = Acceptor::new().with_timeouts(timeouts);
     let mut socket = acceptor.accept(stream, same_origin)?;
     while let Some(message) = socket.read()? {
         socket.send(&message)?;

@@ -258,3 +258,54 @@ fn messages_after_ones_own_close_are_read_by_the_other_half_on_request() {
         assert_eq!(told, expected);
     }
 }
+
+// covers: R7692-8-01/C
+#[cfg(feature = "deflate")]
+#[test]
+fn secrets_and_pictures_may_go_uncompressed() {
+    use chinwag::websocket::DeflateOptions;
+
+    let offer = request("Sec-WebSocket-Extensions: permessage-deflate\r\n");
+    let acceptor = Acceptor::new().with_deflate(DeflateOptions::default());
+    let mut socket = acceptor
+        .accept_stream(Script::reading(&offer), same_origin)
+        .unwrap();
+    let head_len = socket.stream().written.len();
+    let secret = Message::binary(vec![b's'; 200]);
+    socket.send_uncompressed(&secret).unwrap();
+    let mut writer = socket.binary_writer().uncompressed();
+    writer.write_all(secret.as_bytes()).unwrap();
+    writer.finish().unwrap();
+    let frame = [&b"\x82\x7e\x00\xc8"[..], secret.as_bytes()].concat();
+    assert!(socket.stream().written[head_len..] == frame.repeat(2));
+    socket.send(&secret).unwrap();
+    let compressed = &socket.stream().written[head_len + 2 * frame.len()..];
+    assert_eq!(compressed[0], 0xc2, "the others are compressed");
+}
+
+// covers: R7692-8-01/C
+#[cfg(all(unix, feature = "deflate"))]
+#[test]
+fn halves_may_send_uncompressed() {
+    use chinwag::websocket::DeflateOptions;
+
+    in_time(|| {
+        let (mut client, server) = tcp_pair();
+        let offer = request("Sec-WebSocket-Extensions: permessage-deflate\r\n");
+        client.write_all(&offer).unwrap();
+        let acceptor = Acceptor::new().with_deflate(DeflateOptions::default());
+        let socket = acceptor.accept(server, same_origin).unwrap();
+        let (reader, mut writer) = socket.split().unwrap();
+        let secret = Message::binary(vec![b's'; 200]);
+        writer.send_uncompressed(&secret).unwrap();
+        let mut message = writer.binary_writer().uncompressed();
+        message.write_all(secret.as_bytes()).unwrap();
+        message.finish().unwrap();
+        drop(reader);
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).unwrap();
+        let frame = [&b"\x82\x7e\x00\xc8"[..], secret.as_bytes()].concat();
+        let sent = [frame.repeat(2), b"\x88\x02\x03\xe9".to_vec()].concat();
+        assert!(received.ends_with(&sent));
+    });
+}

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 
 use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::codecs::Codecs;
 use crate::websocket::blocking::error::{Error, Timeout, is_would_block};
 use crate::websocket::blocking::socket::Socket;
 use crate::websocket::blocking::timeouts::{DRAIN_TIMEOUT, Timeouts};
@@ -16,7 +17,8 @@ use crate::websocket::handshake::server::{Acceptance, Refusal, Upgrade};
 use crate::websocket::handshake::{HandshakeError, Origin};
 use crate::websocket::limits::Limits;
 
-/// Makes connections of streams on which clients ask for them (RFC 6455 §4.2).
+/// Makes connections of streams on which clients ask for them (RFC 6455 §4.2). A server makes one,
+/// and clones it for its threads.
 ///
 /// # Examples
 ///
@@ -47,6 +49,7 @@ pub struct Acceptor {
     http_limits: HttpLimits,
     timeouts: Timeouts,
     delivers_while_closing: bool,
+    codecs: Codecs,
     #[cfg(feature = "deflate")]
     deflate: Option<DeflateOptions>,
 }
@@ -60,6 +63,7 @@ impl Acceptor {
             http_limits: HttpLimits::default(),
             timeouts: Timeouts::server(),
             delivers_while_closing: false,
+            codecs: Codecs::shared(),
             #[cfg(feature = "deflate")]
             deflate: None,
         }
@@ -96,7 +100,9 @@ impl Acceptor {
         self
     }
 
-    /// Compresses messages with clients that offer it.
+    /// Compresses messages with clients that offer it. Connections that compress each message on its
+    /// own (`server_no_context_takeover`, `client_no_context_takeover`) hold no codec between
+    /// messages: those of an acceptor and its clones lend each other theirs.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn with_deflate(mut self, options: DeflateOptions) -> Self {
@@ -192,7 +198,8 @@ impl Acceptor {
                     connection.deliver_while_closing();
                 }
                 transport.flush()?;
-                WebSocket::over_transport(transport, connection, self.timeouts)
+                let codecs = self.codecs.clone();
+                WebSocket::over_transport(transport, connection, self.timeouts, codecs)
             }
             Err(error) => {
                 if let Error::Handshake(error) = &error {

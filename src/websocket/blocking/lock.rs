@@ -1,4 +1,4 @@
-//! A lock with a way to wait for changes: what the halves of a split connection share lives in one.
+//! A lock with a way to wait for changes, for the little that threads of connections share.
 
 use std::sync::{Condvar, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -7,7 +7,8 @@ use crate::websocket::blocking::clock::now;
 
 #[expect(
     clippy::disallowed_types,
-    reason = "two threads share one connection; no socket call is made while it is held"
+    reason = "halves share a connection, attempts a turnstile, connections their codecs; no socket \
+        call is made while it is held"
 )]
 type Mutex<T> = std::sync::Mutex<T>;
 

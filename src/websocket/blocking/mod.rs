@@ -24,6 +24,7 @@
 mod accept;
 mod backoff;
 mod clock;
+mod codecs;
 mod connect;
 mod delivery;
 mod error;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::websocket::blocking::codecs::Codecs;
 use crate::websocket::blocking::receiving::Reception;
 use crate::websocket::blocking::timeouts::Timeouts;
 use crate::websocket::blocking::transport::Manner;
@@ -22,6 +23,7 @@ pub struct Parts<S> {
     pub(super) manner: Manner<S>,
     pub(super) timeouts: Timeouts,
     pub(super) reception: Reception,
+    pub(super) codecs: Codecs,
     pub(super) end: Option<End>,
 }
 

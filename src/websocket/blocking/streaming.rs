@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::{self, Read, Write};
 
 use crate::websocket::blocking::error::Error;
+use crate::websocket::connection::Connection;
+use crate::websocket::error::SendError;
 use crate::websocket::message::{Message, Part};
 
 /// What hands out messages, whole or in parts.
@@ -22,7 +24,12 @@ pub(super) trait MessageSource {
 pub(super) trait PartSink {
     /// Sends a part. After an error that [`is_would_block`](Error::is_would_block) it is taken, and
     /// [`flush`](Self::flush) writes its rest. The last part after others is always taken.
-    fn send_part(&mut self, payload: &Message<'_>, place: Place) -> Result<(), Error>;
+    fn send_part(
+        &mut self,
+        payload: &Message<'_>,
+        place: Place,
+        encode: EncodePart,
+    ) -> Result<(), Error>;
 
     /// Writes what an earlier call has left.
     fn flush(&mut self) -> Result<(), Error>;
@@ -30,6 +37,10 @@ pub(super) trait PartSink {
     /// Fails the connection, whose message will never end.
     fn abandon(&mut self);
 }
+
+/// [`Connection::send_part`], or [`Connection::send_part_uncompressed`].
+pub(super) type EncodePart =
+    fn(&mut Connection, &Message<'_>, bool, &mut Vec<u8>) -> Result<(), SendError>;
 
 /// Where in its message a part stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +146,7 @@ pub struct MessageWriter<'a> {
     /// What was written and not yet sent.
     buffer: Vec<u8>,
     progress: Progress,
+    encode: EncodePart,
 }
 
 /// How much of a message has been sent.
@@ -153,7 +165,32 @@ impl<'a> MessageWriter<'a> {
             is_text,
             buffer: Vec::new(),
             progress: Progress::Nothing,
+            encode: Connection::send_part,
         }
+    }
+
+    /// Sends the message uncompressed: what is compressed already, or a secret that an attacker's
+    /// text stands beside (RFC 7692 §8). A message of which a part was sent goes on as it began.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::fs::File;
+    /// use std::io;
+    /// use std::net::TcpStream;
+    ///
+    /// use chinwag::websocket::blocking::{Error, WebSocket};
+    ///
+    /// fn send_picture(socket: &mut WebSocket<TcpStream>) -> Result<(), Error> {
+    ///     let mut message = socket.binary_writer().uncompressed();
+    ///     io::copy(&mut File::open("cat.jpeg")?, &mut message)?;
+    ///     message.finish()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn uncompressed(mut self) -> Self {
+        self.encode = Connection::send_part_uncompressed;
+        self
     }
 
     /// Sends the rest, and ends the message.
@@ -192,7 +229,7 @@ impl<'a> MessageWriter<'a> {
             false => Message::binary(bytes),
         };
         let place = Place::new(self.progress == Progress::Nothing, is_final);
-        let sent = self.sink.send_part(&payload, place);
+        let sent = self.sink.send_part(&payload, place, self.encode);
         if sent.as_ref().err().is_none_or(Error::is_would_block) {
             self.buffer.drain(..len);
             self.progress = match is_final {

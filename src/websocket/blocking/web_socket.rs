@@ -8,13 +8,16 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::codecs::Codecs;
 use crate::websocket::blocking::delivery::{self, Delivery};
 use crate::websocket::blocking::error::{Error, Timeout, is_would_block};
 use crate::websocket::blocking::messages::Messages;
 use crate::websocket::blocking::parts::Parts;
 use crate::websocket::blocking::receiving::{Due, Receive, Reception};
 use crate::websocket::blocking::socket::Socket;
-use crate::websocket::blocking::streaming::{MessageReader, MessageWriter, PartSink, Place};
+use crate::websocket::blocking::streaming::{
+    EncodePart, MessageReader, MessageWriter, PartSink, Place,
+};
 use crate::websocket::blocking::timeouts::{DRAIN_TIMEOUT, Timeouts};
 use crate::websocket::blocking::transport::Transport;
 use crate::websocket::close::CloseCode;
@@ -44,6 +47,7 @@ pub struct WebSocket<S> {
     connection: Connection,
     timeouts: Timeouts,
     reception: Reception,
+    codecs: Codecs,
     /// How it ended; nothing is read or sent after that.
     end: Option<End>,
 }
@@ -78,6 +82,7 @@ impl<S: Read + Write> WebSocket<S> {
             connection,
             timeouts,
             reception: Reception::new(None),
+            codecs: Codecs::default(),
             end: None,
         }
     }
@@ -100,6 +105,7 @@ impl<S: Read + Write> WebSocket<S> {
             Transport::over_socket(stream, received),
             connection,
             timeouts,
+            Codecs::default(),
         )
     }
 
@@ -107,6 +113,7 @@ impl<S: Read + Write> WebSocket<S> {
         mut transport: Transport<S>,
         connection: Connection,
         timeouts: Timeouts,
+        codecs: Codecs,
     ) -> Result<Self, Error> {
         transport.set_write_timeout(timeouts.send_timeout)?;
         let is_socket = transport.socket().is_some();
@@ -119,6 +126,7 @@ impl<S: Read + Write> WebSocket<S> {
             connection,
             timeouts,
             reception: Reception::new(keepalive),
+            codecs,
             end: None,
         })
     }
@@ -180,6 +188,16 @@ impl<S: Read + Write> WebSocket<S> {
     /// [`is_would_block`](Error::is_would_block) leaves the rest to [`flush`](Self::flush).
     pub fn send(&mut self, message: &Message<'_>) -> Result<(), Error> {
         self.send_with(|connection, output| connection.send(message, output))
+    }
+
+    /// Sends a message uncompressed: what is compressed already, or a secret that an attacker's text
+    /// stands beside, whose length would tell of it (RFC 7692 §8).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub fn send_uncompressed(&mut self, message: &Message<'_>) -> Result<(), Error> {
+        self.send_with(|connection, output| connection.send_uncompressed(message, output))
     }
 
     /// Sends a message that was encoded once for many connections, and waits until the stream has
@@ -334,6 +352,7 @@ impl<S: Read + Write> WebSocket<S> {
             manner,
             timeouts: self.timeouts,
             reception: self.reception,
+            codecs: self.codecs,
             end: self.end,
         }
     }
@@ -349,6 +368,7 @@ impl<S: Read + Write> WebSocket<S> {
             manner,
             timeouts,
             reception,
+            codecs,
             end,
         } = parts;
         Self {
@@ -356,6 +376,7 @@ impl<S: Read + Write> WebSocket<S> {
             connection,
             timeouts,
             reception,
+            codecs,
             end,
         }
     }
@@ -382,7 +403,10 @@ impl<S: Read + Write> WebSocket<S> {
         if self.end.is_some() {
             return Err(SendError::Closed.into());
         }
-        encode(&mut self.connection, self.transport.buffers().1)?;
+        let output = self.transport.buffers().1;
+        self.codecs.lend(&mut self.connection, |connection| {
+            encode(connection, output)
+        })?;
         self.flush()
     }
 
@@ -466,7 +490,10 @@ impl<S: Read + Write> Receive for WebSocket<S> {
                 return end.tell();
             }
             let (inbox, output) = self.transport.inbox();
-            match delivery::take_event(&mut self.connection, inbox, output, delivery) {
+            let taken = self.codecs.lend(&mut self.connection, |connection| {
+                delivery::take_event(connection, inbox, output, delivery)
+            });
+            match taken {
                 Ok(Some(Event::Closed { code, reason })) => {
                     self.finish_closing(close_at, Closed { code, reason });
                 }
@@ -487,14 +514,19 @@ impl<S: Read + Write> Receive for WebSocket<S> {
 }
 
 impl<S: Read + Write> PartSink for WebSocket<S> {
-    fn send_part(&mut self, payload: &Message<'_>, place: Place) -> Result<(), Error> {
+    fn send_part(
+        &mut self,
+        payload: &Message<'_>,
+        place: Place,
+        encode: EncodePart,
+    ) -> Result<(), Error> {
+        let encode = |connection: &mut Connection, output: &mut Vec<u8>| {
+            encode(connection, payload, place.is_final(), output)
+        };
         match place {
-            Place::First | Place::Middle => self.send_part(payload, false),
-            Place::Only => self.send_part(payload, true),
+            Place::First | Place::Middle | Place::Only => self.send_with(encode),
             // There is one for each message that has begun: what waits has its limit nevertheless.
-            Place::Last => {
-                self.send_behind(|connection, output| connection.send_part(payload, true, output))
-            }
+            Place::Last => self.send_behind(encode),
         }
     }
 

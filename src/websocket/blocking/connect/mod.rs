@@ -30,6 +30,7 @@ pub use socket::ClientSocket;
 pub use stream::ClientStream;
 
 use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::codecs::Codecs;
 use crate::websocket::blocking::connect::redirect::Redirects;
 use crate::websocket::blocking::connect::turnstile::{Remote, Turn, Turnstile};
 use crate::websocket::blocking::error::Error;
@@ -95,6 +96,7 @@ pub struct Connector {
     #[cfg(feature = "tls")]
     tls: Option<ClientTls>,
     turnstile: Arc<Turnstile>,
+    codecs: Codecs,
 }
 
 /// An open connection, and what the server said as it opened it.
@@ -126,6 +128,7 @@ impl Connector {
             #[cfg(feature = "tls")]
             tls: None,
             turnstile: Arc::default(),
+            codecs: Codecs::shared(),
         }
     }
 
@@ -329,7 +332,8 @@ impl Connector {
         if self.delivers_while_closing {
             connection.deliver_while_closing();
         }
-        let socket = WebSocket::over_transport(transport, connection, self.timeouts);
+        let codecs = self.codecs.clone();
+        let socket = WebSocket::over_transport(transport, connection, self.timeouts, codecs);
         let socket = socket.map_err(|error| match error {
             Error::Io(error) => ConnectError::Io(error),
             _ => ConnectError::Truncated,

@@ -15,6 +15,7 @@ use std::io;
 use std::mem;
 use std::time::Duration;
 
+use crate::websocket::blocking::codecs::Codecs;
 use crate::websocket::blocking::delivery::{self, Delivery};
 use crate::websocket::blocking::error::Error;
 use crate::websocket::blocking::inbox::Inbox;
@@ -27,6 +28,7 @@ use crate::websocket::message::Event;
 
 pub(super) struct Core {
     connection: Connection,
+    codecs: Codecs,
     cipher: Cipher,
     /// Whole control frames that the protocol asks for. Pongs that are too many go.
     owed: Vec<u8>,
@@ -73,6 +75,7 @@ impl Core {
     /// Begins with what is still to be written: `sealed`, and `output` that is not sealed yet.
     pub(super) fn new(
         connection: Connection,
+        codecs: Codecs,
         mut cipher: Cipher,
         mut sealed: Vec<u8>,
         mut output: &[u8],
@@ -84,6 +87,7 @@ impl Core {
         }
         Ok(Self {
             connection,
+            codecs,
             cipher,
             owed: Vec::new(),
             control: Vec::new(),
@@ -111,7 +115,9 @@ impl Core {
     ) -> Result<Ticket, Error> {
         self.judge_sending()?;
         let mut frame = Vec::new();
-        encode(&mut self.connection, &mut frame)?;
+        self.codecs.lend(&mut self.connection, |connection| {
+            encode(connection, &mut frame)
+        })?;
         Ok(self.push_data(frame))
     }
 
@@ -154,7 +160,9 @@ impl Core {
         delivery: Delivery<M>,
     ) -> Result<Option<Event<'static, M>>, ProtocolError> {
         let mut output = Vec::new();
-        let event = delivery::take_event(&mut self.connection, inbox, &mut output, delivery);
+        let event = self.codecs.lend(&mut self.connection, |connection| {
+            delivery::take_event(connection, inbox, &mut output, delivery)
+        });
         match &event {
             Ok(Some(Event::Closed { .. })) if !output.is_empty() => {
                 self.push_data(output);
@@ -388,7 +396,8 @@ mod tests {
 
     fn core() -> Core {
         let connection = Connection::server(Limits::default());
-        Core::new(connection, Cipher::Plain, Vec::new(), &[], None).unwrap()
+        let codecs = Codecs::default();
+        Core::new(connection, codecs, Cipher::Plain, Vec::new(), &[], None).unwrap()
     }
 
     fn queue(core: &mut Core, text: &str) -> Ticket {

@@ -46,13 +46,21 @@ impl<S: Split> WebSocket<S> {
             output,
             timeouts,
             reception,
+            codecs,
             end,
             ..
         } = self.into_parts();
         let channel = stream.into_channel();
         let is_plain = channel.cipher.is_plain();
         received.extend_from_slice(&channel.opened);
-        let mut core = Core::new(connection, channel.cipher, channel.sealed, &output, end)?;
+        let mut core = Core::new(
+            connection,
+            codecs,
+            channel.cipher,
+            channel.sealed,
+            &output,
+            end,
+        )?;
         core.round_trip_time = reception.round_trip_time();
         let shared = Arc::new(Shared::new(channel.fd, core, timeouts));
         let reader = Reader::new(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::websocket::blocking::clock::deadline_after;
 use crate::websocket::blocking::error::{Error, Timeout};
 use crate::websocket::blocking::split::shared::Shared;
-use crate::websocket::blocking::streaming::{MessageWriter, PartSink, Place};
+use crate::websocket::blocking::streaming::{EncodePart, MessageWriter, PartSink, Place};
 use crate::websocket::blocking::web_socket::{Closed, UNFINISHED};
 use crate::websocket::close::CloseCode;
 use crate::websocket::message::Message;
@@ -39,6 +39,19 @@ impl Writer {
     pub fn send(&self, message: &Message<'_>) -> Result<(), Error> {
         let mut core = self.shared.lock_for_message();
         let ticket = core.queue_data(|connection, output| connection.send(message, output))?;
+        self.shared.flush(core, Some(ticket), None)
+    }
+
+    /// Sends a message uncompressed, as [`send`](Self::send) does: what is compressed already, or a
+    /// secret that an attacker's text stands beside (RFC 7692 §8).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub fn send_uncompressed(&self, message: &Message<'_>) -> Result<(), Error> {
+        let mut core = self.shared.lock_for_message();
+        let ticket =
+            core.queue_data(|connection, output| connection.send_uncompressed(message, output))?;
         self.shared.flush(core, Some(ticket), None)
     }
 
@@ -152,11 +165,16 @@ impl Writer {
 }
 
 impl PartSink for Writer {
-    fn send_part(&mut self, payload: &Message<'_>, place: Place) -> Result<(), Error> {
+    fn send_part(
+        &mut self,
+        payload: &Message<'_>,
+        place: Place,
+        encode: EncodePart,
+    ) -> Result<(), Error> {
         let is_final = place.is_final();
         let mut core = self.shared.lock_for_part();
         let ticket =
-            core.queue_data(|connection, output| connection.send_part(payload, is_final, output));
+            core.queue_data(|connection, output| encode(connection, payload, is_final, output));
         let sent = ticket.and_then(|ticket| self.shared.flush(core, Some(ticket), None));
         if is_final && sent.is_ok() {
             self.shared.end_streaming();
