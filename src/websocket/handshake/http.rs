@@ -5,10 +5,10 @@
 //! values are bytes, as RFC 9110 §5.5 has them.
 
 use crate::websocket::handshake::HandshakeError;
+pub use crate::websocket::handshake::authority::Host;
+use crate::websocket::handshake::authority::parse_authority;
 use crate::websocket::handshake::cookie::cookies;
 use crate::websocket::handshake::fields::{Fields, is_token_byte};
-pub use crate::websocket::handshake::origin::Host;
-use crate::websocket::handshake::origin::parse_authority;
 use crate::websocket::handshake::scanner::{Head, Scanner, StartLine};
 
 /// Bounds of a request's head; each default says where it comes from.
@@ -209,8 +209,8 @@ impl<'a> Request<'a> {
     fn parse_host(&self) -> Result<Option<Host<'a>>, HandshakeError> {
         match (self.header("Host"), self.version()) {
             (Some(value), _) => match parse_authority(value) {
-                Some(host) => Ok(Some(host)),
-                None => Err(HandshakeError::BadHeaderValue { name: "Host" }),
+                Ok(host) => Ok(Some(host)),
+                Err(_) => Err(HandshakeError::BadHeaderValue { name: "Host" }),
             },
             (None, Version::Http10) => Ok(None),
             (None, Version::Http11) => Err(HandshakeError::MissingHeader { name: "Host" }),
@@ -330,7 +330,7 @@ impl<'a> Target<'a> {
                 return None;
             }
             let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-            (Some(parse_authority(authority.as_bytes())?), rest)
+            (Some(parse_authority(authority.as_bytes()).ok()?), rest)
         };
         let (path, query) = match rest.split_once('?') {
             Some((path, query)) => (path, Some(query)),
