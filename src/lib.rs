@@ -38,6 +38,6 @@ pub mod storage;
 pub mod wire;
 
 /// Runs the README's examples as tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "blocking"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -284,7 +284,8 @@ impl End {
             Self::Closed => 0x88,
             Self::Failed => 0x83,
             Self::Abandoned => {
-                let failed = connection.fail(CloseCode::POLICY_VIOLATION, "enough", &mut Vec::new());
+                let failed =
+                    connection.fail(CloseCode::POLICY_VIOLATION, "enough", &mut Vec::new());
                 failed.unwrap();
                 return (connection, None);
             }

@@ -90,9 +90,6 @@
 //! `client` and `server` are not the roles, which are both always there: they are the parts of the
 //! chat program, with SQLite and more. With `default-features = false` neither is built.
 //!
-//! Two crates show in the interface: `rand` 0.10 (a client's keys), and with `tls` `rustls` 0.23
-//! ([`blocking::TlsStream`] wraps its sessions).
-//!
 // Where a feature is off, links to what it brings lead to the table of features.
 #![cfg_attr(not(feature = "deflate"), doc = "[`DeflateOptions`]: #features")]
 #![cfg_attr(not(feature = "deflate"), doc = "[`CodecPool`]: #features")]
