@@ -85,6 +85,16 @@ impl Acceptor {
     }
 
     /// Compresses messages with clients that offer it.
+    /// # Examples
+    ///
+    /// ```
+    /// use chinwag::websocket::blocking::Acceptor;
+    /// use chinwag::websocket::{DeflateOptions, Limits};
+    ///
+    /// let mut limits = Limits::default();
+    /// limits.max_message_len = 128 * 1024; // of inflated messages, too
+    /// let acceptor = Acceptor::new().with_limits(limits).with_deflate(DeflateOptions::default());
+    /// ```
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn with_deflate(mut self, options: DeflateOptions) -> Self {

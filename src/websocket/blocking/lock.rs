@@ -1,4 +1,8 @@
-//! A lock with a way to wait for changes: what the halves of a split connection share lives in one.
+//! A lock with a way to wait for changes, for values that the callers' own threads share: the core of
+//! a split connection, and the list of connections that are opening.
+//!
+//! Everything else has one owner and a queue before it. Here there is no thread of ours that could be
+//! the owner: a library starts none unasked.
 
 use std::sync::{Condvar, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -7,7 +11,7 @@ use crate::websocket::blocking::clock::now;
 
 #[expect(
     clippy::disallowed_types,
-    reason = "two threads share one connection; no socket call is made while it is held"
+    reason = "callers' threads share what is in it; no socket call is made while it is held"
 )]
 type Mutex<T> = std::sync::Mutex<T>;
 

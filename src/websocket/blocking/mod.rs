@@ -4,6 +4,10 @@
 //! for one as a client. Whatever carries bytes will do; a [`Socket`] (TCP, Unix, or TLS over them)
 //! brings deadlines, and an end that the peer sees the way RFC 6455 §7.1.1 wants it.
 //!
+//! `None` from a call that reads means that the closing handshake is done, now and ever after; in the
+//! core it means that the input is used up. `TCP_NODELAY` is set on the sockets of clients; a server
+//! sets it on those it accepts, if short messages are to leave at once.
+//!
 //! A program that sends when it likes, and listens at the same time, splits the connection into
 //! halves for its threads ([`WebSocket::split`], on Unix). Messages larger than memory are read with
 //! a [`MessageReader`] and sent with a [`MessageWriter`].

@@ -121,6 +121,18 @@ impl ClientRequest {
 
     /// Offers to compress messages (RFC 7692). A server may decline that; if it agrees to less than
     /// `options` demand of it, the handshake fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chinwag::websocket::DeflateOptions;
+    /// use chinwag::websocket::handshake::client::ClientRequest;
+    /// use chinwag::websocket::handshake::uri::Uri;
+    ///
+    /// let request = ClientRequest::new(Uri::parse("ws://example.com/feed")?)
+    ///     .deflate(&DeflateOptions::default());
+    /// # Ok::<(), chinwag::websocket::handshake::uri::UriError>(())
+    /// ```
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(mut self, options: &DeflateOptions) -> Self {
