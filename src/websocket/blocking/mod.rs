@@ -30,6 +30,7 @@ mod error;
 mod inbox;
 mod lock;
 mod proxy;
+mod random;
 mod reconnect;
 mod socket;
 #[cfg(unix)]
@@ -52,6 +53,7 @@ pub use connect::{
 pub use connect::{ClientTls, TlsSettingsError};
 pub use error::{Error, IoError, Timeout};
 pub use proxy::{Proxies, Proxy, ProxyAddressError, ProxyError, ProxyProtocol};
+pub use random::secure_rng;
 pub use reconnect::{Disconnection, ReconnectEvent, ReconnectingClient, RetryHandle};
 pub use socket::Socket;
 #[cfg(unix)]
@@ -61,3 +63,7 @@ pub use timeouts::Timeouts;
 #[cfg(feature = "tls")]
 pub use tls_stream::TlsStream;
 pub use web_socket::{Closed, Messages, WebSocket};
+
+/// The crate, in the version whose connections [`TlsStream`] takes.
+#[cfg(feature = "tls")]
+pub use rustls;

@@ -225,7 +225,7 @@ impl ReconnectingClient {
     fn connect(&mut self) -> ReconnectEvent {
         match self.connector.connect(&self.request) {
             Ok(Connected {
-                socket,
+                web_socket: socket,
                 subprotocol,
                 response,
                 ..
@@ -282,7 +282,7 @@ impl Disconnection {
 
     /// Returns how long the server asks to be left alone: a number of seconds (RFC 9110 §10.2.3).
     fn retry_after(&self) -> Option<Duration> {
-        let Self::NotOpened(ConnectError::Refused(response)) = self else {
+        let Self::NotOpened(ConnectError::Refused { response, .. }) = self else {
             return None;
         };
         let value = str::from_utf8(response.header("Retry-After")?).ok()?;
@@ -296,7 +296,7 @@ impl Disconnection {
 fn may_pass(error: &ConnectError) -> bool {
     match error {
         // RFC 9110 §15.5: other errors of the 400s are the request's; it stays the same.
-        ConnectError::Refused(response) => {
+        ConnectError::Refused { response, .. } => {
             matches!(response.status(), 408 | 425 | 429 | 500..)
         }
         ConnectError::Uri(_) | ConnectError::TlsMissing | ConnectError::Redirect(_) => false,
