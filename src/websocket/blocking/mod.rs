@@ -31,7 +31,10 @@ mod inbox;
 mod lock;
 mod proxy;
 mod random;
+#[cfg(unix)]
 mod reconnect;
+#[cfg(unix)]
+mod reconnect_handle;
 mod socket;
 #[cfg(unix)]
 mod split;
@@ -54,7 +57,10 @@ pub use connect::{ClientTls, TlsSettingsError};
 pub use error::{Error, IoError, Timeout};
 pub use proxy::{Proxies, Proxy, ProxyAddressError, ProxyError, ProxyProtocol};
 pub use random::secure_rng;
-pub use reconnect::{Disconnection, ReconnectEvent, ReconnectingClient, RetryHandle};
+#[cfg(unix)]
+pub use reconnect::{Disconnection, ReconnectEvent, ReconnectingClient};
+#[cfg(unix)]
+pub use reconnect_handle::ReconnectHandle;
 pub use socket::Socket;
 #[cfg(unix)]
 pub use split::{Channel, Reader, Split, Writer};
