@@ -23,7 +23,6 @@ use client_support::{
 };
 
 /// A stream that is no socket.
-#[derive(Debug)]
 struct Pipe(UnixStream);
 
 impl Read for Pipe {

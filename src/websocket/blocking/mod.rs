@@ -1,12 +1,16 @@
 //! WebSocket that waits: servers and clients over any `Read + Write`, one thread or two.
 //!
 //! [`Acceptor`] makes a [`WebSocket`] of a stream on which a client asks for one, [`Connector`] asks
-//! for one as a client. Whatever carries bytes will do; a [`Socket`] (TCP, Unix, or TLS over them)
+//! for one as a client, and `ReconnectingClient` asks again when it is lost (on Unix). Whatever carries bytes will do; a [`Socket`] (TCP, Unix, or TLS over them)
 //! brings deadlines, and an end that the peer sees the way RFC 6455 §7.1.1 wants it.
 //!
 //! A program that sends when it likes, and listens at the same time, splits the connection into
 //! halves for its threads ([`WebSocket::split`], on Unix). Messages larger than memory are read with
 //! a [`MessageReader`] and sent with a [`MessageWriter`].
+//!
+//! [`Connector::connect`] finds the way to a server itself. Over a stream that leads there already, as
+//! with settings of TLS of one's own, [`Connector::connect_socket`] and
+//! [`Connector::connect_stream`] do the opening handshake.
 //!
 //! ```no_run
 //! use std::net::TcpListener;

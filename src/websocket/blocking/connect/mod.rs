@@ -16,6 +16,7 @@ mod socket;
 mod stream;
 mod turnstile;
 
+use std::fmt;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -100,7 +101,6 @@ pub struct Connector {
 }
 
 /// An open connection, and what the server said as it opened it.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Connected<S = ClientStream> {
     /// The connection.
@@ -433,6 +433,18 @@ impl Connector {
 impl Default for Connector {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Whatever the stream is.
+impl<S> fmt::Debug for Connected<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connected")
+            .field("web_socket", &self.web_socket)
+            .field("subprotocol", &self.subprotocol)
+            .field("response", &self.response)
+            .field("uri", &self.uri)
+            .finish()
     }
 }
 
