@@ -249,8 +249,7 @@ fn heads_of_redirected(server: Stub<String>, location: &str) -> Vec<String> {
     let request = request(&server.uri())
         .header("Authorization", "Bearer secret")
         .and_then(|it| it.header("Cookie", "a=secret"))
-        .and_then(|it| it.header("Proxy-Authorization", "secret"))
-        .and_then(|it| it.header("X-Harmless", "told"))
+        .and_then(|it| it.header("X-Api-Key", "secret"))
         .unwrap();
     let refused = Connector::new().with_redirects(1).connect(&request);
     assert_eq!(refused.unwrap_err().status(), Some(403), "{location}");
@@ -268,7 +267,6 @@ fn credentials_do_not_follow_a_redirect_to_another_origin() {
     let location = other.uri();
     heads_of_redirected(answering(1, redirect_to(&location)), &location);
     let head = other.result();
-    assert!(head.contains("X-Harmless: told"));
     assert!(!head.contains("secret"), "{head}");
 }
 
