@@ -166,6 +166,8 @@ impl ClientRequest {
 
     /// Appends the request, with a key from `rng`, and returns what awaits the answer. Nothing
     /// else is sent until that has come (RFC 6455 §4.1).
+    ///
+    /// `rng` is a generator of `rand` 0.10; `blocking::secure_rng` makes one.
     pub fn start(&self, rng: &mut impl CryptoRng, output: &mut Vec<u8>) -> ClientHandshake {
         let key = new_key(rng);
         output.extend_from_slice(b"GET ");
