@@ -1,18 +1,26 @@
-//! A WebSocket protocol library without I/O, and a group chat server on top of it.
+//! A WebSocket protocol library with a core free of I/O, and a group chat server on top of it.
 //!
-//! [`websocket`] is the library: begin with [`websocket::Connection`]. Everything else makes up the
+//! [`websocket`] is the library: begin with [`websocket::Connection`] for bytes in and bytes out, or
+//! with `websocket::blocking` for threads that wait. Everything else makes up the
 //! program `chinwag` and comes with the features `server` and `client`: `chat` decides, `wire`
 //! writes, `storage` keeps, `net` moves bytes, `server` puts them together; `client` connects.
 //! `ARCHITECTURE.md` has the whole picture.
 //!
 //! # Features
 //!
+//! The defaults build the program. A program that wants the library alone turns them off:
+//!
+//! ```toml
+//! [dependencies]
+//! chinwag = { version = "0.1", default-features = false, features = ["simd", "blocking"] }
+//! ```
+//!
 //! - `simd` (default): validates UTF-8 and masks with the processor's vector instructions.
 //! - `deflate`: compresses messages (RFC 7692).
 //! - `blocking`: clients and servers that wait, over any `Read + Write`.
 //! - `tls`: the same over TLS.
-//! - `server` (default): the chat and echo servers.
-//! - `client` (default): `chinwag connect`. The program needs both.
+//! - `server` (default): the chat and echo servers, with SQLite; no role of the library's.
+//! - `client` (default): `chinwag connect`; no role of the library's. The program needs both.
 
 pub mod websocket;
 
@@ -30,6 +38,6 @@ pub mod storage;
 pub mod wire;
 
 /// Runs the README's examples as tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "blocking"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -207,7 +207,7 @@ fn compression_is_agreed_on_and_works_in_halves_and_in_parts() {
             }
         });
         let request = ClientRequest::new(uri.parse().unwrap()).deflate(&DeflateOptions::default());
-        let mut client = Connector::new().connect(&request).unwrap().socket;
+        let mut client = Connector::new().connect(&request).unwrap().web_socket;
         assert!(client.connection().is_compressing());
         for len in [0, 10, 1_000, 200_000, 1_000] {
             let message = Message::binary(vec![b'z'; len]);
@@ -259,7 +259,6 @@ fn messages_after_ones_own_close_are_read_by_the_other_half_on_request() {
     }
 }
 
-// covers: R7692-8-01/C
 #[cfg(feature = "deflate")]
 #[test]
 fn secrets_and_pictures_may_go_uncompressed() {
@@ -283,7 +282,6 @@ fn secrets_and_pictures_may_go_uncompressed() {
     assert_eq!(compressed[0], 0xc2, "the others are compressed");
 }
 
-// covers: R7692-8-01/C
 #[cfg(all(unix, feature = "deflate"))]
 #[test]
 fn halves_may_send_uncompressed() {

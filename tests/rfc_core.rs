@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(feature = "deflate")]
+#[path = "rfc_core/bit_writer.rs"]
+mod bit_writer;
 #[path = "rfc_core/closing.rs"]
 mod closing;
 #[cfg(feature = "deflate")]
@@ -13,8 +16,8 @@ mod deflate_sending;
 #[path = "rfc_core/framing.rs"]
 mod framing;
 #[cfg(feature = "deflate")]
-#[path = "rfc_core/naive_inflate.rs"]
-mod naive_inflate;
+#[path = "../fuzz/src/naive_inflate.rs"]
+pub mod naive_inflate;
 #[path = "rfc_core/operations.rs"]
 mod operations;
 #[path = "rfc_core/sending.rs"]

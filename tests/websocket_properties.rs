@@ -5,7 +5,8 @@
 use std::ops::ControlFlow;
 
 use chinwag::websocket::{
-    CloseCode, Connection, Event, Limits, MaskingKeys, Message, Role, State, encode_message,
+    CloseCode, Connection, Event, Limits, MaskingKeys, Message, ProtocolError, Role, State,
+    encode_message,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -180,6 +181,27 @@ fn judge_all_frame_starts(
     }
 }
 
+// covers: R6455-5.2-12
+#[test]
+fn no_frame_start_means_anything_after_the_end() {
+    for end in [End::Closed, End::Failed, End::Abandoned] {
+        for role in [Role::Server, Role::Client] {
+            let (mut connection, error) = end.connection(role);
+            let state = connection.state();
+            for start in 0..=u16::MAX {
+                let mut bytes = start.to_be_bytes();
+                let mut input = &mut bytes[..];
+                let mut output = Vec::new();
+                let received = connection.receive(&mut input, &mut output);
+                let expected = error.map_or(Ok(None), Err);
+                assert_eq!(received, expected, "{start:04x} {role:?} {end:?}");
+                assert!(input.is_empty() && output.is_empty(), "{start:04x} {end:?}");
+                assert_eq!(connection.state(), state);
+            }
+        }
+    }
+}
+
 #[test]
 fn recorded_seeds_pass_the_checks_of_the_fuzz_target() {
     let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/frame_parser");
@@ -242,6 +264,40 @@ impl Place {
             Ok(None)
         );
         connection
+    }
+}
+
+/// The states on the right of the state machine.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Closed,
+    /// By the peer's mistake.
+    Failed,
+    /// By the application.
+    Abandoned,
+}
+
+impl End {
+    fn connection(self, role: Role) -> (Connection, Option<ProtocolError>) {
+        let mut connection = Place::Idle.connection(role, |connection| connection);
+        let first = match self {
+            Self::Closed => 0x88,
+            Self::Failed => 0x83,
+            Self::Abandoned => {
+                let failed =
+                    connection.fail(CloseCode::POLICY_VIOLATION, "enough", &mut Vec::new());
+                failed.unwrap();
+                return (connection, None);
+            }
+        };
+        let payload = Vec::new();
+        let masking_key = (role == Role::Server).then_some([0; 4]);
+        let mut input = Frame { first, payload }.encode(masking_key);
+        let error = connection
+            .receive(&mut &mut input[..], &mut Vec::new())
+            .err();
+        assert_eq!(error.is_some(), matches!(self, Self::Failed));
+        (connection, error)
     }
 }
 

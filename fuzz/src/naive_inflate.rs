@@ -27,15 +27,19 @@ pub struct Inflater {
     history: Vec<u8>,
     /// How many streams the last message was made of.
     pub stream_count: usize,
+    /// The greatest distance of a match, in all messages.
+    pub farthest: usize,
 }
 
 impl Inflater {
+    /// Makes one that knows nothing yet.
     pub fn new(reach: Reach, keeps_window: bool) -> Self {
         Self {
             reach,
             keeps_window,
             history: Vec::new(),
             stream_count: 0,
+            farthest: 0,
         }
     }
 
@@ -49,12 +53,14 @@ impl Inflater {
             output: std::mem::take(&mut self.history),
             reach_at: 0,
             max_distance: self.reach.max_distance,
+            farthest: 0,
             max_len: 0,
         };
         let start = run.output.len();
         run.max_len = start + max_len;
         self.stream_count = 0;
         self.inflate_streams(&mut run)?;
+        self.farthest = self.farthest.max(run.farthest);
         let message = run.output[start..].to_vec();
         if self.keeps_window {
             let kept_at = run.output.len().saturating_sub(self.reach.window_len);
@@ -100,6 +106,7 @@ struct Run<'a> {
     /// The oldest byte of the output that may be referred to.
     reach_at: usize,
     max_distance: usize,
+    farthest: usize,
     max_len: usize,
 }
 
@@ -153,6 +160,7 @@ impl Run<'_> {
                     {
                         return Err(Fault::Corrupt);
                     }
+                    self.farthest = self.farthest.max(distance);
                     for _ in 0..len {
                         self.push(self.output[self.output.len() - distance].into())?;
                     }

@@ -236,6 +236,19 @@ impl Connection {
     ///
     /// [`SendError::Closed`] when a Close frame was sent, [`SendError::MessageKindChanged`] if the
     /// message began as one of the other kind.
+    /// # Examples
+    ///
+    /// ```
+    /// use chinwag::websocket::{Connection, Limits, Message};
+    ///
+    /// let mut server = Connection::server(Limits::default());
+    /// let mut output = Vec::new();
+    /// server.send_part(&Message::text("Hel"), false, &mut output)?;
+    /// server.ping(b"", &mut output)?; // a fragmented message lets control frames pass
+    /// server.send_part(&Message::text("lo"), true, &mut output)?;
+    /// assert_eq!(output, b"\x01\x03Hel\x89\x00\x80\x02lo");
+    /// # Ok::<(), chinwag::websocket::SendError>(())
+    /// ```
     pub fn send_part(
         &mut self,
         payload: &Message<'_>,

@@ -13,6 +13,41 @@
 use std::time::{Duration, Instant};
 
 /// The watch over one connection.
+/// # Examples
+///
+/// What an event loop does when a read has returned, be it with nothing.
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use chinwag::websocket::{Connection, Event, Keepalive, KeepaliveAction, ProtocolError};
+///
+/// /// Returns when to be called again at the latest; `None`: the peer is gone.
+/// fn turn(
+///     connection: &mut Connection,
+///     keepalive: &mut Keepalive,
+///     mut input: &mut [u8],
+///     output: &mut Vec<u8>,
+///     now: Instant,
+/// ) -> Result<Option<Instant>, ProtocolError> {
+///     if !input.is_empty() {
+///         keepalive.received(now);
+///     }
+///     while let Some(event) = connection.receive(&mut input, output)? {
+///         if let Event::Pong(payload) = event {
+///             keepalive.received_pong(&payload, now);
+///         }
+///     }
+///     match keepalive.poll(now) {
+///         KeepaliveAction::Nothing => {}
+///         KeepaliveAction::SendPing(payload) => {
+///             let _ = connection.ping(&payload, output); // closed by us: nothing is due
+///         }
+///         KeepaliveAction::TimedOut => return Ok(None),
+///     }
+///     Ok(Some(keepalive.next_deadline()))
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Keepalive {
     interval: Duration,

@@ -1,14 +1,22 @@
 //! WebSocket for both roles: RFC 6455 and compression by RFC 7692, written here.
 //!
 //! The core does no I/O. It turns bytes into events and messages into bytes, for an event loop of any
-//! kind, and can be tested without a socket. On top of it stands [`blocking`], which waits.
+//! kind, and can be tested without a socket. On top of it stands [`blocking`], which waits. A program
+//! that needs no chat depends on it so:
+//!
+//! ```toml
+//! [dependencies]
+//! chinwag = { version = "0.1", default-features = false, features = ["simd", "blocking", "tls", "deflate"] }
+//! rand = "0.10" # for clients that use the core: the version whose generators it takes
+//! ```
 //!
 //! # The core
 //!
 //! A [`Connection`] is one end of a connection whose opening handshake is done. What the peer sent
 //! goes through [`receive`](Connection::receive), which unmasks in place, answers Pings and Closes by
-//! itself, and hands out one [`Event`] a call. All that must be written, it appends to a buffer of
-//! the caller's; when that buffer goes out is the caller's business.
+//! itself, and hands out one [`Event`] a call. `None` means here that all of the input is consumed,
+//! never that the connection has ended: that is [`Event::Closed`]. All that must be written, it
+//! appends to a buffer of the caller's; when that buffer goes out is the caller's business.
 //!
 //! ```
 //! use chinwag::websocket::{Connection, Event, Limits, Message};
@@ -59,11 +67,23 @@
 //! be compressed together with secrets (RFC 7692 §8): such messages leave with
 //! [`send_uncompressed`](Connection::send_uncompressed).
 //!
+//! **Async runtimes** need nothing special: read into a buffer, give it to `receive`, and write the
+//! output, both with the runtime's calls. `examples/sans_io_echo.rs` is that loop with the standard
+//! library's, from the first byte of a request to the last of a Close.
+//!
 //! # Threads that wait
 //!
 //! [`blocking::Acceptor`] makes a [`blocking::WebSocket`] of any `Read + Write` on which a client asks
 //! for one, [`blocking::connect`] makes one to a URI; over sockets it splits into halves for two
-//! threads. The directory `examples` has a program for each way to use the library.
+//! threads. `None` means there that the connection is closed. The directory `examples` has a program
+//! for each way to use the library.
+//!
+//! # Types of other crates
+//!
+//! Keys come from generators of `rand` 0.10: any [`rand::CryptoRng`] will do, and with the feature
+//! `blocking` the function `blocking::secure_rng` makes one, for a [`Connection::client`] and for a
+//! request, without a dependency of one's own. Streams of TLS take connections of `rustls` 0.23, which
+//! `blocking::rustls` is with the feature `tls`.
 //!
 //! # Features
 //!
@@ -73,6 +93,18 @@
 //! | `deflate` | [`DeflateOptions`], [`CodecPool`] |
 //! | `blocking` | [`blocking`] |
 //! | `tls` | [`blocking::TlsStream`], and `wss` for [`blocking::connect`] |
+//!
+//! `client` and `server` are not the roles, which are both always there: they are the parts of the
+//! chat program, with SQLite and more. With `default-features = false` neither is built.
+//!
+// Where a feature is off, links to what it brings lead to the table of features.
+#![cfg_attr(not(feature = "deflate"), doc = "[`DeflateOptions`]: #features")]
+#![cfg_attr(not(feature = "deflate"), doc = "[`CodecPool`]: #features")]
+#![cfg_attr(not(feature = "blocking"), doc = "[`blocking`]: #features")]
+#![cfg_attr(not(feature = "blocking"), doc = "[`blocking::Acceptor`]: #features")]
+#![cfg_attr(not(feature = "blocking"), doc = "[`blocking::WebSocket`]: #features")]
+#![cfg_attr(not(feature = "blocking"), doc = "[`blocking::connect`]: #features")]
+#![cfg_attr(not(feature = "tls"), doc = "[`blocking::TlsStream`]: #features")]
 
 mod assembler;
 #[cfg(feature = "blocking")]

@@ -4,7 +4,7 @@ use chinwag::websocket::{
     CloseCode, Connection, DeflateOptions, DeflateParameters, Event, Limits, Message, Role,
 };
 
-use crate::naive_inflate::BitWriter;
+use crate::bit_writer::BitWriter;
 use crate::wire::{Frame, ROLES, Trace, connect_with, opposite};
 
 const HELLO: &[u8] = b"\xf2\x48\xcd\xc9\xc9\x07\x00";

@@ -103,6 +103,17 @@ impl Acceptor {
     /// Compresses messages with clients that offer it. Connections that compress each message on its
     /// own (`server_no_context_takeover`, `client_no_context_takeover`) hold no codec between
     /// messages: those of an acceptor and its clones lend each other theirs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chinwag::websocket::blocking::Acceptor;
+    /// use chinwag::websocket::{DeflateOptions, Limits};
+    ///
+    /// let mut limits = Limits::default();
+    /// limits.max_message_len = 128 * 1024; // of inflated messages, too
+    /// let acceptor = Acceptor::new().with_limits(limits).with_deflate(DeflateOptions::default());
+    /// ```
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn with_deflate(mut self, options: DeflateOptions) -> Self {

@@ -1,4 +1,9 @@
-//! A lock with a way to wait for changes, for the little that threads of connections share.
+//! A lock with a way to wait for changes, for values that the callers' own threads share: the core of
+//! a split connection, the list of connections that are opening, codecs that connections lend each
+//! other.
+//!
+//! Everything else has one owner and a queue before it. Here there is no thread of ours that could be
+//! the owner: a library starts none unasked.
 
 use std::sync::{Condvar, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -7,8 +12,7 @@ use crate::websocket::blocking::clock::now;
 
 #[expect(
     clippy::disallowed_types,
-    reason = "halves share a connection, attempts a turnstile, connections their codecs; no socket \
-        call is made while it is held"
+    reason = "callers' threads share what is in it; no socket call is made while it is held"
 )]
 type Mutex<T> = std::sync::Mutex<T>;
 

@@ -71,6 +71,20 @@ impl Place {
 }
 
 /// One message that is read while it arrives. Dropped before its end, the rest is thrown away.
+/// # Examples
+///
+/// ```no_run
+/// use std::fs::File;
+/// use std::io;
+///
+/// use chinwag::websocket::blocking::connect;
+///
+/// let mut socket = connect("ws://127.0.0.1:9001/backup")?;
+/// if let Some(mut message) = socket.read_message()? {
+///     io::copy(&mut message, &mut File::create("backup.tar")?)?;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct MessageReader<'a> {
     source: &'a mut dyn MessageSource,
     part: Part<'static>,
@@ -140,6 +154,20 @@ impl fmt::Debug for MessageReader<'_> {
 ///
 /// It ends with [`finish`](Self::finish). Dropped before that, it fails the connection: to end the
 /// message would be to pass off a part of it as the whole.
+/// # Examples
+///
+/// ```no_run
+/// use std::fs::File;
+/// use std::io;
+///
+/// use chinwag::websocket::blocking::connect;
+///
+/// let mut socket = connect("ws://127.0.0.1:9001/backup")?;
+/// let mut message = socket.binary_writer();
+/// io::copy(&mut File::open("backup.tar")?, &mut message)?;
+/// message.finish()?; // without it the connection fails
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct MessageWriter<'a> {
     sink: &'a mut dyn PartSink,
     is_text: bool,

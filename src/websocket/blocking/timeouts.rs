@@ -3,6 +3,17 @@
 use std::time::Duration;
 
 /// Bounds of waiting; each default says where it comes from.
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use chinwag::websocket::blocking::{Acceptor, Timeouts};
+///
+/// let mut timeouts = Timeouts::server();
+/// timeouts.ping_interval = Some(Duration::from_secs(20)); // who answers no Ping is gone
+/// let acceptor = Acceptor::new().with_timeouts(timeouts);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {

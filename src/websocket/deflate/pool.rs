@@ -6,6 +6,34 @@ use crate::websocket::deflate::options::{CompressionLevel, WindowBits};
 
 /// Inflaters and deflaters for connections without context takeover: one pool serves all of a
 /// thread's, and an idle connection holds none.
+/// # Examples
+///
+/// A turn of an event loop: one pool for all connections of the thread.
+///
+/// ```
+/// use chinwag::websocket::{CodecPool, Connection, Event, ProtocolError};
+///
+/// fn turn(
+///     connection: &mut Connection,
+///     pool: &mut CodecPool,
+///     mut input: &mut [u8],
+///     output: &mut Vec<u8>,
+/// ) -> Result<(), ProtocolError> {
+///     connection.borrow_codecs(pool);
+///     let result = loop {
+///         match connection.receive(&mut input, output) {
+///             Ok(Some(Event::Message(message))) => {
+///                 let _ = connection.send(&message, output); // closed by us: nothing is due
+///             }
+///             Ok(Some(_)) => {}
+///             Ok(None) => break Ok(()),
+///             Err(error) => break Err(error),
+///         }
+///     };
+///     connection.return_codecs(pool); // on errors, too: others need them
+///     result
+/// }
+/// ```
 #[derive(Debug, Default)]
 pub struct CodecPool {
     inflaters: Vec<Inflater>,

@@ -4,11 +4,13 @@
 //! ends, folded lines, repeated headers that must be single, bodies in transfer codings. Header
 //! values are bytes, as RFC 9110 §5.5 has them.
 
+use std::fmt;
+
 use crate::websocket::handshake::HandshakeError;
+pub use crate::websocket::handshake::authority::Host;
+use crate::websocket::handshake::authority::parse_authority;
 use crate::websocket::handshake::cookie::cookies;
 use crate::websocket::handshake::fields::{Fields, is_token_byte};
-pub use crate::websocket::handshake::origin::Host;
-use crate::websocket::handshake::origin::parse_authority;
 use crate::websocket::handshake::scanner::{Head, Scanner, StartLine};
 
 /// Bounds of a request's head; each default says where it comes from.
@@ -39,6 +41,22 @@ impl Default for HttpLimits {
 /// How far a request's head was scanned.
 ///
 /// It looks at each byte once, however the head is cut, and refuses early what can't become one.
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::handshake::http::{HeadScanner, HttpLimits, parse_request};
+///
+/// let limits = HttpLimits::default();
+/// let mut scanner = HeadScanner::new(&limits);
+/// let mut received = b"GET /chat HTTP/1.1\r\nHost: exam".to_vec();
+/// assert_eq!(scanner.scan(&received)?, None);
+/// received.extend_from_slice(b"ple.com\r\n\r\nwhat follows");
+/// let head_len = scanner.scan(&received)?.expect("the head is complete");
+/// assert_eq!(&received[head_len..], b"what follows");
+/// let (request, _) = parse_request(&received, &limits)?.expect("the head is complete");
+/// assert_eq!((request.method(), request.path()), ("GET", "/chat"));
+/// # Ok::<(), chinwag::websocket::handshake::HandshakeError>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct HeadScanner(Scanner<RequestLine<'static>>);
 
@@ -74,7 +92,7 @@ pub enum Version {
 }
 
 /// The head of a request.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Request<'a> {
     line: RequestLine<'a>,
     host: Option<Host<'a>>,
@@ -194,6 +212,16 @@ impl<'a> Request<'a> {
 
     /// Returns the value of the first cookie of that name, which is the one that fits the path best
     /// (RFC 6265 §5.4).
+    /// # Examples
+    ///
+    /// ```
+    /// use chinwag::websocket::handshake::http::{HttpLimits, parse_request};
+    ///
+    /// let head = b"GET / HTTP/1.1\r\nHost: h\r\nCookie: theme=dark; session=81c0\r\n\r\n";
+    /// let (request, _) = parse_request(head, &HttpLimits::default())?.expect("the head is complete");
+    /// assert_eq!(request.cookie("session"), Some(&b"81c0"[..]));
+    /// # Ok::<(), chinwag::websocket::handshake::HandshakeError>(())
+    /// ```
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&'a [u8]> {
         self.cookies()
@@ -209,8 +237,8 @@ impl<'a> Request<'a> {
     fn parse_host(&self) -> Result<Option<Host<'a>>, HandshakeError> {
         match (self.header("Host"), self.version()) {
             (Some(value), _) => match parse_authority(value) {
-                Some(host) => Ok(Some(host)),
-                None => Err(HandshakeError::BadHeaderValue { name: "Host" }),
+                Ok(host) => Ok(Some(host)),
+                Err(_) => Err(HandshakeError::BadHeaderValue { name: "Host" }),
             },
             (None, Version::Http10) => Ok(None),
             (None, Version::Http11) => Err(HandshakeError::MissingHeader { name: "Host" }),
@@ -229,6 +257,18 @@ impl<'a> Request<'a> {
             .ok_or(HandshakeError::BadHeaderValue {
                 name: "Content-Length",
             })
+    }
+}
+
+/// Shows the path and the headers' names; query and values may be secrets.
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.fields.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Request")
+            .field("method", &self.method())
+            .field("path", &self.path())
+            .field("headers", &names)
+            .finish_non_exhaustive()
     }
 }
 
@@ -330,7 +370,7 @@ impl<'a> Target<'a> {
                 return None;
             }
             let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-            (Some(parse_authority(authority.as_bytes())?), rest)
+            (Some(parse_authority(authority.as_bytes()).ok()?), rest)
         };
         let (path, query) = match rest.split_once('?') {
             Some((path, query)) => (path, Some(query)),

@@ -6,6 +6,7 @@
 //! to.
 
 mod accept_key;
+mod authority;
 pub mod client;
 mod client_error;
 mod cookie;

@@ -1,34 +1,8 @@
-//! Hosts and origins: which site a request is for, and which site's page sends it (RFC 6454).
+//! Origins: which site's page sends a request (RFC 6454).
 
 use std::fmt::{self, Write as _};
 
-/// A host as a request names it: a name or an address, perhaps with a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Host<'a> {
-    name: &'a str,
-    port: Option<u16>,
-}
-
-impl<'a> Host<'a> {
-    /// Returns the name in the case it was sent in; an IPv6 address is in brackets.
-    #[must_use]
-    pub fn name(&self) -> &'a str {
-        self.name
-    }
-
-    /// Returns the port, if it was named.
-    #[must_use]
-    pub fn port(&self) -> Option<u16> {
-        self.port
-    }
-}
-
-impl fmt::Display for Host<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)?;
-        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
-    }
-}
+use crate::websocket::handshake::authority::{Host, parse_authority};
 
 /// The origin of a web page, in one form however it was written: scheme and host in lower case, no
 /// port where it is the scheme's own.
@@ -50,13 +24,16 @@ impl Origin {
             && scheme
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-        let host = parse_authority(authority.as_bytes())?;
+        let host = parse_authority(authority.as_bytes()).ok()?;
         is_scheme.then(|| Self::new(scheme, host))
     }
 
     fn new(scheme: &str, host: Host<'_>) -> Self {
-        let mut serialized = format!("{scheme}://{}", host.name).to_ascii_lowercase();
-        if let Some(port) = host.port.filter(|&port| default_port(scheme) != Some(port)) {
+        let mut serialized = format!("{scheme}://{}", host.name()).to_ascii_lowercase();
+        if let Some(port) = host
+            .port()
+            .filter(|&port| default_port(scheme) != Some(port))
+        {
             // Writing to a String can't fail.
             let _ = write!(serialized, ":{port}");
         }
@@ -98,42 +75,6 @@ pub fn origin_allowed(origin: &[u8], allowed: &[Origin]) -> bool {
     Origin::parse(origin).is_some_and(|origin| allowed.contains(&origin))
 }
 
-/// Parses `host` or `host:port`, without user information (RFC 3986 §3.2.2, RFC 9110 §7.2).
-///
-/// Only the characters of names and addresses that are in use: neither percent-encoding nor the
-/// delimiters that RFC 3986 leaves to the scheme.
-pub(crate) fn parse_authority(authority: &[u8]) -> Option<Host<'_>> {
-    let authority = str::from_utf8(authority).ok()?;
-    let name_len = match authority.strip_prefix('[') {
-        Some(address) => address.find(']')? + 2,
-        None => authority.find(':').unwrap_or(authority.len()),
-    };
-    let (name, port) = authority.split_at(name_len);
-    let is_name = match name.strip_prefix('[') {
-        Some(address) => {
-            address.contains(':')
-                && address
-                    .bytes()
-                    .all(|byte| byte.is_ascii_hexdigit() || b":.]".contains(&byte))
-        }
-        None => {
-            !name.is_empty()
-                && name
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
-        }
-    };
-    let port = match port.strip_prefix(':') {
-        None if port.is_empty() => None,
-        None => return None,
-        // RFC 3986 §3.2.3: a colon may be there without a port.
-        Some("") => None,
-        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => Some(port.parse().ok()?),
-        Some(_) => return None,
-    };
-    is_name.then_some(Host { name, port })
-}
-
 fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         _ if scheme.eq_ignore_ascii_case("http") => Some(80),
@@ -148,47 +89,6 @@ mod tests {
 
     fn host(value: &str) -> Host<'_> {
         parse_authority(value.as_bytes()).unwrap()
-    }
-
-    #[test]
-    fn authority_is_a_host_with_or_without_a_port() {
-        for (value, name, port) in [
-            ("example.com", "example.com", None),
-            ("Example.com:8080", "Example.com", Some(8080)),
-            ("127.0.0.1:", "127.0.0.1", None),
-            ("[::1]:65535", "[::1]", Some(65535)),
-            ("my_host", "my_host", None),
-        ] {
-            assert_eq!(host(value), Host { name, port }, "{value}");
-        }
-    }
-
-    // covers: R9112-3.2-03
-    #[test]
-    fn anything_else_is_no_authority() {
-        for value in [
-            "",
-            ":80",
-            "a, b",
-            "a b",
-            "u@h",
-            "h/path",
-            "h:99999",
-            "h:+80",
-            "h:8 0",
-            "h:80:80",
-            "[::1",
-            "[::1]80",
-            "[]",
-            "[localhost]",
-            "::1",
-            "h\u{e9}",
-            "h%41",
-            "h#",
-            "h?q",
-        ] {
-            assert_eq!(parse_authority(value.as_bytes()), None, "{value}");
-        }
     }
 
     // covers: D-17, R6455-4.2.2-04

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt::{self, Write as _};
 
-use crate::websocket::handshake::origin::parse_authority;
+use crate::websocket::handshake::authority::{BadAuthority, is_ipv6, parse_authority};
 
 /// A valid `ws` or `wss` URI.
 ///
@@ -18,7 +18,7 @@ use crate::websocket::handshake::origin::parse_authority;
 /// assert_eq!(uri.join("https://example.com:8443/moved")?.to_string(), "wss://example.com:8443/moved");
 /// # Ok::<(), chinwag::websocket::handshake::uri::UriError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Uri {
     is_secure: bool,
     /// In lower case; an IPv6 address is in brackets.
@@ -211,6 +211,22 @@ impl fmt::Display for Uri {
     }
 }
 
+/// Leaves out the query, which may be a secret; `Display` shows all.
+impl fmt::Debug for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, _) = self
+            .resource_name
+            .split_once('?')
+            .unwrap_or((&self.resource_name, ""));
+        f.debug_struct("Uri")
+            .field("is_secure", &self.is_secure)
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("path", &path)
+            .finish_non_exhaustive()
+    }
+}
+
 impl std::str::FromStr for Uri {
     type Err = UriError;
 
@@ -285,66 +301,17 @@ fn parse_host_and_port(authority: &str) -> Result<(String, Option<u16>), UriErro
     if authority.contains('@') {
         return Err(UriError::BadHost);
     }
-    let host_len = match authority.rfind(':') {
-        Some(colon) if !authority[colon..].contains(']') => colon,
-        _ => authority.len(),
-    };
-    let host = parse_authority(&authority.as_bytes()[..host_len]).ok_or(UriError::BadHost)?;
-    let name = host.name();
-    let address = name.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-    let is_host = host.port().is_none()
-        && host_len == name.len()
-        && name.len() <= MAX_HOST_LEN
-        && address.is_none_or(is_ipv6);
-    if !is_host {
+    let host = parse_authority(authority.as_bytes()).map_err(|bad| match bad {
+        BadAuthority::Host => UriError::BadHost,
+        BadAuthority::Port => UriError::BadPort,
+    })?;
+    if host.name().len() > MAX_HOST_LEN {
         return Err(UriError::BadHost);
     }
-    let port = match &authority[host_len..] {
-        // RFC 3986 §3.2.3: a colon may be there without a port.
-        "" | ":" => None,
-        port => Some(parse_port(&port[1..]).ok_or(UriError::BadPort)?),
-    };
-    Ok((name.to_ascii_lowercase(), port))
-}
-
-/// Returns whether `address` is one of IPv6 (RFC 3986 §3.2.2): eight groups of 16 bits, of which
-/// two may be an IPv4 address at the end, and zero groups may be left out in one place.
-fn is_ipv6(address: &str) -> bool {
-    match address.split_once("::") {
-        None => count_ipv6_groups(address, true) == Some(8),
-        Some((start, end)) => count_ipv6_groups(start, false)
-            .zip(count_ipv6_groups(end, true))
-            .is_some_and(|(start_count, end_count)| start_count + end_count < 8),
+    if host.port() == Some(0) {
+        return Err(UriError::BadPort);
     }
-}
-
-fn count_ipv6_groups(part: &str, may_end_in_ipv4: bool) -> Option<usize> {
-    let is_group = |group: &str| {
-        (1..=4).contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_hexdigit())
-    };
-    let mut groups = part.split(':').filter(|_| !part.is_empty()).peekable();
-    let mut count = 0;
-    while let Some(group) = groups.next() {
-        count += match group {
-            _ if is_group(group) => 1,
-            _ if may_end_in_ipv4 && groups.peek().is_none() && is_ipv4(group) => 2,
-            _ => return None,
-        };
-    }
-    Some(count)
-}
-
-fn is_ipv4(address: &str) -> bool {
-    let is_octet = |octet: &str| {
-        let is_plain = octet == "0" || !octet.starts_with(['0', '+']);
-        is_plain && octet.parse::<u8>().is_ok()
-    };
-    address.split('.').count() == 4 && address.split('.').all(is_octet)
-}
-
-fn parse_port(port: &str) -> Option<u16> {
-    let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
-    port.parse().ok().filter(|&port| is_number && port > 0)
+    Ok((host.name().to_ascii_lowercase(), host.port()))
 }
 
 fn default_port(is_secure: bool) -> u16 {

@@ -23,6 +23,21 @@ use crate::websocket::handshake::uri::UriError;
 /// Settings of a client's TLS (versions 1.3 and 1.2), cheap to clone.
 ///
 /// Sessions are resumed among connections that share them.
+/// # Examples
+///
+/// ```no_run
+/// use std::fs;
+///
+/// use chinwag::websocket::blocking::{ClientTls, Connector};
+/// use chinwag::websocket::handshake::client::ClientRequest;
+///
+/// let tls = ClientTls::with_roots(&fs::read("ca.pem")?)?
+///     .with_identity(&fs::read("client.pem")?, &fs::read("client.key")?)?;
+/// let connector = Connector::new().with_tls(tls);
+/// let request = ClientRequest::new("wss://example.com/".parse()?);
+/// let connected = connector.connect(&request)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct ClientTls {
     trust: Trust,

@@ -38,6 +38,24 @@ impl<S: Split> WebSocket<S> {
     /// # Errors
     ///
     /// [`Error::Io`] if the handshake of TLS is not done.
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::thread;
+    ///
+    /// use chinwag::websocket::blocking::connect;
+    /// use chinwag::websocket::{CloseCode, Message};
+    ///
+    /// let (mut reader, writer) = connect("ws://127.0.0.1:9001/")?.split()?;
+    /// let ticker = writer.clone();
+    /// thread::spawn(move || while ticker.send(&Message::text("tick")).is_ok() {});
+    /// while let Some(message) = reader.read()? {
+    ///     if message.as_bytes() == b"enough" {
+    ///         writer.close(CloseCode::NORMAL, "")?; // the reader goes on to the peer's Close
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn split(self) -> Result<(Reader, Writer), Error> {
         let Parts {
             stream,
