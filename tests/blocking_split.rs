@@ -9,7 +9,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use blocking_support::{client_over, in_time, server_core, server_over, tcp_pair, web_sockets};
+use blocking_support::{
+    client_over, for_ever, in_time, server_core, server_over, tcp_pair, web_sockets,
+};
 use chinwag::websocket::blocking::{Error, Reader, Timeout, Timeouts, WebSocket, Writer};
 use chinwag::websocket::{CloseCode, Event, Message, SendError};
 
@@ -351,6 +353,26 @@ fn flood_does_not_stretch_the_time_for_closing() {
         assert_eq!(reader.close(CloseCode::NORMAL, ""), Err(error));
         drop((reader, writer));
         flooding.join().unwrap();
+    });
+}
+
+#[test]
+fn timeouts_of_halves_may_be_for_ever() {
+    in_time(|| {
+        let (client, server) = tcp_pair();
+        let split = |stream, core| {
+            let socket = WebSocket::over_socket(stream, core, Vec::new(), for_ever());
+            socket.unwrap().split().unwrap()
+        };
+        let (mut client, client_writer) = split(client, blocking_support::client_core());
+        let (mut server, server_writer) = split(server, server_core());
+        client_writer.send(&Message::text("Hi")).unwrap();
+        assert_eq!(server.read(), Ok(Some(Message::text("Hi"))));
+        let closing = thread::spawn(move || client.close(CloseCode::NORMAL, ""));
+        let closing_too = thread::spawn(move || server_writer.close(CloseCode::NORMAL, ""));
+        assert_eq!(server.read(), Ok(None));
+        assert_eq!(closing.join().unwrap(), Ok(()));
+        assert_eq!(closing_too.join().unwrap(), Ok(()));
     });
 }
 

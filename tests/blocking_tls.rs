@@ -137,6 +137,24 @@ fn peer_that_takes_nothing_is_waited_for_once() {
     }
 }
 
+/// Who has no timeout for sending waits for ever, but not for a farewell.
+#[test]
+fn connection_that_fails_does_not_wait_to_say_so() {
+    in_time(|| {
+        let (client, server) = trying_client();
+        let mut timeouts = Timeouts::client();
+        timeouts.send_timeout = None;
+        let core = blocking_support::client_core();
+        let mut client = WebSocket::over_socket(client, core, Vec::new(), timeouts).unwrap();
+        client.stream().socket().is_full.set(true);
+        drop(server);
+        assert_eq!(client.read(), Err(Error::Truncated));
+        let socket = client.stream().socket();
+        assert_eq!(socket.refused_count.get(), 1);
+        assert!(socket.write_timeout.unwrap() < Duration::from_millis(10));
+    });
+}
+
 // covers: R6455-4.2.2-04
 #[test]
 fn page_that_came_in_the_clear_is_of_another_origin_than_a_server_over_tls() {

@@ -9,7 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use blocking_support::{
-    Script, Step, client_over, in_time, server_core, server_over, tcp_pair, web_sockets,
+    Script, Step, client_core, client_over, for_ever, in_time, server_core, server_over, tcp_pair,
+    web_sockets,
 };
 use chinwag::websocket::blocking::{Error, Timeout, Timeouts, WebSocket};
 use chinwag::websocket::{CloseCode, Event, Message, ProtocolError, SendError};
@@ -269,7 +270,7 @@ fn client_waits_for_the_end_and_calls_it_clean_when_none_comes() {
         let (client, server) = tcp_pair();
         let mut timeouts = Timeouts::client();
         timeouts.close_timeout = Duration::from_millis(100);
-        let core = blocking_support::client_core();
+        let core = client_core();
         let mut client = WebSocket::over_socket(client, core, Vec::new(), timeouts).unwrap();
         let mut server_end = &server;
         server_end.write_all(b"\x88\x02\x03\xe8").unwrap();
@@ -383,6 +384,60 @@ fn peer_that_takes_nothing_is_given_up() {
     });
 }
 
+/// What a Ping is owed is written before the Ping is handed out: that must not hide that it can't be.
+#[test]
+fn pings_do_not_hide_that_their_sender_takes_nothing() {
+    in_time(|| {
+        let (mut client, server) = tcp_pair();
+        let mut timeouts = Timeouts::server();
+        timeouts.send_timeout = Some(Duration::from_millis(50));
+        let mut server =
+            WebSocket::over_socket(server, server_core(), Vec::new(), timeouts).unwrap();
+        let pinging = thread::spawn(move || {
+            let pings = [b"\x89\xfd\0\0\0\0".as_slice(), &[b'x'; 125]].concat();
+            let pings = pings.repeat(1_000);
+            while client.write_all(&pings).is_ok() {}
+        });
+        assert_eq!(server.read(), Err(Error::TimedOut(Timeout::Send)));
+        drop(server);
+        pinging.join().unwrap();
+    });
+}
+
+#[test]
+fn closing_takes_no_longer_than_it_may_over_a_full_socket() {
+    in_time(|| {
+        let (client, mut server) = tcp_pair();
+        server.set_nonblocking(true).unwrap();
+        while server.write(&[0x82, 0]).is_ok() {}
+        server.set_nonblocking(false).unwrap();
+        let mut timeouts = Timeouts::server();
+        timeouts.close_timeout = Duration::from_millis(50);
+        timeouts.send_timeout = None;
+        let mut server =
+            WebSocket::over_socket(server, server_core(), Vec::new(), timeouts).unwrap();
+        let error = Error::TimedOut(Timeout::Close);
+        assert_eq!(server.close(CloseCode::NORMAL, ""), Err(error));
+        drop(client);
+    });
+}
+
+#[test]
+fn timeouts_may_be_for_ever() {
+    in_time(|| {
+        let (client, server) = tcp_pair();
+        let mut client =
+            WebSocket::over_socket(client, client_core(), Vec::new(), for_ever()).unwrap();
+        let mut server =
+            WebSocket::over_socket(server, server_core(), Vec::new(), for_ever()).unwrap();
+        client.send(&Message::text("Hi")).unwrap();
+        assert_eq!(server.read(), Ok(Some(Message::text("Hi"))));
+        let closing = thread::spawn(move || client.close(CloseCode::NORMAL, ""));
+        assert_eq!(server.read(), Ok(None));
+        assert_eq!(closing.join().unwrap(), Ok(()));
+    });
+}
+
 #[test]
 fn reset_is_told_as_an_error_and_ends_the_connection() {
     in_time(|| {
@@ -408,7 +463,7 @@ fn unix_sockets_do_as_well() {
 
     in_time(|| {
         let (client, server) = UnixStream::pair().unwrap();
-        let core = blocking_support::client_core();
+        let core = client_core();
         let mut client =
             WebSocket::over_socket(client, core, Vec::new(), Timeouts::client()).unwrap();
         let mut server =

@@ -64,6 +64,17 @@ pub(crate) fn server_over(stream: TcpStream) -> WebSocket<TcpStream> {
         .expect("loopback works")
 }
 
+/// Timeouts and intervals that never pass.
+pub(crate) fn for_ever() -> Timeouts {
+    let mut timeouts = Timeouts::server();
+    timeouts.open_timeout = Duration::MAX;
+    timeouts.close_timeout = Duration::MAX;
+    timeouts.send_timeout = Some(Duration::MAX);
+    timeouts.ping_interval = Some(Duration::MAX);
+    timeouts.idle_timeout = Duration::MAX;
+    timeouts
+}
+
 /// Runs what could hang in a thread of its own, and fails if it does.
 pub(crate) fn in_time<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = mpsc::channel();

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::clock::deadline_after;
 use crate::websocket::blocking::codecs::Codecs;
 use crate::websocket::blocking::error::{Error, Timeout, is_would_block};
 use crate::websocket::blocking::socket::Socket;
@@ -208,7 +208,7 @@ impl Acceptor {
                 if self.delivers_while_closing {
                     connection.deliver_while_closing();
                 }
-                transport.flush()?;
+                transport.flush(None)?;
                 let codecs = self.codecs.clone();
                 WebSocket::over_transport(transport, connection, self.timeouts, codecs)
             }
@@ -216,8 +216,8 @@ impl Acceptor {
                 if let Error::Handshake(error) = &error {
                     error.write_response(transport.buffers().1);
                 }
-                if transport.has_output() && transport.flush().is_ok() {
-                    transport.end(false, now() + DRAIN_TIMEOUT);
+                if transport.has_output() && transport.flush(None).is_ok() {
+                    transport.end(false, deadline_after(DRAIN_TIMEOUT));
                 }
                 Err(error)
             }
@@ -226,7 +226,7 @@ impl Acceptor {
 
     /// Waits for a whole head, and returns its length.
     fn receive_head<S: Read + Write>(&self, transport: &mut Transport<S>) -> Result<usize, Error> {
-        let deadline = now() + self.timeouts.open_timeout;
+        let deadline = deadline_after(self.timeouts.open_timeout);
         let mut scanner = HeadScanner::new(&self.http_limits);
         loop {
             if let Some(head_len) = scanner.scan(transport.buffers().0)? {

@@ -25,6 +25,10 @@ pub(super) struct Manner<S> {
     as_socket: Option<fn(&mut S) -> &mut dyn Socket>,
     /// Whether the stream's read timeout is one of ours, and not the application's.
     has_read_timeout: bool,
+    /// How long a write may wait that has no deadline.
+    write_timeout: Option<Duration>,
+    /// Whether the stream's write timeout is that of a deadline.
+    has_write_deadline: bool,
     /// Whether the stream holds back what it took: it gave up in its own `flush`.
     is_held_back: bool,
 }
@@ -107,9 +111,10 @@ impl<S: Read + Write> Transport<S> {
         }
     }
 
-    /// Writes all that is to be written.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    /// Writes all that is to be written, a socket until `deadline` only.
+    pub(super) fn flush(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         while self.written_len < self.output.len() {
+            self.limit_writing(deadline)?;
             match self.stream.write(&self.output[self.written_len..]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(len) => self.written_len += len,
@@ -121,6 +126,7 @@ impl<S: Read + Write> Transport<S> {
         self.output.clear();
         self.output.shrink_to(MAX_IDLE_CAPACITY);
         self.manner.is_held_back = true;
+        self.limit_writing(deadline)?;
         self.stream.flush()?;
         self.manner.is_held_back = false;
         Ok(())
@@ -130,11 +136,11 @@ impl<S: Read + Write> Transport<S> {
         self.written_len < self.output.len() || self.manner.is_held_back
     }
 
+    /// Lets each write of a socket wait, which has a deadline besides.
     pub(super) fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        match self.socket() {
-            Some(socket) => socket.set_write_timeout(timeout.map(not_zero)),
-            None => Ok(()),
-        }
+        self.manner.write_timeout = timeout;
+        self.manner.has_write_deadline = true;
+        self.limit_writing(None)
     }
 
     /// Ends the write side of a socket, now or once the peer has ended its own, which is waited for
@@ -146,7 +152,7 @@ impl<S: Read + Write> Transport<S> {
             return;
         }
         if !waits_for_peer {
-            self.shutdown_write();
+            self.shutdown_write(deadline);
         }
         loop {
             self.inbox.clear();
@@ -156,15 +162,42 @@ impl<S: Read + Write> Transport<S> {
             }
         }
         if waits_for_peer {
-            self.shutdown_write();
+            self.shutdown_write(deadline);
         }
     }
 
-    pub(super) fn shutdown_write(&mut self) {
+    /// Ends the write side of a socket. What must be written for that is written until the deadline,
+    /// if it is over as far as takes no waiting.
+    pub(super) fn shutdown_write(&mut self, deadline: Instant) {
+        let timeout = deadline.saturating_duration_since(now());
+        self.manner.has_write_deadline = true;
         if let Some(socket) = self.socket() {
-            // A socket that is no longer connected needs no end.
+            // A socket that is no longer connected needs no end, nor does it take a timeout.
+            let _ = socket.set_write_timeout(Some(not_zero(timeout)));
             let _ = socket.shutdown_write();
         }
+    }
+
+    /// Lets a socket's write wait for its timeout, or for what is left until the deadline.
+    fn limit_writing(&mut self, deadline: Option<Instant>) -> io::Result<()> {
+        let Manner {
+            write_timeout,
+            has_write_deadline,
+            ..
+        } = self.manner;
+        let Some(socket) = self.socket() else {
+            return Ok(());
+        };
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        if left.is_some() || has_write_deadline {
+            let timeout = write_timeout.into_iter().chain(left).min();
+            socket.set_write_timeout(timeout.map(not_zero))?;
+        }
+        self.manner.has_write_deadline = left.is_some();
+        Ok(())
     }
 
     fn limit_reading(&mut self, deadline: Option<Instant>) -> io::Result<()> {
@@ -191,6 +224,8 @@ impl<S> Manner<S> {
         Self {
             as_socket,
             has_read_timeout: false,
+            write_timeout: None,
+            has_write_deadline: false,
             is_held_back: false,
         }
     }

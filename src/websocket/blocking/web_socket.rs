@@ -7,7 +7,7 @@ use std::fmt;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::clock::{deadline_after, now};
 use crate::websocket::blocking::codecs::Codecs;
 use crate::websocket::blocking::delivery::{self, Delivery};
 use crate::websocket::blocking::error::{Error, Timeout, is_would_block};
@@ -254,20 +254,7 @@ impl<S: Read + Write> WebSocket<S> {
     ///
     /// [`Error::TimedOut`] when a socket's peer takes nothing, [`Error::Io`] from the stream.
     pub fn flush(&mut self) -> Result<(), Error> {
-        let began_at = now();
-        let Err(error) = self.transport.flush() else {
-            return Ok(());
-        };
-        if !is_would_block(&error) {
-            return Err(self.fail_by_stream(error.into()));
-        }
-        // A socket that does not block says the same at once.
-        match self.timeouts.send_timeout {
-            Some(timeout) if now() >= began_at + timeout => {
-                Err(self.fail_by_stream(Error::TimedOut(Timeout::Send)))
-            }
-            _ => Err(error.into()),
-        }
+        self.flush_until(None)
     }
 
     /// Does the closing handshake: sends a Close, waits for the peer's, and ends a socket. Messages
@@ -287,7 +274,7 @@ impl<S: Read + Write> WebSocket<S> {
             let output = self.transport.buffers().1;
             self.connection.close(code, reason, output)?;
         }
-        let deadline = now() + self.timeouts.close_timeout;
+        let deadline = deadline_after(self.timeouts.close_timeout);
         self.wait_for_close(deadline)
     }
 
@@ -410,6 +397,27 @@ impl<S: Read + Write> WebSocket<S> {
         self.flush()
     }
 
+    /// Writes what is to be written; for a socket, until a deadline at which the connection fails.
+    fn flush_until(&mut self, close_at: Option<Instant>) -> Result<(), Error> {
+        let began_at = now();
+        let Err(error) = self.transport.flush(close_at) else {
+            return Ok(());
+        };
+        if !is_would_block(&error) {
+            return Err(self.fail_by_stream(error.into()));
+        }
+        let now = now();
+        let waited = now.saturating_duration_since(began_at);
+        if close_at.is_some_and(|close_at| close_at <= now) {
+            Err(self.fail_by_stream(Error::TimedOut(Timeout::Close)))
+        } else if (self.timeouts.send_timeout).is_some_and(|timeout| timeout <= waited) {
+            Err(self.fail_by_stream(Error::TimedOut(Timeout::Send)))
+        } else {
+            // The stream does not block, or has a timeout of the application's.
+            Err(error.into())
+        }
+    }
+
     /// Waits for bytes, and for what is due meanwhile.
     fn wait(&mut self, close_at: Option<Instant>) -> Result<(), Error> {
         let deadline = self.reception.next_deadline(close_at);
@@ -450,27 +458,25 @@ impl<S: Read + Write> WebSocket<S> {
     fn finish_closing(&mut self, close_at: Option<Instant>, closed: Closed) {
         self.end = Some(End::Closed(closed));
         let is_client = self.connection.role() == Role::Client;
-        let deadline = close_at.unwrap_or_else(|| now() + self.timeouts.close_timeout);
+        let deadline = close_at.unwrap_or_else(|| deadline_after(self.timeouts.close_timeout));
         self.end_transport(is_client, deadline);
     }
 
     /// Ends the connection whose last Close frame is in the output.
     fn fail_with(&mut self, error: Error) {
         self.end = Some(End::Failed(error));
-        self.end_transport(false, now() + DRAIN_TIMEOUT);
+        self.end_transport(false, deadline_after(DRAIN_TIMEOUT));
     }
 
     /// Ends the connection over a stream that is of no more use.
     fn fail_by_stream(&mut self, error: Error) -> Error {
-        self.transport.shutdown_write();
+        self.transport.shutdown_write(now());
         self.end = Some(End::Failed(error.clone()));
         error
     }
 
     fn end_transport(&mut self, waits_for_peer: bool, deadline: Instant) {
-        let timeout = deadline.saturating_duration_since(now());
-        let is_flushed = self.transport.set_write_timeout(Some(timeout)).is_ok()
-            && self.transport.flush().is_ok();
+        let is_flushed = self.transport.flush(Some(deadline)).is_ok();
         self.transport.end(waits_for_peer && is_flushed, deadline);
     }
 }
@@ -499,12 +505,15 @@ impl<S: Read + Write> Receive for WebSocket<S> {
                 }
                 Ok(Some(event)) => {
                     self.reception.note_pong(&event);
-                    // What goes wrong here goes wrong again in the next call.
-                    let _ = self.transport.has_output() && self.transport.flush().is_ok();
+                    if self.transport.has_output() {
+                        // What goes wrong here ends the connection, or goes wrong again: the next
+                        // call tells.
+                        let _ = self.flush_until(close_at);
+                    }
                     return Ok(event);
                 }
                 Ok(None) => {
-                    self.flush()?;
+                    self.flush_until(close_at)?;
                     self.wait(close_at)?;
                 }
                 Err(error) => self.fail_with(error.into()),

@@ -48,7 +48,7 @@ pub(super) fn tunnel(
     let mut transport = Transport::over_stream(socket, Vec::new());
     let mut tunnel = Tunnel::begin(proxy, target, transport.buffers().1)?;
     loop {
-        transport.flush().map_err(ConnectError::from_stream)?;
+        transport.flush(None).map_err(ConnectError::from_stream)?;
         let filled = transport.fill(None).map_err(ConnectError::from_stream)?;
         if filled == 0 {
             return Err(ConnectError::Proxy(ProxyError::Truncated));

@@ -29,7 +29,7 @@ pub use redirect::RedirectError;
 pub use socket::ClientSocket;
 pub use stream::ClientStream;
 
-use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::clock::deadline_after;
 use crate::websocket::blocking::codecs::Codecs;
 use crate::websocket::blocking::connect::redirect::Redirects;
 use crate::websocket::blocking::connect::turnstile::{Remote, Turn, Turnstile};
@@ -198,7 +198,7 @@ impl Connector {
     ///
     /// The first step that failed.
     pub fn connect(&self, request: &ClientRequest) -> Result<Connected, ConnectError> {
-        let deadline = now() + self.timeouts.open_timeout;
+        let deadline = deadline_after(self.timeouts.open_timeout);
         let mut redirects = Redirects::new(self.max_redirect_count);
         let mut request = request.clone();
         loop {
@@ -253,7 +253,7 @@ impl Connector {
         stream: S,
         request: &ClientRequest,
     ) -> Result<Connected<S>, ConnectError> {
-        let deadline = now() + self.timeouts.open_timeout;
+        let deadline = deadline_after(self.timeouts.open_timeout);
         let mut transport = Transport::over_socket(stream, Vec::new());
         transport
             .set_write_timeout(Some(self.timeouts.open_timeout))
@@ -312,7 +312,9 @@ impl Connector {
     ) -> Result<Answer<S>, ConnectError> {
         let mut rng = secure_rng();
         let mut handshake = request.start(&mut rng, transport.buffers().1);
-        transport.flush().map_err(ConnectError::from_stream)?;
+        transport
+            .flush(deadline)
+            .map_err(ConnectError::from_stream)?;
         loop {
             let filled = transport.fill(deadline);
             if filled.map_err(ConnectError::from_stream)? == 0 {
