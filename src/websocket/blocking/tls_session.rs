@@ -156,7 +156,8 @@ impl fmt::Debug for TlsSession {
 /// Plaintext that is encrypted in one turn: four records of the largest size.
 pub(super) const MAX_SEALED_LEN: usize = 64 * 1024;
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
