@@ -50,7 +50,7 @@ fn run_all(url: &str) -> Result<(), Box<dyn Error>> {
 /// mistakes.
 fn run(connector: &Connector, url: &str) -> Result<(), Box<dyn Error>> {
     let request = ClientRequest::new(Uri::parse(url)?).deflate(&DeflateOptions::default());
-    let mut socket = connector.connect(&request)?.socket;
+    let mut socket = connector.connect(&request)?.web_socket;
     while let Ok(Some(message)) = socket.read() {
         if socket.send(&message).is_err() {
             break;

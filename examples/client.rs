@@ -30,7 +30,7 @@ fn ask(uri: &str) -> Result<String, Box<dyn Error>> {
         .with_proxies(Proxies::from_environment()?)
         .with_redirects(5);
     let request = ClientRequest::new(uri.parse()?).header("User-Agent", "chinwag-example")?;
-    let mut socket = connector.connect(&request)?.socket;
+    let mut socket = connector.connect(&request)?.web_socket;
     socket.send(&Message::text("Is anybody there?"))?;
     let answer = match socket.read()? {
         Some(Message::Text(text)) => text.into_owned(),

@@ -81,7 +81,13 @@ const HOMES: &[(&str, &[&str])] = &[
     ("fearless_simd", &["src/websocket/mask.rs"]),
     ("flate2", &["src/websocket/deflate/"]),
     ("hmac", &["src/server/token.rs"]),
-    ("httparse", &["src/websocket/handshake/fields.rs"]),
+    (
+        "httparse",
+        &[
+            "src/websocket/handshake/fields.rs",
+            "src/websocket/blocking/connect/body.rs",
+        ],
+    ),
     ("jiff", &["src/wire/json/"]),
     ("mio", &["src/net/"]),
     ("prometheus_client", &["src/server/"]),

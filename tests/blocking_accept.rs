@@ -189,7 +189,7 @@ fn compression_is_agreed_on_and_works_in_halves_and_in_parts() {
             }
         });
         let request = ClientRequest::new(uri.parse().unwrap()).deflate(&DeflateOptions::default());
-        let mut client = Connector::new().connect(&request).unwrap().socket;
+        let mut client = Connector::new().connect(&request).unwrap().web_socket;
         assert!(client.connection().is_compressing());
         for len in [0, 10, 1_000, 200_000, 1_000] {
             let message = Message::binary(vec![b'z'; len]);

@@ -5,6 +5,7 @@
 mod client_support;
 
 use std::io::Write as _;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use chinwag::websocket::blocking::{
     Acceptor, BackoffPolicy, ConnectError, Connector, Disconnection, Error, ReconnectEvent,
     ReconnectingClient, same_origin,
 };
-use chinwag::websocket::{CloseCode, Message, SendError};
-use client_support::{Stub, answering, closed_port, read_head, request};
+use chinwag::websocket::{CloseCode, MAX_REASON_LEN, Message, SendError};
+use client_support::{Stub, answering, closed_port, echo_server, read_head, request};
 
 fn at_once() -> BackoffPolicy {
     let mut policy = BackoffPolicy::default();
@@ -24,6 +25,14 @@ fn at_once() -> BackoffPolicy {
 
 fn client(uri: &str, policy: BackoffPolicy) -> ReconnectingClient {
     ReconnectingClient::new(Connector::new(), request(uri), policy)
+}
+
+/// A client that waits longer than any test run before it connects again.
+fn patient(uri: &str) -> ReconnectingClient {
+    let mut policy = BackoffPolicy::default();
+    policy.first_window = Duration::from_secs(1 << 30);
+    policy.max_window = policy.first_window;
+    client(uri, policy)
 }
 
 fn is_connected(event: &Option<ReconnectEvent>) -> bool {
@@ -162,15 +171,10 @@ fn a_normal_closure_is_the_end_and_others_are_not() {
 
 #[test]
 fn a_wait_ends_when_another_thread_says_so() {
-    let mut server = Some(closed_port());
-    let mut policy = BackoffPolicy::default();
-    // Longer than any test run.
-    policy.first_window = Duration::from_secs(1 << 30);
-    policy.max_window = policy.first_window;
-    let mut client = client(&format!("ws://{}/", server.take().unwrap()), policy);
+    let mut client = patient(&format!("ws://{}/", closed_port()));
     let (_, retry_in) = disconnected(client.next_event());
     assert!(retry_in.is_some());
-    let handle = client.retry_handle();
+    let handle = client.handle();
     thread::scope(|scope| {
         scope.spawn(move || {
             handle.retry_now();
@@ -194,4 +198,95 @@ fn nothing_is_sent_while_there_is_no_connection() {
     assert_eq!(client.close(CloseCode::NORMAL, ""), Ok(()));
     assert!(client.next_event().is_none());
     server.result();
+}
+
+#[test]
+fn other_threads_send_and_close_while_one_waits_for_events() {
+    let server = echo_server(1);
+    let mut client = client(&server.uri(), at_once()).with_every_retry();
+    let handle = client.handle();
+    let not_sent = Err(Error::Send(SendError::Closed));
+    assert_eq!(handle.send(&"a".into()), not_sent);
+    assert!(is_connected(&client.next_event()));
+    thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            handle.send(&"a".into()).unwrap();
+            handle.writer().unwrap().ping(b"").unwrap();
+        });
+        let event = client.next_event();
+        assert!(matches!(event, Some(ReconnectEvent::Message(message)) if message == "a".into()));
+        other.join().unwrap();
+        // Nothing comes any more, until the handle ends it.
+        let other = scope.spawn(|| handle.close(CloseCode::NORMAL, "done"));
+        let (cause, retry_in) = disconnected(client.next_event());
+        assert!(matches!(cause, Disconnection::Closed(_)), "{cause:?}");
+        assert_eq!(retry_in, None);
+        assert_eq!(other.join().unwrap(), Ok(()));
+    });
+    assert!(client.next_event().is_none());
+    assert_eq!(handle.send(&"a".into()), not_sent);
+    assert!(handle.writer().is_none());
+    server.result();
+}
+
+#[test]
+fn a_wait_ends_when_another_thread_ends_the_client() {
+    let mut client = patient(&format!("ws://{}/", closed_port()));
+    let (_, retry_in) = disconnected(client.next_event());
+    assert!(retry_in.is_some());
+    let handle = client.handle();
+    thread::scope(|scope| {
+        let other = scope.spawn(|| handle.close(CloseCode::NORMAL, ""));
+        assert!(client.next_event().is_none());
+        assert_eq!(other.join().unwrap(), Ok(()));
+    });
+    assert!(client.next_event().is_none());
+}
+
+#[test]
+fn a_connection_that_opens_after_the_end_is_closed() {
+    let (ask, asked) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let server = Stub::start(1, move |stream| {
+        ask.send(()).unwrap();
+        released.recv().unwrap();
+        let mut socket = Acceptor::new().accept(stream, same_origin).unwrap();
+        assert_eq!(socket.read(), Ok(None));
+        socket.closed().unwrap().clone()
+    });
+    let mut client = client(&server.uri(), at_once());
+    let handle = client.handle();
+    thread::scope(|scope| {
+        let other = scope.spawn(move || {
+            asked.recv().unwrap();
+            handle.close(CloseCode::GOING_AWAY, "late").unwrap();
+            release.send(()).unwrap();
+        });
+        assert!(client.next_event().is_none());
+        other.join().unwrap();
+    });
+    let closed = server.result();
+    assert_eq!(closed.code, Some(CloseCode::GOING_AWAY));
+    assert_eq!(closed.reason, "late");
+}
+
+#[test]
+fn a_reason_that_is_too_long_ends_nothing() {
+    let server = Stub::start(1, |stream| {
+        let mut socket = Acceptor::new().accept(stream, same_origin).unwrap();
+        assert_eq!(socket.read(), Ok(Some("still here".into())));
+        assert_eq!(socket.read(), Ok(None));
+        socket.closed().unwrap().code
+    });
+    let mut client = client(&server.uri(), at_once());
+    assert!(is_connected(&client.next_event()));
+    let reason = "x".repeat(MAX_REASON_LEN + 1);
+    let len = reason.len() + 2;
+    let refused = Err(Error::Send(SendError::ControlPayloadTooLong { len }));
+    assert_eq!(client.close(CloseCode::NORMAL, &reason), refused);
+    assert_eq!(client.handle().close(CloseCode::NORMAL, &reason), refused);
+    client.send(&"still here".into()).unwrap();
+    assert_eq!(client.close(CloseCode::NORMAL, &reason[1..]), Ok(()));
+    assert!(client.next_event().is_none());
+    assert_eq!(server.result(), Some(CloseCode::NORMAL));
 }

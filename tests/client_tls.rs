@@ -58,7 +58,7 @@ fn an_address_is_not_asked_for_by_name() {
     let server = tls_server(authority.server_config(false));
     let uri = wss(&server, "127.0.0.1");
     let mut connected = check_echo(&trusting(&authority), &uri);
-    connected.socket.close(CloseCode::NORMAL, "").unwrap();
+    connected.web_socket.close(CloseCode::NORMAL, "").unwrap();
     assert_eq!(server.result(), Some((None, 0)));
 }
 
@@ -166,7 +166,7 @@ fn all_that_a_client_sends_is_inside_tls() {
         seen
     });
     let mut connected = check_echo(&trusting(&authority), &wss(&tap, "localhost"));
-    connected.socket.close(CloseCode::NORMAL, "").unwrap();
+    connected.web_socket.close(CloseCode::NORMAL, "").unwrap();
     drop(connected);
     let seen = tap.result();
     // Records from the first byte to the last: a type, a version of 3.x, a length (RFC 8446 §5.1).

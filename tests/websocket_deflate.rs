@@ -116,21 +116,52 @@ fn what_inflates_to_no_text_and_what_does_not_inflate_fails_with_1007() {
     }
 }
 
-/// Text that is wrong before the compression is: the first fault is told, wherever the bytes are cut.
+/// The first fault is told, wherever the bytes are cut and whether messages come in parts.
 #[test]
 fn first_of_two_faults_is_told_however_the_bytes_are_cut() {
-    let frames: [(u8, &[u8]); 2] = [(0xc1, HELLO), (0xc1, b"\x6a\x00\x00\x00")];
-    for chunk_len in [usize::MAX, 1] {
-        let mut receiver = connection(
-            Role::Client,
-            Limits::default(),
-            DeflateParameters::default(),
-        );
-        let mut bytes = encode(Role::Client, &frames);
-        let error = bytes
-            .chunks_mut(chunk_len)
-            .find_map(|chunk| receive_all(&mut receiver, chunk).err());
-        assert_eq!(error, Some(ProtocolError::InvalidUtf8), "{chunk_len}");
+    let too_long = ProtocolError::MessageTooLong { len: 5, max: 4 };
+    // Invalid text before invalid DEFLATE; too long before either.
+    let cases: [(&[u8], ProtocolError); 3] = [
+        (b"\x6a\x00\x00\x00", ProtocolError::InvalidUtf8),
+        (&stored(&[b"aaaaa\xff"]), too_long),
+        (
+            &[&stored(&[b"aaaaa"])[..], b"\x06\x00\x00"].concat(),
+            too_long,
+        ),
+    ];
+    for (payload, expected) in cases {
+        let frames: [(u8, &[u8]); 2] = [(0xc1, &stored(&[b"ok"])), (0xc1, payload)];
+        for (chunk_len, in_parts) in [
+            (usize::MAX, false),
+            (usize::MAX, true),
+            (1, false),
+            (1, true),
+        ] {
+            let mut receiver = connection(Role::Client, limits(4), DeflateParameters::default());
+            let mut bytes = encode(Role::Client, &frames);
+            let error = bytes.chunks_mut(chunk_len).find_map(|mut chunk| {
+                loop {
+                    let result = match in_parts {
+                        false => receiver
+                            .receive(&mut chunk, &mut Vec::new())
+                            .map(|it| it.is_some()),
+                        true => receiver
+                            .receive_part(&mut chunk, &mut Vec::new())
+                            .map(|it| it.is_some()),
+                    };
+                    match result {
+                        Ok(true) => {}
+                        Ok(false) => break None,
+                        Err(error) => break Some(error),
+                    }
+                }
+            });
+            assert_eq!(
+                error,
+                Some(expected),
+                "{payload:02x?} {chunk_len} {in_parts}"
+            );
+        }
     }
 }
 

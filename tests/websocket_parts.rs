@@ -31,9 +31,8 @@ fn parts_lie_where_they_arrived() {
         assert!(!part.is_final);
         assert!(range.contains(&part.payload.as_bytes().as_ptr()));
         assert_eq!(receiver.unfinished_len() / 1024, 0);
-        let mut last = last;
         assert_eq!(
-            parts(&mut receiver, &mut last),
+            parts(&mut receiver, &last),
             [(Message::binary(&b"6789"[..]), true)]
         );
         assert!(!receiver.has_unfinished_message());

@@ -71,7 +71,7 @@ pub fn connect(options: &ConnectOptions, say: fn(&str)) -> Result<(), ClientErro
     if is_watched {
         say(&greeting(&connected));
     }
-    let (reader, writer) = connected.socket.split()?;
+    let (reader, writer) = connected.web_socket.split()?;
     let input = feed_in_thread(writer, options.is_binary)?;
     let printer = Printer::new(io::stdout(), options.is_binary, io::stdout().is_terminal());
     let closed = print_all(reader, printer, say)?;

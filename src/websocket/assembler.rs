@@ -3,7 +3,7 @@
 use std::mem;
 
 use crate::websocket::error::ProtocolError;
-use crate::websocket::frame::MessageKind;
+use crate::websocket::frame::{self, MessageKind};
 use crate::websocket::message::Message;
 use crate::websocket::utf8::{self, TextDecoder};
 
@@ -200,8 +200,9 @@ pub(crate) enum Filled {
 }
 
 impl Inflated {
-    /// Lets `inflate` append, and validates what it appended, also before it failed: which of two
-    /// faults is told must not depend on how the bytes were cut.
+    /// Lets `inflate` append at most up to one byte more than `max_len` allows, and judges what it
+    /// appended, also before it failed: which of several faults is told must not depend on how the
+    /// bytes were cut.
     ///
     /// Of a message that it has ended, no longer than `max_len`, `take` judges the rest, at once.
     pub(crate) fn fill(
@@ -215,6 +216,12 @@ impl Inflated {
             MessageKind::Text if !is_taken_next => utf8::valid_len(&self.bytes[self.valid_len..])?,
             MessageKind::Text | MessageKind::Binary => self.bytes.len() - self.valid_len,
         };
+        if self.total_len() > max_len {
+            return Err(ProtocolError::MessageTooLong {
+                len: frame::wire_len(self.total_len()),
+                max: frame::wire_len(max_len),
+            });
+        }
         result
     }
 

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use crate::websocket::assembler::{Assembler, Filled, Inflated};
+use crate::websocket::assembler::{Assembler, Filled};
 use crate::websocket::compression::Inflation;
 use crate::websocket::error::ProtocolError;
 use crate::websocket::frame::{
@@ -250,15 +250,17 @@ impl Decoder {
         let (piece, is_frame_done) = match (inflation, unfinished.inflated_mut()) {
             (Some(inflation), Some(inflated)) => {
                 let max_len = self.limits.max_message_len;
+                // One more than allowed, which tells that there is more.
+                let too_long_len = max_len.saturating_add(1) - inflated.handed_out_len();
                 let max_output_len = match delivery {
-                    // One more than allowed, which tells that there is more.
-                    Delivery::Whole => max_len.saturating_add(1) - inflated.handed_out_len(),
-                    Delivery::InParts => inflated.len().max(MAX_INFLATED_PART_LEN),
+                    Delivery::Whole => too_long_len,
+                    Delivery::InParts => {
+                        inflated.len().max(MAX_INFLATED_PART_LEN).min(too_long_len)
+                    }
                 };
                 let filled = inflated.fill(max_len, |output| {
                     data.inflate(input, inflation, output, max_output_len)
                 })?;
-                judge_inflated_len(inflated, max_len)?;
                 (&[][..], filled != Filled::Part)
             }
             _ => {
@@ -331,17 +333,6 @@ fn judge_len(
         if unfinished.fragment_count() >= max {
             return Err(ProtocolError::TooManyFragments { max });
         }
-    }
-    Ok(())
-}
-
-/// Judges what a compressed message has inflated to.
-fn judge_inflated_len(inflated: &Inflated, max_len: usize) -> Result<(), ProtocolError> {
-    if inflated.total_len() > max_len {
-        return Err(ProtocolError::MessageTooLong {
-            len: frame::wire_len(inflated.total_len()),
-            max: frame::wire_len(max_len),
-        });
     }
     Ok(())
 }

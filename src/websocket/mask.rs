@@ -5,8 +5,9 @@ use fearless_simd::{Bytes, Level, Simd, SimdBase, SimdFrom, dispatch, u8x64, u32
 
 /// Makes the masking keys of a client's frames.
 ///
-/// RFC 6455 §10.3 asks for keys that nobody can predict, hence every generator of `rand` that calls
-/// itself cryptographic is one. Tests implement it with fixed keys.
+/// RFC 6455 §10.3 asks for keys that nobody can predict, hence every generator of `rand` 0.10 that
+/// calls itself cryptographic is one; `blocking::secure_rng` makes such. Tests implement it with fixed
+/// keys.
 pub trait MaskingKeys {
     /// Returns the key of the next frame.
     fn next_key(&mut self) -> [u8; 4];

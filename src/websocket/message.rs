@@ -6,6 +6,17 @@ use crate::websocket::close::CloseCode;
 use crate::websocket::frame::{self, FrameStart, MessageKind, Opcode};
 
 /// A message: text, or bytes that only the application understands (RFC 6455 §5.6).
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::Message;
+///
+/// let message = Message::from("Hello");
+/// assert_eq!(message.as_text(), Some("Hello"));
+/// assert_eq!(message.into_bytes(), &b"Hello"[..]);
+/// assert_eq!(Message::from(vec![0xff]).into_text(), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message<'a> {
     /// UTF-8 text.
@@ -30,6 +41,34 @@ impl<'a> Message<'a> {
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    /// Returns the text; `None` for a binary message.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+
+    /// Takes the text, without a copy; `None` for a binary message.
+    #[must_use]
+    pub fn into_text(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+
+    /// Takes the payload, whatever the kind, without a copy.
+    #[must_use]
+    pub fn into_bytes(self) -> Cow<'a, [u8]> {
+        match self {
+            Self::Text(Cow::Borrowed(text)) => text.as_bytes().into(),
+            Self::Text(Cow::Owned(text)) => text.into_bytes().into(),
             Self::Binary(bytes) => bytes,
         }
     }
@@ -60,6 +99,30 @@ impl<'a> Message<'a> {
             Self::Text(_) => MessageKind::Text,
             Self::Binary(_) => MessageKind::Binary,
         }
+    }
+}
+
+impl<'a> From<&'a str> for Message<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<String> for Message<'_> {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Message<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::binary(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Message<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::binary(bytes)
     }
 }
 
@@ -141,4 +204,24 @@ impl<'i, M> Event<'i, M> {
 pub fn encode_message(message: &Message<'_>, output: &mut Vec<u8>) {
     let start = FrameStart::whole(Opcode::Message(message.kind()));
     frame::encode(start, message.as_bytes(), None, output);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_are_taken_without_a_copy() {
+        let text = String::from("text");
+        let address = text.as_ptr();
+        let bytes = Message::from(text).into_bytes().into_owned();
+        assert_eq!((bytes.as_ptr(), &bytes[..]), (address, &b"text"[..]));
+        assert!(matches!(
+            Message::from("text").into_text(),
+            Some(Cow::Borrowed("text"))
+        ));
+        let binary = Message::from(&b"\xff"[..]);
+        assert_eq!((binary.as_text(), binary.clone().into_text()), (None, None));
+        assert!(matches!(binary.into_bytes(), Cow::Borrowed(b"\xff")));
+    }
 }

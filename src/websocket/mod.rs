@@ -78,6 +78,13 @@
 //! threads. `None` means there that the connection is closed. The directory `examples` has a program
 //! for each way to use the library.
 //!
+//! # Types of other crates
+//!
+//! Keys come from generators of `rand` 0.10: any [`rand::CryptoRng`] will do, and with the feature
+//! `blocking` the function `blocking::secure_rng` makes one, for a [`Connection::client`] and for a
+//! request, without a dependency of one's own. Streams of TLS take connections of `rustls` 0.23, which
+//! `blocking::rustls` is with the feature `tls`.
+//!
 //! # Features
 //!
 //! | feature | brings |

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use chinwag::websocket::Limits;
 use chinwag::websocket::blocking::{
-    Acceptor, ClientStream, ConnectError, Connected, Connector, Timeouts, WebSocket, same_origin,
+    Acceptor, ConnectError, Connected, Connector, Timeouts, WebSocket, same_origin,
 };
 use chinwag::websocket::handshake::client::ClientRequest;
 use chinwag::websocket::handshake::http::{HttpLimits, parse_request};
@@ -157,11 +157,11 @@ pub(crate) fn impatient() -> Connector {
 /// Connects and sees a message come back.
 pub(crate) fn check_echo(connector: &Connector, uri: &str) -> Connected {
     let mut connected = connector.connect(&request(uri)).unwrap();
-    exchange(&mut connected.socket);
+    exchange(&mut connected.web_socket);
     connected
 }
 
-pub(crate) fn exchange(socket: &mut WebSocket<ClientStream>) {
+pub(crate) fn exchange<S: Read + Write>(socket: &mut WebSocket<S>) {
     let message = chinwag::websocket::Message::text("hello");
     socket.send(&message).unwrap();
     assert_eq!(socket.read(), Ok(Some(message)));

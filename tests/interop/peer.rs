@@ -102,7 +102,7 @@ fn open(url: &str, offers: &[&str]) -> Result<WebSocket<ClientStream>, AnyError>
     if connected.subprotocol.as_deref() != Some("echo") {
         return Err("the subprotocol is not agreed on".into());
     }
-    Ok(connected.socket)
+    Ok(connected.web_socket)
 }
 
 fn options(offers: &[&str]) -> Result<DeflateOptions, AnyError> {

@@ -1,7 +1,7 @@
 //! WebSocket that waits: servers and clients over any `Read + Write`, one thread or two.
 //!
 //! [`Acceptor`] makes a [`WebSocket`] of a stream on which a client asks for one, [`Connector`] asks
-//! for one as a client. Whatever carries bytes will do; a [`Socket`] (TCP, Unix, or TLS over them)
+//! for one as a client, and `ReconnectingClient` asks again when it is lost (on Unix). Whatever carries bytes will do; a [`Socket`] (TCP, Unix, or TLS over them)
 //! brings deadlines, and an end that the peer sees the way RFC 6455 §7.1.1 wants it.
 //!
 //! `None` from a call that reads means that the closing handshake is done, now and ever after; in the
@@ -11,6 +11,10 @@
 //! A program that sends when it likes, and listens at the same time, splits the connection into
 //! halves for its threads ([`WebSocket::split`], on Unix). Messages larger than memory are read with
 //! a [`MessageReader`] and sent with a [`MessageWriter`].
+//!
+//! [`Connector::connect`] finds the way to a server itself. Over a stream that leads there already, as
+//! with settings of TLS of one's own, [`Connector::connect_socket`] and
+//! [`Connector::connect_stream`] do the opening handshake.
 //!
 //! ```no_run
 //! use std::net::TcpListener;
@@ -34,7 +38,11 @@ mod error;
 mod inbox;
 mod lock;
 mod proxy;
+mod random;
+#[cfg(unix)]
 mod reconnect;
+#[cfg(unix)]
+mod reconnect_handle;
 mod socket;
 #[cfg(unix)]
 mod split;
@@ -56,7 +64,11 @@ pub use connect::{
 pub use connect::{ClientTls, TlsSettingsError};
 pub use error::{Error, IoError, Timeout};
 pub use proxy::{Proxies, Proxy, ProxyAddressError, ProxyError, ProxyProtocol};
-pub use reconnect::{Disconnection, ReconnectEvent, ReconnectingClient, RetryHandle};
+pub use random::secure_rng;
+#[cfg(unix)]
+pub use reconnect::{Disconnection, ReconnectEvent, ReconnectingClient};
+#[cfg(unix)]
+pub use reconnect_handle::ReconnectHandle;
 pub use socket::Socket;
 #[cfg(unix)]
 pub use split::{Channel, Reader, Split, Writer};
@@ -65,3 +77,7 @@ pub use timeouts::Timeouts;
 #[cfg(feature = "tls")]
 pub use tls_stream::TlsStream;
 pub use web_socket::{Closed, Messages, WebSocket};
+
+/// The crate, in the version whose connections [`TlsStream`] takes.
+#[cfg(feature = "tls")]
+pub use rustls;

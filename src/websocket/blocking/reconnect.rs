@@ -7,23 +7,25 @@
 //!    └───┘ not connected
 //! ```
 
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
+use rand::Rng as _;
 
 use crate::websocket::blocking::backoff::{Backoff, BackoffPolicy};
 use crate::websocket::blocking::clock::now;
-use crate::websocket::blocking::connect::{ClientStream, ConnectError, Connected, Connector};
+use crate::websocket::blocking::connect::{ConnectError, Connected, Connector};
 use crate::websocket::blocking::error::Error;
-use crate::websocket::blocking::web_socket::{Closed, WebSocket};
+use crate::websocket::blocking::reconnect_handle::{Link, ReconnectHandle};
+use crate::websocket::blocking::split::{Reader, Writer};
+use crate::websocket::blocking::web_socket::Closed;
 use crate::websocket::close::CloseCode;
-use crate::websocket::error::SendError;
 use crate::websocket::handshake::client::{ClientRequest, Response};
 use crate::websocket::message::Message;
 
-/// A client that is told of each connection and of each loss, in the hands of one thread.
+/// A client that is told of each connection and of each loss by [`next_event`](Self::next_event), in
+/// one thread. Others send and close meanwhile, with a [`ReconnectHandle`].
 ///
 /// What was sent on a connection that was lost may have arrived or not: only the application knows
 /// how to ask. A lost server is noticed by silence only with a
@@ -31,36 +33,50 @@ use crate::websocket::message::Message;
 ///
 /// # Examples
 ///
+/// A client that goes on when its connection is lost, until somebody has no more to say:
+///
 /// ```no_run
-/// use chinwag::websocket::Message;
+/// use std::thread;
+///
+/// use chinwag::websocket::CloseCode;
 /// use chinwag::websocket::blocking::{BackoffPolicy, Connector, ReconnectEvent, ReconnectingClient};
 /// use chinwag::websocket::handshake::client::ClientRequest;
 ///
 /// let request = ClientRequest::new("wss://example.com/feed".parse()?);
 /// let mut client =
 ///     ReconnectingClient::new(Connector::new(), request, BackoffPolicy::default());
+/// let handle = client.handle();
+/// thread::spawn(move || {
+///     for line in std::io::stdin().lines().map_while(Result::ok) {
+///         if let Err(error) = handle.send(&line.as_str().into()) {
+///             eprintln!("not sent: {error}"); // the other thread hears of a loss, and comes back
+///         }
+///     }
+///     handle.close(CloseCode::NORMAL, "")
+/// });
 /// while let Some(event) = client.next_event() {
 ///     match event {
-///         ReconnectEvent::Connected { .. } => client.send(&Message::text("subscribe"))?,
+///         ReconnectEvent::Connected { .. } => {
+///             // A failure here is a loss of this connection, and the next event.
+///             let _ = client.send(&"subscribe".into());
+///         }
 ///         ReconnectEvent::Message(message) => println!("{message:?}"),
 ///         ReconnectEvent::Disconnected { cause, retry_in } => {
-///             eprintln!("lost: {cause:?}; again in {retry_in:?}");
+///             eprintln!("no connection: {cause}; again in {retry_in:?}");
 ///         }
+///         _ => {}
 ///     }
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct ReconnectingClient {
     connector: Connector,
     request: ClientRequest,
     backoff: Backoff,
     retries_always: bool,
     state: State,
-    rng: StdRng,
-    /// A wait is ended by a word from the handle, of which one is enough.
-    retry_sender: SyncSender<()>,
-    retry_receiver: Receiver<()>,
+    /// What the handles know; it has a writer while the state is `Open`.
+    link: Arc<Link>,
 }
 
 /// What happens to a [`ReconnectingClient`].
@@ -98,18 +114,13 @@ pub enum Disconnection {
     Failed(Error),
 }
 
-/// Ends waits from another thread: the network is back, or a user is tired of waiting.
-#[derive(Debug, Clone)]
-pub struct RetryHandle(SyncSender<()>);
-
-#[derive(Debug)]
 enum State {
     /// The next attempt is due then.
     Waiting {
         until: Option<Instant>,
     },
     Open {
-        socket: Box<WebSocket<ClientStream>>,
+        reader: Box<Reader>,
         opened_at: Instant,
     },
     Ended,
@@ -119,16 +130,13 @@ impl ReconnectingClient {
     /// Makes a client that connects with the first call of [`next_event`](Self::next_event).
     #[must_use]
     pub fn new(connector: Connector, request: ClientRequest, policy: BackoffPolicy) -> Self {
-        let (retry_sender, retry_receiver) = mpsc::sync_channel(1);
         Self {
             connector,
             request,
             backoff: Backoff::new(policy),
             retries_always: false,
             state: State::Waiting { until: None },
-            rng: StdRng::from_rng(&mut rand::rng()),
-            retry_sender,
-            retry_receiver,
+            link: Arc::default(),
         }
     }
 
@@ -146,14 +154,17 @@ impl ReconnectingClient {
             State::Ended => None,
             State::Waiting { until } => {
                 let until = *until;
-                self.wait(until);
-                Some(self.connect())
+                if self.link.wait_until(until) {
+                    return self.connect();
+                }
+                self.state = State::Ended;
+                None
             }
-            State::Open { socket, opened_at } => {
+            State::Open { reader, opened_at } => {
                 let opened_at = *opened_at;
-                let cause = match socket.read() {
+                let cause = match reader.read() {
                     Ok(Some(message)) => return Some(ReconnectEvent::Message(message)),
-                    Ok(None) => socket.closed().cloned().map_or_else(
+                    Ok(None) => reader.closed().map_or_else(
                         || Disconnection::Failed(Error::Truncated),
                         Disconnection::Closed,
                     ),
@@ -170,33 +181,37 @@ impl ReconnectingClient {
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`] while there is none, and those of [`WebSocket::send`]. What is to follow
-    /// is the next event's to tell.
-    pub fn send(&mut self, message: &Message<'_>) -> Result<(), Error> {
-        match self.socket_mut() {
-            Some(socket) => socket.send(message),
-            None => Err(SendError::Closed.into()),
-        }
+    /// [`SendError::Closed`](crate::websocket::SendError::Closed) while there is none, and those of
+    /// [`Writer::send`]. They need no answer: that the connection is lost is told by the next events.
+    pub fn send(&self, message: &Message<'_>) -> Result<(), Error> {
+        self.link.send(message)
     }
 
     /// Closes the connection, if there is one, and ends the client.
     ///
     /// # Errors
     ///
-    /// Those of [`WebSocket::close`]; the client has ended all the same.
+    /// [`Error::Send`] for a reason of more than 123 bytes; the client goes on then. Others are those
+    /// of [`Reader::close`], and the client has ended all the same.
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.link.stop(code, reason)?;
+        self.link.disconnected();
         match std::mem::replace(&mut self.state, State::Ended) {
-            State::Open { mut socket, .. } => socket.close(code, reason),
+            State::Open { mut reader, .. } => reader.close(code, reason),
             State::Waiting { .. } | State::Ended => Ok(()),
         }
     }
 
-    /// Returns the connection, if there is one.
-    pub fn socket_mut(&mut self) -> Option<&mut WebSocket<ClientStream>> {
-        match &mut self.state {
-            State::Open { socket, .. } => Some(socket),
-            State::Waiting { .. } | State::Ended => None,
-        }
+    /// Returns the half of the connection that sends, if there is one.
+    #[must_use]
+    pub fn writer(&self) -> Option<Writer> {
+        self.link.writer()
+    }
+
+    /// Returns a handle for other threads.
+    #[must_use]
+    pub fn handle(&self) -> ReconnectHandle {
+        ReconnectHandle::new(Arc::clone(&self.link))
     }
 
     /// Changes what is asked for when connecting again, as with a new token.
@@ -204,48 +219,42 @@ impl ReconnectingClient {
         self.request = request;
     }
 
-    /// Returns a handle with which another thread ends waits.
-    #[must_use]
-    pub fn retry_handle(&self) -> RetryHandle {
-        RetryHandle(self.retry_sender.clone())
-    }
-
-    fn wait(&self, until: Option<Instant>) {
-        let Some(until) = until else {
-            return;
+    /// Connects; `None` if somebody has ended the client meanwhile.
+    fn connect(&mut self) -> Option<ReconnectEvent> {
+        let Connected {
+            web_socket,
+            subprotocol,
+            response,
+            ..
+        } = match self.connector.connect(&self.request) {
+            Ok(connected) => connected,
+            Err(error) => return Some(self.disconnected(Disconnection::NotOpened(error))),
         };
-        let timeout = until.saturating_duration_since(now());
-        match self.retry_receiver.recv_timeout(timeout) {
-            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
-            // The client holds a sender itself.
-            Err(RecvTimeoutError::Disconnected) => {}
+        let (mut reader, writer) = match web_socket.split() {
+            Ok(halves) => halves,
+            Err(error) => return Some(self.disconnected(Disconnection::Failed(error))),
+        };
+        if let Some((code, reason)) = self.link.connected(writer) {
+            // Whoever wanted the end did not wait for this.
+            let _ = reader.close(code, &reason);
+            self.link.disconnected();
+            self.state = State::Ended;
+            return None;
         }
-    }
-
-    fn connect(&mut self) -> ReconnectEvent {
-        match self.connector.connect(&self.request) {
-            Ok(Connected {
-                socket,
-                subprotocol,
-                response,
-                ..
-            }) => {
-                self.state = State::Open {
-                    socket: Box::new(socket),
-                    opened_at: now(),
-                };
-                ReconnectEvent::Connected {
-                    subprotocol,
-                    response,
-                }
-            }
-            Err(error) => self.disconnected(Disconnection::NotOpened(error)),
-        }
+        self.state = State::Open {
+            reader: Box::new(reader),
+            opened_at: now(),
+        };
+        Some(ReconnectEvent::Connected {
+            subprotocol,
+            response,
+        })
     }
 
     fn disconnected(&mut self, cause: Disconnection) -> ReconnectEvent {
-        let retry_in = if self.retries_always || cause.may_pass() {
-            let delay = self.backoff.next_delay(self.rng.next_u32());
+        let is_stopped = self.link.disconnected();
+        let retry_in = if !is_stopped && (self.retries_always || cause.may_pass()) {
+            let delay = self.backoff.next_delay(rand::rng().next_u32());
             // The server knows better than a policy of ours when it will be back.
             Some(delay.max(cause.retry_after().unwrap_or_default()))
         } else {
@@ -258,14 +267,6 @@ impl ReconnectingClient {
             None => State::Ended,
         };
         ReconnectEvent::Disconnected { cause, retry_in }
-    }
-}
-
-impl RetryHandle {
-    /// Makes the client connect at once, now or when it next would wait.
-    pub fn retry_now(&self) {
-        // A word that waits already says the same; without a client nobody waits.
-        let _ = self.0.try_send(());
     }
 }
 
@@ -282,7 +283,7 @@ impl Disconnection {
 
     /// Returns how long the server asks to be left alone: a number of seconds (RFC 9110 §10.2.3).
     fn retry_after(&self) -> Option<Duration> {
-        let Self::NotOpened(ConnectError::Refused(response)) = self else {
+        let Self::NotOpened(ConnectError::Refused { response, .. }) = self else {
             return None;
         };
         let value = str::from_utf8(response.header("Retry-After")?).ok()?;
@@ -292,11 +293,39 @@ impl Disconnection {
     }
 }
 
+/// One clause.
+impl fmt::Display for Disconnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOpened(error) => error.fmt(f),
+            Self::Closed(Closed { code, .. }) => match code {
+                Some(code) => write!(f, "connection was closed with code {code}"),
+                None => f.write_str("connection was closed without a code"),
+            },
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for ReconnectingClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Waiting { .. } => "Waiting",
+            State::Open { .. } => "Open",
+            State::Ended => "Ended",
+        };
+        f.debug_struct("ReconnectingClient")
+            .field("uri", self.request.uri())
+            .field("state", &state)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Returns whether an attempt may succeed later, though nothing is changed on this side.
 fn may_pass(error: &ConnectError) -> bool {
     match error {
         // RFC 9110 §15.5: other errors of the 400s are the request's; it stays the same.
-        ConnectError::Refused(response) => {
+        ConnectError::Refused { response, .. } => {
             matches!(response.status(), 408 | 425 | 429 | 500..)
         }
         ConnectError::Uri(_) | ConnectError::TlsMissing | ConnectError::Redirect(_) => false,

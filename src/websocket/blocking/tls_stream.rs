@@ -12,7 +12,7 @@ use crate::websocket::blocking::inbox::Inbox;
 use crate::websocket::blocking::socket::{Socket, not_zero};
 use crate::websocket::blocking::tls_session::{MAX_SEALED_LEN, TlsSession};
 
-/// TLS over a socket.
+/// TLS over a socket, by [`rustls`] 0.23.
 ///
 /// The handshake is done by the first read or write. An end of the socket that TLS has not announced
 /// is an error of kind [`UnexpectedEof`](io::ErrorKind::UnexpectedEof), as somebody may have cut the

@@ -98,7 +98,8 @@ impl Inflater {
         max_len: usize,
     ) -> Result<usize, InflateError> {
         let mut rest = input;
-        while !rest.is_empty() {
+        // A full output comes before any further fault: what waits to be written may pay for it.
+        while !rest.is_empty() && output.len() < max_len {
             let paid_len = self.work.affordable_len(rest.len())?;
             let before = (rest.len(), output.len());
             rest = &rest[self.step(&rest[..paid_len], output, max_len)?..];

@@ -4,6 +4,8 @@
 //! request; [`ClientHandshake`] judges the answer; what it makes is an [`Opened`], the only way to a
 //! client's [`Connection`] that both sides have agreed to.
 
+use std::fmt;
+
 use rand::CryptoRng;
 
 pub use crate::websocket::handshake::client_error::ClientHandshakeError;
@@ -55,7 +57,7 @@ use crate::websocket::mask::MaskingKeys;
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ClientRequest {
     uri: Uri,
     origin: Option<Vec<u8>>,
@@ -151,12 +153,12 @@ impl ClientRequest {
         &self.uri
     }
 
-    /// Makes the same request to another URI, to follow a redirect. Credentials (`Authorization`,
-    /// `Cookie`, `Proxy-Authorization`) go to the same origin only.
+    /// Makes the same request to another URI, to follow a redirect. What was added by
+    /// [`header`](Self::header) goes to the same origin only: any of it may be a secret.
     #[must_use]
     pub fn redirected_to(mut self, uri: Uri) -> Self {
         if !uri.is_same_origin(&self.uri) {
-            self.headers.remove(&CREDENTIALS);
+            self.headers = HeaderLines::default();
         }
         self.uri = uri;
         self
@@ -164,6 +166,8 @@ impl ClientRequest {
 
     /// Appends the request, with a key from `rng`, and returns what awaits the answer. Nothing
     /// else is sent until that has come (RFC 6455 §4.1).
+    ///
+    /// `rng` is a generator of `rand` 0.10; `blocking::secure_rng` makes one.
     pub fn start(&self, rng: &mut impl CryptoRng, output: &mut Vec<u8>) -> ClientHandshake {
         let key = new_key(rng);
         output.extend_from_slice(b"GET ");
@@ -434,8 +438,15 @@ impl Opened {
 /// one value there.
 const SINGLE_HEADERS: [&str; 3] = ["Upgrade", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"];
 
-/// Headers that tell who asks.
-const CREDENTIALS: [&str; 3] = ["Authorization", "Cookie", "Proxy-Authorization"];
+/// Shows no query, no header's value and no subprotocol: any of them may be a secret.
+impl fmt::Debug for ClientRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientRequest")
+            .field("uri", &self.uri)
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
+    }
+}
 
 /// Interim responses before the last one. 8: a server has reason to send one or two.
 const MAX_INTERIM_COUNT: u32 = 8;

@@ -68,12 +68,6 @@ impl HeaderLines {
         self.0.push((name.to_owned(), value.into()));
     }
 
-    /// Removes the headers of those names, which may be in any case.
-    pub(crate) fn remove(&mut self, names: &[&str]) {
-        let is_named = |name: &str| names.iter().any(|it| it.eq_ignore_ascii_case(name));
-        self.0.retain(|(name, _)| !is_named(name));
-    }
-
     pub(crate) fn write(&self, output: &mut Vec<u8>) {
         for (name, value) in &self.0 {
             write_line(name, value, output);

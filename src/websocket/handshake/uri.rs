@@ -18,7 +18,7 @@ use crate::websocket::handshake::authority::{BadAuthority, is_ipv6, parse_author
 /// assert_eq!(uri.join("https://example.com:8443/moved")?.to_string(), "wss://example.com:8443/moved");
 /// # Ok::<(), chinwag::websocket::handshake::uri::UriError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Uri {
     is_secure: bool,
     /// In lower case; an IPv6 address is in brackets.
@@ -208,6 +208,22 @@ impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.is_secure { "wss" } else { "ws" };
         write!(f, "{scheme}://{}{}", self.host_header(), self.resource_name)
+    }
+}
+
+/// Leaves out the query, which may be a secret; `Display` shows all.
+impl fmt::Debug for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, _) = self
+            .resource_name
+            .split_once('?')
+            .unwrap_or((&self.resource_name, ""));
+        f.debug_struct("Uri")
+            .field("is_secure", &self.is_secure)
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("path", &path)
+            .finish_non_exhaustive()
     }
 }
 

@@ -35,7 +35,12 @@ pub enum ConnectError {
     /// The server's answer is not acceptable.
     Handshake(ClientHandshakeError),
     /// The server answered with another status than 101.
-    Refused(Box<Response>),
+    Refused {
+        /// The head of the answer.
+        response: Box<Response>,
+        /// The beginning of its body, at most 16 KiB, as far as it came in time: for people.
+        body: Box<[u8]>,
+    },
     /// The server redirects to where the client does not go.
     Redirect(RedirectError),
     /// The stream ended before there was an answer.
@@ -52,7 +57,7 @@ impl ConnectError {
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match self {
-            Self::Refused(response) => Some(response.status()),
+            Self::Refused { response, .. } => Some(response.status()),
             _ => None,
         }
     }
@@ -83,7 +88,7 @@ impl fmt::Display for ConnectError {
             Self::Proxy(error) => error.fmt(f),
             Self::Tls(error) => write!(f, "TLS failed: {error}"),
             Self::Handshake(error) => write!(f, "answer is not acceptable: {error}"),
-            Self::Refused(response) => {
+            Self::Refused { response, .. } => {
                 write!(f, "server refused with status {}", response.status())
             }
             Self::Redirect(error) => error.fmt(f),
@@ -107,7 +112,7 @@ impl StdError for ConnectError {
             Self::Proxy(error) => Some(error),
             Self::Handshake(error) => Some(error),
             Self::Redirect(error) => Some(error),
-            Self::TlsMissing | Self::Refused(_) | Self::Truncated | Self::TimedOut => None,
+            Self::TlsMissing | Self::Refused { .. } | Self::Truncated | Self::TimedOut => None,
         }
     }
 }

@@ -6,6 +6,7 @@
 //!            └─────────────────────────── redirect ───────────────────────────┘
 //! ```
 
+mod body;
 #[cfg(feature = "tls")]
 mod client_tls;
 mod dial;
@@ -15,12 +16,11 @@ mod socket;
 mod stream;
 mod turnstile;
 
+use std::fmt;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
-
-use rand::SeedableRng as _;
-use rand::rngs::StdRng;
 
 #[cfg(feature = "tls")]
 pub use client_tls::{ClientTls, TlsSettingsError};
@@ -34,12 +34,15 @@ use crate::websocket::blocking::connect::redirect::Redirects;
 use crate::websocket::blocking::connect::turnstile::{Remote, Turn, Turnstile};
 use crate::websocket::blocking::error::Error;
 use crate::websocket::blocking::proxy::{Proxies, Target};
+use crate::websocket::blocking::random::secure_rng;
+use crate::websocket::blocking::socket::Socket;
 use crate::websocket::blocking::timeouts::Timeouts;
 use crate::websocket::blocking::transport::Transport;
 use crate::websocket::blocking::web_socket::WebSocket;
 use crate::websocket::handshake::client::{ClientRequest, Opened, Progress, Response};
 use crate::websocket::handshake::uri::Uri;
 use crate::websocket::limits::Limits;
+use crate::websocket::mask::MaskingKeys;
 
 /// Opens a connection to a URI, with the defaults of everything.
 ///
@@ -60,7 +63,7 @@ use crate::websocket::limits::Limits;
 /// ```
 pub fn connect(uri: &str) -> Result<WebSocket<ClientStream>, ConnectError> {
     let request = ClientRequest::new(Uri::parse(uri)?);
-    Ok(Connector::new().connect(&request)?.socket)
+    Ok(Connector::new().connect(&request)?.web_socket)
 }
 
 /// Makes connections to servers (RFC 6455 §4.1). What is asked for there is in a [`ClientRequest`].
@@ -98,11 +101,10 @@ pub struct Connector {
 }
 
 /// An open connection, and what the server said as it opened it.
-#[derive(Debug)]
 #[non_exhaustive]
-pub struct Connected {
+pub struct Connected<S = ClientStream> {
     /// The connection.
-    pub socket: WebSocket<ClientStream>,
+    pub web_socket: WebSocket<S>,
     /// The subprotocol that the server chose among those offered.
     pub subprotocol: Option<String>,
     /// The server's answer, of status 101.
@@ -194,13 +196,13 @@ impl Connector {
         let mut redirects = Redirects::new(self.max_redirect_count);
         let mut request = request.clone();
         loop {
-            let response = match self.open(&request, &redirects, deadline)? {
+            let refused = match self.open(&request, &redirects, deadline)? {
                 Answer::Connected(connected) => return Ok(*connected),
-                Answer::Refused(response) => response,
+                Answer::Refused(refused) => refused,
             };
-            let (status, location) = (response.status(), response.header("Location"));
+            let (status, location) = refused.status_and_location();
             let Some(uri) = redirects.follow(request.uri(), status, location)? else {
-                return Err(ConnectError::Refused(Box::new(response)));
+                return Err(refused.into_error(None));
             };
             if self.unix_path.is_some() && redirects.has_left_origin() {
                 return Err(RedirectError::OtherHost.into());
@@ -209,23 +211,105 @@ impl Connector {
         }
     }
 
-    /// Asks one server, and returns its answer.
+    /// Opens a connection over a socket that leads to the server already, in
+    /// [`open_timeout`](Timeouts::open_timeout) at most: one with settings of TLS that [`ClientTls`]
+    /// does not have, say. The URI is for the request only.
+    ///
+    /// Neither proxies nor redirects are followed, and nobody waits for a turn: to open one
+    /// connection at a time to each address, as RFC 6455 §4.1 demands, is the caller's duty.
+    ///
+    /// # Errors
+    ///
+    /// The first step that failed.
+    ///
+    /// # Examples
+    ///
+    #[cfg_attr(feature = "tls", doc = "```no_run")]
+    #[cfg_attr(not(feature = "tls"), doc = "```ignore")]
+    /// use std::net::TcpStream;
+    /// use std::sync::Arc;
+    ///
+    /// use chinwag::websocket::blocking::rustls::{ClientConfig, ClientConnection};
+    /// use chinwag::websocket::blocking::{Connector, TlsStream, WebSocket};
+    /// use chinwag::websocket::handshake::client::ClientRequest;
+    ///
+    /// # fn open(config: ClientConfig)
+    /// #     -> Result<WebSocket<TlsStream<TcpStream>>, Box<dyn std::error::Error>> {
+    /// let tls = ClientConnection::new(Arc::new(config), "example.com".try_into()?)?;
+    /// let stream = TlsStream::client(tls, TcpStream::connect("example.com:443")?);
+    /// let request = ClientRequest::new("wss://example.com/chat".parse()?);
+    /// let connected = Connector::new().connect_socket(stream, &request)?;
+    /// # Ok(connected.web_socket)
+    /// # }
+    /// ```
+    pub fn connect_socket<S: Socket>(
+        &self,
+        stream: S,
+        request: &ClientRequest,
+    ) -> Result<Connected<S>, ConnectError> {
+        let deadline = now() + self.timeouts.open_timeout;
+        let mut transport = Transport::over_socket(stream, Vec::new());
+        transport
+            .set_write_timeout(Some(self.timeouts.open_timeout))
+            .map_err(ConnectError::from_stream)?;
+        self.connect_over(transport, request, Some(deadline))
+    }
+
+    /// Opens a connection over any stream, as [`connect_socket`](Self::connect_socket) does: without
+    /// deadlines, and without ending the stream, which is the application's to do.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`connect_socket`](Self::connect_socket); [`ConnectError::TimedOut`] if the stream
+    /// itself gives up waiting.
+    pub fn connect_stream<S: Read + Write>(
+        &self,
+        stream: S,
+        request: &ClientRequest,
+    ) -> Result<Connected<S>, ConnectError> {
+        self.connect_over(Transport::over_stream(stream, Vec::new()), request, None)
+    }
+
+    fn connect_over<S: Read + Write>(
+        &self,
+        transport: Transport<S>,
+        request: &ClientRequest,
+        deadline: Option<Instant>,
+    ) -> Result<Connected<S>, ConnectError> {
+        match self.ask(transport, request, deadline)? {
+            Answer::Connected(connected) => Ok(*connected),
+            Answer::Refused(refused) => Err(refused.into_error(deadline)),
+        }
+    }
+
+    /// Finds the way to one server, asks it, and returns its answer.
     fn open(
         &self,
         request: &ClientRequest,
         redirects: &Redirects,
         deadline: Instant,
-    ) -> Result<Answer, ConnectError> {
+    ) -> Result<Answer<ClientStream>, ConnectError> {
         let uri = request.uri();
         // RFC 6455 §4.1: the turn lasts until the handshake is settled.
         let (socket, _turn) = self.reach(uri, deadline)?;
         let stream = self.secure(socket, uri, redirects)?;
-        let mut transport = Transport::over_socket(stream, Vec::new());
-        let mut rng = StdRng::from_rng(&mut rand::rng());
+        // The socket keeps the deadline itself.
+        self.ask(Transport::over_socket(stream, Vec::new()), request, None)
+    }
+
+    /// Asks the server at the other end of a stream, and returns its answer.
+    fn ask<S: Read + Write>(
+        &self,
+        mut transport: Transport<S>,
+        request: &ClientRequest,
+        deadline: Option<Instant>,
+    ) -> Result<Answer<S>, ConnectError> {
+        let mut rng = secure_rng();
         let mut handshake = request.start(&mut rng, transport.buffers().1);
         transport.flush().map_err(ConnectError::from_stream)?;
         loop {
-            if transport.fill(None).map_err(ConnectError::from_stream)? == 0 {
+            let filled = transport.fill(deadline);
+            if filled.map_err(ConnectError::from_stream)? == 0 {
                 return Err(ConnectError::Truncated);
             }
             let received = transport.buffers().0;
@@ -236,9 +320,15 @@ impl Connector {
             transport.take(taken_len);
             match progress {
                 Progress::Incomplete(unfinished) => handshake = unfinished,
-                Progress::Refused(response) => return Ok(Answer::Refused(response)),
+                Progress::Refused(response) => {
+                    return Ok(Answer::Refused(Refused {
+                        transport,
+                        response: Box::new(response),
+                    }));
+                }
                 Progress::Opened(opened) => {
-                    let connected = self.finish(transport, opened, rng, uri.clone())?;
+                    let uri = request.uri().clone();
+                    let connected = self.finish(transport, opened, Box::new(rng), uri)?;
                     return Ok(Answer::Connected(Box::new(connected)));
                 }
             }
@@ -313,26 +403,26 @@ impl Connector {
     }
 
     /// Hands the stream to the connection that both sides have agreed to.
-    fn finish(
+    fn finish<S: Read + Write>(
         &self,
-        transport: Transport<ClientStream>,
+        transport: Transport<S>,
         opened: Opened,
-        masking_keys: StdRng,
+        masking_keys: Box<dyn MaskingKeys + Send>,
         uri: Uri,
-    ) -> Result<Connected, ConnectError> {
+    ) -> Result<Connected<S>, ConnectError> {
         let subprotocol = opened.subprotocol().map(str::to_owned);
         let response = opened.response().clone();
-        let mut connection = opened.into_connection(self.limits, Box::new(masking_keys));
+        let mut connection = opened.into_connection(self.limits, masking_keys);
         if self.delivers_while_closing {
             connection.deliver_while_closing();
         }
-        let socket = WebSocket::over_transport(transport, connection, self.timeouts);
-        let socket = socket.map_err(|error| match error {
+        let web_socket = WebSocket::over_transport(transport, connection, self.timeouts);
+        let web_socket = web_socket.map_err(|error| match error {
             Error::Io(error) => ConnectError::Io(error),
             _ => ConnectError::Truncated,
         })?;
         Ok(Connected {
-            socket,
+            web_socket,
             subprotocol,
             response,
             uri,
@@ -346,8 +436,40 @@ impl Default for Connector {
     }
 }
 
+/// Whatever the stream is.
+impl<S> fmt::Debug for Connected<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connected")
+            .field("web_socket", &self.web_socket)
+            .field("subprotocol", &self.subprotocol)
+            .field("response", &self.response)
+            .field("uri", &self.uri)
+            .finish()
+    }
+}
+
 /// What a server said.
-enum Answer {
-    Connected(Box<Connected>),
-    Refused(Response),
+enum Answer<S> {
+    Connected(Box<Connected<S>>),
+    Refused(Refused<S>),
+}
+
+/// A stream that is no connection: perhaps the server says why.
+struct Refused<S> {
+    transport: Transport<S>,
+    response: Box<Response>,
+}
+
+impl<S: Read + Write> Refused<S> {
+    fn status_and_location(&self) -> (u16, Option<&[u8]>) {
+        (self.response.status(), self.response.header("Location"))
+    }
+
+    fn into_error(mut self, deadline: Option<Instant>) -> ConnectError {
+        let body = body::read_body(&mut self.transport, &self.response, deadline);
+        ConnectError::Refused {
+            response: self.response,
+            body,
+        }
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 #[cfg(unix)]
@@ -56,6 +56,37 @@ impl ClientSocket {
             kind: Kind::Unix(stream),
             deadline: Some(deadline),
         }
+    }
+
+    /// Returns the TCP socket, from which nothing should be read; `None` for a Unix socket.
+    #[must_use]
+    pub fn as_tcp(&self) -> Option<&TcpStream> {
+        match &self.kind {
+            Kind::Tcp(stream) => Some(stream),
+            #[cfg(unix)]
+            Kind::Unix(_) => None,
+        }
+    }
+
+    /// Returns the address at the other end: the server's, or a proxy's.
+    ///
+    /// # Errors
+    ///
+    /// The system's; [`Unsupported`](io::ErrorKind::Unsupported) for a Unix socket.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        let unsupported = || io::Error::from(io::ErrorKind::Unsupported);
+        self.as_tcp().ok_or_else(unsupported)?.peer_addr()
+    }
+
+    /// Sets whether small writes leave at once (`TCP_NODELAY`), as they do unless this says otherwise;
+    /// those of a Unix socket always do.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn set_nodelay(&self, is_enabled: bool) -> io::Result<()> {
+        self.as_tcp()
+            .map_or(Ok(()), |stream| stream.set_nodelay(is_enabled))
     }
 
     /// Ends the deadline, and whatever timeout it has left behind.

@@ -1,6 +1,7 @@
 //! A client's stream: its socket, or TLS over it.
 
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::websocket::blocking::connect::socket::ClientSocket;
@@ -29,6 +30,36 @@ macro_rules! either {
             ClientStream::Tls($inner) => $what,
         }
     };
+}
+
+impl ClientStream {
+    /// Returns the socket, from which nothing should be read.
+    #[must_use]
+    pub fn socket(&self) -> &ClientSocket {
+        match self {
+            Self::Plain(socket) => socket,
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.socket(),
+        }
+    }
+
+    /// Returns the address at the other end: the server's, or a proxy's.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ClientSocket::peer_addr`].
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket().peer_addr()
+    }
+
+    /// Sets whether small writes leave at once: see [`ClientSocket::set_nodelay`].
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn set_nodelay(&self, is_enabled: bool) -> io::Result<()> {
+        self.socket().set_nodelay(is_enabled)
+    }
 }
 
 impl Read for ClientStream {

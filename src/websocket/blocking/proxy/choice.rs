@@ -36,7 +36,7 @@ impl Proxies {
     /// networks as `10.0.0.0/8`, or `*`; each may have a port.
     #[must_use]
     pub fn except(mut self, servers: &str) -> Self {
-        self.exceptions = NoProxy::parse(servers);
+        self.exceptions.add(servers);
         self
     }
 
@@ -137,6 +137,21 @@ mod tests {
         let proxies = Proxies::all("p".parse().unwrap()).except("direct:80");
         assert!(proxies.choose("direct", 80, true).is_none());
         assert!(proxies.choose("direct", 443, true).is_some());
+    }
+
+    #[test]
+    fn exceptions_are_added_to_those_of_the_environment() {
+        let variable = |name: &str| match name {
+            "http_proxy" => Some("p".to_owned()),
+            "no_proxy" => Some("intern".to_owned()),
+            _ => None,
+        };
+        let proxies = Proxies::from_variables(variable).unwrap();
+        let proxies = proxies.except("direct").except("other");
+        for host in ["intern", "direct", "other"] {
+            assert_eq!(proxies.choose(host, 80, false), None, "{host}");
+        }
+        assert!(proxies.choose("a", 80, false).is_some());
     }
 
     #[test]

@@ -35,12 +35,17 @@ enum Pattern {
 impl NoProxy {
     /// Reads a list: commas or spaces are between its entries.
     pub(crate) fn parse(text: &str) -> Self {
+        let mut list = Self::default();
+        list.add(text);
+        list
+    }
+
+    /// Adds the entries of another list.
+    pub(crate) fn add(&mut self, text: &str) {
         let entries = text
             .split([',', ' ', '\t'])
             .filter_map(|entry| Entry::parse(&entry.to_ascii_lowercase()));
-        Self {
-            entries: entries.collect(),
-        }
+        self.entries.extend(entries);
     }
 
     /// Returns whether the list has the server; `host` is without brackets.
