@@ -75,8 +75,13 @@ fn open(stream: &TcpStream) -> Result<(Connection, Vec<u8>), Box<dyn Error>> {
     };
     let opened = opened.inspect_err(|error| error.write_response(&mut output));
     write(stream, &mut output)?;
-    let (connection, head_len) = opened?;
-    Ok((connection, received.split_off(head_len)))
+    match opened {
+        Ok((connection, head_len)) => Ok((connection, received.split_off(head_len))),
+        Err(error) => {
+            end(stream)?;
+            Err(error.into())
+        }
+    }
 }
 
 /// Appends the answer that opens a connection, and returns the head's length, too.

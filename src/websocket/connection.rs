@@ -33,7 +33,8 @@ use crate::websocket::prepared::PreparedMessage;
 /// One end of an open WebSocket connection, without its transport.
 ///
 /// Bytes from the peer go through [`receive`](Self::receive), messages for it through
-/// [`send`](Self::send); both append what must be written to a buffer of the caller's. A connection
+/// [`send`](Self::send); both append what must be written to a buffer of the caller's. `None` from
+/// `receive` says that the input is used up; the end of a connection is [`Event::Closed`]. A connection
 /// that waits for a message to begin holds no memory but its own few bytes.
 ///
 /// # Examples

@@ -7,7 +7,6 @@
 //! ```toml
 //! [dependencies]
 //! chinwag = { version = "0.1", default-features = false, features = ["simd", "blocking", "tls", "deflate"] }
-//! rand = "0.10" # for clients that use the core: the version whose generators it takes
 //! ```
 //!
 //! # The core

@@ -1,6 +1,6 @@
 //! A lock with a way to wait for changes, for values that the callers' own threads share: the core of
 //! a split connection, the list of connections that are opening, codecs that connections lend each
-//! other.
+//! other, what handles of a client that comes back know of it.
 //!
 //! Everything else has one owner and a queue before it. Here there is no thread of ours that could be
 //! the owner: a library starts none unasked.

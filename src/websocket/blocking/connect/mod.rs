@@ -218,7 +218,7 @@ impl Connector {
     }
 
     /// Opens a connection over a socket that leads to the server already, in
-    /// [`open_timeout`](Timeouts::open_timeout) at most: one with settings of TLS that [`ClientTls`]
+    /// [`open_timeout`](Timeouts::open_timeout) at most: one with settings of TLS that `ClientTls`
     /// does not have, say. The URI is for the request only.
     ///
     /// Neither proxies nor redirects are followed, and nobody waits for a turn: to open one
