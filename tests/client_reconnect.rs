@@ -152,6 +152,22 @@ fn a_server_may_ask_for_a_longer_wait() {
     }
 }
 
+// covers: R6455-7.2.3-01
+#[test]
+fn clients_do_not_come_back_all_at_the_moment_that_the_server_names() {
+    let server = answering(
+        1,
+        "HTTP/1.1 503 Later\r\nRetry-After: 120\r\n\r\n".to_owned(),
+    );
+    let mut policy = BackoffPolicy::default();
+    policy.first_window = Duration::from_secs(10);
+    let (_, retry_in) = disconnected(client(&server.uri(), policy).next_event());
+    let retry_in = retry_in.unwrap();
+    assert!(retry_in > Duration::from_secs(120), "{retry_in:?}");
+    assert!(retry_in < Duration::from_secs(130), "{retry_in:?}");
+    server.result();
+}
+
 #[test]
 fn a_normal_closure_is_the_end_and_others_are_not() {
     for (code, is_retried) in [

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rand::Rng as _;
 
 use crate::websocket::blocking::backoff::{Backoff, BackoffPolicy};
-use crate::websocket::blocking::clock::now;
+use crate::websocket::blocking::clock::{deadline_after, now};
 use crate::websocket::blocking::connect::{ConnectError, Connected, Connector};
 use crate::websocket::blocking::error::Error;
 use crate::websocket::blocking::reconnect_handle::{Link, ReconnectHandle};
@@ -255,14 +255,15 @@ impl ReconnectingClient {
         let is_stopped = self.link.disconnected();
         let retry_in = if !is_stopped && (self.retries_always || cause.may_pass()) {
             let delay = self.backoff.next_delay(rand::rng().next_u32());
-            // The server knows better than a policy of ours when it will be back.
-            Some(delay.max(cause.retry_after().unwrap_or_default()))
+            // The server knows better than a policy of ours when it will be back; what our wait
+            // adds keeps its clients from coming all at that moment.
+            Some(delay.saturating_add(cause.retry_after().unwrap_or_default()))
         } else {
             None
         };
         self.state = match retry_in {
             Some(delay) => State::Waiting {
-                until: Some(now() + delay),
+                until: Some(deadline_after(delay)),
             },
             None => State::Ended,
         };
