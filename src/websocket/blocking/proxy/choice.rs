@@ -1,5 +1,7 @@
 //! Chooses the proxy for a server, by settings or by the environment.
 
+use std::ffi::OsString;
+
 use crate::websocket::blocking::proxy::no_proxy::NoProxy;
 use crate::websocket::blocking::proxy::{Proxy, ProxyAddressError};
 
@@ -48,7 +50,7 @@ impl Proxies {
     ///
     /// What is wrong with the first proxy that can't be understood.
     pub fn from_environment() -> Result<Self, ProxyAddressError> {
-        Self::from_variables(|name| std::env::var(name).ok())
+        Self::from_os_variables(|name| std::env::var_os(name))
     }
 
     /// As [`from_environment`](Self::from_environment), with the environment as an argument.
@@ -59,20 +61,30 @@ impl Proxies {
     pub fn from_variables(
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ProxyAddressError> {
-        let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        Self::from_os_variables(|name| variable(name).map(OsString::from))
+    }
+
+    /// A variable that can't be understood is not one that is missing: who sets a proxy wants no
+    /// direct way.
+    fn from_os_variables(
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, ProxyAddressError> {
+        let variable = |name: &str| {
+            let value = variable(name).map(OsString::into_string).transpose();
+            let value = value.map_err(|_| ProxyAddressError::NotUnicode)?;
+            Ok(value.filter(|value| !value.trim().is_empty()))
+        };
         // A CGI program has the request's `Proxy` header as HTTP_PROXY: anybody's choice.
-        let is_cgi = variable("REQUEST_METHOD").is_some();
-        let either = |lower: &str, upper: &str| {
-            variable(lower).or_else(|| {
-                let is_safe = !(is_cgi && upper == "HTTP_PROXY");
-                is_safe.then(|| variable(upper)).flatten()
-            })
+        let is_cgi = variable("REQUEST_METHOD")?.is_some();
+        let either = |lower: &str, upper: &str| match variable(lower)? {
+            None if !(is_cgi && upper == "HTTP_PROXY") => variable(upper),
+            value => Ok(value),
         };
         let parse = |value: Option<String>| value.map(|it| it.trim().parse()).transpose();
-        let all = either("all_proxy", "ALL_PROXY");
-        let plain = either("http_proxy", "HTTP_PROXY").or_else(|| all.clone());
-        let secure = either("https_proxy", "HTTPS_PROXY").or(all);
-        let exceptions = either("no_proxy", "NO_PROXY").unwrap_or_default();
+        let all = either("all_proxy", "ALL_PROXY")?;
+        let plain = either("http_proxy", "HTTP_PROXY")?.or_else(|| all.clone());
+        let secure = either("https_proxy", "HTTPS_PROXY")?.or(all);
+        let exceptions = either("no_proxy", "NO_PROXY")?.unwrap_or_default();
         Ok(Self {
             plain: parse(plain)?,
             secure: parse(secure)?,
@@ -171,5 +183,18 @@ mod tests {
         let proxies =
             Proxies::from_variables(|name| (name == "https_proxy").then(|| "ftp://p".to_owned()));
         assert_eq!(proxies, Err(ProxyAddressError::UnsupportedScheme));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_not_unicode_is_an_error_not_a_direct_way() {
+        use std::os::unix::ffi::OsStringExt as _;
+
+        for variable in ["http_proxy", "ALL_PROXY", "no_proxy", "REQUEST_METHOD"] {
+            let proxies = Proxies::from_os_variables(|name| {
+                (name == variable).then(|| OsString::from_vec(b"http://p\xff".to_vec()))
+            });
+            assert_eq!(proxies, Err(ProxyAddressError::NotUnicode), "{variable}");
+        }
     }
 }

@@ -109,6 +109,8 @@ pub enum ProxyAddressError {
     BadPort,
     /// User or password are longer than 255 bytes, wrongly encoded, or the user is empty.
     BadCredentials,
+    /// A variable of the environment is not Unicode.
+    NotUnicode,
 }
 
 impl fmt::Display for ProxyAddressError {
@@ -118,6 +120,7 @@ impl fmt::Display for ProxyAddressError {
             Self::BadHost => "proxy's host is malformed",
             Self::BadPort => "proxy's port is not a number from 1 to 65535",
             Self::BadCredentials => "proxy's credentials are malformed",
+            Self::NotUnicode => "proxy's variable of the environment is not Unicode",
         })
     }
 }
