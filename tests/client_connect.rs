@@ -369,3 +369,37 @@ fn unix_sockets_are_reached_whatever_the_host_is() {
     assert_eq!(error, ConnectError::Redirect(RedirectError::OtherHost));
     server.join().unwrap();
 }
+
+/// Elsewhere a full backlog refuses at once.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_unix_socket_with_a_full_backlog_is_waited_for_no_longer_than_allowed() {
+    use std::os::unix::net::{UnixListener, UnixStream};
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let first = UnixStream::connect(&path).unwrap();
+    let (done, result) = mpsc::channel();
+    thread::spawn(move || {
+        let connector = impatient().with_unix_socket(path);
+        done.send(connect_error(&connector, "ws://chat.example/"))
+    });
+    let error = result.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(error, ConnectError::TimedOut);
+    drop((first, listener));
+}
+
+#[test]
+fn timeouts_may_be_for_ever() {
+    let mut timeouts = Timeouts::client();
+    timeouts.open_timeout = Duration::MAX;
+    timeouts.close_timeout = Duration::MAX;
+    timeouts.send_timeout = Some(Duration::MAX);
+    let server = echo_server(1);
+    let connector = Connector::new().with_timeouts(timeouts);
+    let mut connected = check_echo(&connector, &server.uri());
+    connected.web_socket.close(CloseCode::NORMAL, "").unwrap();
+    server.result();
+}

@@ -4,11 +4,21 @@ use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+#[cfg(unix)]
+use std::path::Path;
+
+#[cfg(all(unix, not(target_vendor = "apple")))]
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt::Timeout};
+
 use crate::websocket::blocking::clock::now;
 use crate::websocket::blocking::connect::error::ConnectError;
 use crate::websocket::blocking::connect::socket::ClientSocket;
 use crate::websocket::blocking::error::is_would_block;
 use crate::websocket::blocking::proxy::{Proxy, ProxyError, Target, Tunnel};
+#[cfg(unix)]
+use crate::websocket::blocking::socket::not_zero;
 use crate::websocket::blocking::transport::Transport;
 
 /// Connects to a host, trying its addresses in turn; `admit` is asked before each, and what it gives
@@ -39,6 +49,23 @@ pub(super) fn dial<T>(
     Err(ConnectError::Unreachable(last_error.into()))
 }
 
+/// Connects to a Unix socket.
+#[cfg(unix)]
+pub(super) fn dial_unix(path: &Path, deadline: Instant) -> Result<ClientSocket, ConnectError> {
+    loop {
+        let left = deadline.saturating_duration_since(now());
+        if left.is_zero() {
+            return Err(ConnectError::TimedOut);
+        }
+        match connect_unix(path, not_zero(left)) {
+            Ok(stream) => return Ok(ClientSocket::unix(stream, deadline)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if is_would_block(&error) => return Err(ConnectError::TimedOut),
+            Err(error) => return Err(ConnectError::Unreachable(error.into())),
+        }
+    }
+}
+
 /// Asks the proxy at the other end of a socket for a tunnel, which the socket then is.
 pub(super) fn tunnel(
     socket: ClientSocket,
@@ -62,6 +89,26 @@ pub(super) fn tunnel(
             return Ok(transport.into_parts().0);
         }
     }
+}
+
+/// Waits in a full backlog no longer than `timeout`, which is what a socket has for sending.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+fn connect_unix(path: &Path, timeout: Duration) -> io::Result<UnixStream> {
+    let socket = net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
+    net::sockopt::set_socket_timeout(&socket, Timeout::Send, Some(timeout))?;
+    net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket.into())
+}
+
+/// A full backlog refuses at once there.
+#[cfg(target_vendor = "apple")]
+fn connect_unix(path: &Path, _timeout: Duration) -> io::Result<UnixStream> {
+    UnixStream::connect(path)
 }
 
 fn connect(address: SocketAddr, deadline: Instant, left_count: usize) -> io::Result<TcpStream> {

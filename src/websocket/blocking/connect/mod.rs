@@ -353,9 +353,7 @@ impl Connector {
         #[cfg(unix)]
         if let Some(path) = &self.unix_path {
             let turn = enter(Remote::Path(path.clone())).ok_or(ConnectError::TimedOut)?;
-            let stream = std::os::unix::net::UnixStream::connect(path)
-                .map_err(|error| ConnectError::Unreachable(error.into()))?;
-            return Ok((ClientSocket::unix(stream, deadline), turn));
+            return Ok((dial::dial_unix(path, deadline)?, turn));
         }
         let proxy = self
             .proxies
