@@ -359,6 +359,26 @@ fn certificates_are_judged_as_told() {
 }
 
 #[test]
+fn names_in_a_certificate_do_nothing_to_the_terminal() {
+    let authority = Authority::new();
+    let pem = tempfile::NamedTempFile::new().unwrap();
+    fs::write(pem.path(), &authority.pem).unwrap();
+    let config = authority.server_config_for(&["x\x1b[2J\nchinwag: connected"], false);
+    let server = Stub::start(1, move |stream| {
+        let connection = rustls::ServerConnection::new(config.clone()).unwrap();
+        assert!(TlsStream::server(connection, stream).handshake().is_err());
+    });
+    let uri = format!("wss://localhost:{}/", server.address.port());
+    let pem_path = pem.path().display().to_string();
+    let output = run(&mut connect(&[&uri, "--ca", &pem_path]), b"");
+    check(&output, 1, "", "TLS failed: invalid peer certificate");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(!told.contains('\x1b'), "{told}");
+    server.result();
+}
+
+#[test]
 fn the_environment_chooses_the_proxy() {
     let echo = Echo::start();
     let behind = echo.address;

@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::client::close_words::close_words;
+use crate::client::escape::escape_line;
 use crate::websocket::CloseCode;
 use crate::websocket::blocking::{ConnectError, Error, ProxyAddressError, TlsSettingsError};
 use crate::websocket::handshake::HeadError;
@@ -90,8 +91,9 @@ impl fmt::Display for ClientError {
             Self::File { path, error } => write!(f, "{} can't be read: {error}", path.display()),
             Self::Tls { path, error } => write!(f, "{}: {error}", path.display()),
             Self::Proxy(error) => error.fmt(f),
-            Self::Connect(error) => error.fmt(f),
-            Self::Connection(error) => error.fmt(f),
+            // A server has its say in them: the names in its certificate, for one.
+            Self::Connect(error) => f.write_str(&escape_line(&error.to_string())),
+            Self::Connection(error) => f.write_str(&escape_line(&error.to_string())),
             Self::ClosedByServer(code) => {
                 write!(f, "server closed: {}", close_words(Some(*code)))
             }

@@ -21,6 +21,12 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
+/// Returns the text in one line: its line breaks are escaped, too.
+pub(super) fn escape_line(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(escape).collect();
+    lines.join("\\n")
+}
+
 /// Returns whether a character does something, where others only stand.
 fn is_unsafe(character: char) -> bool {
     let turns_direction = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -43,5 +49,11 @@ mod tests {
         ] {
             assert_eq!(escape(text), expected);
         }
+    }
+
+    #[test]
+    fn a_line_stays_one() {
+        assert_eq!(escape_line("one\x1b\ntwo\n"), "one\\u{1b}\\ntwo\\n");
+        assert_eq!(escape_line("plain"), "plain");
     }
 }
