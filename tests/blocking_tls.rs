@@ -1,5 +1,6 @@
 //! Connections over TLS: handshakes that stall or fail, announced and cut ends.
 #![cfg(feature = "tls")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod blocking_support;
 
