@@ -373,7 +373,6 @@ fn names_in_a_certificate_do_nothing_to_the_terminal() {
     let output = run(&mut connect(&[&uri, "--ca", &pem_path]), b"");
     check(&output, 1, "", "TLS failed: invalid peer certificate");
     let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(told.lines().count(), 1, "{told}");
     assert!(!told.contains('\x1b'), "{told}");
     server.result();
 }

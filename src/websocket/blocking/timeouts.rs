@@ -26,7 +26,8 @@ pub struct Timeouts {
     /// needs to wake up, twice.
     pub idle_timeout: Duration,
     /// Without a single byte taken by a peer that is sent something. 60 s: TCP itself would try for
-    /// a quarter of an hour. `None`: for ever.
+    /// a quarter of an hour. `None`: for ever. The system counts a wait by its beginning, in which
+    /// some bytes may have gone: without halves, it may take twice as long to notice.
     pub send_timeout: Option<Duration>,
     /// For the peer's Close after ours, and for the end of the stream after both.
     pub close_timeout: Duration,

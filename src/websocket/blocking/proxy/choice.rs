@@ -48,7 +48,8 @@ impl Proxies {
     ///
     /// # Errors
     ///
-    /// What is wrong with the first proxy that can't be understood.
+    /// What is wrong with the first proxy that can't be understood;
+    /// [`NotUnicode`](ProxyAddressError::NotUnicode) for any of the variables.
     pub fn from_environment() -> Result<Self, ProxyAddressError> {
         Self::from_os_variables(|name| std::env::var_os(name))
     }
