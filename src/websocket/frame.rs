@@ -270,12 +270,13 @@ pub(crate) fn encode_with(
     let frame_start = output.len();
     output.extend_from_slice(&[0; MAX_HEADER_LEN]);
     append_payload(output);
-    let payload_len = output.len() - frame_start - MAX_HEADER_LEN;
-    let mut header = Vec::with_capacity(MAX_HEADER_LEN);
-    encode_header(start, payload_len, masking_key, &mut header);
-    output[frame_start..][..header.len()].copy_from_slice(&header);
-    let payload_start = frame_start + header.len();
-    output.copy_within(frame_start + MAX_HEADER_LEN.., payload_start);
+    let payload_end = output.len();
+    let payload_len = payload_end - frame_start - MAX_HEADER_LEN;
+    // The header is written behind the payload first, so that it takes no memory of its own.
+    encode_header(start, payload_len, masking_key, output);
+    let payload_start = frame_start + output.len() - payload_end;
+    output.copy_within(payload_end.., frame_start);
+    output.copy_within(frame_start + MAX_HEADER_LEN..payload_end, payload_start);
     output.truncate(payload_start + payload_len);
     if let Some(key) = masking_key {
         mask::apply(&mut output[payload_start..], key);
