@@ -85,6 +85,13 @@ impl Outbox {
         }
     }
 
+    /// Appends bytes that are given away, and not copied: for long ones.
+    pub fn push_owned(&mut self, bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            self.queue().push_segment(Segment::Own(bytes));
+        }
+    }
+
     /// How many bytes wait.
     pub fn len(&self) -> usize {
         let only_len = self.only.as_ref().map_or(0, |bytes| bytes.len());
@@ -161,13 +168,18 @@ impl Queue {
             self.tail.extend_from_slice(bytes);
             return;
         }
+        self.push_segment(Segment::Shared(Arc::clone(bytes)));
+    }
+
+    /// Appends a segment that is not empty.
+    fn push_segment(&mut self, segment: Segment) {
         if !self.tail.is_empty() {
             self.segments_len += self.tail.len();
             self.segments
                 .push_back(Segment::Own(std::mem::take(&mut self.tail)));
         }
-        self.segments_len += bytes.len();
-        self.segments.push_back(Segment::Shared(Arc::clone(bytes)));
+        self.segments_len += segment.bytes().len();
+        self.segments.push_back(segment);
     }
 
     /// Returns how much was written, and how much offered.
@@ -496,6 +508,7 @@ mod tests {
     #[derive(Debug, Clone)]
     enum Step {
         Own(usize),
+        Owned(usize),
         Shared(usize),
         Write(usize),
         Settle,
@@ -504,6 +517,7 @@ mod tests {
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             (0..6000_usize).prop_map(Step::Own),
+            (0..6000_usize).prop_map(Step::Owned),
             (0..6000_usize).prop_map(Step::Shared),
             (1..9000_usize).prop_map(Step::Write),
             Just(Step::Settle),
@@ -521,6 +535,10 @@ mod tests {
                     Step::Own(len) => {
                         outbox.lend(&mut spares);
                         outbox.buffer().extend_from_slice(&pattern(seed, len));
+                        owed.extend_from_slice(&pattern(seed, len));
+                    }
+                    Step::Owned(len) => {
+                        outbox.push_owned(pattern(seed, len));
                         owed.extend_from_slice(&pattern(seed, len));
                     }
                     Step::Shared(len) => {

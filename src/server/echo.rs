@@ -1,5 +1,6 @@
 //! A WebSocket echo server on the same event loops: for conformance, benchmarks and trying clients.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -235,10 +236,7 @@ impl Service for EchoService {
         while let Ok(Some(event)) = connection.receive(&mut input, outbox.buffer()) {
             match event {
                 Event::Message(message) if is_broadcast => self.broadcast(&message, turn),
-                Event::Message(message) => {
-                    // Open, or there would be no message.
-                    let _ = connection.send(&message, outbox.buffer());
-                }
+                Event::Message(message) => send_back(connection, message, outbox),
                 Event::Ping(_) | Event::Pong(_) | Event::Closed { .. } => {}
             }
         }
@@ -330,6 +328,25 @@ impl Session {
         Flow::Continue
     }
 }
+
+/// Echoes a message, without a copy if it is a long one of its own.
+fn send_back(connection: &mut Connection, message: Message<'_>, outbox: &mut Outbox) {
+    let is_owned = matches!(
+        message,
+        Message::Text(Cow::Owned(_)) | Message::Binary(Cow::Owned(_))
+    );
+    let is_given_away =
+        is_owned && message.len() >= GIVEN_AWAY_FROM_LEN && !connection.is_compressing();
+    // Neither fails: the connection is open, or there would be no message.
+    if is_given_away && connection.send_header(&message, outbox.buffer()) == Ok(true) {
+        outbox.push_owned(message.into_bytes().into_owned());
+    } else {
+        let _ = connection.send(&message, outbox.buffer());
+    }
+}
+
+/// Bytes whose copy takes longer than the system call for one more piece.
+const GIVEN_AWAY_FROM_LEN: usize = 16 * 1024;
 
 /// What a reader of broadcasts may leave unread: an echo stops reading, a broadcast can't.
 const MAX_UNREAD_LEN: usize = 16 * 1024 * 1024;
