@@ -111,6 +111,36 @@ impl Outbox {
         Ok((written, written == offered))
     }
 
+    /// The bytes that come first, at most `max_len`: where they lie if there are `enough_len` in one
+    /// place, else as many as that gathered from several. Empty only if nothing waits.
+    pub(super) fn peek<'a>(
+        &'a self,
+        enough_len: usize,
+        max_len: usize,
+        gathered: &'a mut Vec<u8>,
+    ) -> &'a [u8] {
+        let mut pieces = self.pieces();
+        let first = &pieces.next().unwrap_or_default()[self.sent..];
+        if first.len() >= enough_len || self.segments.is_empty() {
+            return &first[..first.len().min(max_len)];
+        }
+        gathered.clear();
+        gathered.extend_from_slice(first);
+        for piece in pieces {
+            let missing_len = enough_len - gathered.len();
+            if missing_len == 0 {
+                break;
+            }
+            gathered.extend_from_slice(&piece[..piece.len().min(missing_len)]);
+        }
+        gathered
+    }
+
+    /// Forgets what waits.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     /// Gives an outbox without a buffer one that was used before.
     pub(super) fn lend(&mut self, spares: &mut Spares) {
         if self.tail.capacity() == 0
@@ -140,14 +170,9 @@ impl Outbox {
 
     /// Puts what comes first into `slices`; returns how many it took, and their bytes.
     fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>; MAX_SLICES]) -> (usize, usize) {
-        let pieces = self
-            .segments
-            .iter()
-            .map(Segment::bytes)
-            .chain([self.tail.as_slice()]);
         let mut skipped = self.sent;
         let (mut count, mut offered) = (0, 0);
-        for (slice, piece) in slices.iter_mut().zip(pieces) {
+        for (slice, piece) in slices.iter_mut().zip(self.pieces()) {
             let rest = &piece[skipped..];
             skipped = 0;
             *slice = IoSlice::new(rest);
@@ -157,7 +182,13 @@ impl Outbox {
         (count, offered)
     }
 
-    fn advance(&mut self, written: usize) {
+    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let segments = self.segments.iter().map(Segment::bytes);
+        segments.chain([self.tail.as_slice()])
+    }
+
+    /// Takes note that the first `written` bytes have left.
+    pub(super) fn advance(&mut self, written: usize) {
         self.sent += written;
         while let Some(first_len) = self.segments.front().map(|segment| segment.bytes().len()) {
             if self.sent < first_len {
