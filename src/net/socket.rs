@@ -257,11 +257,7 @@ impl Socket {
     }
 }
 
-fn write_all(
-    outbox: &mut Outbox,
-    stream: &mut Stream,
-    is_blocked: &mut bool,
-) -> io::Result<usize> {
+fn write_all(outbox: &mut Outbox, stream: &mut Stream, is_blocked: &mut bool) -> io::Result<usize> {
     let mut sent = 0;
     while !*is_blocked && !outbox.is_empty() {
         match outbox.write_to(stream) {

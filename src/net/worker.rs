@@ -383,6 +383,7 @@ impl<S: Service> Worker<S> {
     }
 
     fn accept(&mut self) {
+        self.renew_tls();
         let mut arrivals = std::mem::take(&mut self.spare_arrivals);
         self.totals.accept_pauses += self.doors.accept(self.now, &mut arrivals);
         for (stream, accepted) in arrivals.drain(..) {
@@ -410,11 +411,6 @@ impl<S: Service> Worker<S> {
     }
 
     fn heed_wish(&mut self) {
-        if let Some(acceptor) = self.connections.take_acceptor()
-            && let Some(tls) = &mut self.config.tls
-        {
-            tls.acceptor = acceptor;
-        }
         match self.connections.wish() {
             Wish::Run => {}
             Wish::StopAccepting => self.doors.close(self.poll.registry()),

@@ -36,8 +36,7 @@ impl TlsAcceptor {
             .expect("the provider has suites for both versions")
             .with_no_client_auth()
             .with_cert_resolver(resolver);
-        config.ticketer =
-            aws_lc_rs::Ticketer::new().map_err(|_| TlsIdentityError::NoRandomness)?;
+        config.ticketer = aws_lc_rs::Ticketer::new().map_err(|_| TlsIdentityError::NoRandomness)?;
         config.session_storage = Arc::new(NoServerSessionStorage {});
         // A resumed connection brings a new one, so a client is never without.
         config.send_tls13_tickets = 1;

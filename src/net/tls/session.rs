@@ -29,8 +29,12 @@ pub(in crate::net) struct TlsSession {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Nothing has come yet.
-    Silent { until: Instant },
-    Handshaking { until: Instant },
+    Silent {
+        until: Instant,
+    },
+    Handshaking {
+        until: Instant,
+    },
     Open,
     /// Nothing is sealed or opened any more.
     Over,
@@ -119,7 +123,7 @@ impl TlsSession {
             let UnbufferedStatus { mut discard, state } = self.connection.process_tls_records(rest);
             let has_failed = matches!(opened.end, Some(InputEnd::Failed(_)));
             let is_done = match state {
-                // Its alert comes next, and then nothing more.
+                // Its alert comes next. Asked after that, it would look at the same record again.
                 Err(error) if !has_failed => {
                     tracing::debug!(%error, "TLS failed");
                     opened.end = Some(InputEnd::Failed(TlsFailure::Broken));
@@ -148,7 +152,8 @@ impl TlsSession {
                 Ok(_) | Err(_) => true,
             };
             begin += discard;
-            if is_done {
+            let has_failed = matches!(opened.end, Some(InputEnd::Failed(_)));
+            if is_done || (has_failed && !self.connection.wants_write()) {
                 break;
             }
         }
@@ -213,7 +218,10 @@ impl TlsSession {
     /// # Errors
     ///
     /// The connection has failed.
-    pub(in crate::net) fn say_goodbye(&mut self, sealed: &mut SealBuffer) -> Result<(), CannotSeal> {
+    pub(in crate::net) fn say_goodbye(
+        &mut self,
+        sealed: &mut SealBuffer,
+    ) -> Result<(), CannotSeal> {
         let said = self.with_traffic(sealed, |traffic, sealed| {
             sealed.room(MAX_ALERT_LEN);
             append(sealed, |room| missing(traffic.queue_close_notify(room)))
@@ -234,9 +242,7 @@ impl TlsSession {
                 self.connection.process_tls_records(&mut self.partial);
             let result = match state {
                 Ok(ConnectionState::WriteTraffic(mut traffic)) => Some(act(&mut traffic, sealed)),
-                Ok(ConnectionState::EncodeTlsData(data)) => {
-                    encode(data, sealed).err().map(Err)
-                }
+                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, sealed).err().map(Err),
                 Ok(ConnectionState::TransmitTlsData(data)) => {
                     data.done();
                     None

@@ -20,6 +20,15 @@ impl<S: Service> Worker<S> {
         }
     }
 
+    /// Takes note of what TLS is to be accepted with from now on, if the service has said so.
+    pub(super) fn renew_tls(&mut self) {
+        if let Some(acceptor) = self.connections.take_acceptor()
+            && let Some(tls) = &mut self.config.tls
+        {
+            tls.acceptor = acceptor;
+        }
+    }
+
     /// A new connection's end of TLS, if its listener speaks it.
     pub(super) fn accept_tls(&self, listener: usize) -> Option<Box<TlsSession>> {
         let tls = self.config.tls.as_ref()?;
