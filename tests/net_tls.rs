@@ -282,6 +282,8 @@ fn megabytes_pass_in_both_directions_at_once() {
 fn shared_and_own_bytes_are_gathered_into_few_records() {
     let secure = secure(config());
     let mut client = secure.connect();
+    // The turn that shook hands has ended, and its counters are published.
+    secure.server.turn_count();
     let before = secure.server.runtime.gauges().totals().sent_bytes;
     let mut question = String::new();
     for _ in 0..300 {
