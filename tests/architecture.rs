@@ -101,12 +101,19 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/storage/data_dir.rs",
         ],
     ),
+    // And in a unit test of the client's.
+    (
+        "rcgen",
+        &[
+            "src/server/tls/",
+            "src/websocket/blocking/connect/client_tls.rs",
+        ],
+    ),
     ("rusqlite", &["src/storage/database.rs"]),
     (
         "rustix",
         &["src/net/", "src/server/", "src/websocket/blocking/"],
     ),
-    ("rcgen", &["src/server/tls/"]),
     ("rustls", &["src/websocket/blocking/", "src/net/tls/"]),
     ("rustls_native_certs", &["src/websocket/blocking/"]),
     ("serde", &["src/server/config/", "src/storage/rows.rs"]),
