@@ -184,6 +184,10 @@ impl Socket {
             return Ok(());
         }
         self.stream.shutdown_write().map_err(|_| Gone)?;
+        if let Some(tls) = &mut self.tls {
+            // Who comes to shake hands now is too late.
+            tls.give_up();
+        }
         if self.input == Input::Ended {
             return Err(Gone);
         }

@@ -57,6 +57,12 @@ pub(in crate::net) enum InputEnd {
     Failed(TlsFailure),
 }
 
+impl Opened {
+    fn has_failed(&self) -> bool {
+        matches!(self.end, Some(InputEnd::Failed(_)))
+    }
+}
+
 impl TlsSession {
     /// Waits for a client, who must have agreed in time.
     pub(super) fn new(connection: UnbufferedServerConnection, until: Instant) -> Self {
@@ -121,10 +127,8 @@ impl TlsSession {
             // What is opened is shorter than its records, and the headroom takes the first of them.
             let (done, rest) = scratch.split_at_mut(begin);
             let UnbufferedStatus { mut discard, state } = self.connection.process_tls_records(rest);
-            let has_failed = matches!(opened.end, Some(InputEnd::Failed(_)));
             let is_done = match state {
-                // Its alert comes next. Asked after that, it would look at the same record again.
-                Err(error) if !has_failed => {
+                Err(error) if !opened.has_failed() => {
                     tracing::debug!(%error, "TLS failed");
                     opened.end = Some(InputEnd::Failed(TlsFailure::Broken));
                     false
@@ -135,8 +139,9 @@ impl TlsSession {
                     data.done();
                     false
                 }
-                Ok(ConnectionState::ReadTraffic(mut traffic)) if !has_failed => {
+                Ok(ConnectionState::ReadTraffic(mut traffic)) if !opened.has_failed() => {
                     while let Some(Ok(record)) = traffic.next_record() {
+                        // rustls refuses a record whose payload is longer than the headroom.
                         let free = &mut done[opened.len..][..record.payload.len()];
                         free.copy_from_slice(record.payload);
                         opened.len += record.payload.len();
@@ -144,7 +149,7 @@ impl TlsSession {
                     }
                     false
                 }
-                Ok(ConnectionState::PeerClosed) if !has_failed => {
+                Ok(ConnectionState::PeerClosed) if !opened.has_failed() => {
                     opened.end = Some(InputEnd::Closed);
                     false
                 }
@@ -152,8 +157,9 @@ impl TlsSession {
                 Ok(_) | Err(_) => true,
             };
             begin += discard;
-            let has_failed = matches!(opened.end, Some(InputEnd::Failed(_)));
-            if is_done || (has_failed && !self.connection.wants_write()) {
+            // After a failure comes its alert. Asked after that, it would look at the same record
+            // again, and have another one to say.
+            if is_done || (opened.has_failed() && !self.connection.wants_write()) {
                 break;
             }
         }

@@ -74,7 +74,8 @@ impl<S: Service> Worker<S> {
         let Some(tls) = &mut socket.tls else { return };
         self.sealed.clear();
         let opened = tls.open(&mut self.scratch, received_len, &mut self.sealed);
-        let is_secured = was_handshake && tls.is_open();
+        // It may have failed again by now.
+        let is_secured = was_handshake && (tls.is_open() || opened.len > 0);
         match socket.send_records(&self.sealed) {
             Ok(sent) => self.totals.sent_bytes += count(sent),
             Err(_) => return self.close(id),
