@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use chinwag::client::{ConnectOptions, connect};
 use chinwag::server::config::{self, Config, Flags, TlsConfig};
-use chinwag::server::{EchoConfig, echo, serve};
+use chinwag::server::{EchoConfig, check_certificates, echo, serve};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use toml::Value;
@@ -147,7 +147,9 @@ fn main() -> ExitCode {
         Command::Serve(args) => run_serve(&args),
         Command::Echo(args) => run_echo(args),
         Command::Connect(args) => return run_connect(args),
-        Command::CheckConfig(args) => load(&args).map(|_| ()),
+        Command::CheckConfig(args) => {
+            load(&args).and_then(|config| check_certificates(&config.tls).map_err(describe))
+        }
         Command::PrintConfig(args) => load(&args).and_then(|config| {
             io::stdout()
                 .write_all(config::print(&config).as_bytes())

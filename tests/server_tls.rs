@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use chinwag::websocket::Message;
 use chinwag::websocket::blocking::{ClientStream, ClientTls, ConnectError, Connector, WebSocket};
 use chinwag::websocket::handshake::client::ClientRequest;
+use chinwag::websocket::{CloseCode, Message};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
@@ -308,23 +308,25 @@ fn certificate_that_is_of_no_use_is_named_at_start() {
     ];
     for (cert, key, blamed, reason) in cases {
         let data = directory.path().join("data");
-        let output = run(
-            &[
-                "serve",
-                "--data-dir",
-                data.to_str().unwrap(),
-                "--tls-cert",
-                cert.to_str().unwrap(),
-                "--tls-key",
-                key.to_str().unwrap(),
-            ],
-            &[],
-        );
-        let said = String::from_utf8(output.stderr).unwrap();
-        let said = said.lines().last().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains(blamed.to_str().unwrap()), "{said}");
-        assert!(said.contains(reason), "{said}");
+        for command in ["serve", "check-config"] {
+            let output = run(
+                &[
+                    command,
+                    "--data-dir",
+                    data.to_str().unwrap(),
+                    "--tls-cert",
+                    cert.to_str().unwrap(),
+                    "--tls-key",
+                    key.to_str().unwrap(),
+                ],
+                &[],
+            );
+            let said = String::from_utf8(output.stderr).unwrap();
+            let said = said.lines().last().unwrap();
+            assert_eq!(output.status.code(), Some(1), "{said}");
+            assert!(said.contains(blamed.to_str().unwrap()), "{said}");
+            assert!(said.contains(reason), "{said}");
+        }
     }
     for flags in [
         &["serve", "--tls-cert", "a.pem"][..],
@@ -340,6 +342,39 @@ fn certificate_that_is_of_no_use_is_named_at_start() {
     ] {
         assert_eq!(run(flags, &[]).status.code(), Some(2), "{flags:?}");
     }
+}
+
+#[test]
+fn who_is_one_too_many_is_told_so_inside_tls() {
+    let server = Server::start(&["--tls-self-signed", "--max-connections", "1"]);
+    let certificate = kept_certificate(&server);
+    let ada = chat(server.web(), &certificate, None).unwrap();
+    let answer = get(server.web(), &certificate, "/");
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    let mut line = String::new();
+    secure(server.lines(), &certificate)
+        .read_to_string(&mut line)
+        .unwrap();
+    assert!(line.starts_with("! the server takes no more"), "{line}");
+    drop(ada);
+}
+
+#[test]
+fn everyone_is_let_go_with_a_word_on_both_layers() {
+    let mut server = Server::start(&["--tls-self-signed", "--drain", "0"]);
+    let certificate = kept_certificate(&server);
+    let mut ada = chat(server.web(), &certificate, None).unwrap();
+    enter(&mut ada, "ada");
+    let mut bob = secure(server.lines(), &certificate);
+    wait_for_line(&mut bob, "* in lobby");
+    server.terminate();
+    next(&mut ada, "shutdown");
+    while ada.read().unwrap().is_some() {}
+    let code = ada.closed().and_then(|closed| closed.code);
+    assert_eq!(code.map(CloseCode::get), Some(1012));
+    // Without an announced end this would be an error.
+    bob.read_to_end(&mut Vec::new()).unwrap();
+    assert!(server.wait().success());
 }
 
 #[test]

@@ -38,4 +38,4 @@ pub use config::Config;
 pub use echo::{EchoConfig, echo};
 pub use error::StartError;
 pub use run::serve;
-pub use tls::CertificateError;
+pub use tls::{CertificateError, check_certificates};

@@ -342,3 +342,6 @@ const MAX_SEALED_LEN: usize = 128 << 10;
 /// What has been opened stands before what has not, in the same buffer: it never takes more room
 /// than the records that it came in, and one payload.
 const HEADROOM: usize = RECORD_PAYLOAD_LEN;
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::chat::Timestamp;
 use crate::net::{TlsAcceptor, TlsIdentity};
+use crate::server::clock;
 use crate::server::config::TlsConfig;
 use crate::storage::DataDir;
 
@@ -96,6 +97,17 @@ impl Certificates {
         let bytes: Vec<String> = digest.iter().map(|byte| format!("{byte:02X}")).collect();
         Some(bytes.join(":"))
     }
+}
+
+/// Says whether the files that a configuration names can be used now.
+///
+/// # Errors
+/// As at start.
+pub fn check_certificates(config: &TlsConfig) -> Result<(), CertificateError> {
+    if config.is_on() && !config.self_signed {
+        load_files(&config.cert, &config.key, since_epoch(clock::now()))?;
+    }
+    Ok(())
 }
 
 impl Source {
