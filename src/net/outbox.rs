@@ -122,6 +122,21 @@ impl Outbox {
         Ok((written, written == offered))
     }
 
+    /// The bytes that come first, at most `max_len`: where they lie if there are `enough_len` in one
+    /// place, else as many as that gathered from several. Empty only if nothing waits.
+    pub(super) fn peek<'a>(
+        &'a self,
+        enough_len: usize,
+        max_len: usize,
+        gathered: &'a mut Vec<u8>,
+    ) -> &'a [u8] {
+        match (&self.only, &self.queue) {
+            (Some(only), _) => &only[..only.len().min(max_len)],
+            (None, Some(queue)) => queue.peek(enough_len, max_len, gathered),
+            (None, None) => &[],
+        }
+    }
+
     /// Gives an outbox without a queue one that was used before.
     pub(super) fn lend(&mut self, spares: &mut Spares) {
         if self.queue.is_none() {
@@ -141,8 +156,13 @@ impl Outbox {
         }
     }
 
+    /// Forgets what waits.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     /// Takes note that the first `written` bytes have left.
-    fn advance(&mut self, written: usize) {
+    pub(super) fn advance(&mut self, written: usize) {
         if self.only.take_if(|only| only.len() == written).is_none() && written > 0 {
             self.queue().advance(written);
         }
@@ -210,6 +230,29 @@ impl Queue {
     fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let segments = self.segments.iter().map(Segment::bytes);
         segments.chain([self.tail.as_slice()])
+    }
+
+    fn peek<'a>(
+        &'a self,
+        enough_len: usize,
+        max_len: usize,
+        gathered: &'a mut Vec<u8>,
+    ) -> &'a [u8] {
+        let mut pieces = self.pieces();
+        let first = &pieces.next().unwrap_or_default()[self.sent..];
+        if first.len() >= enough_len || self.segments.is_empty() {
+            return &first[..first.len().min(max_len)];
+        }
+        gathered.clear();
+        gathered.extend_from_slice(first);
+        for piece in pieces {
+            let missing_len = enough_len - gathered.len();
+            if missing_len == 0 {
+                break;
+            }
+            gathered.extend_from_slice(&piece[..piece.len().min(missing_len)]);
+        }
+        gathered
     }
 
     fn advance(&mut self, written: usize) {
