@@ -213,6 +213,54 @@ fn message_of_the_longest_length_passes_however_badly_it_compresses() {
     }
 }
 
+#[test]
+fn fragments_of_a_compressed_message_may_be_longer_than_what_they_inflate_to() {
+    for role in ROLES {
+        let mut receiver = connection(role, limits(4), DeflateParameters::default());
+        let halves = stored(&[b"ab", b"cd"]);
+        let mut bytes = encode(role, &[(0x42, &halves[..7]), (0x80, &halves[7..])]);
+        assert!(bytes.len() > 2 * 4);
+        let messages = receive_all(&mut receiver, &mut bytes).unwrap();
+        assert_eq!(messages, [Message::binary(&b"abcd"[..])]);
+    }
+}
+
+/// What is inflated counts, and so does the inflater, unless it stays for the next message anyway.
+#[test]
+fn memory_of_an_unfinished_message_is_what_it_inflated_to_and_its_inflater() {
+    let inflated_len = 10_000;
+    for keeps_window in [false, true] {
+        let parameters = DeflateParameters {
+            client_no_context_takeover: !keeps_window,
+            ..DeflateParameters::default()
+        };
+        let mut sender = connection(Role::Client, Limits::default(), parameters);
+        let mut receiver = connection(Role::Server, Limits::default(), parameters);
+        let mut bytes = Vec::new();
+        sender
+            .send_part(
+                &Message::binary(vec![b'x'; inflated_len]),
+                false,
+                &mut bytes,
+            )
+            .unwrap();
+        assert_eq!(receive_all(&mut receiver, &mut bytes).unwrap(), []);
+        let held_len = receiver.unfinished_len();
+        let codec_len = if keeps_window { 0 } else { 48 * 1024 };
+        let least_len = codec_len + inflated_len;
+        assert!(
+            (least_len..3 * inflated_len + codec_len).contains(&held_len),
+            "{held_len}"
+        );
+        bytes.clear();
+        sender
+            .send_part(&Message::binary(&[][..]), true, &mut bytes)
+            .unwrap();
+        assert_eq!(receive_all(&mut receiver, &mut bytes).unwrap().len(), 1);
+        assert_eq!(receiver.unfinished_len(), 0);
+    }
+}
+
 // covers: R7692-X-02/C
 #[test]
 fn blocks_without_content_are_not_worked_off() {

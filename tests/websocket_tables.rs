@@ -427,6 +427,26 @@ fn memory_is_held_only_while_a_message_is_unfinished() {
     assert_eq!(connection.unfinished_len(), 0);
 }
 
+/// The buffer holds what has arrived, and grows early to what is announced if that is not far more.
+#[test]
+fn memory_for_a_message_follows_what_has_arrived_of_it() {
+    for first in [0x81, 0x82] {
+        let mut connection = connect(Role::Client);
+        let mut held_after = |bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            let event = connection.receive(&mut &mut bytes[..], &mut Vec::new());
+            assert_eq!(event, Ok(None));
+            connection.unfinished_len()
+        };
+        // 16 KiB are announced.
+        let own_len = held_after(&[first, 126, 0x40, 0x00]);
+        assert!((16..256).contains(&own_len), "{own_len}");
+        assert_eq!(held_after(&[b'x'; 4082]), own_len + 8192);
+        assert_eq!(held_after(&[b'x'; 8192 - 4082]), own_len + 8192);
+        assert_eq!(held_after(b"x"), own_len + 16_384);
+    }
+}
+
 #[test]
 fn whole_message_is_borrowed_from_the_input() {
     let mut input = mask(&hex("81 02 4869"), KEY);
