@@ -549,6 +549,16 @@ fn answers_are_judged() {
     ] {
         check(change, expected);
     }
+    let offering = request("ws://h/").subprotocol("b").unwrap();
+    let (sent, _) = start(&offering);
+    for (answer, chosen) in [("", None), ("+Sec-WebSocket-Protocol: b", Some("b"))] {
+        let answer = answer_with(answer, &accept_key_for(&sent));
+        let (progress, _) = receive_all(&offering, answer.as_bytes());
+        let Ok(Progress::Opened(opened)) = progress else {
+            panic!("{progress:?}")
+        };
+        assert_eq!(opened.subprotocol(), chosen);
+    }
     let offered_none = receive_for(&request("ws://h/"), |accept| {
         answer_with("+Sec-WebSocket-Protocol: a", accept)
     });

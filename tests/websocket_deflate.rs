@@ -192,13 +192,7 @@ fn message_that_inflates_beyond_the_limit_fails_with_1009_and_takes_no_more_memo
 fn message_of_the_longest_length_passes_however_badly_it_compresses() {
     let limits = limits(100_000);
     let parameters = DeflateParameters::default();
-    let mut noise = 1_u32;
-    let mut payload: Vec<u8> = std::iter::repeat_with(|| {
-        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        noise.to_be_bytes()[0]
-    })
-    .take(100_000)
-    .collect();
+    let mut payload: Vec<u8> = noise().take(100_000).collect();
     for expected in [true, false] {
         let mut sender = connection(Role::Client, Limits::default(), parameters);
         let mut bytes = Vec::new();
@@ -343,6 +337,76 @@ fn without_takeover_each_message_is_compressed_on_its_own() {
             assert!(is_agreed || second.len() < first.len());
         }
     }
+}
+
+#[test]
+fn messages_below_the_threshold_go_uncompressed() {
+    let parameters = DeflateParameters::default();
+    let options = options(100);
+    let mut server = Connection::server(Limits::default()).with_deflate(parameters, &options);
+    for (len, first) in [(99, 0x81), (100, 0xc1), (101, 0xc1)] {
+        let message = Message::text("x".repeat(len));
+        let mut sent = Vec::new();
+        server.send(&message, &mut sent).unwrap();
+        assert_eq!(sent[0], first, "{len}");
+        let mut pool = CodecPool::new();
+        let prepared = PreparedMessage::compressed(&message, &options, &mut pool);
+        assert_eq!(frame_without_takeover(&prepared)[0], first, "{len}");
+    }
+}
+
+/// Where messages stand alone a compressed frame that is no shorter is given up; where a window
+/// goes on over them it must go out.
+#[test]
+fn message_that_compressing_does_not_make_shorter_goes_uncompressed_where_it_may() {
+    let mut noise = noise();
+    let mut saved_lens = Vec::new();
+    for zero_count in 0..16 {
+        let mut payload: Vec<u8> = noise.by_ref().take(20).map(|byte| byte % 128).collect();
+        payload.resize(20 + zero_count, 0);
+        let message = Message::binary(&payload[..]);
+        let send = |parameters| {
+            let mut sent = Vec::new();
+            let mut server = connection(Role::Server, Limits::default(), parameters);
+            server.send(&message, &mut sent).unwrap();
+            sent
+        };
+        let compressed = send(DeflateParameters::default());
+        assert_eq!(compressed[0], 0xc2);
+        let plain = frame(0x82, &payload, None);
+        let shorter = if compressed.len() < plain.len() {
+            &compressed
+        } else {
+            &plain
+        };
+        let alone = send(DeflateParameters {
+            server_no_context_takeover: true,
+            ..DeflateParameters::default()
+        });
+        assert!(alone == *shorter, "{zero_count}");
+        let mut pool = CodecPool::new();
+        let prepared = PreparedMessage::compressed(&message, &options(0), &mut pool);
+        assert!(
+            frame_without_takeover(&prepared) == *shorter,
+            "{zero_count}"
+        );
+        saved_lens
+            .push(i32::try_from(plain.len()).unwrap() - i32::try_from(compressed.len()).unwrap());
+    }
+    for saved_len in [-1, 0, 1] {
+        assert!(saved_lens.contains(&saved_len), "{saved_lens:?}");
+    }
+}
+
+/// Returns what a server sends to a client for which it compresses each message on its own.
+fn frame_without_takeover(prepared: &PreparedMessage) -> Vec<u8> {
+    let parameters = DeflateParameters {
+        server_no_context_takeover: true,
+        ..DeflateParameters::default()
+    };
+    let server = connection(Role::Server, Limits::default(), parameters);
+    let frame = server.prepared_frame(prepared).unwrap();
+    frame.unwrap().to_vec()
 }
 
 /// An idle connection whose messages stand alone leaves its codecs to the pool.
@@ -574,6 +638,15 @@ fn whole(event: Event<'_>) -> Event<'_, chinwag::websocket::Part<'_>> {
         Event::Pong(payload) => Event::Pong(payload),
         Event::Closed { code, reason } => Event::Closed { code, reason },
     }
+}
+
+/// Bytes that do not compress.
+fn noise() -> impl Iterator<Item = u8> {
+    let mut state = 1_u32;
+    std::iter::repeat_with(move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    })
 }
 
 /// Stored blocks, one for each piece, without the tail.

@@ -448,6 +448,21 @@ fn memory_for_a_message_follows_what_has_arrived_of_it() {
 }
 
 #[test]
+fn debug_output_shows_the_state_and_not_what_the_peer_wrote() {
+    let mut connection = connect(Role::Client);
+    let mut bytes = hex("81 09 73656372");
+    connection
+        .receive(&mut &mut bytes[..], &mut Vec::new())
+        .unwrap();
+    let shown = format!("{connection:?}");
+    assert!(
+        shown.contains("Client") && shown.contains("Open"),
+        "{shown}"
+    );
+    assert!(!shown.contains("secr") && !shown.contains("115"), "{shown}");
+}
+
+#[test]
 fn whole_message_is_borrowed_from_the_input() {
     let mut input = mask(&hex("81 02 4869"), KEY);
     let mut input = &mut input[..];

@@ -135,6 +135,17 @@ mod tests {
     }
 
     #[test]
+    fn debug_output_shows_where_a_message_is() {
+        let mut pool = CodecPool::new();
+        pool.give_inflater(Inflater::new(WindowBits::MAX, false));
+        let shown = format!("{pool:?}");
+        assert!(
+            shown.contains("Inflater") && shown.contains("Ended"),
+            "{shown}"
+        );
+    }
+
+    #[test]
     fn a_pool_keeps_few() {
         let mut pool = CodecPool::new();
         pool.give_deflater(deflater(OTHER_BITS));

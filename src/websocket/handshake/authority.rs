@@ -130,6 +130,8 @@ mod tests {
         ] {
             assert_eq!(host(value), Host { name, port }, "{value}");
         }
+        assert_eq!(host("Example.com:8080").to_string(), "Example.com:8080");
+        assert_eq!(host("[::1]:").to_string(), "[::1]");
     }
 
     #[test]
