@@ -316,6 +316,41 @@ fn parts_of_a_compressed_message_are_bounded() {
     }
 }
 
+/// What has arrived and was not handed out for its length still comes, without further input.
+#[test]
+fn parts_come_until_the_end_of_what_a_short_input_inflates_to() {
+    let parameters = DeflateParameters::default();
+    let mut sender = connection(Role::Server, Limits::default(), parameters);
+    let mut receiver = connection(Role::Client, Limits::default(), parameters);
+    let mut bytes = Vec::new();
+    sender
+        .send(&Message::binary(vec![0; 200_000]), &mut bytes)
+        .unwrap();
+    assert!(bytes.len() < 300);
+    let mut input = &mut bytes[..];
+    let mut lens = Vec::new();
+    while let Some(event) = receiver.receive_part(&mut input, &mut Vec::new()).unwrap() {
+        let Event::Message(part) = event else {
+            panic!("{event:?}");
+        };
+        lens.push((part.payload.len(), part.is_final));
+    }
+    let part = (64 * 1024, false);
+    assert_eq!(lens, [part, part, part, (200_000 - 3 * 64 * 1024, true)]);
+}
+
+#[test]
+fn connection_tells_whether_it_compresses() {
+    for role in ROLES {
+        let parameters = DeflateParameters::default();
+        let mut compressing = connection(role, Limits::default(), parameters);
+        assert!(compressing.is_compressing());
+        let failed = receive_all(&mut compressing, &mut encode(role, &[(0x83, b"")]));
+        assert!(failed.is_err() && !compressing.is_compressing());
+    }
+    assert!(!Connection::server(Limits::default()).is_compressing());
+}
+
 // covers: R7692-7.2.1-07, R7692-7.2.1-08, R7692-7.1.1.2-01
 #[test]
 fn without_takeover_each_message_is_compressed_on_its_own() {
