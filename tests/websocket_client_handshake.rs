@@ -68,6 +68,8 @@ fn invalid_uris_are_refused() {
     let long_host = format!("ws://{}/", "a".repeat(254));
     for (uri, expected) in [
         ("", UriError::NoScheme),
+        ("1ws://h/", UriError::NoScheme),
+        ("w_s://h/", UriError::NoScheme),
         ("h", UriError::NoScheme),
         ("/a", UriError::NoScheme),
         ("://h", UriError::NoScheme),
@@ -133,6 +135,15 @@ proptest! {
             prop_assert_eq!(from_parts.is_ok(), is_address, "{}", address);
         }
     }
+}
+
+#[test]
+fn longest_uri_and_longest_host_are_valid() {
+    let uri = format!("ws://h/{}", "a".repeat(8_000 - 7));
+    assert_eq!(Uri::parse(&uri).map(|uri| uri.to_string()), Ok(uri));
+    let host = "a".repeat(253);
+    let uri = Uri::parse(&format!("ws://{host}/"));
+    assert_eq!(uri.unwrap().host(), host);
 }
 
 // covers: R6455-3-05
@@ -386,6 +397,18 @@ fn answers_are_judged() {
             Err(ClientHandshakeError::UnsupportedHttpVersion),
         ),
         (
+            "HTTP/1.2 101 Newer",
+            Err(ClientHandshakeError::BadStatusLine),
+        ),
+        (
+            "HTTP/x.1 101 Letter",
+            Err(ClientHandshakeError::BadStatusLine),
+        ),
+        (
+            "HTTP/2.x 101 Letter",
+            Err(ClientHandshakeError::BadStatusLine),
+        ),
+        (
             "HTTP/1.1  101 Spaces",
             Err(ClientHandshakeError::BadStatusLine),
         ),
@@ -608,6 +631,25 @@ fn other_statuses_open_nothing() {
         assert_eq!(response.header("X"), Some(&b"a   b"[..]));
         assert_eq!(response.all_headers().count(), 4);
         assert_eq!(rest, b"the body");
+    }
+}
+
+/// Before the line, or the head, has ended.
+#[test]
+fn what_is_no_answer_of_http_is_told_at_once() {
+    for (received, is_answer) in [
+        ("H", true),
+        ("HTTP/1.1 101 X", true),
+        ("S", false),
+        ("\x16", false),
+        ("HTTQ", false),
+        ("\r", false),
+        ("HTTP/1.1 1x1\r\n", false),
+    ] {
+        let (_, handshake) = start(&request("ws://h/"));
+        let error = handshake.receive(&mut received.as_bytes()).err();
+        let expected = (!is_answer).then_some(ClientHandshakeError::BadStatusLine);
+        assert_eq!(error, expected, "{received:?}");
     }
 }
 

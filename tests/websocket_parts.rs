@@ -113,6 +113,13 @@ fn message_in_parts_keeps_to_the_limits_and_to_no_memory() {
         receiver.receive_part(&mut input, &mut output).unwrap();
         assert!(receiver.unfinished_len() < 200);
     }
+    let mut receiver_of_the_last = Connection::server(limits);
+    let mut frame = vec![0x82, 0x80 | 126, 0x02, 0x00, 0, 0, 0, 0];
+    frame.resize(8 + 300, 7);
+    let mut input = &mut frame[..];
+    let event = receiver_of_the_last.receive_part(&mut input, &mut output);
+    assert!(matches!(event, Ok(Some(_))));
+    assert!(receiver_of_the_last.unfinished_len() < 200);
     let mut input = &mut [0x00, 0x81, 0, 0, 0, 0, 7][..];
     assert_eq!(
         receiver.receive_part(&mut input, &mut output),

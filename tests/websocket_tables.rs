@@ -444,7 +444,21 @@ fn memory_for_a_message_follows_what_has_arrived_of_it() {
         assert_eq!(held_after(&[b'x'; 4082]), own_len + 8192);
         assert_eq!(held_after(&[b'x'; 8192 - 4082]), own_len + 8192);
         assert_eq!(held_after(b"x"), own_len + 16_384);
+        // Nobody knows how much follows this frame.
+        let mut connection = connect(Role::Client);
+        let mut bytes = [&[first & 0x7f, 126, 0x40, 0x00][..], &[b'x'; 4082]].concat();
+        let event = connection.receive(&mut &mut bytes[..], &mut Vec::new());
+        assert_eq!(event, Ok(None));
+        assert_eq!(connection.unfinished_len(), own_len + 4082);
     }
+}
+
+#[test]
+fn frame_takes_no_more_memory_than_its_bytes() {
+    let mut frame = Vec::new();
+    encode_message(&Message::binary(vec![0; 100_000]), &mut frame);
+    assert_eq!(frame.len(), 100_010);
+    assert!(frame.capacity() <= 100_014, "{}", frame.capacity());
 }
 
 #[test]

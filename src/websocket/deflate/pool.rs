@@ -132,6 +132,11 @@ mod tests {
         assert!(!take(CompressionLevel::SMALLEST, WindowBits::MAX));
         assert!(take(CompressionLevel::default(), WindowBits::MAX));
         assert!(!take(CompressionLevel::default(), WindowBits::MAX));
+        let smallest = Deflater::new(CompressionLevel::SMALLEST, OTHER_BITS);
+        pool.give_deflater(smallest);
+        let mut take = |level, bits| pool.take_deflater(level, bits).is_some();
+        assert!(!take(CompressionLevel::default(), OTHER_BITS));
+        assert!(take(CompressionLevel::SMALLEST, OTHER_BITS));
     }
 
     #[test]
