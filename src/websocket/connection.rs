@@ -608,6 +608,10 @@ enum Phase {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "deflate")]
+    use crate::websocket::{
+        CodecPool, CompressionLevel, DeflateOptions, DeflateParameters, WindowBits,
+    };
 
     #[test]
     fn idle_connection_is_at_most_two_cache_lines() {
@@ -620,9 +624,6 @@ mod tests {
     #[cfg(feature = "deflate")]
     #[test]
     fn codecs_are_in_the_pool_between_messages() {
-        use crate::websocket::{CodecPool, CompressionLevel, DeflateOptions, DeflateParameters};
-        use crate::websocket::{Message, WindowBits};
-
         let parameters = DeflateParameters {
             server_no_context_takeover: true,
             client_no_context_takeover: true,
