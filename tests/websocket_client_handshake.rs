@@ -377,6 +377,21 @@ fn debug_output_shows_no_secret() {
 }
 
 #[test]
+fn debug_output_of_an_answer_shows_no_headers_value() {
+    let answer = b"HTTP/1.1 302 Found\r\nLocation: /?secret\r\n\r\n";
+    let (progress, _) = receive_all(&request("ws://h/"), answer);
+    let Ok(Progress::Refused(response)) = progress else {
+        panic!("{progress:?}")
+    };
+    let shown = format!("{response:?}");
+    assert!(
+        shown.contains("302") && shown.contains("Location"),
+        "{shown}"
+    );
+    assert!(!shown.contains("secret"), "{shown}");
+}
+
+#[test]
 fn answers_are_judged() {
     // Each line changes a valid answer: replaces a header, removes it (`-`), or adds one (`+`).
     let missing = |name| Err(ClientHandshakeError::MissingHeader { name });
