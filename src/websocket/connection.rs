@@ -629,8 +629,10 @@ mod tests {
             client_no_context_takeover: true,
             ..DeflateParameters::default()
         };
-        let mut options = DeflateOptions::default();
-        options.threshold = 0;
+        let options = DeflateOptions {
+            threshold: 0,
+            ..DeflateOptions::default()
+        };
         let mut connection =
             Connection::server(Limits::default()).with_deflate(parameters, &options);
         let mut pool = CodecPool::new();
