@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -43,7 +43,7 @@ impl Plan {
         } else {
             None
         };
-        let address = resolve(request.uri(), args.source.first())?;
+        let address = resolve(request.uri(), args)?;
         raise_open_file_limit(args.connections.saturating_add(RESERVED_FILES))?;
         Ok(Self {
             args: args.clone(),
@@ -131,16 +131,25 @@ fn read_tls(args: &BenchArgs) -> Result<ClientTls, BenchError> {
     })
 }
 
-/// Returns the first address, of the same family as where to connect from.
-fn resolve(uri: &Uri, source: Option<&IpAddr>) -> Result<SocketAddr, BenchError> {
-    let mut addresses = (uri.host(), uri.port())
+/// Returns the address of the host, of the same family as where to connect from. Of several, the
+/// first one that takes a connection: `localhost` is often two, and a server on one of them.
+fn resolve(uri: &Uri, args: &BenchArgs) -> Result<SocketAddr, BenchError> {
+    let source = args.source.first();
+    let addresses = (uri.host(), uri.port())
         .to_socket_addrs()
         .map_err(BenchError::Resolve)?;
     let fits = |address: &SocketAddr| source.is_none_or(|it| it.is_ipv4() == address.is_ipv4());
-    addresses.find(fits).ok_or_else(|| {
+    let addresses: Vec<SocketAddr> = addresses.filter(fits).collect();
+    let Some(first) = addresses.first() else {
         let none = io::Error::new(io::ErrorKind::NotFound, "none that fits --source");
-        BenchError::Resolve(none)
-    })
+        return Err(BenchError::Resolve(none));
+    };
+    if addresses.len() == 1 {
+        return Ok(*first);
+    }
+    let answers = |address: &&SocketAddr| TcpStream::connect_timeout(address, args.timeout).is_ok();
+    // If none does, a connection says why.
+    Ok(*addresses.iter().find(answers).unwrap_or(first))
 }
 
 /// Allows this process as many open files as it may have, and sees whether they are enough.

@@ -13,8 +13,8 @@ use crate::bench::plan::Plan;
 use crate::bench::process::Usage;
 use crate::bench::tally::{Fault, Faults};
 
-/// The result of a run. Its fields, in this order, are those of the JSON object; README.md says what
-/// they mean.
+/// The result of a run. Its fields, in this order, are those of the JSON object; `docs/bench.md` says
+/// what they mean.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     mode: &'static str,
