@@ -29,7 +29,7 @@ enum Command {
     Echo(EchoArgs),
     /// Talk to a WebSocket server: lines of standard input go, lines of text come.
     Connect(ConnectArgs),
-    /// Load a WebSocket server, check every reply, and tell how fast they were.
+    /// Load a WebSocket server, check every reply, and tell how fast they came.
     Bench(BenchArgs),
     /// Check the configuration, and say nothing if it is fine.
     CheckConfig(ServeArgs),

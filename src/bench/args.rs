@@ -10,6 +10,7 @@ use crate::bench::pace::{MAX_RATE, MIN_RATE};
 
 /// What `chinwag bench` is told.
 #[derive(Args, Debug, Clone)]
+#[command(after_help = EXAMPLES)]
 pub struct BenchArgs {
     /// Load this server: ws://HOST[:PORT]/PATH, or wss:// for TLS.
     pub(super) url: String,
@@ -19,16 +20,18 @@ pub struct BenchArgs {
     /// Open this many connections.
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
     pub(super) connections: u64,
-    /// Keep this many messages in flight: on each connection in echo, in all in fanout and chat
-    /// [default: 1; with --rate at most 1024].
+    /// Keep this many messages in flight [default: 1; with --rate at most 1024].
+    ///
+    /// In echo on each connection, in fanout and chat in all.
     #[arg(short, long, value_name = "N", value_parser = at_least_one)]
     pub(super) pipeline: Option<u64>,
     /// Send messages of this many bytes.
     #[arg(short, long, value_name = "BYTES", default_value_t = 125)]
     pub(super) size: usize,
-    /// Send this many messages a second in all, whether or not earlier ones have come back.
-    /// Latencies count from when a message was due. Without it, a message is sent when another has
-    /// come back.
+    /// Send this many messages a second in all, whatever comes back.
+    ///
+    /// Latencies count from when a message was due, so a server that stalls can't hide it. Without a
+    /// rate, a message is sent when another one has come back.
     #[arg(short, long, value_name = "PER SECOND", value_parser = rate)]
     pub(super) rate: Option<f64>,
     /// Measure for this many seconds.
@@ -37,7 +40,7 @@ pub struct BenchArgs {
     /// Before that, load this many seconds without measuring.
     #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = seconds)]
     pub(super) warmup: Duration,
-    /// Give up on whatever takes longer than this many seconds: opening a connection, a reply.
+    /// Give up on a connection that takes longer to open, and on replies that come later.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub(super) timeout: Duration,
     /// Send text messages.
@@ -55,7 +58,9 @@ pub struct BenchArgs {
     /// Open at most this many connections a second.
     #[arg(long, value_name = "PER SECOND", value_parser = rate)]
     pub(super) connect_rate: Option<f64>,
-    /// Connect from these addresses in turn, as 127.0.0.2,127.0.0.3: one has some 28,000 ports.
+    /// Connect from these addresses in turn, as 127.0.0.2,127.0.0.3.
+    ///
+    /// One address can connect to another one some 28,000 times.
     #[arg(long, value_name = "IP", value_delimiter = ',')]
     pub(super) source: Vec<IpAddr>,
     /// Spread the connections over this many threads: echo and idle only.
@@ -73,7 +78,7 @@ pub struct BenchArgs {
     /// Trust the certificates in this PEM file, and no others.
     #[arg(long, value_name = "FILE")]
     pub(super) ca: Option<PathBuf>,
-    /// Also measure the server, if it is this process here: its CPU time and memory.
+    /// Also measure the CPU time and memory of this process: the server's, if it runs here.
     #[arg(long)]
     pub(super) pid: Option<u32>,
     /// Print one JSON object instead of text.
@@ -157,3 +162,13 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
 
 /// Twelve days, so that no sum of times is beyond what a clock counts.
 const MAX_SECONDS: f64 = 1e6;
+
+const EXAMPLES: &str = "\
+Examples:
+  chinwag bench ws://127.0.0.1:9001/ -c 100 -p 16
+  chinwag bench ws://127.0.0.1:9001/ -c 100 --rate 20000 --svg latency.svg
+  chinwag bench ws://127.0.0.1:9001/broadcast --mode fanout -c 1000
+  chinwag bench ws://127.0.0.1:8080/ws --mode chat -c 200 --rate 50
+  chinwag bench ws://127.0.0.1:9001/ --mode idle -c 10000 --pid 4711
+
+The exit code is 0 if every message came as it had to, 1 if not, 2 for wrong usage.";

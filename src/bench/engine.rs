@@ -125,8 +125,12 @@ impl<'a, L: Load> Engine<'a, L> {
                 self.dial(now)?;
             }
             self.judge_oldest(now)?;
-            let next_at = rate.map(|rate| rate.due_at(count(self.peers.len()), start));
-            self.wait(next_at.map_or(MAX_WAIT, |at| wait_before(at, now)))?;
+            // Only where nothing but the rate keeps the next one back is it the clock that matters.
+            let is_due_next = u64::try_from(self.peers.len()) == Ok(due_count);
+            let next_at = rate.filter(|_| is_due_next);
+            let next_at = next_at.map(|rate| rate.due_at(due_count, start));
+            let longest = next_at.map_or(MAX_WAIT, |at| wait_before(at, now));
+            self.wait(longest.min(MAX_WAIT))?;
         }
         Ok(())
     }
@@ -282,10 +286,13 @@ impl<'a, L: Load> Engine<'a, L> {
         for event in &events {
             let Token(place) = event.token();
             self.advance(place);
-            if event.is_readable() || event.is_read_closed() || event.is_error() {
-                self.receive(place, event.is_read_closed() || event.is_error());
-            } else {
+            // First what waits: this event is the only one that tells of room for it.
+            if event.is_writable() {
                 self.flush(place);
+            }
+            let has_ended = event.is_read_closed() || event.is_error();
+            if event.is_readable() || has_ended {
+                self.receive(place, has_ended);
             }
         }
         self.events = events;

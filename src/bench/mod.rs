@@ -81,8 +81,7 @@ pub fn bench(args: &BenchArgs) -> Result<(), BenchError> {
         drop(sender);
         watch.until_all_have_ended(&ended)
     })?;
-    let (generator, server) = watch.seen();
-    let report = Report::new(&plan, &outcome, generator, server);
+    let report = Report::new(&plan, &outcome, &watch.seen());
     let text = match args.json {
         true => report.json(),
         false => report.text(args.mode),

@@ -10,7 +10,7 @@ use crate::bench::args::Mode;
 use crate::bench::engine::Outcome;
 use crate::bench::numbers::{each, grouped, microseconds, per_second, real, size, time};
 use crate::bench::plan::Plan;
-use crate::bench::process::Usage;
+use crate::bench::process::{CpuTime, Memory};
 use crate::bench::tally::{Fault, Faults};
 
 /// The result of a run. Its fields, in this order, are those of the JSON object; `docs/bench.md` says
@@ -86,23 +86,18 @@ struct Server {
     anonymous_bytes_per_connection: f64,
 }
 
-/// What was seen of a process.
-#[derive(Debug, Clone, Copy)]
+/// What was seen of the processes at both ends.
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Seen {
-    /// Before the first connection.
-    pub(super) before: Usage,
     /// At the beginning and the end of the measured time.
-    pub(super) start: Usage,
-    pub(super) end: Usage,
+    pub(super) generator: Option<[CpuTime; 2]>,
+    pub(super) server: Option<[CpuTime; 2]>,
+    /// Before the first connection, and at the end of the measured time.
+    pub(super) server_memory: Option<[Memory; 2]>,
 }
 
 impl Report {
-    pub(super) fn new(
-        plan: &Plan,
-        outcome: &Outcome,
-        generator: Option<Seen>,
-        server: Option<Seen>,
-    ) -> Self {
+    pub(super) fn new(plan: &Plan, outcome: &Outcome, seen: &Seen) -> Self {
         let args = &plan.args;
         let tally = &outcome.tally;
         let window = tally.window();
@@ -111,7 +106,8 @@ impl Report {
         });
         let (messages, deliveries) = (tally.message_count, tally.delivery_count);
         let deliveries_per_second = per_second(deliveries, elapsed);
-        let cpu = |seen: Seen| Cpu::new(&seen, elapsed, messages, deliveries);
+        let cpu = |times: [CpuTime; 2]| Cpu::new(times, elapsed, messages, deliveries);
+        let server = seen.server.zip(seen.server_memory);
         let payload_len = f64::from(u32::try_from(args.size).unwrap_or(u32::MAX));
         Self {
             mode: args.mode.name(),
@@ -140,8 +136,8 @@ impl Report {
             connect_us: Latencies::new(&outcome.opening_times),
             errors: Errors::new(&tally.faults),
             first_error: tally.faults.first.clone(),
-            generator: generator.map(cpu),
-            server: server.map(|seen| Server::new(cpu(seen), &seen, args.connections)),
+            generator: seen.generator.map(cpu),
+            server: server.map(|(times, memory)| Server::new(cpu(times), memory, args.connections)),
         }
     }
 
@@ -159,7 +155,8 @@ impl Report {
         line(self.mode, &self.url);
         line("load", &self.load(mode));
         if mode == Mode::Idle {
-            let held = format!("{} for {:.2} s", self.connections, self.seconds);
+            let connections = grouped(real(self.connections));
+            let held = format!("{connections} for {:.2} s", self.seconds);
             let alive = grouped(real(self.messages));
             line(
                 "held",
@@ -320,9 +317,9 @@ impl Errors {
 }
 
 impl Cpu {
-    fn new(seen: &Seen, elapsed: Duration, messages: u64, deliveries: u64) -> Self {
-        let user = seen.end.user.saturating_sub(seen.start.user);
-        let system = seen.end.system.saturating_sub(seen.start.system);
+    fn new([start, end]: [CpuTime; 2], elapsed: Duration, messages: u64, deliveries: u64) -> Self {
+        let user = end.user.saturating_sub(start.user);
+        let system = end.system.saturating_sub(start.system);
         let whole = user + system;
         let us = whole.as_secs_f64() * 1e6;
         Self {
@@ -355,9 +352,8 @@ impl Cpu {
 }
 
 impl Server {
-    fn new(cpu: Cpu, seen: &Seen, connections: u64) -> Self {
+    fn new(cpu: Cpu, [before, end]: [Memory; 2], connections: u64) -> Self {
         let grown = |before: u64, after: u64| each(real(after) - real(before), connections);
-        let (before, end) = (seen.before, seen.end);
         Self {
             cpu,
             rss_bytes_before: before.resident_len,

@@ -81,10 +81,16 @@ impl Stream {
                     bytes = &bytes[written_len..];
                 }
                 self.pending.extend_from_slice(bytes);
-                return Ok(());
             }
         }
-        self.flush()
+        if self.pending.len() > MAX_PENDING_LEN {
+            let error = "the server does not read what it is sent";
+            return Err(io::Error::other(error));
+        }
+        if self.tls.is_some() {
+            self.flush()?;
+        }
+        Ok(())
     }
 
     /// Sends what was kept.
@@ -193,6 +199,10 @@ impl fmt::Debug for Stream {
 
 /// 256 KiB: smaller ones cost more calls for large messages, larger ones more of the cache.
 const SCRATCH_LEN: usize = 256 * 1024;
+
+/// Bytes that may wait for the socket: more than the longest message, after which a load waits. What
+/// goes beyond is Pongs, to a server that asks and does not read.
+const MAX_PENDING_LEN: usize = 32 * 1024 * 1024;
 
 /// The beginning of a record that TLS has kept from an earlier read: less than the longest one.
 const TLS_BACKLOG_LEN: usize = 17 * 1024;

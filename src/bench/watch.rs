@@ -9,7 +9,7 @@ use crate::bench::clock::now;
 use crate::bench::engine::Outcome;
 use crate::bench::numbers::{grouped, microseconds, per_second, real, time};
 use crate::bench::plan::Plan;
-use crate::bench::process::{Usage, usage};
+use crate::bench::process::{CpuTime, Memory, cpu_time, memory};
 use crate::bench::report::Seen;
 use crate::bench::shared::Shared;
 
@@ -17,11 +17,13 @@ use crate::bench::shared::Shared;
 pub(super) struct Watch<'a> {
     shared: &'a Shared,
     connection_count: u64,
-    /// The server's process, and ours.
+    /// The server's process.
     pid: Option<u32>,
-    before: [Option<Usage>; 2],
-    start: Option<[Option<Usage>; 2]>,
-    end: Option<[Option<Usage>; 2]>,
+    memory_before: Option<Memory>,
+    /// At the beginning and the end of the measured time.
+    start: Option<Look>,
+    end: Option<Look>,
+    memory_after: Option<Memory>,
     /// Whether somebody reads what is shown.
     is_shown: bool,
     began_at: Instant,
@@ -29,20 +31,27 @@ pub(super) struct Watch<'a> {
     shown_count: u64,
 }
 
+/// What both processes have spent, as far as they can be looked at.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    generator: Option<CpuTime>,
+    server: Option<CpuTime>,
+}
+
 impl<'a> Watch<'a> {
     pub(super) fn new(plan: &Plan, shared: &'a Shared) -> Result<Self, BenchError> {
         let pid = plan.args.pid;
-        if let Some(pid) = pid {
-            usage(Some(pid)).map_err(|error| BenchError::Process { pid, error })?;
-        }
+        let look = |pid| memory(pid).map_err(|error| BenchError::Process { pid, error });
+        let memory_before = pid.map(look).transpose()?;
         let now = now();
         Ok(Self {
             shared,
             connection_count: plan.args.connections,
             pid,
-            before: look(pid),
+            memory_before,
             start: None,
             end: None,
+            memory_after: None,
             is_shown: !plan.args.json && io::stderr().is_terminal(),
             began_at: now,
             shown_at: now,
@@ -73,7 +82,9 @@ impl<'a> Watch<'a> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        self.end.get_or_insert_with(|| look(self.pid));
+        if self.end.is_none() {
+            self.look_at_the_end();
+        }
         self.erase();
         match (failure, merged) {
             (None, Some(outcome)) => Ok(outcome),
@@ -85,17 +96,17 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Returns what was seen of our process, and of the server's.
-    pub(super) fn seen(&self) -> (Option<Seen>, Option<Seen>) {
-        let of = |which: usize| {
-            let (start, end) = (self.start?, self.end?);
-            Some(Seen {
-                before: self.before[which]?,
-                start: start[which]?,
-                end: end[which]?,
-            })
+    /// Returns what was seen of both processes.
+    pub(super) fn seen(&self) -> Seen {
+        let Some((start, end)) = self.start.zip(self.end) else {
+            return Seen::default();
         };
-        (of(OWN), of(SERVER))
+        let both = |start: Option<_>, end| Some([start?, end?]);
+        Seen {
+            generator: both(start.generator, end.generator),
+            server: both(start.server, end.server),
+            server_memory: self.memory_before.zip(self.memory_after).map(Into::into),
+        }
     }
 
     /// Does what is due, and returns how long there is nothing more to do.
@@ -106,18 +117,30 @@ impl<'a> Watch<'a> {
             return UNSETTLED_WAIT;
         };
         if self.start.is_none() && now >= window.starts_at {
-            self.start = Some(look(self.pid));
+            self.start = Some(self.look());
         }
         if self.end.is_none() && now >= window.ends_at {
-            self.end = Some(look(self.pid));
+            self.look_at_the_end();
         }
         self.show(now);
         let next_at = match (self.start, self.end) {
             (None, _) => window.starts_at,
-            (_, None) => window.ends_at,
-            _ => now + SHOWING_INTERVAL,
+            (Some(_), None) => window.ends_at,
+            (Some(_), Some(_)) => now + SHOWING_INTERVAL,
         };
         next_at.saturating_duration_since(now).min(SHOWING_INTERVAL)
+    }
+
+    fn look_at_the_end(&mut self) {
+        self.end = Some(self.look());
+        self.memory_after = self.pid.and_then(|pid| memory(pid).ok());
+    }
+
+    fn look(&self) -> Look {
+        Look {
+            generator: cpu_time(std::process::id()).ok(),
+            server: self.pid.and_then(|pid| cpu_time(pid).ok()),
+        }
     }
 
     /// Writes one line over the one before.
@@ -149,15 +172,6 @@ impl<'a> Watch<'a> {
         }
     }
 }
-
-/// Looks at our process, and at the server's.
-fn look(server: Option<u32>) -> [Option<Usage>; 2] {
-    let server = server.and_then(|pid| usage(Some(pid)).ok());
-    [usage(None).ok(), server]
-}
-
-const OWN: usize = 0;
-const SERVER: usize = 1;
 
 /// How often the line changes.
 const SHOWING_INTERVAL: Duration = Duration::from_millis(250);
