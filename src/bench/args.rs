@@ -12,7 +12,7 @@ use crate::bench::pace::{MAX_RATE, MIN_RATE};
 #[derive(Args, Debug, Clone)]
 #[command(after_help = EXAMPLES)]
 pub struct BenchArgs {
-    /// Load this server: ws://HOST[:PORT]/PATH, or wss:// for TLS.
+    /// Load this server: ws://HOST:PORT/PATH, or wss:// for TLS.
     pub(super) url: String,
     /// What the connections do.
     #[arg(long, value_enum, default_value_t = Mode::Echo)]
