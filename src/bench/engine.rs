@@ -522,5 +522,5 @@ const PREPARING_TIME_OF_EACH: Duration = Duration::from_millis(10);
 /// How long the server's answers to our Closes may take before the sockets are closed anyway.
 const CLOSING_TIME: Duration = Duration::from_secs(2);
 
-/// How often figures are shown.
-const SHOWING_INTERVAL: Duration = Duration::from_millis(250);
+/// How often figures are told: more often than they are shown.
+const SHOWING_INTERVAL: Duration = Duration::from_millis(50);

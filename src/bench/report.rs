@@ -302,12 +302,12 @@ impl Errors {
             (self.wrong, "wrong"),
             (self.missing, "missing"),
             (self.lost, "lost connections"),
-            (self.protocol, "protocol errors"),
+            (self.protocol, "protocol"),
             (self.refused, "refused"),
         ];
         let told = counts.iter().filter(|(count, _)| *count > 0);
         let told: Vec<String> = told
-            .map(|(count, what)| format!("{} {what}", grouped(real(*count))))
+            .map(|(count, what)| format!("{what} {}", grouped(real(*count))))
             .collect();
         match told.is_empty() {
             true => "none".to_owned(),
