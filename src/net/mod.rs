@@ -19,6 +19,7 @@
 //! mailbox by its capacity, one turn's work by budgets, a closing connection's time by
 //! [`Config::flush_timeout`] and [`Config::linger_timeout`].
 
+mod bell;
 mod connections;
 mod deadlines;
 mod doors;
@@ -32,6 +33,11 @@ mod slab;
 mod socket;
 mod stream;
 mod worker;
+
+/// What `bell.rs` is made of; a test puts other atomics in their place.
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicBool, Ordering};
+}
 
 pub use connections::{Connections, Wish};
 pub use gauge::{Gauges, Totals};
