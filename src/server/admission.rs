@@ -61,11 +61,11 @@ impl Admission {
             .map(canonical)
             .filter(|address| self.max_per_address > 0 && !address.is_loopback());
         let places = counted.map(|address| self.places(address));
-        if let Some(places) = places {
-            if !double_count::enter(self.counters(places), self.max_per_address) {
-                self.release(&Permit { places: None });
-                return Err(Refusal::TooManyFromAddress);
-            }
+        if let Some(places) = places
+            && !double_count::enter(self.counters(places), self.max_per_address)
+        {
+            self.release(&Permit { places: None });
+            return Err(Refusal::TooManyFromAddress);
         }
         Ok(Permit { places })
     }
