@@ -50,6 +50,9 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault("a flood of HTTP without reading", 4, unread_http),
     fault("handshakes that are closed at once", 10, closes),
     fault("members that come and go", 4, comings_and_goings),
+    fault("a flood of the largest messages", 2, large_messages),
+    fault("a flood of questions about the past", 4, histories),
+    fault("a flood of new rooms", 2, new_rooms),
 ];
 
 const fn fault(name: &'static str, count: usize, attack: fn(&Arena)) -> Fault {
@@ -71,7 +74,9 @@ fn silent_connects(arena: &Arena) {
 fn too_many_connects(arena: &Arena) {
     let limit = descriptor_count(arena.process_id) + SPARE_DESCRIPTORS;
     let usual = set_open_file_limit(arena.process_id, limit);
-    let held: Vec<_> = (0..arena.count).map(|_| arena.connect_web()).collect();
+    // What the system lets wait is bounded too: beyond that, connecting takes seconds.
+    let count = arena.count.min(500);
+    let held: Vec<_> = (0..count).map(|_| arena.connect_web()).collect();
     arena.hold();
     drop(held);
     set_open_file_limit(arena.process_id, usual);
@@ -269,6 +274,35 @@ fn comings_and_goings(arena: &Arena) {
     flood(arena, || arena.member(), &frames, true);
 }
 
+/// As much as one may say at once, and then come back as somebody else.
+fn large_messages(arena: &Arena) {
+    let body = "🦊".repeat(8_000);
+    let send = format!(r#"{{"type":"send","room":"lobby","body":"{body}"}}"#);
+    flood(
+        arena,
+        || arena.member(),
+        &masked_frame(TEXT, send.as_bytes()),
+        true,
+    );
+}
+
+/// Little to ask, much to answer.
+fn histories(arena: &Arena) {
+    let history = br#"{"type":"history","room":"lobby","limit":200,"before":1000000}"#;
+    flood(arena, || arena.member(), &masked_frame(TEXT, history), true);
+}
+
+/// Each is announced to everybody on the server.
+fn new_rooms(arena: &Arena) {
+    let frames: Vec<u8> = (0..MAX_NEW_ROOMS)
+        .flat_map(|nth| {
+            let create = format!(r#"{{"type":"create","room":"hostile-{nth}"}}"#);
+            masked_frame(TEXT, create.as_bytes())
+        })
+        .collect();
+    flood(arena, || arena.member(), &frames, true);
+}
+
 /// Has peers write the same over and over, as much as the server takes; who is cut off comes back.
 fn flood(arena: &Arena, open: impl Fn() -> Option<TcpStream>, bytes: &[u8], reads: bool) {
     let flooder = || Some(Flooder::new(open()?, bytes.to_vec(), reads));
@@ -340,6 +374,9 @@ fn set_open_file_limit(process_id: u32, limit: usize) -> usize {
 /// Between two rounds of a flood: it is the server that is to be busy, not the peers on the same
 /// machine.
 const BREATH: Duration = Duration::from_millis(1);
+
+/// They stay as long as the server runs, so that those who come after have them too.
+const MAX_NEW_ROOMS: usize = 2_000;
 
 /// What a server may open beyond what it has when its descriptors run out.
 const SPARE_DESCRIPTORS: usize = 20;

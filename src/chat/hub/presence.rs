@@ -1,4 +1,4 @@
-//! Tells rooms who comes and goes, at once or when they can bear it.
+//! Tells rooms about comings, goings, new names: at once, or when a room can bear it.
 
 use std::sync::Arc;
 
