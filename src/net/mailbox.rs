@@ -1,53 +1,46 @@
-//! The bounded queue into a worker, and the bell that wakes it once a batch.
+//! The bounded queue into a worker, which wakes it once a batch.
 //!
-//! A worker sleeps in its poller, so a sender must wake it with a system call; but once is enough
-//! for all that is queued before the worker looks. The flag says that a wake is on its way:
-//!
-//! * a sender queues first and raises the flag after; whoever raised it rings;
-//! * the worker lowers the flag first and empties the queue after.
-//!
-//! A sender that finds the flag raised may rely on it: the worker has yet to lower it, and will look
-//! into the queue after that.
+//! A worker sleeps in its poller, so a sender must wake it; how one wake serves many mails is in
+//! `bell.rs`.
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SendError, SyncSender, TrySendError};
+
+use crate::net::bell::Bell;
 
 /// A way to tell one worker something, from any thread. Cheap to clone.
 pub struct MailSender<M> {
     queue: SyncSender<M>,
-    bell: Arc<Bell>,
+    wakeup: Arc<Wakeup>,
 }
 
 /// The worker's end.
 #[derive(Debug)]
 pub(super) struct Mailbox<M> {
     queue: Receiver<M>,
-    bell: Arc<Bell>,
+    wakeup: Arc<Wakeup>,
 }
 
 #[derive(Debug)]
-struct Bell {
+struct Wakeup {
+    bell: Bell,
     waker: mio::Waker,
-    is_ringing: AtomicBool,
 }
 
 /// A mailbox for `capacity` items that rings with `waker`.
 pub(super) fn mailbox<M>(waker: mio::Waker, capacity: usize) -> (MailSender<M>, Mailbox<M>) {
     let (sender, receiver) = mpsc::sync_channel(capacity);
-    let bell = Arc::new(Bell {
-        waker,
-        is_ringing: AtomicBool::new(false),
-    });
+    let bell = Bell::new();
+    let wakeup = Arc::new(Wakeup { bell, waker });
     (
         MailSender {
             queue: sender,
-            bell: Arc::clone(&bell),
+            wakeup: Arc::clone(&wakeup),
         },
         Mailbox {
             queue: receiver,
-            bell,
+            wakeup,
         },
     )
 }
@@ -67,7 +60,7 @@ impl<M> MailSender<M> {
             Err(TrySendError::Disconnected(mail)) => Err(SendError(mail)),
             Err(TrySendError::Full(mail)) => {
                 self.queue.send(mail)?;
-                self.bell.ring();
+                self.wakeup.ring();
                 Ok(())
             }
         }
@@ -81,7 +74,7 @@ impl<M> MailSender<M> {
     /// has ended.
     pub fn try_send(&self, mail: M) -> Result<(), TrySendError<M>> {
         let result = self.queue.try_send(mail);
-        self.bell.ring();
+        self.wakeup.ring();
         result
     }
 }
@@ -90,7 +83,7 @@ impl<M> Clone for MailSender<M> {
     fn clone(&self) -> Self {
         Self {
             queue: self.queue.clone(),
-            bell: Arc::clone(&self.bell),
+            wakeup: Arc::clone(&self.wakeup),
         }
     }
 }
@@ -102,11 +95,9 @@ impl<M> fmt::Debug for MailSender<M> {
 }
 
 impl<M> Mailbox<M> {
-    /// Lets the bell be rung again. To be called before the queue is emptied, or mail that comes
-    /// in between would lie there unnoticed.
+    /// Lets the next mail ring again. To be called before the queue is emptied.
     pub(super) fn silence(&self) {
-        // Acquire pairs with the Release of whoever raised the flag: his mail is visible now.
-        self.bell.is_ringing.swap(false, Ordering::AcqRel);
+        self.wakeup.bell.silence();
     }
 
     pub(super) fn next(&self) -> Option<M> {
@@ -114,15 +105,9 @@ impl<M> Mailbox<M> {
     }
 }
 
-impl Bell {
+impl Wakeup {
     fn ring(&self) {
-        if !self.is_ringing.swap(true, Ordering::AcqRel) {
-            // The eventfd takes a write unless the process is out of memory; then a later mail
-            // rings again, as the flag is lowered here.
-            if self.waker.wake().is_err() {
-                self.is_ringing.store(false, Ordering::Release);
-            }
-        }
+        self.bell.ring(|| self.waker.wake());
     }
 }
 

@@ -20,6 +20,7 @@
 //! one of their own), a closing connection's time by [`Config::flush_timeout`] and
 //! [`Config::linger_timeout`], that of a handshake of TLS by [`Config::tls_timeout`].
 
+mod bell;
 mod connections;
 mod deadlines;
 mod doors;
@@ -34,6 +35,11 @@ mod socket;
 mod stream;
 mod tls;
 mod worker;
+
+/// What `bell.rs` is made of; a test puts other atomics in their place.
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicBool, Ordering};
+}
 
 pub use connections::{Connections, Wish};
 pub use gauge::{Gauges, Totals};
