@@ -103,11 +103,12 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/storage/data_dir.rs",
         ],
     ),
-    // And in a unit test of the client's.
+    // And in unit tests.
     (
         "rcgen",
         &[
             "src/server/tls/",
+            "src/net/tls/session/tests.rs",
             "src/websocket/blocking/connect/client_tls.rs",
         ],
     ),
