@@ -9,6 +9,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
+use crate::server::double_count;
+
 /// Counts connections, and refuses those above the limits.
 #[derive(Debug)]
 pub(crate) struct Admission {
@@ -59,16 +61,11 @@ impl Admission {
             .map(canonical)
             .filter(|address| self.max_per_address > 0 && !address.is_loopback());
         let places = counted.map(|address| self.places(address));
-        if let Some(places) = places {
-            let counts = self
-                .counters(places)
-                .map(|count| count.fetch_add(1, Ordering::Relaxed));
-            if counts[0].min(counts[1]) >= self.max_per_address {
-                self.release(&Permit {
-                    places: Some(places),
-                });
-                return Err(Refusal::TooManyFromAddress);
-            }
+        if let Some(places) = places
+            && !double_count::enter(self.counters(places), self.max_per_address)
+        {
+            self.release(&Permit { places: None });
+            return Err(Refusal::TooManyFromAddress);
         }
         Ok(Permit { places })
     }
@@ -77,9 +74,7 @@ impl Admission {
     pub(crate) fn release(&self, permit: &Permit) {
         self.open_count.fetch_sub(1, Ordering::Relaxed);
         if let Some(places) = permit.places {
-            for count in self.counters(places) {
-                count.fetch_sub(1, Ordering::Relaxed);
-            }
+            double_count::leave(self.counters(places));
         }
     }
 

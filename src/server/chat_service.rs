@@ -448,7 +448,11 @@ impl Service for ChatService {
                     }
                 }
             }
-            Mail::Drain { window } => Self::drain(window, turn.now, connections),
+            Mail::Drain { window } => {
+                Self::drain(window, turn.now, connections);
+                // Whoever left before this worker knew of the drain has not been told of.
+                let _ = self.control.send(Control::Drained);
+            }
             Mail::Stop => connections.stop(),
         }
     }
