@@ -112,8 +112,8 @@ const QUICK_TIME: Duration = Duration::from_millis(600);
 /// Longer, it would say no more.
 const MAX_UNDISTURBED_TIME: Duration = Duration::from_secs(3);
 /// What may be added to any delivery where other tests, and compilers, have most of the processor
-/// and nothing is optimised: less than people notice.
-const QUICK_NOISE_MS: u64 = 1_000;
+/// and nothing is optimised. The long form is strict.
+const QUICK_NOISE_MS: u64 = 2_000;
 /// Freed memory that the allocator may keep: what workers have it keep on purpose, and more of it
 /// for each of the threads that has an arena of its own.
 const KEPT_LEN: u64 = 32 << 20;

@@ -50,7 +50,6 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault("a flood of HTTP without reading", 4, unread_http),
     fault("handshakes that are closed at once", 10, closes),
     fault("members that come and go", 4, comings_and_goings),
-    fault("a flood of the largest messages", 2, large_messages),
     fault("a flood of questions about the past", 4, histories),
     fault("a flood of new rooms", 2, new_rooms),
 ];
@@ -272,18 +271,6 @@ fn comings_and_goings(arena: &Arena) {
     frames.extend(masked_frame(TEXT, br#"{"type":"leave","room":"lobby"}"#));
     frames.extend(masked_frame(TEXT, br#"{"type":"typing","room":"lobby"}"#));
     flood(arena, || arena.member(), &frames, true);
-}
-
-/// As much as one may say at once, and then come back as somebody else.
-fn large_messages(arena: &Arena) {
-    let body = "🦊".repeat(8_000);
-    let send = format!(r#"{{"type":"send","room":"lobby","body":"{body}"}}"#);
-    flood(
-        arena,
-        || arena.member(),
-        &masked_frame(TEXT, send.as_bytes()),
-        true,
-    );
 }
 
 /// Little to ask, much to answer.
