@@ -56,7 +56,7 @@ SUITES = {
     "tls": ["125,100,1", "125,100,16", "16384,100,1"],
     # connections
     "idle": ["10000"],
-    "idle-tls": ["2000"],
+    "idle-tls": ["10000"],
     # what the server does, and that suite's numbers
     "workers": [
         "echo,125,100,1",

@@ -100,7 +100,7 @@ def load(running, case, size, options):
         }[server.mode]
     if server.raw:
         command.append("--raw")
-    elif server.mode in ("echo", "fanout"):
+    elif server.mode in ("echo", "fanout") and not options.binary:
         command.append("--text")
     try:
         done = subprocess.run(
@@ -120,11 +120,15 @@ def load(running, case, size, options):
 
 def commit_times(admin_port):
     """The mean of the server's commits, and their 99th percentile as its histogram knows it."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/metrics", timeout=10) as answer:
-        lines = answer.read().decode().splitlines()
+    try:
+        address = f"http://127.0.0.1:{admin_port}/metrics"
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+    except OSError as error:
+        raise Failure(f"its metrics can't be read: {error}") from error
     name = "chinwag_commit_seconds"
     values = dict(line.rsplit(" ", 1) for line in lines if line.startswith(name))
-    count = float(values[f"{name}_count"])
+    count = float(values.get(f"{name}_count", 0))
     if count == 0:
         # Nobody has said anything.
         return {}

@@ -90,6 +90,7 @@ def picture(title, panels):
 def panel(case, bars, left, top, servers):
     yield f'<text class="case" x="{left + 14}" y="{top + 12}">{escape(short_title(case))}</text>'
     begin, first = left + LABEL_WIDTH, top + TITLE
+    one = begin + BARS_WIDTH / LONGEST
     for at, (server, ratio) in enumerate(bars):
         y = first + at * BAR_HEIGHT
         length = BARS_WIDTH * min(ratio, LONGEST) / LONGEST
@@ -99,8 +100,9 @@ def panel(case, bars, left, top, servers):
             f'<rect class="s{servers.index(server)}" x="{begin}" y="{y + 1}"'
             f' width="{length:.1f}" height="{BAR_HEIGHT - 3}"/>'
         )
-        yield f'<text x="{begin + length + 4:.1f}" y="{y + 10}">{label}</text>'
-    one = begin + BARS_WIDTH / LONGEST
+        # Behind the line too, which would cross it.
+        end = max(begin + length, one) + 4
+        yield f'<text x="{end:.1f}" y="{y + 10}">{label}</text>'
     bottom = first + len(bars) * BAR_HEIGHT
     yield f'<line class="one" x1="{one:.1f}" x2="{one:.1f}" y1="{first - 2}" y2="{bottom}"/>'
 
@@ -110,7 +112,8 @@ def short_title(case):
     if case.size >= 1024:
         size = f"{case.size >> 10} KiB" if case.size < 1 << 20 else f"{case.size >> 20} MiB"
     if case.mode == "echo":
-        return f"{size} × {case.connections:,} connections × {case.in_flight} in flight"
+        plural = "s" if case.connections > 1 else ""
+        return f"{size} × {case.connections:,} connection{plural} × {case.in_flight} in flight"
     if case.mode == "fanout":
         return f"{size} to {case.connections:,}, {case.in_flight} in flight"
     return f"chat: {size} to {case.connections:,}, {case.in_flight} in flight"

@@ -60,7 +60,7 @@ def arguments():
         "--case",
         action="append",
         type=Case.parse,
-        help="instead of suites: SUITE:SIZE,CONNECTIONS,IN-FLIGHT; idle:CONNECTIONS; workers:SUITE,...",
+        help="instead of suites: SUITE:SIZE,CONNECTIONS,IN-FLIGHT or idle:CONNECTIONS",
     )
     parser.add_argument(
         "--server",
@@ -71,7 +71,10 @@ def arguments():
         help="one more WebSocket server; {port} in it; echo on /, broadcast on /broadcast",
     )
     parser.add_argument("--only", action="append", metavar="NAME", help="only these servers")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--binary", action="store_true", help="echo and fan out binary messages instead of text"
+    )
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--secs", type=float, default=0.7)
     parser.add_argument("--chinwag", type=Path, default=CHINWAG, help="another build of chinwag")
     parser.add_argument(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::UnbufferedServerConnection;
+use rustls::server::{NoServerSessionStorage, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, EncodeError, UnbufferedStatus};
 
 /// What opens and seals the records of new clients, with a certificate made here.
@@ -12,12 +12,14 @@ pub fn config() -> Arc<ServerConfig> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])
         .expect("a certificate can be made");
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("the provider has suites for both versions")
         .with_no_client_auth()
         .with_single_cert(vec![made.cert.into()], key)
         .expect("the key belongs to the certificate");
+    // Nobody comes back.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
     Arc::new(config)
 }
 
