@@ -2,6 +2,7 @@
 //! session is closed once.
 #![cfg(feature = "server")]
 
+#[expect(dead_code, reason = "other tests speak TLS")]
 mod net_support;
 
 use std::io::{Read, Write};

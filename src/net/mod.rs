@@ -16,8 +16,9 @@
 //!
 //! What an attacker can make a worker hold is bounded: a connection's queue by [`OutboxLimits`]
 //! (it is not read while it is over the soft limit, so that its own requests can't add to it), the
-//! mailbox by its capacity, one turn's work by budgets, a closing connection's time by
-//! [`Config::flush_timeout`] and [`Config::linger_timeout`].
+//! mailbox by its capacity, one turn's work by budgets (handshakes of TLS, the dearest of it, have
+//! one of their own), a closing connection's time by [`Config::flush_timeout`] and
+//! [`Config::linger_timeout`], that of a handshake of TLS by [`Config::tls_timeout`].
 
 mod connections;
 mod deadlines;
@@ -31,6 +32,7 @@ mod service;
 mod slab;
 mod socket;
 mod stream;
+mod tls;
 mod worker;
 
 pub use connections::{Connections, Wish};
@@ -41,3 +43,4 @@ pub use outbox::{Outbox, OutboxLimits, SlowReader};
 pub use runtime::{Config, Runtime, start};
 pub use service::{Accepted, Flow, Peer, Service, Turn};
 pub use slab::ConnectionId;
+pub use tls::{Tls, TlsAcceptor, TlsFailure, TlsIdentity, TlsIdentityError};

@@ -30,6 +30,7 @@ mod routes;
 mod run;
 mod shared;
 mod shown;
+mod tls;
 mod token;
 mod ws_session;
 
@@ -37,3 +38,4 @@ pub use config::Config;
 pub use echo::{EchoConfig, echo};
 pub use error::StartError;
 pub use run::serve;
+pub use tls::{CertificateError, check_certificates};

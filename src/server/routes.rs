@@ -6,7 +6,7 @@ use crate::net::Outbox;
 use crate::server::assets::Asset;
 use crate::server::metrics;
 use crate::server::response::Response;
-use crate::server::shared::Shared;
+use crate::server::shared::{Purpose, Shared};
 use crate::websocket::handshake::http::{HttpLimits, Request, parse_request};
 use crate::websocket::handshake::server::Upgrade;
 use crate::websocket::handshake::{HandshakeError, Origin, origin_allowed};
@@ -86,6 +86,15 @@ pub(crate) fn unavailable(outbox: &mut Outbox) {
         "the server takes no more connections now\n",
     )
     .with_header("Retry-After", "5")
+    .write(false, false, outbox.buffer());
+}
+
+/// Answers a client that speaks in the clear where TLS is spoken.
+pub(crate) fn speak_tls(outbox: &mut Outbox) {
+    Response::text(
+        "400 Bad Request",
+        "this port speaks TLS: the address begins with https:// or wss://\n",
+    )
     .write(false, false, outbox.buffer());
 }
 
@@ -207,7 +216,8 @@ fn chat_upgrade<'a>(request: &Request<'a>, shared: &Shared) -> Result<Upgrade<'a
 ///
 /// A page of a hostile name that was made to resolve to this machine (DNS rebinding) came from
 /// "this server" too, by its own account. So the name itself must be one that cannot be rebound:
-/// an address, or `localhost`; other names take an entry in `allow_origin`.
+/// an address, or `localhost`; other names take an entry in `allow_origin`. Over TLS a page came
+/// from under a name that the certificate is for, so any name will do, and it came over TLS too.
 fn is_origin_allowed(origin: &[u8], request: &Request<'_>, shared: &Shared) -> bool {
     if origin_allowed(origin, &shared.allow_origin) {
         return true;
@@ -218,7 +228,8 @@ fn is_origin_allowed(origin: &[u8], request: &Request<'_>, shared: &Shared) -> b
     let name = host.name().trim_start_matches('[').trim_end_matches(']');
     let cannot_be_rebound =
         name.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost");
-    cannot_be_rebound && origin.is_same_origin(host, false)
+    let is_tls = shared.is_tls(Purpose::Web);
+    (is_tls || cannot_be_rebound) && origin.is_same_origin(host, is_tls)
 }
 
 /// The longest request is a message of 8,000 characters, each of which JSON may write in 12 bytes.

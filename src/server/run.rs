@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use crate::chat::Hub;
 use crate::chat::hub::Policy;
 use crate::chat::rate_limit::Rate;
-use crate::net::{self, Listener, Runtime};
+use crate::net::{self, Listener, Runtime, Tls};
 use crate::server::admission::Admission;
 use crate::server::chat_service::ChatService;
+use crate::server::clock;
 use crate::server::config::Config;
 use crate::server::control::{Control, watch_signals};
 use crate::server::error::StartError;
@@ -18,6 +19,7 @@ use crate::server::hub_thread::{self, HubReceiver, HubSender, HubThread};
 use crate::server::listen::{RESERVED_FILES, bind, raise_open_file_limit};
 use crate::server::mail::Mail;
 use crate::server::shared::{Purpose, Shared};
+use crate::server::tls::Certificates;
 use crate::server::token::TokenKey;
 use crate::storage::{DataDir, Log, Reader, Storage};
 use crate::websocket::handshake::Origin;
@@ -27,9 +29,11 @@ use crate::websocket::handshake::Origin;
 /// # Errors
 /// Whatever keeps it from starting; nothing runs then.
 pub fn serve(config: &Config, mut announce: impl FnMut(&str)) -> Result<(), StartError> {
-    let (server, control) = Server::start(config)?;
+    let (mut server, control) = Server::start(config)?;
     // Only now may a signal come: whoever waits for these lines can rely on everything.
-    server.addresses.iter().for_each(|line| announce(line));
+    for line in std::mem::take(&mut server.addresses) {
+        announce(&line);
+    }
     server.run(&control, config.server.drain_window());
     Ok(())
 }
@@ -44,12 +48,14 @@ struct Server {
     hub: HubSender,
     hub_thread: JoinHandle<()>,
     storage: Storage,
+    certificates: Option<Certificates>,
 }
 
 impl Server {
     fn start(config: &Config) -> Result<(Self, Receiver<Control>), StartError> {
         let data_dir = DataDir::open(&config.server.data_dir)?;
         let token_key = TokenKey::new(data_dir.secret("guest-token.key")?);
+        let certificates = Certificates::open(&config.tls, Some(&data_dir), clock::now())?;
         let mut log = Log::open(&data_dir)?;
         let policy = Policy {
             guests: config.accounts.guests,
@@ -59,17 +65,21 @@ impl Server {
         let reader = Reader::open(&data_dir)?;
         let (listeners, purposes) = listeners(config)?;
         let bound = listeners.iter().zip(&purposes);
-        let addresses = bound
-            .map(|(listener, purpose)| describe(listener, *purpose))
+        let is_tls = certificates.is_some();
+        let mut addresses: Vec<String> = bound
+            .map(|(listener, purpose)| describe(listener, *purpose, is_tls))
             .collect();
+        let fingerprint = certificates.as_ref().and_then(Certificates::fingerprint);
+        addresses.extend(fingerprint.map(|it| format!("certificate has SHA-256 fingerprint {it}")));
 
-        let shared = Arc::new(shared(config, token_key, purposes));
+        let shared = Arc::new(shared(config, token_key, purposes).over_tls(is_tls));
         let (control, controlled) = mpsc::channel();
         let (hub, receiver) = hub_thread::queue();
         let deliver = hub.clone();
         let storage = Storage::start(log, reader, move |delivery| deliver.delivered(delivery))
             .map_err(system("the threads of the log"))?;
-        let runtime = start_workers(config, listeners, &shared, &hub, &control)?;
+        let tls = certificates.as_ref().map(|it| tls(it, &shared.purposes));
+        let runtime = start_workers(config, listeners, tls, &shared, &hub, &control)?;
         let hub_thread = start_hub(chat, &runtime, &storage, &shared, receiver)?;
         watch_signals(control).map_err(system("the watch for signals"))?;
         Ok((
@@ -80,18 +90,20 @@ impl Server {
                 hub,
                 hub_thread,
                 storage,
+                certificates,
             },
             controlled,
         ))
     }
 
     /// Waits for the signal to end, lets everyone go, and ends.
-    fn run(self, control: &Receiver<Control>, window: Duration) {
-        while let Ok(told) = control.recv() {
-            match told {
-                Control::Terminate => break,
-                Control::Reload => tracing::info!("nothing to reload: there are no certificates"),
-                Control::Drained => {}
+    fn run(mut self, control: &Receiver<Control>, window: Duration) {
+        loop {
+            match control.recv_timeout(RENEWAL_INTERVAL) {
+                Ok(Control::Terminate) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(Control::Reload) => self.reload(),
+                Ok(Control::Drained) => {}
+                Err(RecvTimeoutError::Timeout) => self.renew_if_due(),
             }
         }
         tracing::info!(seconds = window.as_secs_f64(), "closing all connections");
@@ -100,6 +112,34 @@ impl Server {
         } else {
             // Told twice: what was acknowledged is durable, and nobody is owed more.
             self.storage.stop();
+        }
+    }
+
+    /// Looks at the certificate's files again; connections that are open stay as they are.
+    fn reload(&mut self) {
+        let Some(certificates) = &mut self.certificates else {
+            tracing::info!("nothing to reload: there are no certificates");
+            return;
+        };
+        if let Err(error) = certificates.renew(clock::now()) {
+            tracing::error!(%error, "the certificate in use stays");
+            return;
+        }
+        for worker in self.runtime.senders() {
+            // A worker that is gone accepts nothing.
+            let _ = worker.send(Mail::RenewTls(certificates.acceptor().clone()));
+        }
+        let fingerprint = certificates.fingerprint();
+        tracing::info!(
+            fingerprint,
+            "new connections get the certificate as it is now"
+        );
+    }
+
+    fn renew_if_due(&mut self) {
+        let is_due = |it: &Certificates| it.is_due(clock::now());
+        if self.certificates.as_ref().is_some_and(is_due) {
+            self.reload();
         }
     }
 
@@ -145,20 +185,35 @@ fn listeners(config: &Config) -> Result<(Vec<Listener>, Vec<Purpose>), StartErro
     let others = others.into_iter().filter(|(address, _)| *address != "off");
     let (mut listeners, mut purposes) = (Vec::new(), Vec::new());
     for (address, purpose) in web.chain(others) {
-        listeners.push(bind(address, server.allow_plaintext)?);
+        let is_tls = config.tls.is_on() && purpose.may_be_tls();
+        listeners.push(bind(address, is_tls || server.allow_plaintext)?);
         purposes.push(purpose);
     }
     Ok((listeners, purposes))
 }
 
 /// What listens where, for whoever started the server.
-fn describe(listener: &Listener, purpose: Purpose) -> String {
+fn describe(listener: &Listener, purpose: Purpose, is_tls: bool) -> String {
     let address = listener.address();
+    let note = if is_tls { " (TLS)" } else { "" };
+    let scheme = if is_tls { "https" } else { "http" };
     match (purpose, address) {
-        (Purpose::Web, net::ListenAddress::Unix(_)) => format!("web on {address}"),
-        (Purpose::Web, net::ListenAddress::Tcp(_)) => format!("web on http://{address}"),
-        (Purpose::Line, _) => format!("lines on {address}"),
+        (Purpose::Web, net::ListenAddress::Unix(_)) => format!("web on {address}{note}"),
+        (Purpose::Web, net::ListenAddress::Tcp(_)) => format!("web on {scheme}://{address}"),
+        (Purpose::Line, _) => format!("lines on {address}{note}"),
         (Purpose::Admin, _) => format!("admin on http://{address}"),
+    }
+}
+
+/// Which listeners speak TLS.
+fn tls(certificates: &Certificates, purposes: &[Purpose]) -> Tls {
+    let all = purposes.iter().enumerate();
+    Tls {
+        acceptor: certificates.acceptor().clone(),
+        listeners: all
+            .filter(|(_, purpose)| purpose.may_be_tls())
+            .map(|(nth, _)| nth)
+            .collect(),
     }
 }
 
@@ -190,12 +245,14 @@ fn shared(config: &Config, token_key: TokenKey, purposes: Vec<Purpose>) -> Share
 fn start_workers(
     config: &Config,
     listeners: Vec<Listener>,
+    tls: Option<Tls>,
     shared: &Arc<Shared>,
     hub: &HubSender,
     control: &Sender<Control>,
 ) -> Result<Runtime<Mail>, StartError> {
     let net_config = net::Config {
         thread_name: "chinwag-worker".into(),
+        tls,
         ..net::Config::default()
     };
     let service = |worker, _: &Runtime<Mail>| {
@@ -237,6 +294,9 @@ fn system(what: &'static str) -> impl Fn(std::io::Error) -> StartError {
 fn now() -> Instant {
     Instant::now()
 }
+
+/// How often a certificate of the server's own is looked at: it is renewed a month ahead.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 
 /// How long after the window a peer may take for its part of the closing handshake.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use chinwag::net::{
     Accepted, Config, ConnectionId, Connections, Flow, ListenAddress, Listener, MailSender, Outbox,
-    Runtime, Service, Totals, Turn,
+    Runtime, Service, TlsAcceptor, TlsFailure, Totals, Turn,
 };
 
 /// Longer than anything here takes on the slowest machine.
@@ -41,6 +41,8 @@ pub(crate) struct Lines {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Log {
     Opened(ConnectionId),
+    Secured(ConnectionId),
+    TlsFailed(TlsFailure),
     EndOfInput(ConnectionId),
     Overflow(ConnectionId),
     Closed(ConnectionId),
@@ -55,6 +57,7 @@ pub(crate) enum Mail {
     TellAll(String),
     CountTurns,
     StopAccepting,
+    RenewTls(TlsAcceptor),
     Stop,
 }
 
@@ -162,6 +165,22 @@ impl Service for Lines {
         (session, Flow::Continue)
     }
 
+    fn secured(
+        &mut self,
+        session: &mut Session,
+        _: &mut Turn<'_, Mail>,
+        outbox: &mut Outbox,
+    ) -> Flow {
+        self.note(Log::Secured(session.id));
+        say(outbox, "secured");
+        Flow::Continue
+    }
+
+    fn tls_failed(&mut self, _: &mut Session, failure: TlsFailure, outbox: &mut Outbox) {
+        self.note(Log::TlsFailed(failure));
+        say(outbox, "speak TLS here");
+    }
+
     fn receive(
         &mut self,
         session: &mut Session,
@@ -248,6 +267,7 @@ impl Service for Lines {
             }),
             Mail::CountTurns => self.note(Log::Turns(self.turn_count)),
             Mail::StopAccepting => connections.stop_accepting(),
+            Mail::RenewTls(acceptor) => connections.renew_tls(acceptor),
             Mail::Stop => connections.stop(),
         }
     }

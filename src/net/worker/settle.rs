@@ -3,9 +3,9 @@
 
 use std::time::Instant;
 
-use super::{Worker, count};
+use super::{Worker, count, socket_at};
 use crate::net::slab::ConnectionId;
-use crate::net::socket::{Gone, Input, Phase};
+use crate::net::socket::{Gone, Input, Phase, Socket};
 use crate::net::{Flow, Service, SlowReader, Turn};
 
 impl<S: Service> Worker<S> {
@@ -35,17 +35,20 @@ impl<S: Service> Worker<S> {
             let until = self.now + self.config.flush_timeout;
             self.socket(id).ok_or(Gone)?.phase = Phase::Flushing { until };
         }
-        let queued_len = self.connections.outbox(id).ok_or(Gone)?.len();
+        let outbox_len = self.connections.outbox(id).ok_or(Gone)?.len();
         let linger_until = self.now + self.config.linger_timeout;
-        let socket = self.socket(id).ok_or(Gone)?;
+        let socket = socket_at(&mut self.sockets, id).ok_or(Gone)?;
         if socket.is_dead() {
             return Err(Gone);
         }
         match socket.phase {
-            Phase::Flushing { .. } if queued_len == 0 => socket.finish(linger_until)?,
+            Phase::Flushing { .. } if outbox_len + socket.unsent_len() == 0 => {
+                socket.finish(linger_until, &mut self.sealed)?;
+            }
             Phase::Lingering { .. } if socket.input == Input::Ended => return Err(Gone),
             _ => {}
         }
+        let queued_len = outbox_len + socket.unsent_len();
         let counted_len = std::mem::replace(&mut socket.queued_len, queued_len);
         let phase = socket.phase;
         self.totals.queued_bytes += count(queued_len);
@@ -61,27 +64,27 @@ impl<S: Service> Worker<S> {
     }
 
     pub(super) fn flush(&mut self, id: ConnectionId) -> Result<(), Gone> {
-        let socket = self
-            .sockets
-            .get_mut(id.slot())
-            .and_then(Option::as_mut)
-            .ok_or(Gone)?;
+        let socket = socket_at(&mut self.sockets, id).ok_or(Gone)?;
         let outbox = self.connections.outbox(id).ok_or(Gone)?;
-        let sent = socket.flush(outbox).map_err(|_| Gone)?;
+        let sent = socket
+            .flush(outbox, &mut self.gathered, &mut self.sealed)
+            .map_err(|_| Gone)?;
         self.totals.sent_bytes += count(sent);
         Ok(())
     }
 
     /// Holds what is left after a write against the limits.
     fn judge_outbox(&mut self, id: ConnectionId) {
-        let Some(queued_len) = self.connections.outbox(id).map(|outbox| outbox.len()) else {
+        let Some(outbox_len) = self.connections.outbox(id).map(|outbox| outbox.len()) else {
             return;
         };
+        let Some(socket) = socket_at(&mut self.sockets, id) else {
+            return;
+        };
+        let queued_len = outbox_len + socket.unsent_len();
         let now = self.now;
         let is_slow = self.config.outbox.is_over_soft(queued_len);
-        if let Some(socket) = self.socket(id)
-            && let Phase::Open { slow_since } = &mut socket.phase
-        {
+        if let Phase::Open { slow_since } = &mut socket.phase {
             *slow_since = if is_slow {
                 slow_since.or(Some(now))
             } else {
@@ -114,6 +117,10 @@ impl<S: Service> Worker<S> {
     fn deadline(&self, id: ConnectionId, phase: Phase) -> Option<Instant> {
         match phase {
             Phase::Open { slow_since } => {
+                let socket = self.sockets.get(id.slot()).and_then(Option::as_ref);
+                if let Some(until) = socket.and_then(Socket::handshake_until) {
+                    return Some(until);
+                }
                 let cut_at = slow_since.and_then(|since| self.cut_off_at(since));
                 let due_at = self
                     .connections
