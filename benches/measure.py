@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -18,6 +19,9 @@ from cases import BUILT
 
 # The load generator is one client, and not a polite one.
 CONFIG = "[limits]\nmessages_per_second = 0\n"
+
+
+LIBC = ctypes.CDLL(None)
 
 
 class Failure(Exception):
@@ -51,13 +55,17 @@ class Running:
             config=config,
         )
         self.log = (self.data / "log").open("w+", encoding="utf-8")
-        self.process = subprocess.Popen(
-            shlex.split(command),
-            stdin=subprocess.DEVNULL,
-            stdout=self.log,
-            stderr=self.log,
-            preexec_fn=lambda: pin(server.cpus),
-        )
+        try:
+            self.process = subprocess.Popen(
+                shlex.split(command),
+                stdin=subprocess.DEVNULL,
+                stdout=self.log,
+                stderr=self.log,
+                preexec_fn=lambda: prepare(server.cpus),
+            )
+        except OSError as error:
+            self.clean_up()
+            raise Failure(f"it can't be started: {error}") from error
 
     def __enter__(self):
         listening = f":{self.port:04X} 00000000:0000 0A"
@@ -77,6 +85,9 @@ class Running:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
+        self.clean_up()
+
+    def clean_up(self):
         self.log.close()
         shutil.rmtree(self.data)
 
@@ -109,7 +120,7 @@ def load(running, case, size, options):
             text=True,
             timeout=300,
             check=False,
-            preexec_fn=lambda: pin([1]),
+            preexec_fn=lambda: prepare([1]),
         )
     except subprocess.TimeoutExpired as expired:
         raise Failure("the load generator did not come to an end") from expired
@@ -160,8 +171,11 @@ def free_ports(count):
             listener.close()
 
 
-def quiet_scheduling_group():
+def begin_session():
     """Puts this session ahead of others' work on the machine, where that is allowed."""
+    # In a session of its own the terminal's interrupt does not come, but takes the parent.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("interrupted"))
+    end_with_parent(signal.SIGTERM)
     try:
         Path("/proc/self/autogroup").write_text("-20", encoding="ascii")
     except OSError as error:
@@ -171,12 +185,18 @@ def quiet_scheduling_group():
         )
 
 
-def pin(cpus):
+def prepare(cpus):
     """Keeps the process on some CPUs, with slices of 0.1 ms so that a wake-up waits for nobody."""
+    end_with_parent(signal.SIGKILL)
     os.sched_setaffinity(0, {cpu % os.cpu_count() for cpu in cpus})
     sched_setattr = {"x86_64": 314, "aarch64": 274}.get(os.uname().machine)
     if sched_setattr:
         # struct sched_attr: size, policy, flags, nice, priority, runtime, deadline, period.
         # It fails without the right to it, and then the defaults stay.
         attributes = struct.pack("IIQiIQQQ", 48, 0, 0, -20, 0, 100_000, 0, 0)
-        ctypes.CDLL(None).syscall(sched_setattr, 0, attributes, 0)
+        LIBC.syscall(sched_setattr, 0, attributes, 0)
+
+
+def end_with_parent(by_signal):
+    set_parent_death_signal = 1
+    LIBC.prctl(set_parent_death_signal, int(by_signal), 0, 0, 0)

@@ -7,6 +7,7 @@ has CPU 0, the load generator has CPU 1. Only processes started here are ended.
 
 import argparse
 import json
+import resource
 import sys
 import time
 from pathlib import Path
@@ -80,7 +81,10 @@ def arguments():
     parser.add_argument(
         "--out", type=Path, default=HERE / "results.jsonl", help="a line of JSON a run"
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if not options.last and not options.chinwag.exists():
+        parser.error(f"there is no {options.chinwag}")
+    return options
 
 
 def measure_all(options):
@@ -91,7 +95,10 @@ def measure_all(options):
         if options.print != "goals" or f"{suite}:{shape}" not in BESIDE_GOALS
     ]
     programs = {"chinwag": options.chinwag.resolve(), "bun": bun()}
-    measure.quiet_scheduling_group()
+    measure.begin_session()
+    # Not all servers ask for as many open files as they may have.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     results, failures = [], []
     started = time.monotonic()
     with options.out.open("w", encoding="utf-8") as out:
