@@ -145,7 +145,8 @@ def compared(results, case, server, anchor, key, relation, bound):
     values = report.ratios(results, case.text, server, anchor, key)
     if not values:
         return not_measured(work, goal)
-    median = statistics.median(values)
+    # As it is printed, so that what looks met is.
+    median = round(statistics.median(values), 2)
     is_met = median <= bound if relation == "≤" else median >= bound
     figure = f"{what} {median:.2f} × ({report.quartiles(values)})"
     return Row(work, figure, goal, verdict(is_met))
@@ -162,6 +163,7 @@ def ahead_of_peers(results, case):
     if not peers:
         return not_measured(work, goal)
     ratio, name = max(peers)
+    ratio = round(ratio, 2)
     is_met = "yes" if ratio <= 1 else "level" if ratio <= NOISE else "no"
     return Row(work, f"CPU {ratio:.2f} × {name}", goal, is_met)
 

@@ -4,7 +4,7 @@ import statistics
 from html import escape
 
 import report
-from cases import BUN, CHINWAG, CHINWAG_ECHO, CHINWAG_SERVE, THREADS, Case
+from cases import BUN, CHINWAG, CHINWAG_ECHO, CHINWAG_SERVE, RAW_COALESCED, THREADS, Case
 
 # One colour a server, on light and on dark ground.
 COLOURS = {
@@ -71,6 +71,8 @@ def picture(title, panels):
     width, height = COLUMNS * PANEL_WIDTH, HEAD + sum(heights)
     servers = list(dict.fromkeys(server for _, bars in panels for server, _ in bars))
     note = "Server CPU a message; the line at 1 is raw epoll, which speaks no WebSocket."
+    if any(case.anchor == RAW_COALESCED for case, _ in panels):
+        note += " With several in flight, its writes are coalesced."
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
         f' width="{width}" height="{height}" role="img" aria-label="{escape(title)}: {note}">',
