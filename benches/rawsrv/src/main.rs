@@ -1,8 +1,8 @@
 //! Echoes or broadcasts bytes over TCP with no WebSocket at all: the floor under any server.
 //!
 //! One thread, level-triggered epoll, one receive and one send an event. With `--broadcast` every
-//! `--size` bytes are one message, which goes to all clients in a send of its own. With `--tls` the
-//! bytes are echoed inside TLS.
+//! `--size` bytes are one message, which goes to all clients in a send of its own; with `--coalesce`
+//! too, all that came in a turn goes to each of them in one send. With `--tls`, an echo in TLS.
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
@@ -23,41 +23,64 @@ fn main() {
         let at = arguments.iter().position(|argument| argument == name)?;
         arguments.get(at + 1)?.parse().ok()
     };
-    let (Some(port), Some(message_len)) = (value("--port"), value("--size")) else {
-        eprintln!("usage: rawsrv --port PORT --size MESSAGE-LENGTH [--broadcast | --tls]");
+    let flag = |name: &str| arguments.iter().any(|argument| argument == name);
+    let work = match (flag("--broadcast"), flag("--coalesce"), flag("--tls")) {
+        (false, false, false) => Some(Work::Echo),
+        (false, false, true) => Some(Work::EchoInTls(tls::config())),
+        (true, false, false) => Some(Work::Broadcast),
+        (true, true, false) => Some(Work::CoalescedBroadcast),
+        _ => None,
+    };
+    let (Some(port), Some(message_len), Some(work)) = (value("--port"), value("--size"), work)
+    else {
+        eprintln!(
+            "usage: rawsrv --port PORT --size MESSAGE-LENGTH [--tls | --broadcast [--coalesce]]"
+        );
         std::process::exit(2);
     };
     let port = u16::try_from(port).expect("a port has 16 bits");
-    let broadcast = arguments.iter().any(|argument| argument == "--broadcast");
-    let is_tls = arguments.iter().any(|argument| argument == "--tls");
-    let mut server = Server::bind(port, message_len);
-    server.tls = is_tls.then(tls::config);
-    server.run(broadcast);
+    Server::bind(port, message_len, work).run();
+}
+
+enum Work {
+    Echo,
+    EchoInTls(Arc<ServerConfig>),
+    Broadcast,
+    CoalescedBroadcast,
+}
+
+impl Work {
+    fn is_broadcast(&self) -> bool {
+        matches!(self, Self::Broadcast | Self::CoalescedBroadcast)
+    }
 }
 
 struct Server {
     epoll: RawFd,
     listener: TcpListener,
     message_len: usize,
+    work: Work,
     /// By token; an entry stays behind when its client has gone.
     clients: Vec<Client>,
     open: Vec<usize>,
     buffer: Vec<u8>,
-    tls: Option<Arc<ServerConfig>>,
-    plain: Vec<u8>,
+    /// What all clients are owed at the end of the turn.
+    owed: Vec<u8>,
+    /// What came in TLS, and what goes out.
+    opened: Vec<u8>,
     sealed: Vec<u8>,
 }
 
 struct Client {
     fd: RawFd,
-    tls: Option<Box<Tls>>,
     is_open: bool,
     unsent: Vec<u8>,
     waits_for_room: bool,
+    tls: Option<Box<Tls>>,
 }
 
 impl Server {
-    fn bind(port: u16, message_len: usize) -> Self {
+    fn bind(port: u16, message_len: usize, work: Work) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("the port is free");
         listener
             .set_nonblocking(true)
@@ -68,11 +91,12 @@ impl Server {
             epoll,
             listener,
             message_len,
+            work,
             clients: Vec::new(),
             open: Vec::new(),
             buffer: vec![0; BUFFER_LEN.max(2 * message_len)],
-            tls: None,
-            plain: Vec::new(),
+            owed: Vec::new(),
+            opened: Vec::new(),
             sealed: Vec::new(),
         };
         // SAFETY: the descriptor is the listener's own; a longer queue only lets more clients wait.
@@ -95,7 +119,7 @@ impl Server {
         unsafe { libc::epoll_ctl(self.epoll, operation, fd, &mut event) };
     }
 
-    fn run(mut self, broadcast: bool) {
+    fn run(mut self) {
         let mut events = vec![libc::epoll_event { events: 0, u64: 0 }; 1024];
         loop {
             // SAFETY: the pointer and the length are those of `events`.
@@ -104,8 +128,14 @@ impl Server {
                 if event.u64 == LISTENER {
                     self.accept();
                 } else {
-                    self.serve(event.u64 as usize, event.events as i32, broadcast);
+                    self.serve(event.u64 as usize, event.events as i32);
                 }
+            }
+            if !self.owed.is_empty() {
+                let owed = std::mem::take(&mut self.owed);
+                self.broadcast(&owed, owed.len());
+                self.owed = owed;
+                self.owed.clear();
             }
         }
     }
@@ -121,19 +151,22 @@ impl Server {
             let fd = std::os::fd::IntoRawFd::into_raw_fd(stream);
             let id = self.clients.len();
             self.watch(libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN, id as u64);
-            let tls = self.tls.clone().map(|config| Box::new(Tls::new(config)));
+            let tls = match &self.work {
+                Work::EchoInTls(config) => Some(Box::new(Tls::new(config))),
+                _ => None,
+            };
             self.clients.push(Client {
                 fd,
-                tls,
                 is_open: true,
                 unsent: Vec::new(),
                 waits_for_room: false,
+                tls,
             });
             self.open.push(id);
         }
     }
 
-    fn serve(&mut self, id: usize, flags: i32, broadcast: bool) {
+    fn serve(&mut self, id: usize, flags: i32) {
         if !self.clients[id].is_open {
             return;
         }
@@ -142,71 +175,84 @@ impl Server {
             self.clients[id].send(&unsent);
         }
         // While a reply waits, nothing more is read from that client.
-        if self.clients[id].tls.is_some() {
-            if flags & libc::EPOLLIN != 0 && self.clients[id].unsent.is_empty() {
-                self.echo_secure(id);
-            }
-            self.update_interest(id, false);
+        let may_read = self.work.is_broadcast() || self.clients[id].unsent.is_empty();
+        if flags & libc::EPOLLIN != 0 && may_read && self.read(id).is_none() {
+            self.close(id);
             return;
         }
-        if flags & libc::EPOLLIN != 0 && (broadcast || self.clients[id].unsent.is_empty()) {
-            let Some(received) = self.receive(id, broadcast) else {
-                self.close(id);
-                return;
-            };
-            if broadcast {
-                for at in (0..received).step_by(self.message_len) {
-                    for client in &self.open {
-                        self.clients[*client].send(&self.buffer[at..at + self.message_len]);
-                    }
-                }
-                for client in 0..self.open.len() {
-                    self.update_interest(self.open[client], broadcast);
-                }
-            } else {
+        self.update_interest(id);
+    }
+
+    /// Receives once and does the work; `None`: the client has gone.
+    fn read(&mut self, id: usize) -> Option<()> {
+        match self.work {
+            Work::Echo => {
+                let received = recv(self.clients[id].fd, &mut self.buffer[..BUFFER_LEN])?;
                 self.clients[id].send(&self.buffer[..received]);
             }
+            Work::EchoInTls(_) => self.echo_in_tls(id)?,
+            Work::Broadcast => {
+                let received = self.receive_whole_messages(id)?;
+                let buffer = std::mem::take(&mut self.buffer);
+                self.broadcast(&buffer[..received], self.message_len);
+                self.buffer = buffer;
+            }
+            Work::CoalescedBroadcast => {
+                let received = self.receive_whole_messages(id)?;
+                self.owed.extend_from_slice(&self.buffer[..received]);
+            }
         }
-        self.update_interest(id, broadcast);
+        Some(())
     }
 
-    fn echo_secure(&mut self, id: usize) {
+    fn echo_in_tls(&mut self, id: usize) -> Option<()> {
         let client = &mut self.clients[id];
-        let Some(tls) = &mut client.tls else { return };
-        let kept = tls.partial.len();
-        self.buffer[..kept].copy_from_slice(&tls.partial);
-        self.plain.clear();
+        let tls = client.tls.as_mut()?;
+        let kept = tls.restore(&mut self.buffer);
+        let received = recv(client.fd, &mut self.buffer[kept..BUFFER_LEN])?;
+        self.opened.clear();
         self.sealed.clear();
-        let is_there =
-            recv(client.fd, &mut self.buffer[kept..BUFFER_LEN]).is_some_and(|received| {
-                let records = &mut self.buffer[..kept + received];
-                tls.open(records, &mut self.plain, &mut self.sealed)
-            });
-        if !is_there {
-            return self.close(id);
+        tls.echo(
+            &mut self.buffer[..kept + received],
+            &mut self.opened,
+            &mut self.sealed,
+        )
+        .ok()?;
+        if !self.sealed.is_empty() {
+            client.send(&self.sealed);
         }
-        if !self.plain.is_empty() {
-            tls.seal(&self.plain, &mut self.sealed);
-        }
-        client.send(&self.sealed);
+        Some(())
     }
 
-    /// Receives once, or on to the end of a message. `None`: the client has gone.
-    fn receive(&mut self, id: usize, whole_messages: bool) -> Option<usize> {
+    /// Receives once, and on to the end of a message. `None`: the client has gone.
+    fn receive_whole_messages(&mut self, id: usize) -> Option<usize> {
         let fd = self.clients[id].fd;
         let mut received = recv(fd, &mut self.buffer[..BUFFER_LEN])?;
-        while whole_messages && !received.is_multiple_of(self.message_len) {
+        while !received.is_multiple_of(self.message_len) {
             let missing = self.message_len - received % self.message_len;
             received += recv(fd, &mut self.buffer[received..received + missing])?;
         }
         Some(received)
     }
 
-    fn update_interest(&mut self, id: usize, broadcast: bool) {
+    /// Sends everyone `bytes`, `piece_len` at a time.
+    fn broadcast(&mut self, bytes: &[u8], piece_len: usize) {
+        for piece in bytes.chunks(piece_len) {
+            for client in &self.open {
+                self.clients[*client].send(piece);
+            }
+        }
+        for client in 0..self.open.len() {
+            self.update_interest(self.open[client]);
+        }
+    }
+
+    fn update_interest(&mut self, id: usize) {
+        let is_broadcast = self.work.is_broadcast();
         let client = &mut self.clients[id];
         if client.is_open && client.unsent.is_empty() == client.waits_for_room {
             client.waits_for_room = !client.waits_for_room;
-            let events = match (client.waits_for_room, broadcast) {
+            let events = match (client.waits_for_room, is_broadcast) {
                 (false, _) => libc::EPOLLIN,
                 (true, false) => libc::EPOLLOUT,
                 (true, true) => libc::EPOLLIN | libc::EPOLLOUT,

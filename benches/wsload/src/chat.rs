@@ -38,9 +38,10 @@ pub fn run(args: &Args) -> Result<(), String> {
         .into_iter()
         .enumerate()
     {
-        epoll.add(opened.fd, IN | RDHUP | ET, i)?;
-        members.push(Member::new(opened.fd, format!("guest {i} {unique}")));
-        inboxes.push(Inbox::from(opened));
+        let inbox = Inbox::try_from(opened)?;
+        epoll.add(inbox.fd, IN | RDHUP | ET, i)?;
+        members.push(Member::new(inbox.fd, format!("guest {i} {unique}")));
+        inboxes.push(inbox);
     }
     let mut chat = Chat {
         epoll,

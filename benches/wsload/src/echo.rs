@@ -1,6 +1,5 @@
 //! Echo: every connection keeps a number of messages in flight, and each reply is compared.
 use std::collections::VecDeque;
-use std::os::fd::RawFd;
 
 use serde_json::json;
 
@@ -9,6 +8,7 @@ use crate::clock::{self, Clock};
 use crate::frames::{self, Ring};
 use crate::measure::Measurement;
 use crate::open::{self, Handshake, Opened};
+use crate::stream::Stream;
 use crate::sys::{self, ET, Epoll, Events, HUP, IN, OUT, RDHUP};
 
 pub fn run(args: &Args) -> Result<(), String> {
@@ -17,7 +17,7 @@ pub fn run(args: &Args) -> Result<(), String> {
     let size: usize = args.number("size", 125)?.max(1);
     let raw = args.flag("raw");
     let handshake = if raw {
-        Handshake::None
+        Handshake::Echoed
     } else {
         Handshake::WebSocket { subprotocol: None }
     };
@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> Result<(), String> {
         .into_iter()
         .enumerate()
     {
-        epoll.add(opened.fd, IN | OUT | RDHUP | ET, i)?;
+        epoll.add(opened.stream.fd(), IN | OUT | RDHUP | ET, i)?;
         connections.push(Connection::new(opened)?);
     }
 
@@ -53,7 +53,13 @@ pub fn run(args: &Args) -> Result<(), String> {
         epoll.wait(&mut events, 100)?;
         for (i, flags) in events.iter() {
             let connection = &mut connections[i];
-            connection.is_writable |= flags & OUT != 0;
+            if flags & OUT != 0 {
+                connection.is_writable = true;
+                connection
+                    .stream
+                    .flush()
+                    .map_err(|e| format!("send: {e}"))?;
+            }
             if flags & IN != 0 {
                 connection.receive(&ring, &mut buffer, &clock, &mut measurement)?;
             }
@@ -63,14 +69,14 @@ pub fn run(args: &Args) -> Result<(), String> {
             }
         }
     }
-    for connection in &connections {
-        sys::close(connection.fd);
+    for connection in connections {
+        connection.stream.close();
     }
     measurement.report(args, "messages", json!({}))
 }
 
 struct Connection {
-    fd: RawFd,
+    stream: Stream,
     is_writable: bool,
     /// The frame to send next, how much of it has been sent, and how many are due.
     next_frame: usize,
@@ -101,7 +107,7 @@ impl Connection {
             return Err("bytes came before anything was sent".into());
         }
         Ok(Self {
-            fd: opened.fd,
+            stream: opened.stream,
             is_writable: true,
             next_frame: 0,
             sent_of_it: 0,
@@ -125,7 +131,7 @@ impl Connection {
             let run = self.queued.min(ring.laid_out - self.next_frame);
             let start = self.next_frame * ring.frame_len + self.sent_of_it;
             let end = (self.next_frame + run) * ring.frame_len;
-            match sys::send(self.fd, &ring.bytes[start..end]) {
+            match self.stream.send(&ring.bytes[start..end]) {
                 Ok(Some(sent)) => {
                     let sent = self.sent_of_it + sent;
                     let whole_frames = sent / ring.frame_len;
@@ -149,13 +155,15 @@ impl Connection {
         measurement: &mut Measurement,
     ) -> Result<(), String> {
         loop {
-            let received = match sys::recv(self.fd, buffer) {
+            let received = match self.stream.recv(buffer) {
                 Ok(Some(0)) => return Err("the server closed a connection".into()),
                 Ok(Some(received)) => received,
                 Ok(None) => return Ok(()),
                 Err(e) => return Err(format!("recv: {e}")),
             };
-            let completed = self.reply.take(self.fd, ring, &buffer[..received])?;
+            let completed = self
+                .reply
+                .take(&mut self.stream, ring, &buffer[..received])?;
             if completed > 0 {
                 let now = clock::ticks();
                 self.settle(completed, |at, count| {
@@ -194,7 +202,12 @@ impl Connection {
 
 impl Reply {
     /// Compares received bytes with what was sent; returns how many messages they completed.
-    fn take(&mut self, fd: RawFd, ring: &Ring, mut bytes: &[u8]) -> Result<usize, String> {
+    fn take(
+        &mut self,
+        stream: &mut Stream,
+        ring: &Ring,
+        mut bytes: &[u8],
+    ) -> Result<usize, String> {
         let mut completed = 0;
         while !bytes.is_empty() {
             match &mut self.part {
@@ -244,7 +257,11 @@ impl Reply {
                     bytes = &bytes[1..];
                     if let Some(frame) = frames::take(&mut &received[..])? {
                         match frame.opcode {
-                            frames::PING => frames::send_pong(fd, frame.payload)?,
+                            frames::PING => {
+                                // One that finds no room is dropped, since another will come.
+                                let pong = frames::pong(frame.payload);
+                                stream.send(&pong).map_err(|e| format!("pong: {e}"))?;
+                            }
                             frames::CLOSE => return Err("the server sent a Close".into()),
                             _ => {}
                         }

@@ -27,11 +27,9 @@ pub fn run(args: &Args) -> Result<(), String> {
         .into_iter()
         .enumerate()
     {
-        epoll.add(opened.fd, IN | RDHUP | ET, i)?;
-        clients.push(Client {
-            inbox: opened.into(),
-            next: 0,
-        });
+        let inbox = Inbox::try_from(opened)?;
+        epoll.add(inbox.fd, IN | RDHUP | ET, i)?;
+        clients.push(Client { inbox, next: 0 });
     }
     // The server may still be busy with what follows the last handshake.
     std::thread::sleep(std::time::Duration::from_millis(200));

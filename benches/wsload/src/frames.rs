@@ -156,9 +156,13 @@ fn random(state: &mut u64) -> u32 {
 
 /// Answers a Ping; one that finds no room is dropped, since another will come.
 pub fn send_pong(fd: std::os::fd::RawFd, payload: &[u8]) -> Result<(), String> {
-    let mut frame = Vec::new();
-    append_masked(PONG, payload, [1, 2, 3, 4], &mut frame);
-    sys::send(fd, &frame)
+    sys::send(fd, &pong(payload))
         .map(drop)
         .map_err(|e| format!("pong: {e}"))
+}
+
+pub fn pong(payload: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::new();
+    append_masked(PONG, payload, [1, 2, 3, 4], &mut frame);
+    frame
 }

@@ -10,12 +10,14 @@ pub struct Inbox {
     unfinished: Vec<u8>,
 }
 
-impl From<Opened> for Inbox {
-    fn from(opened: Opened) -> Self {
-        Self {
-            fd: opened.fd,
+impl TryFrom<Opened> for Inbox {
+    type Error = String;
+
+    fn try_from(opened: Opened) -> Result<Self, String> {
+        Ok(Self {
+            fd: opened.stream.into_plain()?,
             unfinished: opened.received,
-        }
+        })
     }
 }
 

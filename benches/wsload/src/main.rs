@@ -11,6 +11,7 @@ mod ledger;
 mod measure;
 mod open;
 mod pace;
+mod stream;
 mod sys;
 
 use args::Args;
@@ -23,12 +24,12 @@ wsload fanout --url URL [--subs 1000] [--size 64] [--window 4 | --rate R]
 wsload chat   --url URL [--members 1000] [--senders 1] [--size 64] [--window 4 | --rate R]
     a chat room (chinwag.v1), [--room NAME]: each member must get each message once, all in one
     order; --size is the body's
-wsload idle   --url URL [--conns 10000] [--settle SECONDS]
-    opens connections; the rate of handshakes, and the server's memory a connection
+wsload idle   --url URL [--conns 10000] [--settle SECONDS] [--subprotocol NAME]
+    opens connections; the rate of handshakes, and the server's anonymous memory a connection
 
-URL is ws://127.0.0.1:PORT/PATH. --window bounds the messages that not everyone has yet; --rate
+URL is ws://127.0.0.1:PORT/PATH; echo and idle also take wss://, from whatever certificate. --window bounds the messages that not everyone has yet; --rate
 sends so many a second instead. All but idle: [--secs 2] [--warmup 0.4] [--text]. All: [--pid PID]
-also measures that process, [--json] prints one line of JSON, [--raw] speaks bare TCP (not chat).
+also measures that process, [--json] prints one line of JSON, [--raw] speaks bare TCP or TLS (not chat).
 Exit code 1, with the reason, on any wrong, lost, doubled or reordered message.";
 
 fn main() {

@@ -1,6 +1,5 @@
 //! Opens many connections, some handshakes at a time.
-use std::os::fd::RawFd;
-
+use crate::stream::{Stream, Transport};
 use crate::sys::{self, Epoll, Events, HUP, IN, OUT};
 
 /// Where to connect to, always on loopback.
@@ -9,11 +8,12 @@ pub struct Target {
     port: u16,
     host: String,
     path: String,
+    transport: Transport,
 }
 
 /// An open connection, with the bytes that came right behind the handshake.
 pub struct Opened {
-    pub fd: RawFd,
+    pub stream: Stream,
     pub received: Vec<u8>,
 }
 
@@ -29,9 +29,13 @@ const PER_SOURCE: usize = 20_000;
 
 impl Target {
     pub fn parse(url: &str) -> Result<Self, String> {
-        let rest = url
-            .strip_prefix("ws://")
-            .ok_or("the URL must begin with ws://")?;
+        let (rest, transport) = if let Some(rest) = url.strip_prefix("ws://") {
+            (rest, Transport::Plain)
+        } else if let Some(rest) = url.strip_prefix("wss://") {
+            (rest, Transport::tls()?)
+        } else {
+            return Err("the URL must begin with ws:// or wss://".into());
+        };
         let (host, path) = match rest.find('/') {
             Some(at) => rest.split_at(at),
             None => (rest, "/"),
@@ -46,6 +50,7 @@ impl Target {
             port: port.parse().map_err(|_| "the URL's port is no number")?,
             host: host.to_owned(),
             path: path.to_owned(),
+            transport,
         })
     }
 
@@ -64,8 +69,10 @@ impl Target {
 /// What makes a connection ready.
 #[derive(Clone, Copy)]
 pub enum Handshake<'a> {
-    /// TCP alone.
+    /// None but that of the transport.
     None,
+    /// As many bytes as a WebSocket's request has, which come back as they are.
+    Echoed,
     WebSocket {
         subprotocol: Option<&'a str>,
     },
@@ -80,6 +87,7 @@ pub fn open_all(
     sys::raise_nofile();
     let request = match handshake {
         Handshake::None => None,
+        Handshake::Echoed => Some(target.request(None)),
         Handshake::WebSocket { subprotocol } => Some(target.request(subprotocol)),
     };
     let epoll = Epoll::new()?;
@@ -95,7 +103,7 @@ pub fn open_all(
                 .map_err(|e| format!("connecting number {i}: {e}"))?;
             epoll.add(fd, OUT, i)?;
             all.push(Opened {
-                fd,
+                stream: Stream::new(fd, &target.transport)?,
                 received: Vec::new(),
             });
         }
@@ -107,6 +115,7 @@ pub fn open_all(
         }
         for (i, flags) in events.iter() {
             let connection = &mut all[i];
+            let fd = connection.stream.fd();
             if flags & HUP != 0 && flags & IN == 0 {
                 return Err(format!(
                     "connection {i} was refused or reset in the handshake"
@@ -115,18 +124,19 @@ pub fn open_all(
             let is_ready = match &request {
                 None => true,
                 Some(request) if flags & OUT != 0 => {
-                    // A fresh socket has room for a request of a few hundred bytes.
-                    match sys::send(connection.fd, request.as_bytes()) {
+                    // A fresh socket has room for a request of a few hundred bytes; TLS keeps it
+                    // until it may go.
+                    match connection.stream.send(request.as_bytes()) {
                         Ok(Some(sent)) if sent == request.len() => {}
                         result => return Err(format!("sending the handshake: {result:?}")),
                     }
-                    epoll.modify(connection.fd, IN, i)?;
+                    epoll.modify(fd, IN, i)?;
                     false
                 }
-                Some(_) => connection.receive_response()?,
+                Some(request) => connection.receive_response(&handshake, request)?,
             };
             if is_ready {
-                epoll.remove(connection.fd)?;
+                epoll.remove(fd)?;
                 ready_count += 1;
             }
         }
@@ -136,13 +146,27 @@ pub fn open_all(
 
 impl Opened {
     /// Reads on; true when the whole response is there, which is cut off then.
-    fn receive_response(&mut self) -> Result<bool, String> {
+    fn receive_response(
+        &mut self,
+        handshake: &Handshake<'_>,
+        request: &str,
+    ) -> Result<bool, String> {
         let mut buffer = [0; 4096];
-        match sys::recv(self.fd, &mut buffer) {
+        match self.stream.recv(&mut buffer) {
             Ok(Some(0)) => return Err("the server closed in the handshake".into()),
             Ok(Some(count)) => self.received.extend_from_slice(&buffer[..count]),
             Ok(None) => return Ok(false),
             Err(e) => return Err(format!("receiving the handshake: {e}")),
+        }
+        if matches!(handshake, Handshake::Echoed) {
+            if !request.as_bytes().starts_with(&self.received) {
+                return Err("the bytes came back changed".into());
+            }
+            let is_whole = self.received.len() == request.len();
+            if is_whole {
+                self.received = Vec::new();
+            }
+            return Ok(is_whole);
         }
         let Some(end) = self
             .received

@@ -239,6 +239,27 @@ pub fn send(fd: RawFd, b: &[u8]) -> io::Result<Option<usize>> {
     Ok(Some(r as usize))
 }
 
+/// As `send`, from several places.
+pub fn send_vectored(fd: RawFd, pieces: &[io::IoSlice<'_>]) -> io::Result<Option<usize>> {
+    // SAFETY: `IoSlice` has the layout of `iovec`; 1,024 is as many as the kernel takes.
+    let result = unsafe {
+        libc::writev(
+            fd,
+            pieces.as_ptr().cast(),
+            pieces.len().min(1024) as libc::c_int,
+        )
+    };
+    if result < 0 {
+        let e = io::Error::last_os_error();
+        return if e.kind() == io::ErrorKind::WouldBlock {
+            Ok(None)
+        } else {
+            Err(e)
+        };
+    }
+    Ok(Some(result as usize))
+}
+
 /// Sends all of a small message; a socket that stays full for seconds is an error.
 pub fn send_all(fd: RawFd, mut bytes: &[u8]) -> io::Result<()> {
     let start_ns = mono_ns();
@@ -254,9 +275,9 @@ pub fn send_all(fd: RawFd, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Resident memory of a process.
-pub fn proc_mem_kib(pid: i32) -> u64 {
-    kib_in(&format!("/proc/{pid}/smaps_rollup"), "Rss:")
+/// Memory that a process has for itself: its heap and stacks, without what is mapped from files.
+pub fn proc_anonymous_kib(pid: i32) -> u64 {
+    kib_in(&format!("/proc/{pid}/smaps_rollup"), "Anonymous:")
 }
 
 pub fn mem_available_kib() -> u64 {
