@@ -411,7 +411,7 @@ impl Hub {
         let old = old.ok_or(ChatError::NotAuthenticated)?;
         for id in rooms {
             self.room_mut(id).rename(&old, name.clone());
-            self.renamed(id, old.clone(), &name, output);
+            self.renamed(id, old.clone(), name, output);
         }
         Ok(())
     }
