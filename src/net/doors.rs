@@ -3,11 +3,17 @@
 //! Readiness is reported once (edge-triggered), so a door remembers that somebody may be waiting
 //! until the system says that nobody is. Where accepting fails for want of descriptors or memory,
 //! trying again at once would spin and giving up would end the service: the door is parked instead.
+//!
+//! Before that, where it is the process that has no descriptor left (`EMFILE`), whoever waits is
+//! told so: one descriptor is held in reserve, given up to accept him, and taken again when he has
+//! gone. When the whole system has none (`ENFILE`), others would take it first.
 
+use std::fs::File;
 use std::io;
 use std::time::{Duration, Instant};
 
 use mio::{Interest, Registry, Token};
+use rustix::io::Errno;
 
 use crate::net::listener::{Listener, PolledListener};
 use crate::net::stream::Stream;
@@ -17,6 +23,8 @@ use crate::net::{Accepted, Peer};
 #[derive(Debug)]
 pub(super) struct Doors {
     doors: Vec<Door>,
+    /// Nothing but a descriptor.
+    spare: Option<File>,
 }
 
 #[derive(Debug)]
@@ -58,7 +66,8 @@ impl Doors {
                 state: DoorState::Quiet,
             });
         }
-        Ok(Self { doors })
+        let spare = spare();
+        Ok(Self { doors, spare })
     }
 
     /// The poller says that somebody is at the nth listener.
@@ -95,32 +104,48 @@ impl Doors {
     }
 
     /// Moves who waits to `arrivals`, up to a bound for each listener; the rest has its turn next
-    /// time. Returns how many listeners were parked.
-    pub(super) fn accept(&mut self, now: Instant, arrivals: &mut Vec<(Stream, Accepted)>) -> u64 {
+    /// time. For whom there is no descriptor, he is told what `refuse` returns. Returns how many
+    /// listeners were parked.
+    pub(super) fn accept(
+        &mut self,
+        now: Instant,
+        arrivals: &mut Vec<(Stream, Accepted)>,
+        mut refuse: impl FnMut(&Accepted) -> &'static [u8],
+    ) -> u64 {
         let mut parked_count = 0;
         for (nth, door) in self.doors.iter_mut().enumerate() {
             if matches!(door.state, DoorState::Parked(until) if until <= now) {
                 door.state = DoorState::Knocked;
+                self.spare = self.spare.take().or_else(spare);
             }
             let mut attempts_left = MAX_ACCEPTS;
             while door.state == DoorState::Knocked && attempts_left > 0 {
                 attempts_left -= 1;
-                match door.listener.accept() {
-                    Ok((stream, peer)) => arrivals.push((
-                        stream,
-                        Accepted {
-                            listener: nth,
-                            peer,
-                        },
-                    )),
-                    Err(error) => {
-                        door.state = after_error(&error, now);
-                        parked_count += u64::from(matches!(door.state, DoorState::Parked(_)));
+                let result = match door.accept(nth) {
+                    Err(error) if is_own_limit(&error) && self.spare.take().is_some() => {
+                        let result = door.accept(nth);
+                        let turned_away = result.map(|(stream, accepted)| {
+                            stream.turn_away(refuse(&accepted));
+                        });
+                        self.spare = spare();
+                        turned_away
                     }
+                    result => result.map(|arrival| arrivals.push(arrival)),
+                };
+                if let Err(error) = result {
+                    door.state = after_error(&error, now);
+                    parked_count += u64::from(matches!(door.state, DoorState::Parked(_)));
                 }
             }
         }
         parked_count
+    }
+}
+
+impl Door {
+    fn accept(&self, listener: usize) -> io::Result<(Stream, Accepted)> {
+        let (stream, peer) = self.listener.accept()?;
+        Ok((stream, Accepted { listener, peer }))
     }
 }
 
@@ -137,6 +162,16 @@ impl PolledListener {
             }
         }
     }
+}
+
+/// Whether it is this process that has as many open files as it may.
+fn is_own_limit(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::MFILE.raw_os_error())
+}
+
+/// One descriptor, if there is one.
+fn spare() -> Option<File> {
+    File::open("/dev/null").ok()
 }
 
 fn after_error(error: &io::Error, now: Instant) -> DoorState {
@@ -173,14 +208,14 @@ mod tests {
         let now = Instant::now();
         let parked = DoorState::Parked(now + PARKED_FOR);
         let cases = [
-            (rustix::io::Errno::MFILE, parked),
-            (rustix::io::Errno::NFILE, parked),
-            (rustix::io::Errno::NOBUFS, parked),
-            (rustix::io::Errno::NOMEM, parked),
-            (rustix::io::Errno::PERM, parked),
-            (rustix::io::Errno::CONNABORTED, DoorState::Knocked),
-            (rustix::io::Errno::INTR, DoorState::Knocked),
-            (rustix::io::Errno::AGAIN, DoorState::Quiet),
+            (Errno::MFILE, parked),
+            (Errno::NFILE, parked),
+            (Errno::NOBUFS, parked),
+            (Errno::NOMEM, parked),
+            (Errno::PERM, parked),
+            (Errno::CONNABORTED, DoorState::Knocked),
+            (Errno::INTR, DoorState::Knocked),
+            (Errno::AGAIN, DoorState::Quiet),
         ];
         for (errno, expected) in cases {
             let error = io::Error::from_raw_os_error(errno.raw_os_error());

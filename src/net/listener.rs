@@ -24,6 +24,7 @@ pub enum ListenAddress {
 pub struct Listener {
     socket: ListenerSocket,
     address: ListenAddress,
+    expects_header: bool,
 }
 
 #[derive(Debug)]
@@ -67,6 +68,7 @@ impl Listener {
                 Ok(Self {
                     socket: ListenerSocket::Tcp(socket),
                     address,
+                    expects_header: false,
                 })
             }
             ListenAddress::Unix(path) => {
@@ -80,6 +82,7 @@ impl Listener {
                 Ok(Self {
                     socket,
                     address: address.clone(),
+                    expects_header: false,
                 })
             }
         }
@@ -88,6 +91,18 @@ impl Listener {
     /// Where it listens, with the port that was taken for port 0.
     pub fn address(&self) -> &ListenAddress {
         &self.address
+    }
+
+    /// Has each connection begin with a PROXY header, version 1 or 2, which says whose it is. Only
+    /// [trusted](crate::net::Config::trusted) peers get in.
+    #[must_use]
+    pub fn with_proxy_header(mut self) -> Self {
+        self.expects_header = true;
+        self
+    }
+
+    pub(super) fn expects_header(&self) -> bool {
+        self.expects_header
     }
 
     /// The same listening socket, for one more worker.

@@ -19,18 +19,22 @@
 //! mailbox by its capacity, one turn's work by budgets, a closing connection's time by
 //! [`Config::flush_timeout`] and [`Config::linger_timeout`].
 
+mod backlog;
 mod connections;
 mod deadlines;
 mod doors;
+mod entrance;
 mod gauge;
 mod listener;
 mod mailbox;
 mod outbox;
+mod proxy_header;
 mod runtime;
 mod service;
 mod slab;
 mod socket;
 mod stream;
+mod trusted;
 mod worker;
 
 pub use connections::{Connections, Wish};
@@ -38,6 +42,8 @@ pub use gauge::{Gauges, Totals};
 pub use listener::{ListenAddress, Listener};
 pub use mailbox::MailSender;
 pub use outbox::{Outbox, OutboxLimits, SlowReader};
+pub use proxy_header::ProxyHeaderError;
 pub use runtime::{Config, Runtime, start};
-pub use service::{Accepted, Flow, Peer, Service, Turn};
+pub use service::{Accepted, Flow, Peer, Service, Turn, TurnedAway};
 pub use slab::ConnectionId;
+pub use trusted::{Network, NetworkError, TrustedPeers};

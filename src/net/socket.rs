@@ -15,6 +15,7 @@ use std::time::Instant;
 use mio::event::Event;
 
 use crate::net::Outbox;
+use crate::net::backlog::Backlog;
 use crate::net::slab::ConnectionId;
 use crate::net::stream::Stream;
 
@@ -34,10 +35,10 @@ pub(super) struct Socket {
     pub(super) queued_len: usize,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// The session lives. `slow_since`: the outbox has been over its soft limit since then.
-    Open { slow_since: Option<Instant> },
+    /// The session lives. Few are behind with reading, so that is boxed.
+    Open { backlog: Option<Box<Backlog>> },
     /// The session is over; what it left is being sent, until then at the latest.
     Flushing { until: Instant },
     /// All is sent, FIN too; what still comes is discarded, until then at the latest.
@@ -74,7 +75,7 @@ impl Socket {
         Self {
             id,
             stream,
-            phase: Phase::Open { slow_since: None },
+            phase: Phase::Open { backlog: None },
             input: Input::Quiet,
             is_blocked: false,
             is_broken: false,
@@ -174,6 +175,12 @@ impl Socket {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
+        }
+        if let Phase::Open {
+            backlog: Some(backlog),
+        } = &mut self.phase
+        {
+            backlog.took(sent);
         }
         Ok(sent)
     }
