@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use chinwag::client::{ConnectOptions, connect};
 use chinwag::server::config::{self, Config, Flags};
@@ -52,6 +53,14 @@ struct ServeArgs {
     /// Keep the database and generated keys here [default: ./chinwag-data].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Believe proxies in this network (CIDR; or unix) when they say for whom they ask, by
+    /// X-Forwarded-For or a PROXY header; may be given several times.
+    #[arg(long, value_name = "NETWORK")]
+    trusted_proxy: Vec<String>,
+    /// Expect connections for browsers and terminals to begin with a PROXY header, and let nobody
+    /// else in.
+    #[arg(long)]
+    proxy_protocol: bool,
     /// Listen beyond loopback although there is no TLS.
     #[arg(long)]
     allow_plaintext: bool,
@@ -70,6 +79,10 @@ struct ServeArgs {
     /// Take at most this many from one address; loopback has no limit [default: 256].
     #[arg(long, value_name = "N")]
     max_connections_per_ip: Option<u32>,
+    /// Let threads with nothing to do look for events for this long before they sleep: answers come
+    /// some microseconds sooner, for a core of the processor [default: 0].
+    #[arg(long, value_name = "MICROSECONDS")]
+    busy_poll: Option<u32>,
     /// Spread the closes over this many seconds on SIGTERM [default: 10].
     #[arg(long, value_name = "SECONDS")]
     drain: Option<f64>,
@@ -89,6 +102,9 @@ struct EchoArgs {
     /// Do not compress messages, even for clients that offer it.
     #[arg(long)]
     no_deflate: bool,
+    /// Let threads with nothing to do look for events for this long before they sleep.
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 0)]
+    busy_poll: u32,
     /// Listen beyond loopback although there is no TLS.
     #[arg(long)]
     allow_plaintext: bool,
@@ -181,6 +197,7 @@ fn run_echo(args: EchoArgs) -> Result<(), String> {
         threads,
         broadcast,
         no_deflate,
+        busy_poll,
         allow_plaintext,
     } = args;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -191,6 +208,7 @@ fn run_echo(args: EchoArgs) -> Result<(), String> {
             threads,
             broadcast,
             deflate: !no_deflate,
+            busy_poll: Duration::from_micros(busy_poll.into()),
             allow_plaintext,
         },
         say,
@@ -256,6 +274,13 @@ impl ServeArgs {
                 "allow_plaintext",
                 self.allow_plaintext.then_some(Value::Boolean(true)),
             ),
+            ("server", "trusted_proxies", list(&self.trusted_proxy)),
+            (
+                "server",
+                "proxy_protocol",
+                self.proxy_protocol.then_some(Value::Boolean(true)),
+            ),
+            ("server", "busy_poll", self.busy_poll.as_ref().map(number)),
             ("server", "allow_origin", list(&self.allow_origin)),
             ("accounts", "guests", self.guests.as_ref().map(text)),
             ("server", "threads", self.threads.as_ref().map(number)),

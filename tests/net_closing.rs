@@ -319,3 +319,28 @@ fn serve_with_few_descriptors() {
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).expect("the parent closes it");
     server.stop();
 }
+
+#[test]
+fn client_that_hardly_reads_is_cut_off_below_the_soft_limit_too() {
+    let outbox = OutboxLimits {
+        soft_len: 8 << 20,
+        hard_len: 16 << 20,
+        floor_len: 100_000,
+        drain_interval: Duration::from_millis(200),
+        ..OutboxLimits::default()
+    };
+    let server = serve(&Config { outbox, ..config() });
+    let mut client = server.connect_narrow();
+    client.send("fill 6000000\n");
+    // A little is not enough.
+    client.read_exact(&mut [0; 1000]);
+    let id = server.opened();
+    server.wait_for(|log| (*log == Log::Overflow(id)).then_some(()));
+    // Who reads a floor's worth in time is let be: this is one interval, and all of it is read.
+    let mut reader = server.connect();
+    reader.send("fill 6000000\n");
+    reader.read_exact(&mut vec![0; 6_000_000]);
+    reader.send("echo still here\n");
+    assert_eq!(reader.line(), "still here");
+    server.stop();
+}

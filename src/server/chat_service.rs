@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use rand::RngExt as _;
 
 use crate::chat::{Event, RoomId, SessionId};
-use crate::net::{Accepted, ConnectionId, Connections, Flow, Outbox, Peer, Service, Turn};
+use crate::net::{Accepted, ConnectionId, Connections, Flow, Outbox, Service, Turn, TurnedAway};
 use crate::server::admission::{Permit, Refusal};
 use crate::server::clock;
 use crate::server::context::{Budget, Context, Counts};
@@ -18,9 +18,11 @@ use crate::server::http_session::HttpSession;
 use crate::server::hub_thread::HubSender;
 use crate::server::line_session::LineSession;
 use crate::server::mail::Mail;
+use crate::server::refusal::{no_room, turned_away_reason};
 use crate::server::routes::{self, Routed};
 use crate::server::shared::{Purpose, Shared};
 use crate::server::shown::Shown;
+use crate::server::visitor::Visitor;
 use crate::server::ws_session::WsSession;
 use crate::wire::line;
 
@@ -54,7 +56,7 @@ struct Gauges {
 pub(crate) struct Session {
     id: SessionId,
     kind: Kind,
-    permit: Option<(Purpose, Permit)>,
+    visitor: Visitor,
 }
 
 /// What a connection speaks.
@@ -129,6 +131,7 @@ impl ChatService {
             Purpose::Web => Kind::Http(HttpSession::new(now)),
             Purpose::Admin => Kind::Admin(HttpSession::new(now)),
             Purpose::Line if self.shared.is_draining() => {
+                self.shared.metrics.refused("draining");
                 let notice = line::show_error("the server closes; come back in a moment");
                 outbox.buffer().extend_from_slice(notice.as_bytes());
                 Kind::Refused
@@ -141,18 +144,26 @@ impl ChatService {
         }
     }
 
-    fn refuse(&self, purpose: Purpose, refusal: Refusal, outbox: &mut Outbox) {
-        self.shared.metrics.refused(match refusal {
-            Refusal::Full => "full",
-            Refusal::TooManyFromAddress => "address",
-        });
-        match purpose {
-            Purpose::Web | Purpose::Admin => routes::unavailable(outbox),
-            Purpose::Line => {
-                let error = line::show_error("the server takes no more connections now");
-                outbox.buffer().extend_from_slice(error.as_bytes());
-            }
-        }
+    /// Begins a connection for which there is no room, and says so.
+    fn refuse(
+        &self,
+        id: SessionId,
+        visitor: Visitor,
+        refusal: Refusal,
+        outbox: &mut Outbox,
+    ) -> (Session, Flow) {
+        self.shared.metrics.refused(refusal.reason());
+        outbox
+            .buffer()
+            .extend_from_slice(no_room(visitor.purpose()));
+        let session = Session {
+            id,
+            kind: Kind::Refused,
+            visitor,
+        };
+        // A flood is not waited for until each of them has read why.
+        let is_flood = refusal == Refusal::OutOfFiles || self.shared.is_short_of_files();
+        (session, if is_flood { Flow::Drop } else { Flow::Close })
     }
 
     /// Answers requests until there are no more, or one of them made a WebSocket of it.
@@ -174,9 +185,11 @@ impl ChatService {
                     http.received(was_idle, now);
                     return Flow::Continue;
                 }
-                Ok(Some(head)) if is_admin => routes::admin(&head, &self.shared, outbox),
-                Ok(Some(head)) => routes::web(&head, &self.shared, outbox),
-                Err(error) => routes::refuse(&error, &self.shared, outbox),
+                Ok(Some(head)) if is_admin => {
+                    routes::admin(&head, &session.visitor, &self.shared, outbox)
+                }
+                Ok(Some(head)) => routes::web(&head, &mut session.visitor, &self.shared, outbox),
+                Err(error) => routes::refuse(&error, &session.visitor, &self.shared, outbox),
             };
             match routed {
                 Routed::KeepAlive => http.answered(now),
@@ -285,40 +298,15 @@ impl Service for ChatService {
         turn: &mut Turn<'_, Mail>,
         outbox: &mut Outbox,
     ) -> (Session, Flow) {
-        let purpose = self.shared.purposes[accepted.listener];
-        let address = match accepted.peer {
-            Peer::Tcp(address) => Some(address.ip()),
-            Peer::Unix => None,
-        };
         let id = SessionId {
             worker: self.worker,
             connection: id.to_bits(),
         };
-        let refused = |flow| {
-            (
-                Session {
-                    id,
-                    kind: Kind::Refused,
-                    permit: None,
-                },
-                flow,
-            )
+        let visitor = match Visitor::enter(accepted, &self.shared) {
+            Ok(visitor) => visitor,
+            Err((visitor, refusal)) => return self.refuse(id, visitor, refusal, outbox),
         };
-        // Connections that are closed still have their sockets for a while.
-        if self.shared.is_out_of_files() {
-            self.shared.metrics.refused("files");
-            return refused(Flow::Drop);
-        }
-        let permit = match self.shared.admission(purpose).admit(address) {
-            Ok(permit) => Some((purpose, permit)),
-            Err(refusal) => {
-                self.refuse(purpose, refusal, outbox);
-                // A flood is not waited for until each of them has read why.
-                let is_flood = self.shared.is_short_of_files();
-                return refused(if is_flood { Flow::Drop } else { Flow::Close });
-            }
-        };
-        let kind = self.begin(purpose, id, turn.now, outbox);
+        let kind = self.begin(visitor.purpose(), id, turn.now, outbox);
         if let Some(gauge) = self.gauge(&kind) {
             gauge.inc();
         }
@@ -328,7 +316,7 @@ impl Service for ChatService {
         } else {
             Flow::Continue
         };
-        (Session { id, kind, permit }, flow)
+        (Session { id, kind, visitor }, flow)
     }
 
     fn receive(
@@ -460,6 +448,8 @@ impl Service for ChatService {
         if let Kind::WebSocket(chat) = &session.kind {
             self.unfinished.give_back(chat.unfinished_len());
             self.shared.metrics.disconnected(chat.close_code());
+            let (code, address) = (chat.close_code(), session.visitor.address());
+            tracing::debug!(code, ?address, "a WebSocket ended");
         }
         if session.is_user() {
             self.hub.disconnected(session.id);
@@ -468,14 +458,22 @@ impl Service for ChatService {
                 let _ = self.control.send(Control::Drained);
             }
         }
-        self.permits
-            .extend(session.permit.map(|permit| (id, permit)));
+        let permit = session.visitor.into_permit();
+        self.permits.extend(permit.map(|permit| (id, permit)));
     }
 
     fn gone(&mut self, id: ConnectionId) {
         if let Some((purpose, permit)) = self.permits.remove(&id) {
             self.shared.admission(purpose).release(&permit);
         }
+    }
+
+    fn turned_away(&mut self, accepted: &Accepted, why: TurnedAway) -> &'static [u8] {
+        if let Some(reason) = turned_away_reason(why) {
+            self.shared.metrics.refused(reason);
+        }
+        tracing::debug!(?why, peer = ?accepted.peer, "turned somebody away");
+        no_room(self.shared.purposes[accepted.listener])
     }
 
     fn turn_ended(&mut self, _: &mut Turn<'_, Mail>) {

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use crate::net::{
     self, Accepted, ConnectionId, Connections, Flow, MailSender, Outbox, OutboxLimits, Runtime,
-    Service, SlowReader, Turn,
+    Service, SlowReader, Turn, TurnedAway,
 };
 use crate::server::control::{Control, watch_signals};
 use crate::server::error::StartError;
 use crate::server::http_session::HttpSession;
 use crate::server::listen::{bind, raise_open_file_limit};
+use crate::server::refusal::no_room;
+use crate::server::shared::Purpose;
 use crate::websocket::handshake::HandshakeError;
 use crate::websocket::handshake::http::{HttpLimits, parse_request};
 use crate::websocket::handshake::server::{Acceptance, Upgrade};
@@ -30,6 +32,8 @@ pub struct EchoConfig {
     pub broadcast: bool,
     /// Whether messages are compressed for clients that offer it.
     pub deflate: bool,
+    /// How long a thread with nothing to do looks for events before it sleeps.
+    pub busy_poll: Duration,
     /// Whether to listen beyond loopback.
     pub allow_plaintext: bool,
 }
@@ -52,6 +56,7 @@ pub fn echo(config: &EchoConfig, mut announce: impl FnMut(&str)) -> Result<(), S
             when_full: SlowReader::StopReading,
             ..OutboxLimits::default()
         },
+        busy_poll: config.busy_poll,
         ..net::Config::default()
     };
     let system = |what| move |source| StartError::System { what, source };
@@ -296,6 +301,10 @@ impl Service for EchoService {
 
     fn closed(&mut self, _: Session, id: ConnectionId, _: &mut Turn<'_, Mail>) {
         self.listeners.remove(&id);
+    }
+
+    fn turned_away(&mut self, _: &Accepted, _: TurnedAway) -> &'static [u8] {
+        no_room(Purpose::Web)
     }
 
     fn timer(&self) -> Option<Instant> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::chat::Hub;
 use crate::chat::hub::Policy;
 use crate::chat::rate_limit::Rate;
-use crate::net::{self, Listener, Runtime};
+use crate::net::{self, Listener, Runtime, TrustedPeers};
 use crate::server::admission::Admission;
 use crate::server::chat_service::ChatService;
 use crate::server::config::Config;
@@ -145,7 +145,14 @@ fn listeners(config: &Config) -> Result<(Vec<Listener>, Vec<Purpose>), StartErro
     let others = others.into_iter().filter(|(address, _)| *address != "off");
     let (mut listeners, mut purposes) = (Vec::new(), Vec::new());
     for (address, purpose) in web.chain(others) {
-        listeners.push(bind(address, server.allow_plaintext)?);
+        let listener = bind(address, server.allow_plaintext)?;
+        // Who watches over the server is next to it, and asks it directly.
+        let is_proxied = server.proxy_protocol && purpose != Purpose::Admin;
+        listeners.push(if is_proxied {
+            listener.with_proxy_header()
+        } else {
+            listener
+        });
         purposes.push(purpose);
     }
     Ok((listeners, purposes))
@@ -170,6 +177,9 @@ fn shared(config: &Config, token_key: TokenKey, purposes: Vec<Purpose>) -> Share
         wanted => wanted.min(possible),
     };
     let allow_origin = &config.server.allow_origin;
+    let trusted_proxies = config.server.trusted_proxies.iter().map(String::as_str);
+    // What is no network was refused when the configuration was read.
+    let trusted_proxies = TrustedPeers::parse(trusted_proxies).unwrap_or_default();
     Shared::new(
         Admission::new(max_connections, config.server.max_connections_per_ip),
         token_key,
@@ -185,6 +195,7 @@ fn shared(config: &Config, token_key: TokenKey, purposes: Vec<Purpose>) -> Share
         purposes,
         open_files.saturating_sub(RESERVED_FILES / 2),
     )
+    .with_trusted_proxies(Arc::new(trusted_proxies))
 }
 
 fn start_workers(
@@ -196,6 +207,8 @@ fn start_workers(
 ) -> Result<Runtime<Mail>, StartError> {
     let net_config = net::Config {
         thread_name: "chinwag-worker".into(),
+        busy_poll: config.server.busy_poll(),
+        trusted: Arc::clone(&shared.trusted_proxies),
         ..net::Config::default()
     };
     let service = |worker, _: &Runtime<Mail>| {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::chat::rate_limit::Rate;
+use crate::net::TrustedPeers;
 use crate::server::admission::Admission;
 use crate::server::metrics::Metrics;
 use crate::server::token::TokenKey;
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) motd: String,
     /// What each listener is for, by its index.
     pub(crate) purposes: Vec<Purpose>,
+    /// Who may say for whom it asks.
+    pub(crate) trusted_proxies: Arc<TrustedPeers>,
     /// Most sockets, those included that are closed and wait for their peers to agree.
     max_sockets: u64,
     is_draining: AtomicBool,
@@ -59,9 +62,18 @@ impl Shared {
             message_rate,
             motd,
             purposes,
+            trusted_proxies: Arc::default(),
             max_sockets: u64::try_from(max_sockets).unwrap_or(u64::MAX),
             is_draining: AtomicBool::new(false),
             user_count: AtomicUsize::new(0),
+        }
+    }
+
+    /// Believes these proxies when they say for whom they ask.
+    pub(crate) fn with_trusted_proxies(self, trusted_proxies: Arc<TrustedPeers>) -> Self {
+        Self {
+            trusted_proxies,
+            ..self
         }
     }
 
