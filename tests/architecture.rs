@@ -89,6 +89,7 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("jiff", &["src/wire/json/"]),
+    ("listenfd", &["src/server/activation.rs"]),
     ("mio", &["src/net/"]),
     ("prometheus_client", &["src/server/"]),
     (

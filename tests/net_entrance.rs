@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use chinwag::net::{Config, ListenAddress, Listener, ProxyHeaderError, TrustedPeers, TurnedAway};
-use net_support::{Log, PATIENCE, Server, config, serve, serve_listeners};
+use net_support::{Log, Mail, PATIENCE, Server, config, serve, serve_listeners};
 
 /// Serves proxies in these networks.
 fn serve_proxies(networks: &[&str], more: &[ListenAddress]) -> Server {
@@ -168,4 +168,30 @@ fn worker_that_looks_before_it_sleeps_misses_nothing() {
     client.send("expire 20\n");
     assert_eq!(client.line(), "expired");
     server.stop();
+}
+
+#[test]
+fn closed_listener_leaves_its_queue_to_others_who_have_it() {
+    let address = "127.0.0.1:0".parse().expect("an address");
+    let listener = Listener::bind(&address).expect("a free address");
+    let successors = listener.try_clone().expect("a descriptor");
+    let ListenAddress::Tcp(address) = *listener.address() else {
+        unreachable!("it is TCP")
+    };
+    let server = serve_listeners(&config(), 1, usize::MAX, address, vec![listener]);
+    let mut old = server.connect();
+    old.send("echo old\n");
+    assert_eq!(old.line(), "old");
+    server.tell(Mail::StopAcceptingFrom(0));
+    server.turn_count();
+    // Nobody takes it yet, and it is not refused.
+    let mut new = server.connect();
+    new.send("echo new\n");
+    let successor = serve_listeners(&config(), 1, usize::MAX, address, vec![successors]);
+    assert_eq!(new.line(), "new");
+    old.send("echo still here\n");
+    assert_eq!(old.line(), "still here");
+    drop((old, new));
+    server.stop();
+    successor.stop();
 }

@@ -22,7 +22,8 @@ use crate::net::{Accepted, Peer};
 /// The listeners of one worker.
 #[derive(Debug)]
 pub(super) struct Doors {
-    doors: Vec<Door>,
+    /// By listener; `None` for those that are closed.
+    doors: Vec<Option<Door>>,
     /// Nothing but a descriptor.
     spare: Option<File>,
 }
@@ -61,10 +62,10 @@ impl Doors {
                     registry.register(socket, token(nth), Interest::READABLE)?;
                 }
             }
-            doors.push(Door {
+            doors.push(Some(Door {
                 listener,
                 state: DoorState::Quiet,
-            });
+            }));
         }
         let spare = spare();
         Ok(Self { doors, spare })
@@ -72,7 +73,7 @@ impl Doors {
 
     /// The poller says that somebody is at the nth listener.
     pub(super) fn knock(&mut self, nth: usize) {
-        if let Some(door) = self.doors.get_mut(nth)
+        if let Some(Some(door)) = self.doors.get_mut(nth)
             && door.state == DoorState::Quiet
         {
             door.state = DoorState::Knocked;
@@ -81,7 +82,14 @@ impl Doors {
 
     /// Closes this worker's handles of the listeners.
     pub(super) fn close(&mut self, registry: &Registry) {
-        for mut door in self.doors.drain(..) {
+        for nth in 0..self.doors.len() {
+            self.close_one(nth, registry);
+        }
+    }
+
+    /// Closes this worker's handle of the nth listener.
+    pub(super) fn close_one(&mut self, nth: usize, registry: &Registry) {
+        if let Some(mut door) = self.doors.get_mut(nth).and_then(Option::take) {
             // Closing would not do: the poller forgets a socket with its last handle, and other
             // workers may have theirs still. It fails only for what is not registered.
             let _ = match &mut door.listener {
@@ -95,6 +103,7 @@ impl Doors {
     pub(super) fn next_at(&self, now: Instant) -> Option<Instant> {
         self.doors
             .iter()
+            .flatten()
             .filter_map(|door| match door.state {
                 DoorState::Quiet => None,
                 DoorState::Knocked => Some(now),
@@ -114,6 +123,9 @@ impl Doors {
     ) -> u64 {
         let mut parked_count = 0;
         for (nth, door) in self.doors.iter_mut().enumerate() {
+            let Some(door) = door else {
+                continue;
+            };
             if matches!(door.state, DoorState::Parked(until) if until <= now) {
                 door.state = DoorState::Knocked;
                 self.spare = self.spare.take().or_else(spare);

@@ -401,6 +401,9 @@ impl<S: Service> Worker<S> {
     }
 
     fn heed_wish(&mut self) {
+        while let Some(nth) = self.connections.next_unwanted_listener() {
+            self.doors.close_one(nth, self.poll.registry());
+        }
         match self.connections.wish() {
             Wish::Run => {}
             Wish::StopAccepting => self.doors.close(self.poll.registry()),

@@ -58,6 +58,7 @@ pub(crate) enum Mail {
     TellAll(String),
     CountTurns,
     StopAccepting,
+    StopAcceptingFrom(usize),
     Stop,
 }
 
@@ -257,6 +258,7 @@ impl Service for Lines {
             }),
             Mail::CountTurns => self.note(Log::Turns(self.turn_count)),
             Mail::StopAccepting => connections.stop_accepting(),
+            Mail::StopAcceptingFrom(nth) => connections.stop_accepting_from(nth),
             Mail::Stop => connections.stop(),
         }
     }
