@@ -83,6 +83,10 @@ struct ServeArgs {
     /// some microseconds sooner, for a core of the processor [default: 0].
     #[arg(long, value_name = "MICROSECONDS")]
     busy_poll: Option<u32>,
+    /// Take over sockets and data from a server that runs on the same data directory, instead of
+    /// refusing to start; nobody who connects is refused.
+    #[arg(long)]
+    take_over: bool,
     /// Spread the closes over this many seconds on SIGTERM [default: 10].
     #[arg(long, value_name = "SECONDS")]
     drain: Option<f64>,
@@ -279,6 +283,11 @@ impl ServeArgs {
                 "server",
                 "proxy_protocol",
                 self.proxy_protocol.then_some(Value::Boolean(true)),
+            ),
+            (
+                "server",
+                "take_over",
+                self.take_over.then_some(Value::Boolean(true)),
             ),
             ("server", "busy_poll", self.busy_poll.as_ref().map(number)),
             ("server", "allow_origin", list(&self.allow_origin)),

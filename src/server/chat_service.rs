@@ -265,7 +265,7 @@ impl ChatService {
             match &mut session.kind {
                 Kind::WebSocket(chat) => chat.close_at(now + delay),
                 Kind::Line(line) => line.close_at(now + delay),
-                Kind::Http(http) if http.is_idle() => return Flow::Close,
+                Kind::Http(http) if http.is_spare() => return Flow::Close,
                 Kind::Http(_) | Kind::Admin(_) | Kind::Refused => {}
             }
             flow
@@ -434,6 +434,11 @@ impl Service for ChatService {
                     if subscribers.is_empty() {
                         self.subscribers.remove(&room);
                     }
+                }
+            }
+            Mail::LetGo(listeners) => {
+                for nth in listeners.iter() {
+                    connections.stop_accepting_from(*nth);
                 }
             }
             Mail::Drain { window } => Self::drain(window, turn.now, connections),

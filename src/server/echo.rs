@@ -67,7 +67,7 @@ pub fn echo(config: &EchoConfig, mut announce: impl FnMut(&str)) -> Result<(), S
     let (control, controlled) = mpsc::channel();
     watch_signals(control).map_err(system("the watch for signals"))?;
     addresses.iter().for_each(|line| announce(line));
-    while controlled.recv() == Ok(Control::Reload) {}
+    while let Ok(Control::Reload) = controlled.recv() {}
     for worker in runtime.senders() {
         // A worker that is gone needs no order to stop.
         let _ = worker.send(Mail::Stop);

@@ -8,6 +8,7 @@
 //!
 //! Who may wait for whom: the hub for a worker's mailbox; the main thread, at the end, for all.
 
+mod activation;
 mod admission;
 mod ahead;
 mod assets;
@@ -19,12 +20,14 @@ mod control;
 mod echo;
 mod error;
 mod forwarded;
+mod handover;
 mod http_session;
 mod hub_thread;
 mod line_session;
 mod listen;
 mod mail;
 mod metrics;
+mod notify;
 mod pace;
 mod refusal;
 mod response;

@@ -28,6 +28,7 @@ pub(crate) struct Shared {
     /// Most sockets, those included that are closed and wait for their peers to agree.
     max_sockets: u64,
     is_draining: AtomicBool,
+    is_handed_over: AtomicBool,
     /// Connections of users, which a drain waits for.
     user_count: AtomicUsize,
 }
@@ -65,6 +66,7 @@ impl Shared {
             trusted_proxies: Arc::default(),
             max_sockets: u64::try_from(max_sockets).unwrap_or(u64::MAX),
             is_draining: AtomicBool::new(false),
+            is_handed_over: AtomicBool::new(false),
             user_count: AtomicUsize::new(0),
         }
     }
@@ -101,6 +103,16 @@ impl Shared {
 
     pub(crate) fn begin_drain(&self) {
         self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a successor has the rooms, and nothing can be asked here any more.
+    pub(crate) fn is_handed_over(&self) -> bool {
+        self.is_handed_over.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn begin_hand_over(&self) {
+        self.begin_drain();
+        self.is_handed_over.store(true, Ordering::Release);
     }
 
     pub(crate) fn user_came(&self) {

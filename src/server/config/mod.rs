@@ -56,6 +56,8 @@ pub struct ServerConfig {
     pub allow_origin: Vec<String>,
     /// For how many microseconds a thread with nothing to do looks for events before it sleeps.
     pub busy_poll: u64,
+    /// Whether to take over from a server that runs on the same data, instead of refusing to start.
+    pub take_over: bool,
     /// Over how many seconds the connections are closed on SIGTERM.
     pub drain: f64,
     /// The message of the day.
@@ -98,6 +100,7 @@ impl Default for ServerConfig {
             allow_plaintext: false,
             allow_origin: Vec::new(),
             busy_poll: 0,
+            take_over: false,
             drain: 10.0,
             motd: String::new(),
         }

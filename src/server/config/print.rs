@@ -85,6 +85,11 @@ pub fn print(config: &Config) -> String {
                 toml::Value::Integer(i64::try_from(server.busy_poll).unwrap_or(i64::MAX)),
             ),
             (
+                "Take over from a server that runs on the same data, instead of refusing to start.",
+                "take_over",
+                toml::Value::Boolean(server.take_over),
+            ),
+            (
                 "Seconds over which connections are closed on SIGTERM.",
                 "drain",
                 toml::Value::Float(server.drain),
