@@ -282,6 +282,18 @@ impl Session {
         }
     }
 
+    /// Ends it with the server. Whoever has come to ask something is not left without an answer.
+    fn stop(&self, outbox: &mut Outbox) -> Flow {
+        match &self.kind {
+            Kind::Http(http) if !http.is_spare() => {
+                outbox.buffer().extend_from_slice(no_room(Purpose::Web));
+            }
+            Kind::Http(_) | Kind::WebSocket(_) | Kind::Line(_) | Kind::Admin(_) | Kind::Refused => {
+            }
+        }
+        Flow::Close
+    }
+
     fn is_user(&self) -> bool {
         matches!(self.kind, Kind::WebSocket(_) | Kind::Line(_))
     }
@@ -442,7 +454,10 @@ impl Service for ChatService {
                 }
             }
             Mail::Drain { window } => Self::drain(window, turn.now, connections),
-            Mail::Stop => connections.stop(),
+            Mail::Stop => {
+                connections.for_each(|_, session, outbox| session.stop(outbox));
+                connections.stop();
+            }
         }
     }
 

@@ -12,8 +12,10 @@ use crate::websocket::handshake::http::Request;
 #[derive(Debug)]
 pub(crate) struct Visitor {
     purpose: Purpose,
-    /// Whose address it is, as far as it is known; there is none on a Unix socket.
+    /// From where it connects; there is no address on a Unix socket.
     address: Option<IpAddr>,
+    /// For whom it asked last, if it is a proxy and said so.
+    client: Option<IpAddr>,
     /// Whether it is a proxy, which says with each request for whom it asks.
     is_proxy: bool,
     /// `None` for whom there was no room.
@@ -34,6 +36,7 @@ impl Visitor {
         let mut visitor = Self {
             purpose,
             address,
+            client: None,
             is_proxy,
             permit: None,
         };
@@ -55,18 +58,16 @@ impl Visitor {
     pub(crate) fn asks(&mut self, request: &Request<'_>, shared: &Shared) {
         if self.is_proxy {
             let lines = request.headers("X-Forwarded-For");
-            if let Some(address) = client_address(lines, &shared.trusted_proxies) {
-                self.address = Some(address);
-            }
+            self.client = client_address(lines, &shared.trusted_proxies);
         }
     }
 
     /// Counts a connection that is a single client's from now on among those of its address.
     pub(crate) fn settle(&mut self, shared: &Shared) -> Result<(), Refusal> {
-        match (&mut self.permit, self.address) {
-            (Some(permit), Some(address)) if self.is_proxy => {
+        match (&mut self.permit, self.client) {
+            (Some(permit), Some(client)) => {
                 let admission = shared.admission(self.purpose);
-                admission.count_address(permit, address)
+                admission.count_address(permit, client)
             }
             _ => Ok(()),
         }
@@ -78,7 +79,7 @@ impl Visitor {
 
     /// The client's address, for the log.
     pub(crate) fn address(&self) -> Option<IpAddr> {
-        self.address
+        self.client.or(self.address)
     }
 
     /// What is to be given back when the socket is gone.
