@@ -86,6 +86,7 @@ impl<S> Connections<S> {
         entry.outbox.lend(&mut self.spares);
         let was_crowded = entry.outbox.len() > self.hard_len;
         entry.flow = change(session, &mut entry.outbox);
+        entry.outbox.settle(&mut self.spares);
         self.has_crowded |= !was_crowded && entry.outbox.len() > self.hard_len;
         if !entry.is_touched {
             entry.is_touched = true;

@@ -1,11 +1,14 @@
 //! What one connection is still owed: bytes in order, on their way to its socket.
 //!
-//! Most of the time an outbox is one `Vec` that whoever serves the connection appends to, and that
-//! one write empties at the end of the turn. Large bytes that many connections are owed are not
-//! copied: they become a segment of their own between the bytes before and after them, and all
-//! of it leaves in one vectored write.
+//! Most of the time an outbox is nothing at all, or it is one `Vec` that whoever serves the connection
+//! appends to, and that one write empties at the end of the turn; or it is bytes that many
+//! connections are owed, all in the same place. Large ones of these are never copied: they become a
+//! segment of their own between the bytes before and after them, and all of it leaves in one
+//! vectored write.
 //!
 //! ```text
+//! nothing
+//! only:      shared                             nothing else waits, and none of it has left
 //! segments:  own │ shared │ own │ shared       then: tail ◄─ buffer() appends here
 //!            ▲ the first `sent` bytes have left
 //! ```
@@ -20,6 +23,14 @@ use std::time::Duration;
 /// It has no limit of its own: whoever drives it holds it against its [`OutboxLimits`].
 #[derive(Debug, Default)]
 pub struct Outbox {
+    /// Precedes what is in the queue, which is empty then.
+    only: Option<Arc<[u8]>>,
+    queue: Option<Box<Queue>>,
+}
+
+/// An outbox that more than shared bytes were put in.
+#[derive(Debug, Default)]
+struct Queue {
     segments: VecDeque<Segment>,
     /// The lengths of `segments`, added up.
     segments_len: usize,
@@ -65,11 +76,91 @@ enum Segment {
 impl Outbox {
     /// The `Vec` that takes the next bytes. Append only: what is in it may be partly sent.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.tail
+        &mut self.queue().tail
     }
 
-    /// Appends bytes that others are owed too; large ones are not copied.
+    /// Appends bytes that others are owed too; large ones are not copied, nor are those before and
+    /// after which nothing else waits.
     pub fn push_shared(&mut self, bytes: &Arc<[u8]>) {
+        if self.is_empty() {
+            self.only = Some(Arc::clone(bytes));
+        } else {
+            self.queue().push_shared(bytes);
+        }
+    }
+
+    /// How many bytes wait.
+    pub fn len(&self) -> usize {
+        let only_len = self.only.as_ref().map_or(0, |bytes| bytes.len());
+        only_len + self.queue.as_ref().map_or(0, |queue| queue.len())
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes once, as much as the writer takes; the rest stays. Returns the number of bytes
+    /// written, and whether the writer took all it was offered: a socket that did not is full.
+    ///
+    /// # Errors
+    ///
+    /// Those of `writer`; `WriteZero` if it takes nothing.
+    pub fn write_to(&mut self, writer: &mut impl Write) -> io::Result<(usize, bool)> {
+        let (written, offered) = match (&self.only, &self.queue) {
+            (Some(only), _) => (writer.write(only)?, only.len()),
+            (None, Some(queue)) => queue.write_to(writer)?,
+            (None, None) => (0, 0),
+        };
+        if written == 0 && offered > 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.advance(written);
+        Ok((written, written == offered))
+    }
+
+    /// Gives an outbox without a queue one that was used before.
+    pub(super) fn lend(&mut self, spares: &mut Spares) {
+        if self.queue.is_none() {
+            self.queue = spares.lend();
+        }
+    }
+
+    /// Takes back memory that this outbox does not need: all of it when nothing waits, and a large
+    /// buffer from the few bytes that a full socket has left in it.
+    pub(super) fn settle(&mut self, spares: &mut Spares) {
+        if let Some(queue) = self.queue.take_if(|queue| queue.len() == 0) {
+            spares.take_back(queue);
+        } else if let Some(queue) = &mut self.queue
+            && let Some(roomy) = queue.take_roomy()
+        {
+            spares.take_back(roomy);
+        }
+    }
+
+    /// Takes note that the first `written` bytes have left.
+    fn advance(&mut self, written: usize) {
+        if self.only.take_if(|only| only.len() == written).is_none() && written > 0 {
+            self.queue().advance(written);
+        }
+    }
+
+    /// The queue, with everything in it.
+    fn queue(&mut self) -> &mut Queue {
+        let queue = self.queue.get_or_insert_default();
+        if let Some(only) = self.only.take() {
+            queue.push_shared(&only);
+        }
+        queue
+    }
+}
+
+impl Queue {
+    fn len(&self) -> usize {
+        self.segments_len + self.tail.len() - self.sent
+    }
+
+    fn push_shared(&mut self, bytes: &Arc<[u8]>) {
         if bytes.len() < SHARED_FROM_LEN {
             self.tail.extend_from_slice(bytes);
             return;
@@ -83,75 +174,22 @@ impl Outbox {
         self.segments.push_back(Segment::Shared(Arc::clone(bytes)));
     }
 
-    /// How many bytes wait.
-    pub fn len(&self) -> usize {
-        self.segments_len + self.tail.len() - self.sent
-    }
-
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.tail.is_empty() && self.segments.is_empty()
-    }
-
-    /// Writes once, as much as the writer takes; the rest stays. Returns the number of bytes
-    /// written, and whether the writer took all it was offered: a socket that did not is full.
-    ///
-    /// # Errors
-    ///
-    /// Those of `writer`; `WriteZero` if it takes nothing.
-    pub fn write_to(&mut self, writer: &mut impl Write) -> io::Result<(usize, bool)> {
-        let (written, offered) = if self.segments.is_empty() {
+    /// Returns how much was written, and how much offered.
+    fn write_to(&self, writer: &mut impl Write) -> io::Result<(usize, usize)> {
+        if self.segments.is_empty() {
             let rest = &self.tail[self.sent..];
-            (writer.write(rest)?, rest.len())
-        } else {
-            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-            let (count, offered) = self.fill(&mut slices);
-            (writer.write_vectored(&slices[..count])?, offered)
-        };
-        if written == 0 && offered > 0 {
-            return Err(io::ErrorKind::WriteZero.into());
+            return Ok((writer.write(rest)?, rest.len()));
         }
-        self.advance(written);
-        Ok((written, written == offered))
-    }
-
-    /// Gives an outbox without a buffer one that was used before.
-    pub(super) fn lend(&mut self, spares: &mut Spares) {
-        if self.tail.capacity() == 0
-            && let Some(buffer) = spares.buffers.pop()
-        {
-            spares.capacity -= buffer.capacity();
-            self.tail = buffer;
-        }
-    }
-
-    /// Takes back memory that this outbox does not need: all of it when nothing waits, and a large
-    /// buffer from the few bytes that a full socket has left in it.
-    pub(super) fn settle(&mut self, spares: &mut Spares) {
-        let rest_len = self.tail.len();
-        if rest_len == 0 {
-            if self.tail.capacity() > 0 {
-                spares.take_back(std::mem::take(&mut self.tail));
-            }
-            if self.segments.is_empty() && self.segments.capacity() > 0 {
-                self.segments = VecDeque::new();
-            }
-        } else if self.tail.capacity() > ROOMY_CAPACITY && self.tail.capacity() / 4 > rest_len {
-            let snug = self.tail.as_slice().to_vec();
-            spares.take_back(std::mem::replace(&mut self.tail, snug));
-        }
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let (count, offered) = self.fill(&mut slices);
+        Ok((writer.write_vectored(&slices[..count])?, offered))
     }
 
     /// Puts what comes first into `slices`; returns how many it took, and their bytes.
     fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>; MAX_SLICES]) -> (usize, usize) {
-        let pieces = self
-            .segments
-            .iter()
-            .map(Segment::bytes)
-            .chain([self.tail.as_slice()]);
         let mut skipped = self.sent;
         let (mut count, mut offered) = (0, 0);
-        for (slice, piece) in slices.iter_mut().zip(pieces) {
+        for (slice, piece) in slices.iter_mut().zip(self.pieces()) {
             let rest = &piece[skipped..];
             skipped = 0;
             *slice = IoSlice::new(rest);
@@ -159,6 +197,11 @@ impl Outbox {
             offered += rest.len();
         }
         (count, offered)
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let segments = self.segments.iter().map(Segment::bytes);
+        segments.chain([self.tail.as_slice()])
     }
 
     fn advance(&mut self, written: usize) {
@@ -184,6 +227,18 @@ impl Outbox {
             self.tail.drain(..self.sent);
             self.sent = 0;
         }
+    }
+
+    /// Takes a large buffer from the few bytes in it.
+    fn take_roomy(&mut self) -> Option<Box<Self>> {
+        let (len, capacity) = (self.tail.len(), self.tail.capacity());
+        (capacity > ROOMY_CAPACITY && capacity / 4 > len).then(|| {
+            let snug = self.tail.as_slice().to_vec();
+            Box::new(Self {
+                tail: std::mem::replace(&mut self.tail, snug),
+                ..Self::default()
+            })
+        })
     }
 }
 
@@ -224,22 +279,34 @@ impl Segment {
     }
 }
 
-/// Buffers that no connection needs at the moment.
+/// Queues that no connection needs at the moment.
 #[derive(Debug, Default)]
 pub(super) struct Spares {
-    buffers: Vec<Vec<u8>>,
-    /// Their capacities, added up.
+    #[expect(clippy::vec_box, reason = "what is lent is the box")]
+    queues: Vec<Box<Queue>>,
+    /// The capacities of their buffers, added up.
     capacity: usize,
 }
 
 impl Spares {
-    fn take_back(&mut self, mut buffer: Vec<u8>) {
-        let capacity = buffer.capacity();
-        if capacity <= MAX_SPARE_CAPACITY && self.capacity + capacity <= MAX_SPARES_CAPACITY {
-            buffer.clear();
-            self.capacity += capacity;
-            self.buffers.push(buffer);
+    fn lend(&mut self) -> Option<Box<Queue>> {
+        let queue = self.queues.pop()?;
+        self.capacity -= queue.tail.capacity();
+        Some(queue)
+    }
+
+    /// Keeps an empty queue.
+    fn take_back(&mut self, mut queue: Box<Queue>) {
+        let capacity = queue.tail.capacity();
+        let is_rare = capacity > MAX_SPARE_CAPACITY || queue.segments.capacity() > MAX_SLICES;
+        let is_full =
+            self.capacity + capacity > MAX_SPARES_CAPACITY || self.queues.len() >= MAX_SPARE_COUNT;
+        if is_rare || is_full {
+            return;
         }
+        queue.tail.clear();
+        self.capacity += capacity;
+        self.queues.push(queue);
     }
 }
 
@@ -254,6 +321,8 @@ const ROOMY_CAPACITY: usize = 4096;
 const MAX_SPARE_CAPACITY: usize = 512 << 10;
 /// What a worker keeps for the next turn: small buffers for thousands of connections.
 const MAX_SPARES_CAPACITY: usize = 4 << 20;
+/// As many as there may be of the smallest.
+const MAX_SPARE_COUNT: usize = 16 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -344,11 +413,31 @@ mod tests {
             pattern(0, SHARED_FROM_LEN - 1).into(),
             pattern(0, SHARED_FROM_LEN).into(),
         );
+        outbox.buffer().push(0);
         outbox.push_shared(&small);
         assert_eq!(Arc::strong_count(&small), 1);
         outbox.push_shared(&large);
         assert_eq!(Arc::strong_count(&large), 2);
-        assert_eq!(outbox.len(), 2 * SHARED_FROM_LEN - 1);
+        assert_eq!(outbox.len(), 2 * SHARED_FROM_LEN);
+    }
+
+    #[test]
+    fn shared_bytes_alone_take_no_memory() {
+        let mut outbox = Outbox::default();
+        let small: Arc<[u8]> = pattern(0, 10).into();
+        outbox.push_shared(&small);
+        assert!(outbox.queue.is_none() && outbox.len() == 10);
+        let mut writer = Portions {
+            taken: Vec::new(),
+            portions: &[10],
+        };
+        assert_eq!(outbox.write_to(&mut writer).expect("all"), (10, true));
+        assert!(outbox.is_empty() && Arc::strong_count(&small) == 1);
+    }
+
+    #[test]
+    fn empty_outbox_is_three_words() {
+        assert_eq!(size_of::<Outbox>(), 3 * size_of::<usize>());
     }
 
     #[test]
@@ -360,9 +449,9 @@ mod tests {
             .write_to(&mut io::sink())
             .expect("a sink takes everything");
         outbox.settle(&mut spares);
-        assert_eq!((outbox.tail.capacity(), spares.buffers.len()), (0, 1));
+        assert!(outbox.queue.is_none() && spares.queues.len() == 1);
         outbox.lend(&mut spares);
-        assert!(outbox.tail.capacity() >= 1000 && spares.capacity == 0);
+        assert!(outbox.buffer().capacity() >= 1000 && spares.capacity == 0);
     }
 
     #[test]
@@ -376,7 +465,8 @@ mod tests {
         };
         outbox.write_to(&mut writer).expect("first");
         outbox.settle(&mut spares);
-        assert!(outbox.tail.capacity() < 100, "{}", outbox.tail.capacity());
+        let capacity = outbox.buffer().capacity();
+        assert!(capacity < 100, "{capacity}");
         outbox.write_to(&mut writer).expect("second");
         assert_eq!(writer.taken, pattern(0, 100_000));
     }
@@ -394,16 +484,23 @@ mod tests {
             outbox.write_to(&mut writer).expect("100 bytes");
         }
         assert_eq!(outbox.len(), 1000);
-        assert!(outbox.tail.len() <= 2200, "{}", outbox.tail.len());
+        let buffer_len = outbox.buffer().len();
+        assert!(buffer_len <= 2200, "{buffer_len}");
     }
 
     #[test]
     fn spare_buffers_are_bounded() {
         let mut spares = Spares::default();
-        spares.take_back(Vec::with_capacity(MAX_SPARE_CAPACITY + 1));
-        assert_eq!(spares.buffers.len(), 0);
+        let queue = |capacity| {
+            Box::new(Queue {
+                tail: Vec::with_capacity(capacity),
+                ..Queue::default()
+            })
+        };
+        spares.take_back(queue(MAX_SPARE_CAPACITY + 1));
+        assert_eq!(spares.queues.len(), 0);
         for _ in 0..100 {
-            spares.take_back(Vec::with_capacity(MAX_SPARE_CAPACITY));
+            spares.take_back(queue(MAX_SPARE_CAPACITY));
         }
         assert!(spares.capacity <= MAX_SPARES_CAPACITY);
     }

@@ -5,7 +5,7 @@ use std::mem;
 use crate::websocket::error::ProtocolError;
 use crate::websocket::frame::{self, MessageKind};
 use crate::websocket::message::Message;
-use crate::websocket::utf8::{self, TextDecoder};
+use crate::websocket::utf8::TextDecoder;
 
 /// An unfinished message: one growing buffer, whatever the number of its fragments.
 ///
@@ -14,51 +14,32 @@ use crate::websocket::utf8::{self, TextDecoder};
 #[derive(Debug)]
 pub(crate) struct Assembler {
     payload: Payload,
+    /// How many bytes the message has inflated to, if it is compressed.
+    inflated_len: Option<usize>,
     received_len: u64,
     fragment_count: u64,
 }
 
 /// Text is decoded while it arrives, so that it fails at its first bad byte, and so that the
-/// finished `String` of what came uncompressed needs no second validation.
+/// finished `String` needs no second validation.
 #[derive(Debug)]
 enum Payload {
     Text { text: String, decoder: TextDecoder },
     Binary(Vec<u8>),
-    Inflated(Inflated),
-}
-
-/// What has come out of a compressed message.
-#[derive(Debug)]
-pub(crate) struct Inflated {
-    kind: MessageKind,
-    /// Not handed out yet.
-    bytes: Vec<u8>,
-    /// What of `bytes` is known to be right for the kind.
-    valid_len: usize,
-    handed_out_len: usize,
 }
 
 impl Assembler {
     /// Begins with the first fragment of a message.
     pub(crate) fn new(kind: MessageKind, is_compressed: bool) -> Self {
-        let payload = if is_compressed {
-            Payload::Inflated(Inflated {
-                kind,
-                bytes: Vec::new(),
-                valid_len: 0,
-                handed_out_len: 0,
-            })
-        } else {
-            match kind {
+        Self {
+            payload: match kind {
                 MessageKind::Text => Payload::Text {
                     text: String::new(),
                     decoder: TextDecoder::default(),
                 },
                 MessageKind::Binary => Payload::Binary(Vec::new()),
-            }
-        };
-        Self {
-            payload,
+            },
+            inflated_len: is_compressed.then_some(0),
             received_len: 0,
             fragment_count: 1,
         }
@@ -75,7 +56,6 @@ impl Assembler {
             + match &self.payload {
                 Payload::Text { text, .. } => text.capacity(),
                 Payload::Binary(bytes) => bytes.capacity(),
-                Payload::Inflated(inflated) => inflated.bytes.capacity(),
             }
     }
 
@@ -95,25 +75,66 @@ impl Assembler {
     }
 
     pub(crate) fn is_compressed(&self) -> bool {
-        matches!(self.payload, Payload::Inflated(_))
+        self.inflated_len.is_some()
     }
 
-    /// Returns where the message inflates to, if it is compressed.
-    pub(crate) fn inflated_mut(&mut self) -> Option<&mut Inflated> {
-        match &mut self.payload {
-            Payload::Inflated(inflated) => Some(inflated),
-            Payload::Text { .. } | Payload::Binary(_) => None,
-        }
-    }
-
-    /// Appends a part of the payload, unmasked; of a compressed one that is where it inflates to.
+    /// Appends a part of the payload, unmasked.
     pub(crate) fn push(&mut self, part: &[u8]) -> Result<(), ProtocolError> {
         match &mut self.payload {
             Payload::Text { text, decoder } => decoder.decode(part, text)?,
             Payload::Binary(bytes) => bytes.extend_from_slice(part),
-            Payload::Inflated(_) => {}
         }
         Ok(())
+    }
+
+    /// Appends what a compressed message goes on with, until it has inflated to more than `max_len`
+    /// bytes, which is an error, or `max_held_len` wait to be handed out.
+    ///
+    /// `inflate` appends to what it is given until that is as long as it is told. What it appends is
+    /// judged also if it fails then: which of several faults is told must not depend on how the
+    /// bytes were cut.
+    pub(crate) fn push_inflated(
+        &mut self,
+        max_len: usize,
+        max_held_len: usize,
+        mut inflate: impl FnMut(&mut Vec<u8>, usize) -> Result<Filled, ProtocolError>,
+    ) -> Result<Filled, ProtocolError> {
+        let inflated_len = self.inflated_len.get_or_insert(0);
+        let mut piece = Vec::new();
+        loop {
+            // One more than allowed, which tells that there is more.
+            let too_long_len = max_len.saturating_add(1) - *inflated_len;
+            let (result, is_full) = match &mut self.payload {
+                Payload::Binary(bytes) => {
+                    let held_len = bytes.len();
+                    let room_len = max_held_len.saturating_sub(held_len).min(too_long_len);
+                    let result = inflate(bytes, held_len + room_len);
+                    *inflated_len += bytes.len() - held_len;
+                    (result, false)
+                }
+                // Piece by piece, each judged and copied while it is in the processor's cache: a
+                // long text cost a tenth more as one.
+                Payload::Text { text, decoder } => {
+                    let room_len = max_held_len.saturating_sub(text.len()).min(too_long_len);
+                    let piece_len = room_len.min(MAX_PIECE_LEN);
+                    let result = inflate(&mut piece, piece_len);
+                    *inflated_len += piece.len();
+                    decoder.decode(&piece, text)?;
+                    let is_full = piece.len() == piece_len && piece_len < room_len;
+                    piece.clear();
+                    (result, is_full)
+                }
+            };
+            if *inflated_len > max_len {
+                return Err(ProtocolError::MessageTooLong {
+                    len: frame::wire_len(*inflated_len),
+                    max: frame::wire_len(max_len),
+                });
+            }
+            if !(is_full && result == Ok(Filled::Part)) {
+                return result;
+            }
+        }
     }
 
     /// Makes room for a part of `part_len` bytes which the message's last `rest_len` bytes follow.
@@ -121,7 +142,6 @@ impl Assembler {
         let (len, capacity) = match &self.payload {
             Payload::Text { text, .. } => (text.len(), text.capacity()),
             Payload::Binary(bytes) => (bytes.len(), bytes.capacity()),
-            Payload::Inflated(_) => return,
         };
         let needed_len = len + part_len;
         if needed_len > capacity {
@@ -129,7 +149,6 @@ impl Assembler {
             match &mut self.payload {
                 Payload::Text { text, .. } => text.reserve_exact(additional_len),
                 Payload::Binary(bytes) => bytes.reserve_exact(additional_len),
-                Payload::Inflated(_) => {}
             }
         }
     }
@@ -142,19 +161,18 @@ impl Assembler {
                 Ok(Message::text(decoder.decode_part(part)?))
             }
             Payload::Binary(bytes) if bytes.is_empty() => Ok(Message::binary(part)),
-            Payload::Text { .. } | Payload::Binary(_) | Payload::Inflated(_) => {
+            Payload::Text { .. } | Payload::Binary(_) => {
                 self.push(part)?;
-                self.take()
+                Ok(self.take())
             }
         }
     }
 
-    /// Takes what can be handed out of what was not handed out yet.
-    pub(crate) fn take(&mut self) -> Result<Message<'static>, ProtocolError> {
+    /// Takes what was not handed out yet.
+    pub(crate) fn take(&mut self) -> Message<'static> {
         match &mut self.payload {
-            Payload::Text { text, .. } => Ok(Message::text(mem::take(text))),
-            Payload::Binary(bytes) => Ok(Message::binary(mem::take(bytes))),
-            Payload::Inflated(inflated) => inflated.take(),
+            Payload::Text { text, .. } => Message::text(mem::take(text)),
+            Payload::Binary(bytes) => Message::binary(mem::take(bytes)),
         }
     }
 
@@ -163,7 +181,6 @@ impl Assembler {
         let is_complete = match &self.payload {
             Payload::Text { decoder, .. } => decoder.is_complete(),
             Payload::Binary(_) => true,
-            Payload::Inflated(inflated) => inflated.valid_len == inflated.bytes.len(),
         };
         is_complete.then_some(()).ok_or(ProtocolError::InvalidUtf8)
     }
@@ -188,6 +205,10 @@ fn grown_len(needed_len: usize, rest_len: u64) -> usize {
 /// those that follow: this makes the second one fit.
 const GROWTH_SLACK: usize = 64;
 
+/// Of inflated text: as much as the inflater makes room for in one call, each of which costs it two
+/// copies of its window.
+const MAX_PIECE_LEN: usize = 256 * 1024;
+
 /// What of a compressed message has been inflated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Filled {
@@ -197,61 +218,6 @@ pub(crate) enum Filled {
     Frame,
     /// The message, up to its end.
     Message,
-}
-
-impl Inflated {
-    /// Lets `inflate` append at most up to one byte more than `max_len` allows, and judges what it
-    /// appended, also before it failed: which of several faults is told must not depend on how the
-    /// bytes were cut.
-    ///
-    /// Of a message that it has ended, no longer than `max_len`, `take` judges the rest, at once.
-    pub(crate) fn fill(
-        &mut self,
-        max_len: usize,
-        inflate: impl FnOnce(&mut Vec<u8>) -> Result<Filled, ProtocolError>,
-    ) -> Result<Filled, ProtocolError> {
-        let result = inflate(&mut self.bytes);
-        let is_taken_next = result == Ok(Filled::Message) && self.total_len() <= max_len;
-        self.valid_len += match self.kind {
-            MessageKind::Text if !is_taken_next => utf8::valid_len(&self.bytes[self.valid_len..])?,
-            MessageKind::Text | MessageKind::Binary => self.bytes.len() - self.valid_len,
-        };
-        if self.total_len() > max_len {
-            return Err(ProtocolError::MessageTooLong {
-                len: frame::wire_len(self.total_len()),
-                max: frame::wire_len(max_len),
-            });
-        }
-        result
-    }
-
-    /// Returns the bytes that were not handed out yet.
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    pub(crate) fn handed_out_len(&self) -> usize {
-        self.handed_out_len
-    }
-
-    /// Returns how many bytes the message has inflated to.
-    pub(crate) fn total_len(&self) -> usize {
-        self.handed_out_len + self.bytes.len()
-    }
-
-    fn take(&mut self) -> Result<Message<'static>, ProtocolError> {
-        let cut = self.bytes.split_off(self.valid_len);
-        let bytes = mem::replace(&mut self.bytes, cut);
-        self.handed_out_len += bytes.len();
-        self.valid_len = 0;
-        Ok(match self.kind {
-            MessageKind::Text => {
-                // A copy and our validator cost far less than the one of `String::from_utf8`.
-                Message::text(utf8::from_utf8(&bytes)?.to_owned())
-            }
-            MessageKind::Binary => Message::binary(bytes),
-        })
-    }
 }
 
 #[cfg(test)]

@@ -247,19 +247,15 @@ impl Decoder {
             unreachable!("`decode` looked, and data belongs to a message");
         };
         let announced_len = data.remaining_len;
-        let (piece, is_frame_done) = match (inflation, unfinished.inflated_mut()) {
-            (Some(inflation), Some(inflated)) => {
-                let max_len = self.limits.max_message_len;
-                // One more than allowed, which tells that there is more.
-                let too_long_len = max_len.saturating_add(1) - inflated.handed_out_len();
-                let max_output_len = match delivery {
-                    Delivery::Whole => too_long_len,
-                    Delivery::InParts => {
-                        inflated.len().max(MAX_INFLATED_PART_LEN).min(too_long_len)
-                    }
+        let (piece, is_frame_done) = match inflation {
+            Some(inflation) if unfinished.is_compressed() => {
+                let max_held_len = match delivery {
+                    Delivery::Whole => usize::MAX,
+                    Delivery::InParts => MAX_INFLATED_PART_LEN,
                 };
-                let filled = inflated.fill(max_len, |output| {
-                    data.inflate(input, inflation, output, max_output_len)
+                let max_len = self.limits.max_message_len;
+                let filled = unfinished.push_inflated(max_len, max_held_len, |output, len| {
+                    data.inflate(input, inflation, output, len)
                 })?;
                 (&[][..], filled != Filled::Part)
             }
@@ -282,7 +278,7 @@ impl Decoder {
             Delivery::InParts => Some(unfinished.pass(piece)?),
             Delivery::Whole => {
                 unfinished.push(piece)?;
-                is_final.then(|| unfinished.take()).transpose()?
+                is_final.then(|| unfinished.take())
             }
         };
         if is_frame_done {

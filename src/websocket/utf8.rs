@@ -21,16 +21,6 @@ pub(crate) fn from_utf8(bytes: &[u8]) -> Result<&str, InvalidUtf8> {
     text.map_err(|_| InvalidUtf8)
 }
 
-/// Returns how much of `bytes` is text: all, but for a character cut off at the end.
-pub(crate) fn valid_len(bytes: &[u8]) -> Result<usize, InvalidUtf8> {
-    let (whole, cut) = bytes.split_at(bytes.len() - cut_len(bytes));
-    from_utf8(whole)?;
-    if is_impossible(cut) {
-        return Err(InvalidUtf8);
-    }
-    Ok(whole.len())
-}
-
 /// Decodes text that arrives in parts.
 #[derive(Debug, Default)]
 pub(crate) struct TextDecoder {
