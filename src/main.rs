@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use chinwag::client::{ConnectOptions, connect};
-use chinwag::server::config::{self, Config, Flags};
-use chinwag::server::{EchoConfig, echo, serve};
+use chinwag::server::config::{self, Config, Flags, TlsConfig};
+use chinwag::server::{EchoConfig, check_certificates, echo, serve};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use toml::Value;
@@ -61,6 +61,8 @@ struct ServeArgs {
     /// else in.
     #[arg(long)]
     proxy_protocol: bool,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// Listen beyond loopback although there is no TLS.
     #[arg(long)]
     allow_plaintext: bool,
@@ -109,9 +111,24 @@ struct EchoArgs {
     /// Let threads with nothing to do look for events for this long before they sleep.
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 0)]
     busy_poll: u32,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// Listen beyond loopback although there is no TLS.
     #[arg(long)]
     allow_plaintext: bool,
+}
+
+#[derive(Args, Debug)]
+struct TlsArgs {
+    /// Speak TLS as the certificate in this PEM file, followed by those that lead to its authority.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key, a PEM file.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Speak TLS with a certificate of the server's own making; its fingerprint is printed.
+    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
+    tls_self_signed: bool,
 }
 
 #[derive(Args, Debug)]
@@ -150,7 +167,9 @@ fn main() -> ExitCode {
         Command::Serve(args) => run_serve(&args),
         Command::Echo(args) => run_echo(args),
         Command::Connect(args) => return run_connect(args),
-        Command::CheckConfig(args) => load(&args).map(|_| ()),
+        Command::CheckConfig(args) => {
+            load(&args).and_then(|config| check_certificates(&config.tls).map_err(describe))
+        }
         Command::PrintConfig(args) => load(&args).and_then(|config| {
             io::stdout()
                 .write_all(config::print(&config).as_bytes())
@@ -202,6 +221,7 @@ fn run_echo(args: EchoArgs) -> Result<(), String> {
         broadcast,
         no_deflate,
         busy_poll,
+        tls,
         allow_plaintext,
     } = args;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -214,6 +234,11 @@ fn run_echo(args: EchoArgs) -> Result<(), String> {
             deflate: !no_deflate,
             busy_poll: Duration::from_micros(busy_poll.into()),
             allow_plaintext,
+            tls: TlsConfig {
+                cert: tls.tls_cert.unwrap_or_default(),
+                key: tls.tls_key.unwrap_or_default(),
+                self_signed: tls.tls_self_signed,
+            },
         },
         say,
     )
@@ -259,7 +284,8 @@ impl ServeArgs {
         let list = |values: &[String]| {
             (!values.is_empty()).then(|| Value::Array(values.iter().map(text).collect()))
         };
-        let data_dir = self.data_dir.as_ref();
+        let path = |path: &PathBuf| Value::String(path.display().to_string());
+        let tls = &self.tls;
         let settings = [
             ("server", "listen", list(&self.listen)),
             ("server", "line_listen", self.line_listen.as_ref().map(text)),
@@ -268,10 +294,13 @@ impl ServeArgs {
                 "admin_listen",
                 self.admin_listen.as_ref().map(text),
             ),
+            ("server", "data_dir", self.data_dir.as_ref().map(path)),
+            ("tls", "cert", tls.tls_cert.as_ref().map(path)),
+            ("tls", "key", tls.tls_key.as_ref().map(path)),
             (
-                "server",
-                "data_dir",
-                data_dir.map(|dir| Value::String(dir.display().to_string())),
+                "tls",
+                "self_signed",
+                tls.tls_self_signed.then_some(Value::Boolean(true)),
             ),
             (
                 "server",

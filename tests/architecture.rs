@@ -102,12 +102,20 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/storage/data_dir.rs",
         ],
     ),
+    // And in a unit test of the client's.
+    (
+        "rcgen",
+        &[
+            "src/server/tls/",
+            "src/websocket/blocking/connect/client_tls.rs",
+        ],
+    ),
     ("rusqlite", &["src/storage/database.rs"]),
     (
         "rustix",
         &["src/net/", "src/server/", "src/websocket/blocking/"],
     ),
-    ("rustls", &["src/websocket/blocking/"]),
+    ("rustls", &["src/websocket/blocking/", "src/net/tls/"]),
     ("rustls_native_certs", &["src/websocket/blocking/"]),
     ("serde", &["src/server/config/", "src/storage/rows.rs"]),
     // The payloads of events in the log are JSON too, in a form of their own.
@@ -119,7 +127,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/server/assets.rs",
         ],
     ),
-    ("sha2", &["src/server/token.rs"]),
+    ("sha2", &["src/server/token.rs", "src/server/tls/"]),
     ("signal_hook", &["src/server/control.rs"]),
     ("simdutf8", &["src/websocket/utf8.rs"]),
     ("socket2", &["src/net/"]),

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 
 use crate::net::outbox::Spares;
 use crate::net::slab::{ConnectionId, Slab};
-use crate::net::{Flow, Outbox, OutboxLimits};
+use crate::net::{Flow, Outbox, OutboxLimits, TlsAcceptor};
 
 /// All connections of a worker.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct Connections<S> {
     wish: Wish,
     /// Listeners to be closed before the others.
     unwanted_listeners: Vec<usize>,
+    /// What TLS is to be accepted with from now on.
+    acceptor: Option<TlsAcceptor>,
 }
 
 /// What the service wants of its worker; only ever raised.
@@ -68,6 +70,7 @@ impl<S> Connections<S> {
             has_crowded: false,
             wish: Wish::Run,
             unwanted_listeners: Vec::new(),
+            acceptor: None,
         }
     }
 
@@ -136,6 +139,16 @@ impl<S> Connections<S> {
     /// Asks for the worker's end.
     pub fn stop(&mut self) {
         self.wish = Wish::Stop;
+    }
+
+    /// Accepts TLS with `acceptor` from now on; connections that are open stay as they are.
+    pub fn renew_tls(&mut self, acceptor: TlsAcceptor) {
+        self.acceptor = Some(acceptor);
+    }
+
+    /// For a driver: what TLS is to be accepted with, if that was changed since this was asked last.
+    pub(super) fn take_acceptor(&mut self) -> Option<TlsAcceptor> {
+        self.acceptor.take()
     }
 
     /// For a driver: adds the connection that `open` begins.

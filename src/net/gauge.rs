@@ -20,6 +20,8 @@ pub struct Totals {
     pub slow_readers: u64,
     /// How often a listener was left alone for a while because accepting failed.
     pub accept_pauses: u64,
+    /// Handshakes of TLS completed so far.
+    pub tls_handshakes: u64,
 }
 
 /// Reads the counters of all workers of a runtime.
@@ -40,6 +42,7 @@ pub(super) struct Gauge {
     sent_bytes: AtomicU64,
     slow_readers: AtomicU64,
     accept_pauses: AtomicU64,
+    tls_handshakes: AtomicU64,
 }
 
 impl Gauges {
@@ -66,6 +69,7 @@ impl Gauges {
                 sent_bytes: sum.sent_bytes + one.sent_bytes,
                 slow_readers: sum.slow_readers + one.slow_readers,
                 accept_pauses: sum.accept_pauses + one.accept_pauses,
+                tls_handshakes: sum.tls_handshakes + one.tls_handshakes,
             })
     }
 }
@@ -83,6 +87,8 @@ impl Gauge {
             .store(totals.slow_readers, Ordering::Relaxed);
         self.accept_pauses
             .store(totals.accept_pauses, Ordering::Relaxed);
+        self.tls_handshakes
+            .store(totals.tls_handshakes, Ordering::Relaxed);
     }
 
     fn read(&self) -> Totals {
@@ -94,6 +100,7 @@ impl Gauge {
             sent_bytes: self.sent_bytes.load(Ordering::Relaxed),
             slow_readers: self.slow_readers.load(Ordering::Relaxed),
             accept_pauses: self.accept_pauses.load(Ordering::Relaxed),
+            tls_handshakes: self.tls_handshakes.load(Ordering::Relaxed),
         }
     }
 }

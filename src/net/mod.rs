@@ -16,8 +16,9 @@
 //!
 //! What an attacker can make a worker hold is bounded: a connection's queue by [`OutboxLimits`]
 //! (it is not read while it is over the soft limit, so that its own requests can't add to it), the
-//! mailbox by its capacity, one turn's work by budgets, a closing connection's time by
-//! [`Config::flush_timeout`] and [`Config::linger_timeout`].
+//! mailbox by its capacity, one turn's work by budgets (handshakes of TLS, the dearest of it, have
+//! one of their own), a closing connection's time by [`Config::flush_timeout`] and
+//! [`Config::linger_timeout`], that of a handshake of TLS by [`Config::tls_timeout`].
 
 mod backlog;
 mod connections;
@@ -34,6 +35,7 @@ mod service;
 mod slab;
 mod socket;
 mod stream;
+mod tls;
 mod trusted;
 mod worker;
 
@@ -46,4 +48,5 @@ pub use proxy_header::ProxyHeaderError;
 pub use runtime::{Config, Runtime, start};
 pub use service::{Accepted, Flow, Peer, Service, Turn, TurnedAway};
 pub use slab::ConnectionId;
+pub use tls::{Tls, TlsAcceptor, TlsFailure, TlsIdentity, TlsIdentityError};
 pub use trusted::{Network, NetworkError, TrustedPeers};

@@ -89,6 +89,13 @@ impl Outbox {
         }
     }
 
+    /// Appends bytes that are given away, and not copied: for long ones.
+    pub fn push_owned(&mut self, bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            self.queue().push_segment(Segment::Own(bytes));
+        }
+    }
+
     /// How many bytes wait.
     pub fn len(&self) -> usize {
         let only_len = self.only.as_ref().map_or(0, |bytes| bytes.len());
@@ -119,6 +126,21 @@ impl Outbox {
         Ok((written, written == offered))
     }
 
+    /// The bytes that come first, at most `max_len`: where they lie if there are `enough_len` in one
+    /// place, else as many as that gathered from several. Empty only if nothing waits.
+    pub(super) fn peek<'a>(
+        &'a self,
+        enough_len: usize,
+        max_len: usize,
+        gathered: &'a mut Vec<u8>,
+    ) -> &'a [u8] {
+        match (&self.only, &self.queue) {
+            (Some(only), _) => &only[..only.len().min(max_len)],
+            (None, Some(queue)) => queue.peek(enough_len, max_len, gathered),
+            (None, None) => &[],
+        }
+    }
+
     /// Gives an outbox without a queue one that was used before.
     pub(super) fn lend(&mut self, spares: &mut Spares) {
         if self.queue.is_none() {
@@ -138,8 +160,13 @@ impl Outbox {
         }
     }
 
+    /// Forgets what waits.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     /// Takes note that the first `written` bytes have left.
-    fn advance(&mut self, written: usize) {
+    pub(super) fn advance(&mut self, written: usize) {
         if self.only.take_if(|only| only.len() == written).is_none() && written > 0 {
             self.queue().advance(written);
         }
@@ -165,13 +192,18 @@ impl Queue {
             self.tail.extend_from_slice(bytes);
             return;
         }
+        self.push_segment(Segment::Shared(Arc::clone(bytes)));
+    }
+
+    /// Appends a segment that is not empty.
+    fn push_segment(&mut self, segment: Segment) {
         if !self.tail.is_empty() {
             self.segments_len += self.tail.len();
             self.segments
                 .push_back(Segment::Own(std::mem::take(&mut self.tail)));
         }
-        self.segments_len += bytes.len();
-        self.segments.push_back(Segment::Shared(Arc::clone(bytes)));
+        self.segments_len += segment.bytes().len();
+        self.segments.push_back(segment);
     }
 
     /// Returns how much was written, and how much offered.
@@ -202,6 +234,29 @@ impl Queue {
     fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let segments = self.segments.iter().map(Segment::bytes);
         segments.chain([self.tail.as_slice()])
+    }
+
+    fn peek<'a>(
+        &'a self,
+        enough_len: usize,
+        max_len: usize,
+        gathered: &'a mut Vec<u8>,
+    ) -> &'a [u8] {
+        let mut pieces = self.pieces();
+        let first = &pieces.next().unwrap_or_default()[self.sent..];
+        if first.len() >= enough_len || self.segments.is_empty() {
+            return &first[..first.len().min(max_len)];
+        }
+        gathered.clear();
+        gathered.extend_from_slice(first);
+        for piece in pieces {
+            let missing_len = enough_len - gathered.len();
+            if missing_len == 0 {
+                break;
+            }
+            gathered.extend_from_slice(&piece[..piece.len().min(missing_len)]);
+        }
+        gathered
     }
 
     fn advance(&mut self, written: usize) {
@@ -508,6 +563,7 @@ mod tests {
     #[derive(Debug, Clone)]
     enum Step {
         Own(usize),
+        Owned(usize),
         Shared(usize),
         Write(usize),
         Settle,
@@ -516,6 +572,7 @@ mod tests {
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             (0..6000_usize).prop_map(Step::Own),
+            (0..6000_usize).prop_map(Step::Owned),
             (0..6000_usize).prop_map(Step::Shared),
             (1..9000_usize).prop_map(Step::Write),
             Just(Step::Settle),
@@ -533,6 +590,10 @@ mod tests {
                     Step::Own(len) => {
                         outbox.lend(&mut spares);
                         outbox.buffer().extend_from_slice(&pattern(seed, len));
+                        owed.extend_from_slice(&pattern(seed, len));
+                    }
+                    Step::Owned(len) => {
+                        outbox.push_owned(pattern(seed, len));
                         owed.extend_from_slice(&pattern(seed, len));
                     }
                     Step::Shared(len) => {

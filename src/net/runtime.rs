@@ -8,7 +8,7 @@ use crate::net::doors::Doors;
 use crate::net::entrance::Entrance;
 use crate::net::mailbox::mailbox;
 use crate::net::worker::{self, Parts};
-use crate::net::{Gauges, Listener, MailSender, OutboxLimits, Service, TrustedPeers};
+use crate::net::{Gauges, Listener, MailSender, OutboxLimits, Service, Tls, TrustedPeers};
 
 /// How workers treat their connections.
 #[derive(Debug, Clone)]
@@ -30,12 +30,17 @@ pub struct Config {
     pub busy_poll: Duration,
     /// Proxies that are believed when they say for whom they connect.
     pub trusted: Arc<TrustedPeers>,
+    /// Which listeners speak TLS; `None`: none of them.
+    pub tls: Option<Tls>,
+    /// How long after it was accepted a connection may take to agree on TLS.
+    pub tls_timeout: Duration,
 }
 
 impl Default for Config {
     /// One full read a turn: a turn more costs one poll, less than a hundredth of reading so much,
     /// and nobody waits long for anybody. 10 s to flush is what the closing handshake may take, and who has not sent FIN
-    /// 2 s after ours does not mean to. 16 Ki mails are a large room's traffic for many turns.
+    /// 2 s after ours does not mean to. 16 Ki mails are a large room's traffic for many turns. 10 s are
+    /// many round trips of a handshake that takes two.
     fn default() -> Self {
         Self {
             thread_name: "worker".to_owned(),
@@ -46,6 +51,8 @@ impl Default for Config {
             mailbox_capacity: 16 << 10,
             busy_poll: Duration::ZERO,
             trusted: Arc::default(),
+            tls: None,
+            tls_timeout: Duration::from_secs(10),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::net::slab::ConnectionId;
-use crate::net::{Connections, Outbox, ProxyHeaderError};
+use crate::net::{Connections, Outbox, ProxyHeaderError, TlsFailure};
 
 /// What a worker runs: one value a worker thread, owning what its connections share.
 ///
@@ -30,6 +30,29 @@ pub trait Service: Send + 'static {
         outbox: &mut Outbox,
     ) -> (Self::Session, Flow);
 
+    /// TLS is agreed on: called once before the first [`receive`](Service::receive), on listeners that
+    /// speak it.
+    fn secured(
+        &mut self,
+        session: &mut Self::Session,
+        turn: &mut Turn<'_, Self::Mail>,
+        outbox: &mut Outbox,
+    ) -> Flow {
+        let _ = (session, turn, outbox);
+        Flow::Continue
+    }
+
+    /// TLS has failed, and the session is over. Only a peer that speaks in the clear can be told
+    /// anything ([`TlsFailure::Plaintext`]): to that one, what is appended is sent as it is.
+    fn tls_failed(
+        &mut self,
+        session: &mut Self::Session,
+        failure: TlsFailure,
+        outbox: &mut Outbox,
+    ) {
+        let _ = (session, failure, outbox);
+    }
+
     /// Takes bytes from the peer, all of `input`.
     fn receive(
         &mut self,
@@ -39,7 +62,7 @@ pub trait Service: Send + 'static {
         outbox: &mut Outbox,
     ) -> Flow;
 
-    /// The peer has sent its FIN. `Continue` keeps the other direction open for answers that are
+    /// The peer has sent its FIN, or TLS's `close_notify`. `Continue` keeps the other direction open for answers that are
     /// still to come.
     fn end_of_input(
         &mut self,
@@ -49,7 +72,8 @@ pub trait Service: Send + 'static {
     ) -> Flow;
 
     /// When to call [`expire`](Service::expire). Asked at the end of each turn in which something
-    /// happened to the session.
+    /// happened to the session, but not before TLS is agreed on: until then
+    /// [`Config::tls_timeout`](crate::net::Config::tls_timeout) holds.
     fn deadline(&self, session: &Self::Session) -> Option<Instant>;
 
     /// The session's deadline has come.

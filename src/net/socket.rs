@@ -9,7 +9,7 @@
 //! takes it back: by `WouldBlock`, or by transferring less than it was offered (epoll(7), question 9),
 //! which saves the call that would only fail.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::time::Instant;
 
 use mio::event::Event;
@@ -18,11 +18,15 @@ use crate::net::Outbox;
 use crate::net::backlog::Backlog;
 use crate::net::slab::ConnectionId;
 use crate::net::stream::Stream;
+use crate::net::tls::{SealBuffer, TlsSession};
 
 #[derive(Debug)]
 pub(super) struct Socket {
     pub(super) id: ConnectionId,
     pub(super) stream: Stream,
+    /// Between the stream and the service, on listeners that speak TLS. In a box: most connections
+    /// of a plain listener shall not pay for it.
+    pub(super) tls: Option<Box<TlsSession>>,
     pub(super) phase: Phase,
     pub(super) input: Input,
     /// The system refused bytes; it will tell when it takes more.
@@ -71,10 +75,11 @@ pub(super) enum Received {
 pub(super) struct Gone;
 
 impl Socket {
-    pub(super) fn new(id: ConnectionId, stream: Stream) -> Self {
+    pub(super) fn new(id: ConnectionId, stream: Stream, tls: Option<Box<TlsSession>>) -> Self {
         Self {
             id,
             stream,
+            tls,
             phase: Phase::Open { backlog: None },
             input: Input::Quiet,
             is_blocked: false,
@@ -114,6 +119,34 @@ impl Socket {
         !self.is_blocked
     }
 
+    /// Until when TLS must be agreed on; `None`: it is, or is not spoken.
+    pub(super) fn handshake_until(&self) -> Option<Instant> {
+        self.tls.as_ref().and_then(|tls| tls.handshake_until())
+    }
+
+    /// Whether what comes goes through TLS: as long as there is a session to take it, and before
+    /// that whatever it takes to be able to say anything.
+    pub(super) fn opens_input(&self) -> bool {
+        let Some(tls) = &self.tls else { return false };
+        let is_for_session = matches!(self.phase, Phase::Open { .. }) && tls.is_open();
+        is_for_session || tls.handshake_until().is_some()
+    }
+
+    /// Takes note that so many bytes have left.
+    pub(super) fn took(&mut self, len: usize) {
+        if let Phase::Open {
+            backlog: Some(backlog),
+        } = &mut self.phase
+        {
+            backlog.took(len);
+        }
+    }
+
+    /// Records that the socket has refused.
+    pub(super) fn unsent_len(&self) -> usize {
+        self.tls.as_ref().map_or(0, |tls| tls.unsent.len())
+    }
+
     /// Reads once.
     ///
     /// # Errors
@@ -142,13 +175,30 @@ impl Socket {
         }
     }
 
-    /// All is sent: sends FIN and waits for the peer's until `linger_until`.
+    /// All is sent: says so, sends FIN and waits for the peer's until `linger_until`. Where the
+    /// socket has no room for the last words, it is to be called again when they are sent.
     ///
     /// # Errors
     ///
     /// There is nothing to wait for: the peer's FIN came first, or the connection is lost.
-    pub(super) fn finish(&mut self, linger_until: Instant) -> Result<(), Gone> {
+    pub(super) fn finish(
+        &mut self,
+        linger_until: Instant,
+        sealed: &mut SealBuffer,
+    ) -> Result<(), Gone> {
+        if let Some(tls) = self.tls.as_mut().filter(|tls| tls.is_open()) {
+            sealed.clear();
+            tls.say_goodbye(sealed).map_err(|_| Gone)?;
+            self.send_records(sealed).map_err(|_| Gone)?;
+        }
+        if self.unsent_len() > 0 {
+            return Ok(());
+        }
         self.stream.shutdown_write().map_err(|_| Gone)?;
+        if let Some(tls) = &mut self.tls {
+            // Who comes to shake hands now is too late.
+            tls.give_up();
+        }
         if self.input == Input::Ended {
             return Err(Gone);
         }
@@ -163,25 +213,77 @@ impl Socket {
     /// # Errors
     ///
     /// Those after which the connection is lost.
-    pub(super) fn flush(&mut self, outbox: &mut Outbox) -> io::Result<usize> {
-        let mut sent = 0;
-        while !self.is_blocked && !outbox.is_empty() {
-            match outbox.write_to(&mut self.stream) {
-                Ok((written, took_all)) => {
-                    sent += written;
-                    self.is_blocked = !took_all;
+    pub(super) fn flush(
+        &mut self,
+        outbox: &mut Outbox,
+        gathered: &mut Vec<u8>,
+        sealed: &mut SealBuffer,
+    ) -> io::Result<usize> {
+        let Some(tls) = &mut self.tls else {
+            return write_all(outbox, &mut self.stream, &mut self.is_blocked);
+        };
+        let mut sent = write_all(&mut tls.unsent, &mut self.stream, &mut self.is_blocked)?;
+        if tls.unsent.is_empty() {
+            // Its memory goes too: the next that waits may come in hours.
+            tls.unsent.clear();
+        }
+        // Records are made only as long as the socket takes them: what a slow reader leaves waits
+        // in the outbox, where its limits are.
+        while let Some(tls) = &mut self.tls
+            && tls.is_open()
+            && !self.is_blocked
+            && !outbox.is_empty()
+        {
+            sealed.clear();
+            tls.seal(outbox, gathered, sealed)
+                .map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
+            sent += self.send_records(sealed)?;
+        }
+        Ok(sent)
+    }
+
+    /// Writes records behind those that wait; what the system refuses waits too. Returns the
+    /// number of bytes sent.
+    ///
+    /// # Errors
+    ///
+    /// Those after which the connection is lost.
+    pub(super) fn send_records(&mut self, sealed: &SealBuffer) -> io::Result<usize> {
+        let Some(tls) = &mut self.tls else {
+            return Ok(0);
+        };
+        let mut rest = sealed.as_slice();
+        while tls.unsent.is_empty() && !self.is_blocked && !rest.is_empty() {
+            match self.stream.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    self.is_blocked = written < rest.len();
+                    rest = &rest[written..];
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_blocked = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        if let Phase::Open {
-            backlog: Some(backlog),
-        } = &mut self.phase
-        {
-            backlog.took(sent);
+        if !rest.is_empty() {
+            tls.unsent.buffer().extend_from_slice(rest);
         }
-        Ok(sent)
+        Ok(sealed.len() - rest.len())
     }
+}
+
+fn write_all(outbox: &mut Outbox, stream: &mut Stream, is_blocked: &mut bool) -> io::Result<usize> {
+    let mut sent = 0;
+    while !*is_blocked && !outbox.is_empty() {
+        match outbox.write_to(stream) {
+            Ok((written, took_all)) => {
+                sent += written;
+                *is_blocked = !took_all;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => *is_blocked = true,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(sent)
 }

@@ -6,10 +6,11 @@
 //! unbounded: what is left when a budget is spent is remembered, and the next poll does not wait.
 //!
 //! Invariants: a socket is in `sockets` exactly as long as its id is in `connections`, at the same
-//! index. A connection that can be read and may be read is in `ready`. After `settle_touched`
-//! no outbox holds bytes that the system would take.
+//! index. A connection that can be read and may be read is in `ready`, or in `handshakes`. After
+//! `settle_touched` no outbox holds bytes that the system would take.
 
 mod arrive;
+mod secure;
 mod settle;
 
 use std::collections::VecDeque;
@@ -28,6 +29,7 @@ use crate::net::mailbox::Mailbox;
 use crate::net::slab::ConnectionId;
 use crate::net::socket::{Phase, Received, Socket};
 use crate::net::stream::Stream;
+use crate::net::tls::SealBuffer;
 use crate::net::{Accepted, Config, Connections, Service, Turn, Wish};
 
 /// What a worker is made of; unlike the worker itself it can be sent to its thread.
@@ -76,6 +78,9 @@ struct Worker<S: Service> {
     deadlines: Deadlines,
     /// Who can be read, in the order of their turns.
     ready: VecDeque<ConnectionId>,
+    /// Who can be read and has not agreed on TLS yet. Those wait in a line of their own, of which
+    /// a few have their turn at a time, so that who is open does not wait for who comes.
+    handshakes: VecDeque<ConnectionId>,
     doors: Doors,
     entrance: Entrance,
     mailbox: Mailbox<S::Mail>,
@@ -92,6 +97,9 @@ struct Worker<S: Service> {
     gauge: Arc<Gauge>,
     /// What is read lands here first; an idle connection has no buffer of its own.
     scratch: Box<[u8]>,
+    /// Records are made here before they are written, of bytes gathered beside.
+    sealed: SealBuffer,
+    gathered: Vec<u8>,
     /// Empty between uses, kept for their memory.
     spare_posts: Vec<S::Mail>,
     spare_due: Vec<u32>,
@@ -107,6 +115,7 @@ impl<S: Service> Worker<S> {
             sockets: Vec::new(),
             deadlines: Deadlines::new(now),
             ready: VecDeque::new(),
+            handshakes: VecDeque::new(),
             doors: parts.doors,
             entrance: parts.entrance,
             mailbox: parts.mailbox,
@@ -121,6 +130,8 @@ impl<S: Service> Worker<S> {
             published: Totals::default(),
             gauge: parts.gauge,
             scratch: vec![0; SCRATCH_LEN].into(),
+            sealed: SealBuffer::default(),
+            gathered: Vec::new(),
             spare_posts: Vec::new(),
             spare_due: Vec::new(),
             spare_arrivals: Vec::new(),
@@ -131,7 +142,8 @@ impl<S: Service> Worker<S> {
 
     /// How long the poller may sleep; `None`: until something happens.
     fn timeout(&self) -> Option<Duration> {
-        if self.has_mail || !self.ready.is_empty() || !self.posts.is_empty() {
+        let has_input = !self.ready.is_empty() || !self.handshakes.is_empty();
+        if has_input || self.has_mail || !self.posts.is_empty() {
             return Some(Duration::ZERO);
         }
         let timer = if self.is_stopping {
@@ -184,6 +196,7 @@ impl<S: Service> Worker<S> {
                 self.read(id);
             }
         }
+        self.shake_hands();
         if self.has_mail {
             self.take_mail();
         }
@@ -233,13 +246,17 @@ impl<S: Service> Worker<S> {
         }
     }
 
-    /// Puts a connection at the end of the ready list.
+    /// Puts a connection at the end of the ready list, or of the line of handshakes.
     fn queue(&mut self, id: ConnectionId) {
         if let Some(socket) = self.socket(id)
             && !socket.is_queued
         {
             socket.is_queued = true;
-            self.ready.push_back(id);
+            if socket.handshake_until().is_some() {
+                self.handshakes.push_back(id);
+            } else {
+                self.ready.push_back(id);
+            }
         }
     }
 
@@ -254,9 +271,14 @@ impl<S: Service> Worker<S> {
             let Some(socket) = self.sockets[id.slot()].as_mut() else {
                 return;
             };
+            if socket.opens_input() {
+                self.read_secure(id, &mut budget);
+                continue;
+            }
             match socket.receive(&mut self.scratch) {
                 Ok(Received::Bytes(len)) => {
                     budget = budget.saturating_sub(len);
+                    self.totals.received_bytes += count(len);
                     self.receive(id, len);
                 }
                 Ok(Received::Nothing) => break,
@@ -278,7 +300,9 @@ impl<S: Service> Worker<S> {
         }
         match socket.phase {
             Phase::Open { .. } => {
-                let queued_len = self.connections.outbox(id).map_or(0, |outbox| outbox.len());
+                let unsent_len = socket.unsent_len();
+                let outbox = self.connections.outbox(id);
+                let queued_len = unsent_len + outbox.map_or(0, |outbox| outbox.len());
                 !self.config.outbox.is_over_soft(queued_len) && self.connections.get(id).is_some()
             }
             // Discarded, so that a peer that writes before it reads comes to read its last bytes.
@@ -288,7 +312,6 @@ impl<S: Service> Worker<S> {
 
     /// Hands the first `len` bytes of the scratch buffer to the session, if it is not over.
     fn receive(&mut self, id: ConnectionId, len: usize) {
-        self.totals.received_bytes += count(len);
         let mut queued_len = 0;
         self.connections.update(id, |session, outbox| {
             let mut turn = Turn::new(self.now, &mut self.posts);
@@ -363,11 +386,13 @@ impl<S: Service> Worker<S> {
         let Some(socket) = self.socket(id) else {
             return;
         };
+        let is_handshake = socket.handshake_until().is_some();
         match socket.phase {
             Phase::Flushing { until } | Phase::Lingering { until } if until <= now => {
                 return self.close(id);
             }
             Phase::Flushing { .. } | Phase::Lingering { .. } => {}
+            Phase::Open { .. } if is_handshake => self.expire_handshake(id),
             Phase::Open { .. } => {
                 let session = self.connections.get(id);
                 let due_at = session.and_then(|it| self.service.deadline(it));
@@ -393,7 +418,8 @@ impl<S: Service> Worker<S> {
         }
         self.totals.accepted += 1;
         self.totals.sockets += 1;
-        let socket = self.sockets[id.slot()].insert(Socket::new(id, stream));
+        let tls = self.accept_tls(accepted.listener);
+        let socket = self.sockets[id.slot()].insert(Socket::new(id, stream, tls));
         let token = Token(self.first_socket_token + id.slot());
         if socket.stream.register(self.poll.registry(), token).is_err() {
             self.close(id);
@@ -419,11 +445,16 @@ impl<S: Service> Worker<S> {
     }
 
     fn socket(&mut self, id: ConnectionId) -> Option<&mut Socket> {
-        self.sockets
-            .get_mut(id.slot())?
-            .as_mut()
-            .filter(|socket| socket.id == id)
+        socket_at(&mut self.sockets, id)
     }
+}
+
+/// A connection's socket, for whoever needs other parts of the worker at the same time.
+fn socket_at(sockets: &mut [Option<Socket>], id: ConnectionId) -> Option<&mut Socket> {
+    sockets
+        .get_mut(id.slot())?
+        .as_mut()
+        .filter(|socket| socket.id == id)
 }
 
 #[expect(

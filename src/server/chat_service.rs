@@ -9,7 +9,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use rand::RngExt as _;
 
 use crate::chat::{Event, RoomId, SessionId};
-use crate::net::{Accepted, ConnectionId, Connections, Flow, Outbox, Service, Turn, TurnedAway};
+use crate::net::{
+    Accepted, ConnectionId, Connections, Flow, Outbox, Service, TlsFailure, Turn, TurnedAway,
+};
 use crate::server::admission::{Permit, Refusal};
 use crate::server::clock;
 use crate::server::context::{Budget, Context, Counts};
@@ -67,6 +69,8 @@ enum Kind {
     WebSocket(Box<WsSession>),
     Line(Box<LineSession>),
     Admin(HttpSession),
+    /// A terminal that has not agreed on TLS yet: nobody shall see it enter before it does.
+    Unsecured,
     /// Nothing: it was told so, and is closed.
     Refused,
 }
@@ -115,7 +119,7 @@ impl ChatService {
             Kind::WebSocket(_) => Some(&self.gauges.websocket),
             Kind::Line(_) => Some(&self.gauges.line),
             Kind::Admin(_) => Some(&self.gauges.admin),
-            Kind::Refused => None,
+            Kind::Unsecured | Kind::Refused => None,
         }
     }
 
@@ -128,20 +132,23 @@ impl ChatService {
         outbox: &mut Outbox,
     ) -> Kind {
         match purpose {
+            Purpose::Line if self.shared.is_tls(purpose) => Kind::Unsecured,
             Purpose::Web => Kind::Http(HttpSession::new(now)),
             Purpose::Admin => Kind::Admin(HttpSession::new(now)),
-            Purpose::Line if self.shared.is_draining() => {
-                self.shared.metrics.refused("draining");
-                let notice = line::show_error("the server closes; come back in a moment");
-                outbox.buffer().extend_from_slice(notice.as_bytes());
-                Kind::Refused
-            }
-            Purpose::Line => {
-                self.shared.user_came();
-                let context = self.context(id, now);
-                Kind::Line(Box::new(LineSession::new(&context, outbox)))
-            }
+            Purpose::Line => self.begin_line(id, now, outbox),
         }
+    }
+
+    fn begin_line(&mut self, id: SessionId, now: Instant, outbox: &mut Outbox) -> Kind {
+        if self.shared.is_draining() {
+            self.shared.metrics.refused("draining");
+            let notice = line::show_error("the server closes; come back in a moment");
+            outbox.buffer().extend_from_slice(notice.as_bytes());
+            return Kind::Refused;
+        }
+        self.shared.user_came();
+        let context = self.context(id, now);
+        Kind::Line(Box::new(LineSession::new(&context, outbox)))
     }
 
     /// Begins a connection for which there is no room, and says so.
@@ -266,6 +273,7 @@ impl ChatService {
                 Kind::WebSocket(chat) => chat.close_at(now + delay),
                 Kind::Line(line) => line.close_at(now + delay),
                 Kind::Http(http) if http.is_spare() => return Flow::Close,
+                Kind::Unsecured => return Flow::Close,
                 Kind::Http(_) | Kind::Admin(_) | Kind::Refused => {}
             }
             flow
@@ -278,7 +286,7 @@ impl Session {
         match &mut self.kind {
             Kind::WebSocket(chat) => chat.show(shown, outbox),
             Kind::Line(line) => line.show(shown, is_own, outbox),
-            Kind::Http(_) | Kind::Admin(_) | Kind::Refused => Flow::Continue,
+            Kind::Http(_) | Kind::Admin(_) | Kind::Unsecured | Kind::Refused => Flow::Continue,
         }
     }
 
@@ -288,8 +296,12 @@ impl Session {
             Kind::Http(http) if !http.is_spare() => {
                 outbox.buffer().extend_from_slice(no_room(Purpose::Web));
             }
-            Kind::Http(_) | Kind::WebSocket(_) | Kind::Line(_) | Kind::Admin(_) | Kind::Refused => {
-            }
+            Kind::Http(_)
+            | Kind::WebSocket(_)
+            | Kind::Line(_)
+            | Kind::Admin(_)
+            | Kind::Unsecured
+            | Kind::Refused => {}
         }
         Flow::Close
     }
@@ -331,6 +343,37 @@ impl Service for ChatService {
         (Session { id, kind, visitor }, flow)
     }
 
+    fn secured(
+        &mut self,
+        session: &mut Session,
+        turn: &mut Turn<'_, Mail>,
+        outbox: &mut Outbox,
+    ) -> Flow {
+        match &mut session.kind {
+            Kind::Unsecured => {
+                session.kind = self.begin_line(session.id, turn.now, outbox);
+                let Some(gauge) = self.gauge(&session.kind) else {
+                    return Flow::Close;
+                };
+                gauge.inc();
+            }
+            Kind::Http(http) => http.secured(turn.now),
+            Kind::WebSocket(_) | Kind::Line(_) | Kind::Admin(_) | Kind::Refused => {}
+        }
+        Flow::Continue
+    }
+
+    fn tls_failed(&mut self, session: &mut Session, failure: TlsFailure, outbox: &mut Outbox) {
+        self.shared.metrics.tls_failed(failure);
+        match &session.kind {
+            Kind::Unsecured => {
+                let error = line::show_error("this port speaks TLS: try ncat --ssl");
+                outbox.buffer().extend_from_slice(error.as_bytes());
+            }
+            _ => routes::speak_tls(outbox),
+        }
+    }
+
     fn receive(
         &mut self,
         session: &mut Session,
@@ -343,7 +386,7 @@ impl Service for ChatService {
             Kind::WebSocket(chat) => chat.receive(input, &mut context, outbox),
             Kind::Line(line) => line.receive(input, &mut context, outbox),
             Kind::Http(_) | Kind::Admin(_) => self.receive_http(session, input, turn.now, outbox),
-            Kind::Refused => Flow::Close,
+            Kind::Unsecured | Kind::Refused => Flow::Close,
         }
     }
 
@@ -357,7 +400,11 @@ impl Service for ChatService {
         match &mut session.kind {
             Kind::Line(line) => line.end_of_input(&mut context, outbox),
             // What was asked before has been answered; a WebSocket has no half-closed state.
-            Kind::Http(_) | Kind::Admin(_) | Kind::WebSocket(_) | Kind::Refused => Flow::Close,
+            Kind::Http(_)
+            | Kind::Admin(_)
+            | Kind::WebSocket(_)
+            | Kind::Unsecured
+            | Kind::Refused => Flow::Close,
         }
     }
 
@@ -366,7 +413,7 @@ impl Service for ChatService {
             Kind::Http(http) | Kind::Admin(http) => Some(http.deadline()),
             Kind::WebSocket(chat) => Some(chat.deadline()),
             Kind::Line(line) => line.deadline(),
-            Kind::Refused => None,
+            Kind::Unsecured | Kind::Refused => None,
         }
     }
 
@@ -386,7 +433,7 @@ impl Service for ChatService {
             }
             Kind::WebSocket(chat) => chat.expire(&context, outbox),
             Kind::Line(line) => line.expire(&mut context, outbox),
-            Kind::Refused => Flow::Close,
+            Kind::Unsecured | Kind::Refused => Flow::Close,
         }
     }
 
@@ -399,7 +446,7 @@ impl Service for ChatService {
         match &mut session.kind {
             Kind::WebSocket(chat) => chat.overflow(outbox),
             Kind::Line(_) => LineSession::overflow(outbox),
-            Kind::Http(_) | Kind::Admin(_) | Kind::Refused => Flow::Close,
+            Kind::Http(_) | Kind::Admin(_) | Kind::Unsecured | Kind::Refused => Flow::Close,
         }
     }
 
@@ -418,7 +465,9 @@ impl Service for ChatService {
                             chat.answer(re.as_ref(), &answer, &context, outbox)
                         }
                         Kind::Line(line) => line.answer(re.as_ref(), &answer, &mut context, outbox),
-                        Kind::Http(_) | Kind::Admin(_) | Kind::Refused => Flow::Continue,
+                        Kind::Http(_) | Kind::Admin(_) | Kind::Unsecured | Kind::Refused => {
+                            Flow::Continue
+                        }
                     }
                 });
             }
@@ -458,6 +507,7 @@ impl Service for ChatService {
                 connections.for_each(|_, session, outbox| session.stop(outbox));
                 connections.stop();
             }
+            Mail::RenewTls(acceptor) => connections.renew_tls(acceptor),
         }
     }
 
@@ -493,7 +543,13 @@ impl Service for ChatService {
             self.shared.metrics.refused(reason);
         }
         tracing::debug!(?why, peer = ?accepted.peer, "turned somebody away");
-        no_room(self.shared.purposes[accepted.listener])
+        let purpose = self.shared.purposes[accepted.listener];
+        // Nothing can be said in the clear where TLS is spoken.
+        if self.shared.is_tls(purpose) {
+            b""
+        } else {
+            no_room(purpose)
+        }
     }
 
     fn turn_ended(&mut self, _: &mut Turn<'_, Mail>) {

@@ -1,19 +1,24 @@
 //! A WebSocket echo server on the same event loops: for conformance, benchmarks and trying clients.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::net::{
     self, Accepted, ConnectionId, Connections, Flow, MailSender, Outbox, OutboxLimits, Runtime,
-    Service, SlowReader, Turn, TurnedAway,
+    Service, SlowReader, Tls, TlsAcceptor, TlsFailure, Turn, TurnedAway,
 };
+use crate::server::clock;
+use crate::server::config::TlsConfig;
 use crate::server::control::{Control, watch_signals};
 use crate::server::error::StartError;
 use crate::server::http_session::HttpSession;
 use crate::server::listen::{bind, raise_open_file_limit};
 use crate::server::refusal::no_room;
+use crate::server::routes;
 use crate::server::shared::Purpose;
+use crate::server::tls::Certificates;
 use crate::websocket::handshake::HandshakeError;
 use crate::websocket::handshake::http::{HttpLimits, parse_request};
 use crate::websocket::handshake::server::{Acceptance, Upgrade};
@@ -34,8 +39,10 @@ pub struct EchoConfig {
     pub deflate: bool,
     /// How long a thread with nothing to do looks for events before it sleeps.
     pub busy_poll: Duration,
-    /// Whether to listen beyond loopback.
+    /// Whether to listen beyond loopback without TLS.
     pub allow_plaintext: bool,
+    /// With which certificate to speak TLS; one that it makes itself is kept nowhere.
+    pub tls: TlsConfig,
 }
 
 /// Runs an echo server until a signal ends it; `announce` gets a line for each address.
@@ -44,12 +51,17 @@ pub struct EchoConfig {
 /// Whatever keeps it from starting.
 pub fn echo(config: &EchoConfig, mut announce: impl FnMut(&str)) -> Result<(), StartError> {
     raise_open_file_limit();
+    config.tls.check().map_err(StartError::TlsSettings)?;
+    let mut certificates = Certificates::open(&config.tls, None, clock::now())?;
+    let scheme = if config.tls.is_on() { "wss" } else { "ws" };
     let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
     for address in &config.listen {
-        let listener = bind(address, config.allow_plaintext)?;
-        addresses.push(format!("echo on ws://{}", listener.address()));
+        let listener = bind(address, config.tls.is_on() || config.allow_plaintext)?;
+        addresses.push(format!("echo on {scheme}://{}", listener.address()));
         listeners.push(listener);
     }
+    let fingerprint = certificates.as_ref().and_then(Certificates::fingerprint);
+    addresses.extend(fingerprint.map(|it| format!("certificate has SHA-256 fingerprint {it}")));
     let net_config = net::Config {
         thread_name: "chinwag-echo".into(),
         outbox: OutboxLimits {
@@ -57,6 +69,10 @@ pub fn echo(config: &EchoConfig, mut announce: impl FnMut(&str)) -> Result<(), S
             ..OutboxLimits::default()
         },
         busy_poll: config.busy_poll,
+        tls: certificates.as_ref().map(|it| Tls {
+            acceptor: it.acceptor().clone(),
+            listeners: (0..config.listen.len()).collect(),
+        }),
         ..net::Config::default()
     };
     let system = |what| move |source| StartError::System { what, source };
@@ -67,13 +83,30 @@ pub fn echo(config: &EchoConfig, mut announce: impl FnMut(&str)) -> Result<(), S
     let (control, controlled) = mpsc::channel();
     watch_signals(control).map_err(system("the watch for signals"))?;
     addresses.iter().for_each(|line| announce(line));
-    while let Ok(Control::Reload) = controlled.recv() {}
+    while let Ok(Control::Reload) = controlled.recv() {
+        reload(certificates.as_mut(), runtime.senders());
+    }
     for worker in runtime.senders() {
         // A worker that is gone needs no order to stop.
         let _ = worker.send(Mail::Stop);
     }
     runtime.join();
     Ok(())
+}
+
+/// Looks at the certificate's files again; connections that are open stay as they are.
+fn reload(certificates: Option<&mut Certificates>, workers: &[MailSender<Mail>]) {
+    let Some(certificates) = certificates else {
+        return;
+    };
+    if let Err(error) = certificates.renew(clock::now()) {
+        tracing::error!(%error, "the certificate in use stays");
+        return;
+    }
+    for worker in workers {
+        // A worker that is gone accepts nothing.
+        let _ = worker.send(Mail::RenewTls(certificates.acceptor().clone()));
+    }
 }
 
 /// What one worker owns.
@@ -95,6 +128,8 @@ enum Mail {
     Broadcast(Arc<[u8]>),
     /// Somebody is on `/broadcast` now.
     Listen(ConnectionId),
+    /// Accept TLS with that from now on.
+    RenewTls(TlsAcceptor),
     /// End.
     Stop,
 }
@@ -218,6 +253,22 @@ impl Service for EchoService {
         )
     }
 
+    fn secured(
+        &mut self,
+        session: &mut Session,
+        turn: &mut Turn<'_, Mail>,
+        _: &mut Outbox,
+    ) -> Flow {
+        if let Kind::Http(http) = &mut session.kind {
+            http.secured(turn.now);
+        }
+        Flow::Continue
+    }
+
+    fn tls_failed(&mut self, _: &mut Session, _: TlsFailure, outbox: &mut Outbox) {
+        routes::speak_tls(outbox);
+    }
+
     fn receive(
         &mut self,
         session: &mut Session,
@@ -240,10 +291,7 @@ impl Service for EchoService {
         while let Ok(Some(event)) = connection.receive(&mut input, outbox.buffer()) {
             match event {
                 Event::Message(message) if is_broadcast => self.broadcast(&message, turn),
-                Event::Message(message) => {
-                    // Open, or there would be no message.
-                    let _ = connection.send(&message, outbox.buffer());
-                }
+                Event::Message(message) => send_back(connection, message, outbox),
                 Event::Ping(_) | Event::Pong(_) | Event::Closed { .. } => {}
             }
         }
@@ -285,6 +333,7 @@ impl Service for EchoService {
                     self.listeners.insert(id);
                 }
             }
+            Mail::RenewTls(acceptor) => connections.renew_tls(acceptor),
             Mail::Stop => {
                 connections.for_each(|_, session, outbox| {
                     if let Kind::Echo(connection) | Kind::Broadcast(connection) = &mut session.kind
@@ -339,6 +388,25 @@ impl Session {
         Flow::Continue
     }
 }
+
+/// Echoes a message, without a copy if it is a long one of its own.
+fn send_back(connection: &mut Connection, message: Message<'_>, outbox: &mut Outbox) {
+    let is_owned = matches!(
+        message,
+        Message::Text(Cow::Owned(_)) | Message::Binary(Cow::Owned(_))
+    );
+    let is_given_away =
+        is_owned && message.len() >= GIVEN_AWAY_FROM_LEN && !connection.is_compressing();
+    // Neither fails: the connection is open, or there would be no message.
+    if is_given_away && connection.send_header(&message, outbox.buffer()) == Ok(true) {
+        outbox.push_owned(message.into_bytes().into_owned());
+    } else {
+        let _ = connection.send(&message, outbox.buffer());
+    }
+}
+
+/// Bytes whose copy takes longer than the system call for one more piece.
+const GIVEN_AWAY_FROM_LEN: usize = 16 * 1024;
 
 /// What a reader of broadcasts may leave unread: an echo stops reading, a broadcast can't.
 const MAX_UNREAD_LEN: usize = 16 * 1024 * 1024;

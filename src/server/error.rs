@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
+use crate::server::tls::CertificateError;
 use crate::storage::StorageError;
 
 /// What keeps a server from starting; its `Display` is the line that its owner sees.
@@ -11,6 +12,10 @@ use crate::storage::StorageError;
 pub enum StartError {
     /// The data directory or the database is of no use.
     Storage(StorageError),
+    /// There is no certificate to speak TLS with.
+    Certificate(CertificateError),
+    /// The settings of TLS contradict each other.
+    TlsSettings(&'static str),
     /// An address is none.
     BadAddress {
         /// As it was given.
@@ -65,10 +70,18 @@ impl From<StorageError> for StartError {
     }
 }
 
+impl From<CertificateError> for StartError {
+    fn from(error: CertificateError) -> Self {
+        Self::Certificate(error)
+    }
+}
+
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Storage(error) => error.fmt(f),
+            Self::Certificate(error) => error.fmt(f),
+            Self::TlsSettings(reason) => f.write_str(reason),
             Self::BadAddress { address } => {
                 write!(
                     f,
@@ -78,7 +91,8 @@ impl fmt::Display for StartError {
             Self::Plaintext { address } => write!(
                 f,
                 "cannot listen on {address}: it is beyond loopback, and without TLS everyone on \
-                 the way can read and change all that is said; --allow-plaintext allows it"
+                 the way can read and change all that is said; give --tls-cert and --tls-key, or \
+                 --tls-self-signed, or allow it with --allow-plaintext"
             ),
             Self::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
             Self::BadSocket { name, source } => {

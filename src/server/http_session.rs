@@ -49,6 +49,11 @@ impl HttpSession {
         Ok(Some(head))
     }
 
+    /// Takes note that TLS is agreed on, so that a request may begin.
+    pub(crate) fn secured(&mut self, now: Instant) {
+        self.deadline_at = now + HEAD_TIMEOUT;
+    }
+
     /// Takes note that a request was answered, and that another may follow.
     pub(crate) fn answered(&mut self, now: Instant) {
         self.deadline_at = now + IDLE_TIMEOUT;

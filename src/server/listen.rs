@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 
 use crate::net::{ListenAddress, Listener};
 use crate::server::activation::Passed;
-use crate::server::config::ServerConfig;
+use crate::server::config::Config;
 use crate::server::error::StartError;
 use crate::server::shared::Purpose;
 
@@ -30,20 +30,24 @@ pub(crate) struct Inherited {
 
 impl Listening {
     /// Listens on what is configured, with the sockets that there are.
-    pub(crate) fn open(config: &ServerConfig, inherited: Inherited) -> Result<Self, StartError> {
+    pub(crate) fn open(config: &Config, inherited: Inherited) -> Result<Self, StartError> {
         let mut listening = Self {
             listeners: Vec::new(),
             purposes: Vec::new(),
             managed: Vec::new(),
         };
         let configured = configured(config);
+        let may_listen = |address: &ListenAddress, purpose: Purpose| {
+            let is_tls = config.tls.is_on() && purpose.may_be_tls();
+            check_plaintext(address, is_tls || config.server.allow_plaintext)
+        };
         let Inherited {
             passed,
             mut taken_over,
         } = inherited;
         for passed in passed {
             let purpose = purpose_of(&passed, &configured)?;
-            check_plaintext(passed.listener.address(), config.allow_plaintext)?;
+            may_listen(passed.listener.address(), purpose)?;
             listening.managed.push(listening.listeners.len());
             listening.add(purpose, passed.listener, config);
         }
@@ -53,7 +57,7 @@ impl Listening {
                 continue;
             }
             let address = parse(text)?;
-            check_plaintext(&address, config.allow_plaintext)?;
+            may_listen(&address, purpose)?;
             let same = taken_over
                 .iter()
                 .position(|(its, listener)| *its == purpose && *listener.address() == address);
@@ -69,9 +73,9 @@ impl Listening {
         Ok(listening)
     }
 
-    fn add(&mut self, purpose: Purpose, listener: Listener, config: &ServerConfig) {
+    fn add(&mut self, purpose: Purpose, listener: Listener, config: &Config) {
         // Who watches over the server is next to it, and asks it directly.
-        let is_proxied = config.proxy_protocol && purpose != Purpose::Admin;
+        let is_proxied = config.server.proxy_protocol && purpose != Purpose::Admin;
         self.purposes.push(purpose);
         self.listeners.push(if is_proxied {
             listener.with_proxy_header()
@@ -82,7 +86,8 @@ impl Listening {
 }
 
 /// The addresses that are configured, and what for.
-fn configured(config: &ServerConfig) -> Vec<(&str, Purpose)> {
+fn configured(config: &Config) -> Vec<(&str, Purpose)> {
+    let config = &config.server;
     let web = config.listen.iter().map(|it| (it.as_str(), Purpose::Web));
     let others = [
         (config.line_listen.as_str(), Purpose::Line),
@@ -169,6 +174,7 @@ fn parse(text: &str) -> Result<ListenAddress, StartError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::config::ServerConfig;
 
     #[test]
     fn beyond_loopback_takes_leave() {
@@ -183,12 +189,16 @@ mod tests {
         assert!(bind("127.0.0.1:0", false).is_ok());
     }
 
-    fn on_loopback() -> ServerConfig {
-        ServerConfig {
+    fn on_loopback() -> Config {
+        let server = ServerConfig {
             listen: vec!["127.0.0.1:0".into()],
             line_listen: "127.0.0.1:0".into(),
             admin_listen: "off".into(),
             ..ServerConfig::default()
+        };
+        Config {
+            server,
+            ..Config::default()
         }
     }
 
@@ -223,7 +233,7 @@ mod tests {
     fn passed_socket_without_a_name_is_known_by_its_address() {
         let mut config = on_loopback();
         let socket = passed("chinwag.socket");
-        config.line_listen = socket.listener.address().to_string();
+        config.server.line_listen = socket.listener.address().to_string();
         let inherited = |passed| Inherited {
             passed: vec![passed],
             taken_over: Vec::new(),
@@ -239,7 +249,7 @@ mod tests {
         let mut config = on_loopback();
         let (web, other) = (passed("").listener, passed("").listener);
         let address = web.address().clone();
-        config.listen = vec![address.to_string()];
+        config.server.listen = vec![address.to_string()];
         let inherited = Inherited {
             passed: Vec::new(),
             taken_over: vec![(Purpose::Web, other), (Purpose::Web, web)],

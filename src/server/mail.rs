@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::chat::{ChatError, Done, Event, RequestId, RoomId};
-use crate::net::ConnectionId;
+use crate::net::{ConnectionId, TlsAcceptor};
 
 /// What the hub, and the main thread, tell a worker.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub(crate) enum Mail {
     LetGo(Arc<[usize]>),
     /// Close all connections, spread over this time.
     Drain { window: Duration },
+    /// Accept TLS with that from now on.
+    RenewTls(TlsAcceptor),
     /// End.
     Stop,
 }

@@ -16,7 +16,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
-use crate::net::Gauges;
+use crate::net::{Gauges, TlsFailure};
 
 mod process;
 
@@ -116,6 +116,14 @@ impl Metrics {
             .inc();
     }
 
+    pub(crate) fn tls_failed(&self, failure: TlsFailure) {
+        self.refused(match failure {
+            TlsFailure::Plaintext => "plaintext",
+            TlsFailure::TimedOut => "tls_timeout",
+            TlsFailure::Broken => "tls",
+        });
+    }
+
     pub(crate) fn disconnected(&self, code: u16) {
         self.disconnects
             .get_or_create(&[("code", code.to_string())])
@@ -197,6 +205,11 @@ impl Collector for Traffic {
                 "Connections cut off because they read too slowly",
                 totals.slow_readers,
             ),
+            (
+                "tls_handshakes",
+                "Handshakes of TLS completed",
+                totals.tls_handshakes,
+            ),
         ];
         for (name, help, value) in counters {
             let counter = ConstCounter::new(value);
@@ -216,15 +229,18 @@ impl Collector for Traffic {
 
 /// Why connections are refused. A series that began with its first event would hide that event
 /// from whoever watches how it grows, so those that are known are there from the start.
-const REFUSALS: [(&str, &str); 9] = [
+const REFUSALS: [(&str, &str); 12] = [
     ("reason", "address"),
     ("reason", "bad_request"),
     ("reason", "draining"),
     ("reason", "files"),
     ("reason", "full"),
     ("reason", "origin"),
+    ("reason", "plaintext"),
     ("reason", "proxy_header"),
     ("reason", "proxy_header_timeout"),
+    ("reason", "tls"),
+    ("reason", "tls_timeout"),
     ("reason", "untrusted_proxy"),
 ];
 

@@ -98,6 +98,15 @@ pub(crate) fn admin(
     finish(&request, &response, is_head, outbox)
 }
 
+/// Answers a client that speaks in the clear where TLS is spoken.
+pub(crate) fn speak_tls(outbox: &mut Outbox) {
+    Response::text(
+        "400 Bad Request",
+        "this port speaks TLS: the address begins with https:// or wss://\n",
+    )
+    .write(false, false, outbox.buffer());
+}
+
 /// Answers a request whose head did not come in time.
 pub(crate) fn timed_out(outbox: &mut Outbox) {
     Response::text(
@@ -221,7 +230,8 @@ fn chat_upgrade<'a>(request: &Request<'a>, shared: &Shared) -> Result<Upgrade<'a
 ///
 /// A page of a hostile name that was made to resolve to this machine (DNS rebinding) came from
 /// "this server" too, by its own account. So the name itself must be one that cannot be rebound:
-/// an address, or `localhost`; other names take an entry in `allow_origin`.
+/// an address, or `localhost`; other names take an entry in `allow_origin`. Over TLS a page came
+/// from under a name that the certificate is for, so any name will do, and it came over TLS too.
 fn is_origin_allowed(origin: &[u8], request: &Request<'_>, shared: &Shared) -> bool {
     if origin_allowed(origin, &shared.allow_origin) {
         return true;
@@ -232,7 +242,8 @@ fn is_origin_allowed(origin: &[u8], request: &Request<'_>, shared: &Shared) -> b
     let name = host.name().trim_start_matches('[').trim_end_matches(']');
     let cannot_be_rebound =
         name.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost");
-    cannot_be_rebound && origin.is_same_origin(host, false)
+    let is_tls = shared.is_tls(Purpose::Web);
+    (is_tls || cannot_be_rebound) && origin.is_same_origin(host, is_tls)
 }
 
 /// The longest request is a message of 8,000 characters, each of which JSON may write in 12 bytes.

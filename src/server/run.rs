@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use crate::chat::Hub;
 use crate::chat::hub::Policy;
 use crate::chat::rate_limit::Rate;
-use crate::net::{self, Listener, Runtime, TrustedPeers};
+use crate::net::{self, Listener, Runtime, Tls, TrustedPeers};
 use crate::server::activation;
 use crate::server::admission::Admission;
 use crate::server::chat_service::ChatService;
+use crate::server::clock;
 use crate::server::config::Config;
 use crate::server::control::{Control, watch_signals};
 use crate::server::error::StartError;
@@ -23,6 +24,7 @@ use crate::server::listen::{Inherited, Listening, RESERVED_FILES, raise_open_fil
 use crate::server::mail::Mail;
 use crate::server::notify::{Status, notify};
 use crate::server::shared::{Purpose, Shared};
+use crate::server::tls::Certificates;
 use crate::server::token::TokenKey;
 use crate::storage::{DataDir, Log, Reader, Storage, StorageError};
 use crate::websocket::handshake::Origin;
@@ -32,9 +34,11 @@ use crate::websocket::handshake::Origin;
 /// # Errors
 /// Whatever keeps it from starting; nothing runs then.
 pub fn serve(config: &Config, mut announce: impl FnMut(&str)) -> Result<(), StartError> {
-    let (server, control) = Server::start(config)?;
+    let (mut server, control) = Server::start(config)?;
     // Only now may a signal come: whoever waits for these lines can rely on everything.
-    server.addresses.iter().for_each(|line| announce(line));
+    for line in std::mem::take(&mut server.addresses) {
+        announce(&line);
+    }
     notify(Status::Ready);
     server.run(&control, config.server.drain_window());
     Ok(())
@@ -55,6 +59,7 @@ struct Server {
     listeners: Vec<(Purpose, Listener)>,
     /// Where newcomers wait for a successor, although this server ends without one.
     managed: Arc<[usize]>,
+    certificates: Option<Certificates>,
 }
 
 impl Server {
@@ -63,6 +68,7 @@ impl Server {
             .map_err(|(name, source)| StartError::BadSocket { name, source })?;
         let (data_dir, taken_over) = open_data(config)?;
         let token_key = TokenKey::new(data_dir.secret("guest-token.key")?);
+        let certificates = Certificates::open(&config.tls, Some(&data_dir), clock::now())?;
         let mut log = Log::open(&data_dir)?;
         let policy = Policy {
             guests: config.accounts.guests,
@@ -71,25 +77,21 @@ impl Server {
         let chat = Hub::new(policy, log.rooms()?);
         let reader = Reader::open(&data_dir)?;
         let inherited = Inherited { passed, taken_over };
-        let listening = Listening::open(&config.server, inherited)?;
-        let bound = listening.listeners.iter().zip(&listening.purposes);
-        let addresses = bound
-            .map(|(listener, purpose)| describe(listener, *purpose))
-            .collect();
+        let listening = Listening::open(config, inherited)?;
+        let addresses = describe_all(&listening, certificates.as_ref());
         let kept = keep(&listening).map_err(system("the event loops"))?;
-        // Who asks how the server is, is told by it to the end.
-        let managed = listening.managed.iter().copied();
-        let managed = managed
-            .filter(|nth| listening.purposes[*nth] != Purpose::Admin)
-            .collect();
+        let managed = let_go_early(&listening);
 
-        let shared = Arc::new(shared(config, token_key, listening.purposes));
+        let shared = shared(config, token_key, listening.purposes);
+        let shared = Arc::new(shared.over_tls(certificates.is_some()));
         let (control, controlled) = mpsc::channel();
         let (hub, receiver) = hub_thread::queue();
         let deliver = hub.clone();
         let storage = Storage::start(log, reader, move |delivery| deliver.delivered(delivery))
             .map_err(system("the threads of the log"))?;
-        let runtime = start_workers(config, listening.listeners, &shared, &hub, &control)?;
+        let tls = certificates.as_ref().map(|it| tls(it, &shared.purposes));
+        let listeners = listening.listeners;
+        let runtime = start_workers(config, listeners, tls, &shared, &hub, &control)?;
         let hub_thread = start_hub(chat, &runtime, &storage, &shared, receiver)?;
         if let Err(error) = await_successor(data_dir.path(), control.clone()) {
             tracing::warn!(%error, "no successor can take over from this server");
@@ -105,6 +107,7 @@ impl Server {
                 storage: Some(storage),
                 listeners: kept,
                 managed,
+                certificates,
             },
             controlled,
         ))
@@ -112,20 +115,21 @@ impl Server {
 
     /// Waits for the signal to end, or a successor, lets everyone go, and ends.
     fn run(mut self, control: &Receiver<Control>, window: Duration) {
-        while let Ok(told) = control.recv() {
-            match told {
-                Control::Terminate => break,
-                Control::HandOver(successor) => {
+        loop {
+            match control.recv_timeout(RENEWAL_INTERVAL) {
+                Ok(Control::Terminate) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(Control::HandOver(successor)) => {
                     if self.give_way(successor) {
                         break;
                     }
                 }
-                Control::Reload => {
+                Ok(Control::Reload) => {
                     notify(Status::Reloading);
-                    tracing::info!("nothing to reload: there are no certificates");
+                    self.reload();
                     notify(Status::Ready);
                 }
-                Control::Drained => {}
+                Ok(Control::Drained) => {}
+                Err(RecvTimeoutError::Timeout) => self.renew_if_due(),
             }
         }
         tracing::info!(seconds = window.as_secs_f64(), "closing all connections");
@@ -135,6 +139,31 @@ impl Server {
         } else if let Some(storage) = self.storage {
             // Told twice: what was acknowledged is durable, and nobody is owed more.
             storage.stop();
+        }
+    }
+
+    /// Looks at the certificate's files again; connections that are open stay as they are.
+    fn reload(&mut self) {
+        let Some(certificates) = &mut self.certificates else {
+            tracing::info!("nothing to reload: there are no certificates");
+            return;
+        };
+        if let Err(error) = certificates.renew(clock::now()) {
+            tracing::error!(%error, "the certificate in use stays");
+            return;
+        }
+        let (acceptor, fingerprint) = (certificates.acceptor().clone(), certificates.fingerprint());
+        tracing::info!(
+            fingerprint,
+            "new connections get the certificate as it is now"
+        );
+        self.tell_all(&Mail::RenewTls(acceptor));
+    }
+
+    fn renew_if_due(&mut self) {
+        let is_due = |it: &Certificates| it.is_due(clock::now());
+        if self.certificates.as_ref().is_some_and(is_due) {
+            self.reload();
         }
     }
 
@@ -228,14 +257,49 @@ fn keep(listening: &Listening) -> io::Result<Vec<(Purpose, Listener)>> {
         .collect()
 }
 
+/// What listens where, a line each, and by what a certificate of the server's own is known.
+fn describe_all(listening: &Listening, certificates: Option<&Certificates>) -> Vec<String> {
+    let bound = listening.listeners.iter().zip(&listening.purposes);
+    let is_tls = certificates.is_some();
+    let mut lines: Vec<String> = bound
+        .map(|(listener, purpose)| describe(listener, *purpose, is_tls))
+        .collect();
+    let fingerprint = certificates.and_then(Certificates::fingerprint);
+    lines.extend(fingerprint.map(|it| format!("certificate has SHA-256 fingerprint {it}")));
+    lines
+}
+
+/// The sockets of a service manager at which newcomers may wait for the next server. Who asks how
+/// this one is, is told by it to the end.
+fn let_go_early(listening: &Listening) -> Arc<[usize]> {
+    let managed = listening.managed.iter().copied();
+    managed
+        .filter(|nth| listening.purposes[*nth] != Purpose::Admin)
+        .collect()
+}
+
 /// What listens where, for whoever started the server.
-fn describe(listener: &Listener, purpose: Purpose) -> String {
+fn describe(listener: &Listener, purpose: Purpose, is_tls: bool) -> String {
     let address = listener.address();
+    let note = if is_tls { " (TLS)" } else { "" };
+    let scheme = if is_tls { "https" } else { "http" };
     match (purpose, address) {
-        (Purpose::Web, net::ListenAddress::Unix(_)) => format!("web on {address}"),
-        (Purpose::Web, net::ListenAddress::Tcp(_)) => format!("web on http://{address}"),
-        (Purpose::Line, _) => format!("lines on {address}"),
+        (Purpose::Web, net::ListenAddress::Unix(_)) => format!("web on {address}{note}"),
+        (Purpose::Web, net::ListenAddress::Tcp(_)) => format!("web on {scheme}://{address}"),
+        (Purpose::Line, _) => format!("lines on {address}{note}"),
         (Purpose::Admin, _) => format!("admin on http://{address}"),
+    }
+}
+
+/// Which listeners speak TLS.
+fn tls(certificates: &Certificates, purposes: &[Purpose]) -> Tls {
+    let all = purposes.iter().enumerate();
+    Tls {
+        acceptor: certificates.acceptor().clone(),
+        listeners: all
+            .filter(|(_, purpose)| purpose.may_be_tls())
+            .map(|(nth, _)| nth)
+            .collect(),
     }
 }
 
@@ -271,12 +335,14 @@ fn shared(config: &Config, token_key: TokenKey, purposes: Vec<Purpose>) -> Share
 fn start_workers(
     config: &Config,
     listeners: Vec<Listener>,
+    tls: Option<Tls>,
     shared: &Arc<Shared>,
     hub: &HubSender,
     control: &Sender<Control>,
 ) -> Result<Runtime<Mail>, StartError> {
     let net_config = net::Config {
         thread_name: "chinwag-worker".into(),
+        tls,
         busy_poll: config.server.busy_poll(),
         trusted: Arc::clone(&shared.trusted_proxies),
         ..net::Config::default()
@@ -320,6 +386,9 @@ fn system(what: &'static str) -> impl Fn(io::Error) -> StartError {
 fn now() -> Instant {
     Instant::now()
 }
+
+/// How often a certificate of the server's own is looked at: it is renewed a month ahead.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 
 /// How long after the window a peer may take for its part of the closing handshake.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);

@@ -25,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) purposes: Vec<Purpose>,
     /// Who may say for whom it asks.
     pub(crate) trusted_proxies: Arc<TrustedPeers>,
+    /// Whether TLS is spoken on all listeners but the one for metrics and health.
+    is_tls: bool,
     /// Most sockets, those included that are closed and wait for their peers to agree.
     max_sockets: u64,
     is_draining: AtomicBool,
@@ -42,6 +44,17 @@ pub(crate) enum Purpose {
     Line,
     /// Metrics and health.
     Admin,
+}
+
+impl Purpose {
+    /// Whether a listener speaks TLS where the server does. Monitors come from this machine, or
+    /// through an address that was opened to them on purpose.
+    pub(crate) fn may_be_tls(self) -> bool {
+        match self {
+            Self::Web | Self::Line => true,
+            Self::Admin => false,
+        }
+    }
 }
 
 impl Shared {
@@ -64,6 +77,7 @@ impl Shared {
             motd,
             purposes,
             trusted_proxies: Arc::default(),
+            is_tls: false,
             max_sockets: u64::try_from(max_sockets).unwrap_or(u64::MAX),
             is_draining: AtomicBool::new(false),
             is_handed_over: AtomicBool::new(false),
@@ -77,6 +91,16 @@ impl Shared {
             trusted_proxies,
             ..self
         }
+    }
+
+    #[must_use]
+    pub(crate) fn over_tls(self, is_tls: bool) -> Self {
+        Self { is_tls, ..self }
+    }
+
+    /// Whether a listener of that purpose speaks TLS.
+    pub(crate) fn is_tls(&self, purpose: Purpose) -> bool {
+        self.is_tls && purpose.may_be_tls()
     }
 
     /// Who is let in on a listener of that purpose.

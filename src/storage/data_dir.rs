@@ -70,15 +70,39 @@ impl DataDir {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let mut secret = [0; 32];
                 rand::rng().fill_bytes(&mut secret);
-                self.create_file(name, &secret)?;
+                self.write_private(name, &secret)?;
                 Ok(secret)
             }
             Err(error) => Err(StorageError::file(FileAttempt::Read, &path, &error)),
         }
     }
 
-    /// Makes a file that appears with all of its content, or not at all, even if power fails.
-    fn create_file(&self, name: &str, content: &[u8]) -> Result<(), StorageError> {
+    /// Reads a file for its owner only; `None`: there is none.
+    ///
+    /// # Errors
+    /// [`StorageError::File`].
+    pub fn read_private(&self, name: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        let path = self.path.join(name);
+        let read = || -> io::Result<Vec<u8>> {
+            let mut file = File::open(&path)?;
+            close_to_others(&file, &path)?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        match read() {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StorageError::file(FileAttempt::Read, &path, &error)),
+        }
+    }
+
+    /// Makes a file for its owner only, in place of one that may be there. It appears with all of
+    /// its content, or not at all, even if power fails.
+    ///
+    /// # Errors
+    /// [`StorageError::File`].
+    pub fn write_private(&self, name: &str, content: &[u8]) -> Result<(), StorageError> {
         let path = self.path.join(name);
         let unfinished_path = self.path.join(format!("{name}.new"));
         let write = || {
@@ -120,17 +144,22 @@ fn read_secret(file: &File, path: &Path) -> Result<[u8; 32], StorageError> {
         let mut bytes = Vec::new();
         // One byte more than a secret has shows that there is too much.
         file.take(33).read_to_end(&mut bytes)?;
-        // A copy from a backup may have come back readable for everyone.
-        if file.metadata()?.permissions().mode() & 0o077 != 0 {
-            tracing::warn!(path = %path.display(), "a file of keys was open to others");
-            file.set_permissions(Permissions::from_mode(0o600))?;
-        }
+        close_to_others(file, path)?;
         Ok(bytes)
     };
     read()
         .map_err(|error| StorageError::file(FileAttempt::Read, path, &error))?
         .try_into()
         .map_err(|_| StorageError::SecretDamaged { path: path.into() })
+}
+
+/// A copy from a backup may have come back readable for everyone.
+fn close_to_others(file: &File, path: &Path) -> io::Result<()> {
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), "a file of keys was open to others");
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(())
 }
 
 /// Locked while a server runs; stays when it ends, as removing it would race with the next one.

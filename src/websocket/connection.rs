@@ -230,6 +230,39 @@ impl Connection {
         self.encoder.encode_message(message, None, output)
     }
 
+    /// Appends an uncompressed message but for its payload, for a server that writes that from where
+    /// it lies: it has to follow at once, unchanged, before anything else of this connection.
+    ///
+    /// `false` for a client, which masks what it sends: nothing is appended.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::IoSlice;
+    ///
+    /// use chinwag::websocket::{Connection, Limits, Message};
+    ///
+    /// let mut server = Connection::server(Limits::default());
+    /// let message = Message::binary(vec![7; 100_000]);
+    /// let mut header = Vec::new();
+    /// assert!(server.send_header(&message, &mut header)?);
+    /// let _to_be_written = [IoSlice::new(&header), IoSlice::new(message.as_bytes())];
+    /// assert_eq!(header, [0x82, 127, 0, 0, 0, 0, 0, 1, 0x86, 0xa0]);
+    /// # Ok::<(), chinwag::websocket::SendError>(())
+    /// ```
+    pub fn send_header(
+        &mut self,
+        message: &Message<'_>,
+        output: &mut Vec<u8>,
+    ) -> Result<bool, SendError> {
+        self.judge_sending()?;
+        self.encoder.encode_message_header(message, output)
+    }
+
     /// Appends a part of a message, in a frame of its own; compressed, if that was agreed on. Until
     /// the final part is sent only control frames can come between.
     ///

@@ -92,6 +92,24 @@ impl Encoder {
         Ok(())
     }
 
+    /// Appends the header of a message in one frame, uncompressed; `false` for a client, whose
+    /// payload can't go as it is.
+    pub(crate) fn encode_message_header(
+        &self,
+        message: &Message<'_>,
+        output: &mut Vec<u8>,
+    ) -> Result<bool, SendError> {
+        self.judge_start()?;
+        match self.endpoint {
+            Endpoint::Client(_) => Ok(false),
+            Endpoint::Server => {
+                let start = FrameStart::whole(Opcode::Message(message.kind()));
+                frame::encode_header(start, message.len(), None, output);
+                Ok(true)
+            }
+        }
+    }
+
     /// Appends a part of a message; the first one decides whether the message is compressed.
     pub(crate) fn encode_part(
         &mut self,

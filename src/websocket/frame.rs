@@ -283,7 +283,8 @@ pub(crate) fn encode_with(
     }
 }
 
-fn encode_header(
+/// Appends the header of a frame.
+pub(crate) fn encode_header(
     start: FrameStart,
     payload_len: usize,
     masking_key: Option<[u8; 4]>,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use chinwag::net::{
     Accepted, Config, ConnectionId, Connections, Flow, ListenAddress, Listener, MailSender, Outbox,
-    Peer, Runtime, Service, Totals, Turn, TurnedAway,
+    Peer, Runtime, Service, TlsAcceptor, TlsFailure, Totals, Turn, TurnedAway,
 };
 
 /// Longer than anything here takes on the slowest machine.
@@ -43,6 +43,8 @@ pub(crate) struct Lines {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Log {
     Opened(ConnectionId),
+    Secured(ConnectionId),
+    TlsFailed(TlsFailure),
     EndOfInput(ConnectionId),
     Overflow(ConnectionId),
     Closed(ConnectionId),
@@ -59,6 +61,7 @@ pub(crate) enum Mail {
     CountTurns,
     StopAccepting,
     StopAcceptingFrom(usize),
+    RenewTls(TlsAcceptor),
     Stop,
 }
 
@@ -172,6 +175,22 @@ impl Service for Lines {
         (session, Flow::Continue)
     }
 
+    fn secured(
+        &mut self,
+        session: &mut Session,
+        _: &mut Turn<'_, Mail>,
+        outbox: &mut Outbox,
+    ) -> Flow {
+        self.note(Log::Secured(session.id));
+        say(outbox, "secured");
+        Flow::Continue
+    }
+
+    fn tls_failed(&mut self, _: &mut Session, failure: TlsFailure, outbox: &mut Outbox) {
+        self.note(Log::TlsFailed(failure));
+        say(outbox, "speak TLS here");
+    }
+
     fn receive(
         &mut self,
         session: &mut Session,
@@ -259,6 +278,7 @@ impl Service for Lines {
             Mail::CountTurns => self.note(Log::Turns(self.turn_count)),
             Mail::StopAccepting => connections.stop_accepting(),
             Mail::StopAcceptingFrom(nth) => connections.stop_accepting_from(nth),
+            Mail::RenewTls(acceptor) => connections.renew_tls(acceptor),
             Mail::Stop => connections.stop(),
         }
     }

@@ -83,6 +83,22 @@ impl Server {
         kill_process(self.pid(), Signal::TERM).unwrap();
     }
 
+    /// Sends it SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        kill_process(self.pid(), Signal::HUP).unwrap();
+    }
+
+    /// The next line it says that has this in it.
+    pub(crate) fn says(&self, what: &str) -> String {
+        loop {
+            let line = self.process.said.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("the server does not say {what}"));
+            if line.contains(what) {
+                break line;
+            }
+        }
+    }
+
     /// Waits until it has ended, and says how.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.process.wait()
@@ -212,6 +228,8 @@ impl Process {
             let line = said.recv_timeout(PATIENCE);
             let line = line.unwrap_or_else(|_| panic!("the server announces no {what}"));
             if let Some((_, address)) = line.split_once(&format!("chinwag: {what} on ")) {
+                let address = address.trim_end_matches(" (TLS)");
+                let address = address.strip_prefix("https://").unwrap_or(address);
                 break address.trim_start_matches("http://").parse().unwrap();
             }
         };

@@ -1,9 +1,17 @@
 //! Echoes or broadcasts bytes over TCP with no WebSocket at all: the floor under any server.
 //!
 //! One thread, level-triggered epoll, one receive and one send an event. With `--broadcast` every
-//! `--size` bytes are one message, which goes to all clients in a send of its own.
+//! `--size` bytes are one message, which goes to all clients in a send of its own. With `--tls` the
+//! bytes are echoed inside TLS.
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+
+mod tls;
+
+use tls::Tls;
 
 /// Large enough that a message of 1 MiB costs few calls: 64 KiB buffers cost half as much again.
 const BUFFER_LEN: usize = 256 * 1024;
@@ -16,12 +24,15 @@ fn main() {
         arguments.get(at + 1)?.parse().ok()
     };
     let (Some(port), Some(message_len)) = (value("--port"), value("--size")) else {
-        eprintln!("usage: rawsrv --port PORT --size MESSAGE-LENGTH [--broadcast]");
+        eprintln!("usage: rawsrv --port PORT --size MESSAGE-LENGTH [--broadcast | --tls]");
         std::process::exit(2);
     };
     let port = u16::try_from(port).expect("a port has 16 bits");
     let broadcast = arguments.iter().any(|argument| argument == "--broadcast");
-    Server::bind(port, message_len).run(broadcast);
+    let is_tls = arguments.iter().any(|argument| argument == "--tls");
+    let mut server = Server::bind(port, message_len);
+    server.tls = is_tls.then(tls::config);
+    server.run(broadcast);
 }
 
 struct Server {
@@ -32,10 +43,14 @@ struct Server {
     clients: Vec<Client>,
     open: Vec<usize>,
     buffer: Vec<u8>,
+    tls: Option<Arc<ServerConfig>>,
+    plain: Vec<u8>,
+    sealed: Vec<u8>,
 }
 
 struct Client {
     fd: RawFd,
+    tls: Option<Box<Tls>>,
     is_open: bool,
     unsent: Vec<u8>,
     waits_for_room: bool,
@@ -56,6 +71,9 @@ impl Server {
             clients: Vec::new(),
             open: Vec::new(),
             buffer: vec![0; BUFFER_LEN.max(2 * message_len)],
+            tls: None,
+            plain: Vec::new(),
+            sealed: Vec::new(),
         };
         // SAFETY: the descriptor is the listener's own; a longer queue only lets more clients wait.
         unsafe { libc::listen(server.listener.as_raw_fd(), 4096) };
@@ -103,8 +121,10 @@ impl Server {
             let fd = std::os::fd::IntoRawFd::into_raw_fd(stream);
             let id = self.clients.len();
             self.watch(libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN, id as u64);
+            let tls = self.tls.clone().map(|config| Box::new(Tls::new(config)));
             self.clients.push(Client {
                 fd,
+                tls,
                 is_open: true,
                 unsent: Vec::new(),
                 waits_for_room: false,
@@ -122,6 +142,13 @@ impl Server {
             self.clients[id].send(&unsent);
         }
         // While a reply waits, nothing more is read from that client.
+        if self.clients[id].tls.is_some() {
+            if flags & libc::EPOLLIN != 0 && self.clients[id].unsent.is_empty() {
+                self.echo_secure(id);
+            }
+            self.update_interest(id, false);
+            return;
+        }
         if flags & libc::EPOLLIN != 0 && (broadcast || self.clients[id].unsent.is_empty()) {
             let Some(received) = self.receive(id, broadcast) else {
                 self.close(id);
@@ -141,6 +168,26 @@ impl Server {
             }
         }
         self.update_interest(id, broadcast);
+    }
+
+    fn echo_secure(&mut self, id: usize) {
+        let client = &mut self.clients[id];
+        let Some(tls) = &mut client.tls else { return };
+        let kept = tls.partial.len();
+        self.buffer[..kept].copy_from_slice(&tls.partial);
+        self.plain.clear();
+        self.sealed.clear();
+        let is_there = recv(client.fd, &mut self.buffer[kept..BUFFER_LEN]).is_some_and(|received| {
+            let records = &mut self.buffer[..kept + received];
+            tls.open(records, &mut self.plain, &mut self.sealed)
+        });
+        if !is_there {
+            return self.close(id);
+        }
+        if !self.plain.is_empty() {
+            tls.seal(&self.plain, &mut self.sealed);
+        }
+        client.send(&self.sealed);
     }
 
     /// Receives once, or on to the end of a message. `None`: the client has gone.

@@ -6,6 +6,7 @@ use crate::net::{Accepted, Service, TurnedAway};
 impl<S: Service> Worker<S> {
     /// Takes who waits at the doors, and who has said at the entrance whose connection it is.
     pub(super) fn accept(&mut self) {
+        self.renew_tls();
         let mut arrivals = std::mem::take(&mut self.spare_arrivals);
         let mut judged = std::mem::take(&mut self.spare_judged);
         let refuse =

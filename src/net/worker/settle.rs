@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::{Worker, count};
+use super::{Worker, count, socket_at};
 use crate::net::backlog::Backlog;
 use crate::net::slab::ConnectionId;
 use crate::net::socket::{Gone, Input, Phase};
@@ -36,17 +36,20 @@ impl<S: Service> Worker<S> {
             let until = self.now + self.config.flush_timeout;
             self.socket(id).ok_or(Gone)?.phase = Phase::Flushing { until };
         }
-        let queued_len = self.connections.outbox(id).ok_or(Gone)?.len();
+        let outbox_len = self.connections.outbox(id).ok_or(Gone)?.len();
         let linger_until = self.now + self.config.linger_timeout;
-        let socket = self.socket(id).ok_or(Gone)?;
+        let socket = socket_at(&mut self.sockets, id).ok_or(Gone)?;
         if socket.is_dead() {
             return Err(Gone);
         }
         match socket.phase {
-            Phase::Flushing { .. } if queued_len == 0 => socket.finish(linger_until)?,
+            Phase::Flushing { .. } if outbox_len + socket.unsent_len() == 0 => {
+                socket.finish(linger_until, &mut self.sealed)?;
+            }
             Phase::Lingering { .. } if socket.input == Input::Ended => return Err(Gone),
             _ => {}
         }
+        let queued_len = outbox_len + socket.unsent_len();
         let counted_len = std::mem::replace(&mut socket.queued_len, queued_len);
         self.totals.queued_bytes += count(queued_len);
         self.totals.queued_bytes -= count(counted_len);
@@ -61,30 +64,32 @@ impl<S: Service> Worker<S> {
     }
 
     pub(super) fn flush(&mut self, id: ConnectionId) -> Result<(), Gone> {
-        let socket = self
-            .sockets
-            .get_mut(id.slot())
-            .and_then(Option::as_mut)
-            .ok_or(Gone)?;
+        let socket = socket_at(&mut self.sockets, id).ok_or(Gone)?;
         let outbox = self.connections.outbox(id).ok_or(Gone)?;
-        let sent = socket.flush(outbox).map_err(|_| Gone)?;
+        let sent = socket
+            .flush(outbox, &mut self.gathered, &mut self.sealed)
+            .map_err(|_| Gone)?;
+        socket.took(sent);
         self.totals.sent_bytes += count(sent);
         Ok(())
     }
 
     /// Holds what is left after a write against the limits.
     fn judge_outbox(&mut self, id: ConnectionId) {
-        let Some(queued_len) = self.connections.outbox(id).map(|outbox| outbox.len()) else {
+        let Some(outbox_len) = self.connections.outbox(id).map(|outbox| outbox.len()) else {
             return;
         };
+        let Some(socket) = socket_at(&mut self.sockets, id) else {
+            return;
+        };
+        let queued_len = outbox_len + socket.unsent_len();
         let (now, limits) = (self.now, &self.config.outbox);
+        let Phase::Open { backlog } = &mut socket.phase else {
+            return;
+        };
         if limits.when_full == SlowReader::StopReading {
             return;
         }
-        let socket = self.sockets.get_mut(id.slot()).and_then(Option::as_mut);
-        let Some(Phase::Open { backlog }) = socket.map(|socket| &mut socket.phase) else {
-            return;
-        };
         if !limits.is_behind(queued_len) {
             *backlog = None;
         } else if backlog
@@ -106,9 +111,10 @@ impl<S: Service> Worker<S> {
         self.totals.slow_readers += u64::from(was_open);
     }
 
-    fn deadline(&mut self, id: ConnectionId) -> Option<Instant> {
+    fn deadline(&self, id: ConnectionId) -> Option<Instant> {
         let socket = self.sockets.get(id.slot())?.as_ref()?;
         match &socket.phase {
+            Phase::Open { .. } if socket.handshake_until().is_some() => socket.handshake_until(),
             Phase::Open { backlog } => {
                 let backlog = backlog.as_ref();
                 let cut_at = backlog.map(|it| it.deadline(&self.config.outbox));

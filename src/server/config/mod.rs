@@ -17,6 +17,8 @@ pub use sources::{ConfigError, Flags, load};
 pub struct Config {
     /// Where to listen, for whom, and where to keep things.
     pub server: ServerConfig,
+    /// With which certificate to speak TLS.
+    pub tls: TlsConfig,
     /// Who may come in.
     pub accounts: AccountsConfig,
     /// How much and how fast.
@@ -62,6 +64,18 @@ pub struct ServerConfig {
     pub drain: f64,
     /// The message of the day.
     pub motd: String,
+}
+
+/// The section `[tls]`; without certificates everything is in the clear.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsConfig {
+    /// A PEM file: the certificate, and those that lead from it to an authority. Empty: none.
+    pub cert: PathBuf,
+    /// A PEM file with the certificate's private key. Empty: none.
+    pub key: PathBuf,
+    /// Whether the server makes a certificate of its own.
+    pub self_signed: bool,
 }
 
 /// The section `[accounts]`.
@@ -120,6 +134,29 @@ impl Default for LimitsConfig {
             burst: 20.0,
             max_rooms: 10_000,
         }
+    }
+}
+
+impl TlsConfig {
+    /// Whether TLS is spoken.
+    pub fn is_on(&self) -> bool {
+        self.self_signed || !self.cert.as_os_str().is_empty()
+    }
+
+    /// Says what is wrong with the settings as such, whatever is in the files.
+    ///
+    /// # Errors
+    /// The settings contradict each other.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let has_cert = !self.cert.as_os_str().is_empty();
+        let has_key = !self.key.as_os_str().is_empty();
+        if has_cert != has_key {
+            return Err("tls.cert and tls.key belong together: one of them is missing");
+        }
+        if has_cert && self.self_signed {
+            return Err("tls.self_signed is for a server without tls.cert and tls.key");
+        }
+        Ok(())
     }
 }
 

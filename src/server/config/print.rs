@@ -6,6 +6,7 @@ use crate::server::config::Config;
 pub fn print(config: &Config) -> String {
     let Config {
         server,
+        tls,
         accounts,
         limits,
     } = config;
@@ -98,6 +99,26 @@ pub fn print(config: &Config) -> String {
                 "Shown to everyone who connects.",
                 "motd",
                 string(&server.motd),
+            ),
+        ],
+    );
+    section(
+        "tls",
+        &[
+            (
+                "PEM file: the certificate, and those that lead to its authority. Read again on SIGHUP.",
+                "cert",
+                string(&tls.cert.display().to_string()),
+            ),
+            (
+                "PEM file: the certificate's private key.",
+                "key",
+                string(&tls.key.display().to_string()),
+            ),
+            (
+                "Without them: make a certificate of one's own, and keep it in data_dir.",
+                "self_signed",
+                toml::Value::Boolean(tls.self_signed),
             ),
         ],
     );

@@ -181,6 +181,7 @@ fn check(config: &Config) -> Result<(), &'static str> {
     {
         return Err("server.allow_origin must be origins such as https://chat.example.org");
     }
+    config.tls.check()?;
     if !is_count(limits.messages_per_second) || !is_count(limits.burst) {
         return Err("limits.messages_per_second and limits.burst must be numbers from 0");
     }
@@ -330,6 +331,9 @@ mod tests {
             "[server]\nproxy_protocol = true",
             "[server]\nbusy_poll = 1000001",
             "[server\n",
+            "[tls]\ncert = \"a.pem\"",
+            "[tls]\nkey = \"a.pem\"",
+            "[tls]\ncert = \"a.pem\"\nkey = \"b.pem\"\nself_signed = true",
             "[limits]\nburst = 0",
             "[accounts]\nguests = \"maybe\"",
         ] {
