@@ -447,6 +447,7 @@ fn slow_reader_is_cut_off_and_makes_the_server_hold_no_more_than_its_limits() {
             hard_len: 1_000_000,
             grace_timeout: Duration::from_millis(300),
             when_full: SlowReader::CutOff,
+            ..OutboxLimits::default()
         },
         flush_timeout: Duration::from_millis(100),
         ..config()
