@@ -280,6 +280,7 @@ impl ServeArgs {
     /// The flags that were given, as settings.
     fn settings(&self) -> Vec<(&'static str, &'static str, Value)> {
         let text = |value: &String| Value::String(value.clone());
+        let switch = |is_on: bool| is_on.then_some(Value::Boolean(true));
         let number = |value: &u32| Value::Integer((*value).into());
         let list = |values: &[String]| {
             (!values.is_empty()).then(|| Value::Array(values.iter().map(text).collect()))
@@ -302,22 +303,10 @@ impl ServeArgs {
                 "self_signed",
                 tls.tls_self_signed.then_some(Value::Boolean(true)),
             ),
-            (
-                "server",
-                "allow_plaintext",
-                self.allow_plaintext.then_some(Value::Boolean(true)),
-            ),
+            ("server", "allow_plaintext", switch(self.allow_plaintext)),
             ("server", "trusted_proxies", list(&self.trusted_proxy)),
-            (
-                "server",
-                "proxy_protocol",
-                self.proxy_protocol.then_some(Value::Boolean(true)),
-            ),
-            (
-                "server",
-                "take_over",
-                self.take_over.then_some(Value::Boolean(true)),
-            ),
+            ("server", "proxy_protocol", switch(self.proxy_protocol)),
+            ("server", "take_over", switch(self.take_over)),
             ("server", "busy_poll", self.busy_poll.as_ref().map(number)),
             ("server", "allow_origin", list(&self.allow_origin)),
             ("accounts", "guests", self.guests.as_ref().map(text)),

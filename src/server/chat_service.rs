@@ -1,12 +1,13 @@
 //! The chat server as a worker runs it: connections of every kind, and the rooms they listen to.
 
+mod ending;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::gauge::Gauge;
-use rand::RngExt as _;
 
 use crate::chat::{Event, RoomId, SessionId};
 use crate::net::{
@@ -229,6 +230,15 @@ impl ChatService {
         }
     }
 
+    fn unsubscribe(&mut self, connection: ConnectionId, room: RoomId) {
+        if let Some(subscribers) = self.subscribers.get_mut(&room) {
+            subscribers.remove(&connection);
+            if subscribers.is_empty() {
+                self.subscribers.remove(&room);
+            }
+        }
+    }
+
     fn publish(
         &mut self,
         room: RoomId,
@@ -258,27 +268,6 @@ impl ChatService {
             self.shared.metrics.delivery_seconds.observe(seconds);
         }
     }
-
-    /// Tells everyone that the server closes, and spreads the closes over the window.
-    fn drain(window: Duration, now: Instant, connections: &mut Connections<Session>) {
-        connections.for_each(|_, session, outbox| {
-            let delay = window.mul_f64(rand::rng().random());
-            let retry_after = window.saturating_sub(delay) + delay.mul_f64(rand::rng().random());
-            let retry_after_ms = u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX);
-            let event = Event::Shutdown {
-                retry_after_ms: retry_after_ms.max(MIN_RETRY_MS),
-            };
-            let flow = session.show(&Shown::new(&event), false, outbox);
-            match &mut session.kind {
-                Kind::WebSocket(chat) => chat.close_at(now + delay),
-                Kind::Line(line) => line.close_at(now + delay),
-                Kind::Http(http) if http.is_spare() => return Flow::Close,
-                Kind::Unsecured => return Flow::Close,
-                Kind::Http(_) | Kind::Admin(_) | Kind::Refused => {}
-            }
-            flow
-        });
-    }
 }
 
 impl Session {
@@ -288,22 +277,6 @@ impl Session {
             Kind::Line(line) => line.show(shown, is_own, outbox),
             Kind::Http(_) | Kind::Admin(_) | Kind::Unsecured | Kind::Refused => Flow::Continue,
         }
-    }
-
-    /// Ends it with the server. Whoever has come to ask something is not left without an answer.
-    fn stop(&self, outbox: &mut Outbox) -> Flow {
-        match &self.kind {
-            Kind::Http(http) if !http.is_spare() => {
-                outbox.buffer().extend_from_slice(no_room(Purpose::Web));
-            }
-            Kind::Http(_)
-            | Kind::WebSocket(_)
-            | Kind::Line(_)
-            | Kind::Admin(_)
-            | Kind::Unsecured
-            | Kind::Refused => {}
-        }
-        Flow::Close
     }
 
     fn is_user(&self) -> bool {
@@ -489,22 +462,16 @@ impl Service for ChatService {
             Mail::Subscribe { connection, room } => {
                 self.subscribers.entry(room).or_default().insert(connection);
             }
-            Mail::Unsubscribe { connection, room } => {
-                if let Some(subscribers) = self.subscribers.get_mut(&room) {
-                    subscribers.remove(&connection);
-                    if subscribers.is_empty() {
-                        self.subscribers.remove(&room);
-                    }
-                }
-            }
+            Mail::Unsubscribe { connection, room } => self.unsubscribe(connection, room),
             Mail::LetGo(listeners) => {
                 for nth in listeners.iter() {
                     connections.stop_accepting_from(*nth);
                 }
             }
-            Mail::Drain { window } => Self::drain(window, turn.now, connections),
+            Mail::Drain { window } => ending::drain(window, turn.now, connections),
             Mail::Stop => {
-                connections.for_each(|_, session, outbox| session.stop(outbox));
+                let is_tls = self.shared.is_tls(Purpose::Web);
+                connections.for_each(|_, session, outbox| session.stop(is_tls, outbox));
                 connections.stop();
             }
             Mail::RenewTls(acceptor) => connections.renew_tls(acceptor),
@@ -571,6 +538,3 @@ impl Service for ChatService {
         }
     }
 }
-
-/// Time for a successor to be there.
-const MIN_RETRY_MS: u32 = 500;
