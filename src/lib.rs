@@ -2,8 +2,9 @@
 //!
 //! [`websocket`] is the library: begin with [`websocket::Connection`] for bytes in and bytes out, or
 //! with `websocket::blocking` for threads that wait. Everything else makes up the
-//! program `chinwag` and comes with the features `server` and `client`: `chat` decides, `wire`
-//! writes, `storage` keeps, `net` moves bytes, `server` puts them together; `client` connects.
+//! program `chinwag` and comes with the features `server`, `client` and `bench`: `chat` decides,
+//! `wire` writes, `storage` keeps, `net` moves bytes, `server` puts them together; `client` connects,
+//! `bench` loads.
 //! `ARCHITECTURE.md` has the whole picture.
 //!
 //! # Features
@@ -20,10 +21,13 @@
 //! - `blocking`: clients and servers that wait, over any `Read + Write`.
 //! - `tls`: the same over TLS.
 //! - `server` (default): the chat and echo servers, with SQLite; no role of the library's.
-//! - `client` (default): `chinwag connect`; no role of the library's. The program needs both.
+//! - `client` (default): `chinwag connect`; no role of the library's.
+//! - `bench` (default): `chinwag bench`. The program needs all three.
 
 pub mod websocket;
 
+#[cfg(feature = "bench")]
+pub mod bench;
 #[cfg(feature = "server")]
 pub mod chat;
 #[cfg(feature = "client")]

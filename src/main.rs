@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use chinwag::bench::{BenchArgs, bench};
 use chinwag::client::{ConnectOptions, connect};
 use chinwag::server::config::{self, Config, Flags, TlsConfig};
 use chinwag::server::{EchoConfig, check_certificates, echo, serve};
@@ -29,6 +30,8 @@ enum Command {
     Echo(EchoArgs),
     /// Talk to a WebSocket server: lines of standard input go, lines of text come.
     Connect(ConnectArgs),
+    /// Load a WebSocket server, check every reply, and tell how fast they came.
+    Bench(BenchArgs),
     /// Check the configuration, and say nothing if it is fine.
     CheckConfig(ServeArgs),
     /// Print the effective configuration, with comments.
@@ -167,6 +170,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => run_serve(&args),
         Command::Echo(args) => run_echo(args),
         Command::Connect(args) => return run_connect(args),
+        Command::Bench(args) => return run_bench(&args),
         Command::CheckConfig(args) => {
             load(&args).and_then(|config| check_certificates(&config.tls).map_err(describe))
         }
@@ -259,6 +263,20 @@ fn run_connect(args: ConnectArgs) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("connect to {}: {error}", options.uri));
+            if error.is_usage() {
+                ExitCode::from(USAGE)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn run_bench(args: &BenchArgs) -> ExitCode {
+    match bench(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("bench {}: {error}", args.url()));
             if error.is_usage() {
                 ExitCode::from(USAGE)
             } else {

@@ -19,7 +19,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("storage", &["chat"]),
     ("server", &["websocket", "net", "chat", "wire", "storage"]),
     ("client", &["websocket"]),
-    ("main", &["server", "client"]),
+    ("bench", &["websocket"]),
+    ("main", &["server", "client", "bench"]),
     ("lib", &[]),
 ];
 
@@ -77,9 +78,10 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("caseless", &["src/chat/name.rs"]),
-    ("clap", &["src/main.rs"]),
+    ("clap", &["src/main.rs", "src/bench/args.rs"]),
     ("fearless_simd", &["src/websocket/mask.rs"]),
     ("flate2", &["src/websocket/deflate/"]),
+    ("hdrhistogram", &["src/bench/"]),
     ("hmac", &["src/server/token.rs"]),
     (
         "httparse",
@@ -90,7 +92,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ),
     ("jiff", &["src/wire/json/"]),
     ("listenfd", &["src/server/activation.rs"]),
-    ("mio", &["src/net/"]),
+    ("mio", &["src/net/", "src/bench/"]),
     ("prometheus_client", &["src/server/"]),
     (
         "rand",
@@ -113,13 +115,34 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["src/storage/database.rs"]),
     (
         "rustix",
-        &["src/net/", "src/server/", "src/websocket/blocking/"],
+        &[
+            "src/net/",
+            "src/server/",
+            "src/bench/",
+            "src/websocket/blocking/",
+        ],
     ),
     ("rustls", &["src/websocket/blocking/", "src/net/tls/"]),
     ("rustls_native_certs", &["src/websocket/blocking/"]),
-    ("serde", &["src/server/config/", "src/storage/rows.rs"]),
-    // The payloads of events in the log are JSON too, in a form of their own.
-    ("serde_json", &["src/wire/json/", "src/storage/rows.rs"]),
+    (
+        "serde",
+        &[
+            "src/server/config/",
+            "src/storage/rows.rs",
+            "src/bench/report.rs",
+        ],
+    ),
+    // The payloads of events in the log are JSON too, in a form of their own; and `bench` is on the
+    // other side of the chat's.
+    (
+        "serde_json",
+        &[
+            "src/wire/json/",
+            "src/storage/rows.rs",
+            "src/bench/chat.rs",
+            "src/bench/report.rs",
+        ],
+    ),
     (
         "sha1",
         &[
@@ -128,9 +151,12 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("sha2", &["src/server/token.rs", "src/server/tls/"]),
-    ("signal_hook", &["src/server/control.rs"]),
+    (
+        "signal_hook",
+        &["src/server/control.rs", "src/bench/mod.rs"],
+    ),
     ("simdutf8", &["src/websocket/utf8.rs"]),
-    ("socket2", &["src/net/"]),
+    ("socket2", &["src/net/", "src/bench/peer.rs"]),
     ("toml", &["src/server/config/", "src/main.rs"]),
     ("tracing", &["src/server/", "src/storage/", "src/net/"]),
     ("tracing_subscriber", &["src/main.rs"]),

@@ -68,6 +68,8 @@ fn invalid_uris_are_refused() {
     let long_host = format!("ws://{}/", "a".repeat(254));
     for (uri, expected) in [
         ("", UriError::NoScheme),
+        ("1ws://h/", UriError::NoScheme),
+        ("w_s://h/", UriError::NoScheme),
         ("h", UriError::NoScheme),
         ("/a", UriError::NoScheme),
         ("://h", UriError::NoScheme),
@@ -133,6 +135,15 @@ proptest! {
             prop_assert_eq!(from_parts.is_ok(), is_address, "{}", address);
         }
     }
+}
+
+#[test]
+fn longest_uri_and_longest_host_are_valid() {
+    let uri = format!("ws://h/{}", "a".repeat(8_000 - 7));
+    assert_eq!(Uri::parse(&uri).map(|uri| uri.to_string()), Ok(uri));
+    let host = "a".repeat(253);
+    let uri = Uri::parse(&format!("ws://{host}/"));
+    assert_eq!(uri.unwrap().host(), host);
 }
 
 // covers: R6455-3-05
@@ -366,6 +377,21 @@ fn debug_output_shows_no_secret() {
 }
 
 #[test]
+fn debug_output_of_an_answer_shows_no_headers_value() {
+    let answer = b"HTTP/1.1 302 Found\r\nLocation: /?secret\r\n\r\n";
+    let (progress, _) = receive_all(&request("ws://h/"), answer);
+    let Ok(Progress::Refused(response)) = progress else {
+        panic!("{progress:?}")
+    };
+    let shown = format!("{response:?}");
+    assert!(
+        shown.contains("302") && shown.contains("Location"),
+        "{shown}"
+    );
+    assert!(!shown.contains("secret"), "{shown}");
+}
+
+#[test]
 fn answers_are_judged() {
     // Each line changes a valid answer: replaces a header, removes it (`-`), or adds one (`+`).
     let missing = |name| Err(ClientHandshakeError::MissingHeader { name });
@@ -384,6 +410,18 @@ fn answers_are_judged() {
         (
             "HTTP/2.0 101 New",
             Err(ClientHandshakeError::UnsupportedHttpVersion),
+        ),
+        (
+            "HTTP/1.2 101 Newer",
+            Err(ClientHandshakeError::BadStatusLine),
+        ),
+        (
+            "HTTP/x.1 101 Letter",
+            Err(ClientHandshakeError::BadStatusLine),
+        ),
+        (
+            "HTTP/2.x 101 Letter",
+            Err(ClientHandshakeError::BadStatusLine),
         ),
         (
             "HTTP/1.1  101 Spaces",
@@ -549,6 +587,16 @@ fn answers_are_judged() {
     ] {
         check(change, expected);
     }
+    let offering = request("ws://h/").subprotocol("b").unwrap();
+    let (sent, _) = start(&offering);
+    for (answer, chosen) in [("", None), ("+Sec-WebSocket-Protocol: b", Some("b"))] {
+        let answer = answer_with(answer, &accept_key_for(&sent));
+        let (progress, _) = receive_all(&offering, answer.as_bytes());
+        let Ok(Progress::Opened(opened)) = progress else {
+            panic!("{progress:?}")
+        };
+        assert_eq!(opened.subprotocol(), chosen);
+    }
     let offered_none = receive_for(&request("ws://h/"), |accept| {
         answer_with("+Sec-WebSocket-Protocol: a", accept)
     });
@@ -598,6 +646,25 @@ fn other_statuses_open_nothing() {
         assert_eq!(response.header("X"), Some(&b"a   b"[..]));
         assert_eq!(response.all_headers().count(), 4);
         assert_eq!(rest, b"the body");
+    }
+}
+
+/// Before the line, or the head, has ended.
+#[test]
+fn what_is_no_answer_of_http_is_told_at_once() {
+    for (received, is_answer) in [
+        ("H", true),
+        ("HTTP/1.1 101 X", true),
+        ("S", false),
+        ("\x16", false),
+        ("HTTQ", false),
+        ("\r", false),
+        ("HTTP/1.1 1x1\r\n", false),
+    ] {
+        let (_, handshake) = start(&request("ws://h/"));
+        let error = handshake.receive(&mut received.as_bytes()).err();
+        let expected = (!is_answer).then_some(ClientHandshakeError::BadStatusLine);
+        assert_eq!(error, expected, "{received:?}");
     }
 }
 

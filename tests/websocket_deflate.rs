@@ -12,6 +12,13 @@ use proptest::prelude::*;
 
 const ROLES: [Role; 2] = [Role::Server, Role::Client];
 
+const WITHOUT_TAKEOVER: DeflateParameters = DeflateParameters {
+    server_no_context_takeover: true,
+    client_no_context_takeover: true,
+    server_max_window_bits: WindowBits::MAX,
+    client_max_window_bits: WindowBits::MAX,
+};
+
 /// "Hello" as RFC 7692 §7.2.3.1 has it.
 const HELLO: &[u8] = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
 
@@ -192,13 +199,7 @@ fn message_that_inflates_beyond_the_limit_fails_with_1009_and_takes_no_more_memo
 fn message_of_the_longest_length_passes_however_badly_it_compresses() {
     let limits = limits(100_000);
     let parameters = DeflateParameters::default();
-    let mut noise = 1_u32;
-    let mut payload: Vec<u8> = std::iter::repeat_with(|| {
-        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        noise.to_be_bytes()[0]
-    })
-    .take(100_000)
-    .collect();
+    let mut payload: Vec<u8> = noise().take(100_000).collect();
     for expected in [true, false] {
         let mut sender = connection(Role::Client, Limits::default(), parameters);
         let mut bytes = Vec::new();
@@ -210,6 +211,54 @@ fn message_of_the_longest_length_passes_however_badly_it_compresses() {
         let received = receiver.receive(&mut &mut bytes[..], &mut Vec::new());
         assert_eq!(received.is_ok(), expected);
         payload.push(0);
+    }
+}
+
+#[test]
+fn fragments_of_a_compressed_message_may_be_longer_than_what_they_inflate_to() {
+    for role in ROLES {
+        let mut receiver = connection(role, limits(4), DeflateParameters::default());
+        let halves = stored(&[b"ab", b"cd"]);
+        let mut bytes = encode(role, &[(0x42, &halves[..7]), (0x80, &halves[7..])]);
+        assert!(bytes.len() > 2 * 4);
+        let messages = receive_all(&mut receiver, &mut bytes).unwrap();
+        assert_eq!(messages, [Message::binary(&b"abcd"[..])]);
+    }
+}
+
+/// What is inflated counts, and so does the inflater, unless it stays for the next message anyway.
+#[test]
+fn memory_of_an_unfinished_message_is_what_it_inflated_to_and_its_inflater() {
+    let inflated_len = 10_000;
+    for keeps_window in [false, true] {
+        let parameters = DeflateParameters {
+            client_no_context_takeover: !keeps_window,
+            ..DeflateParameters::default()
+        };
+        let mut sender = connection(Role::Client, Limits::default(), parameters);
+        let mut receiver = connection(Role::Server, Limits::default(), parameters);
+        let mut bytes = Vec::new();
+        sender
+            .send_part(
+                &Message::binary(vec![b'x'; inflated_len]),
+                false,
+                &mut bytes,
+            )
+            .unwrap();
+        assert_eq!(receive_all(&mut receiver, &mut bytes).unwrap(), []);
+        let held_len = receiver.unfinished_len();
+        let codec_len = if keeps_window { 0 } else { 48 * 1024 };
+        let least_len = codec_len + inflated_len;
+        assert!(
+            (least_len..3 * inflated_len + codec_len).contains(&held_len),
+            "{held_len}"
+        );
+        bytes.clear();
+        sender
+            .send_part(&Message::binary(&[][..]), true, &mut bytes)
+            .unwrap();
+        assert_eq!(receive_all(&mut receiver, &mut bytes).unwrap().len(), 1);
+        assert_eq!(receiver.unfinished_len(), 0);
     }
 }
 
@@ -236,7 +285,7 @@ fn blocks_without_content_are_not_worked_off() {
         else {
             panic!("{error:?}");
         };
-        assert!(input_len <= 4096);
+        assert_eq!(input_len, 4096);
         assert_eq!(error.close_code().get(), 1007);
     }
 }
@@ -274,6 +323,41 @@ fn parts_of_a_compressed_message_are_bounded() {
     }
 }
 
+/// What has arrived and was not handed out for its length still comes, without further input.
+#[test]
+fn parts_come_until_the_end_of_what_a_short_input_inflates_to() {
+    let parameters = DeflateParameters::default();
+    let mut sender = connection(Role::Server, Limits::default(), parameters);
+    let mut receiver = connection(Role::Client, Limits::default(), parameters);
+    let mut bytes = Vec::new();
+    sender
+        .send(&Message::binary(vec![0; 200_000]), &mut bytes)
+        .unwrap();
+    assert!(bytes.len() < 300);
+    let mut input = &mut bytes[..];
+    let mut lens = Vec::new();
+    while let Some(event) = receiver.receive_part(&mut input, &mut Vec::new()).unwrap() {
+        let Event::Message(part) = event else {
+            panic!("{event:?}");
+        };
+        lens.push((part.payload.len(), part.is_final));
+    }
+    let part = (64 * 1024, false);
+    assert_eq!(lens, [part, part, part, (200_000 - 3 * 64 * 1024, true)]);
+}
+
+#[test]
+fn connection_tells_whether_it_compresses() {
+    for role in ROLES {
+        let parameters = DeflateParameters::default();
+        let mut compressing = connection(role, Limits::default(), parameters);
+        assert!(compressing.is_compressing());
+        let failed = receive_all(&mut compressing, &mut encode(role, &[(0x83, b"")]));
+        assert!(failed.is_err() && !compressing.is_compressing());
+    }
+    assert!(!Connection::server(Limits::default()).is_compressing());
+}
+
 // covers: R7692-7.2.1-07, R7692-7.2.1-08, R7692-7.1.1.2-01
 #[test]
 fn without_takeover_each_message_is_compressed_on_its_own() {
@@ -295,6 +379,82 @@ fn without_takeover_each_message_is_compressed_on_its_own() {
             assert!(is_agreed || second.len() < first.len());
         }
     }
+}
+
+#[test]
+fn messages_below_the_threshold_go_uncompressed() {
+    let parameters = DeflateParameters::default();
+    let options = options(100);
+    let mut server = Connection::server(Limits::default()).with_deflate(parameters, &options);
+    for (len, first) in [(99, 0x81), (100, 0xc1), (101, 0xc1)] {
+        let message = Message::text("x".repeat(len));
+        let mut sent = Vec::new();
+        server.send(&message, &mut sent).unwrap();
+        assert_eq!(sent[0], first, "{len}");
+        let mut pool = CodecPool::new();
+        let prepared = PreparedMessage::compressed(&message, &options, &mut pool);
+        assert_eq!(frame_without_takeover(&prepared)[0], first, "{len}");
+    }
+}
+
+/// Where messages stand alone a compressed frame that is no shorter is given up; where a window
+/// goes on over them it must go out.
+#[test]
+fn message_that_compressing_does_not_make_shorter_goes_uncompressed_where_it_may() {
+    for role in ROLES {
+        let mut lens = check_saving(role, 20);
+        assert!(lens.any(|(plain_len, compressed_len)| plain_len == compressed_len));
+        // Its length takes two bytes more, which count.
+        let mut lens = check_saving(role, 130);
+        assert!(lens.any(|(plain_len, compressed_len)| plain_len + 1 == compressed_len));
+    }
+}
+
+/// Checks messages that end in more and more zeros; returns the lengths of their two frames.
+fn check_saving(role: Role, noise_len: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut noise = noise();
+    let mut lens = Vec::new();
+    for zero_count in 0..16 {
+        // Each byte takes 8 bits, but for the zeros.
+        let noise = noise.by_ref().map(|byte| byte % 128);
+        let mut payload: Vec<u8> = noise.take(noise_len).collect();
+        payload.resize(noise_len + zero_count, 0);
+        let message = Message::binary(payload.clone());
+        let send = |parameters| {
+            // What is there before is none of its business.
+            let mut output = vec![0xff; 50];
+            let mut sender = connection(role, Limits::default(), parameters);
+            sender.send(&message, &mut output).unwrap();
+            output.split_off(50)
+        };
+        let compressed = send(DeflateParameters::default());
+        assert_eq!(compressed[0], 0xc2);
+        let key = (role == Role::Client).then_some(Key::BYTES);
+        let plain = frame(0x82, &payload, key);
+        lens.push((plain.len(), compressed.len()));
+        let shorter = if compressed.len() < plain.len() {
+            compressed
+        } else {
+            plain
+        };
+        let alone = send(WITHOUT_TAKEOVER);
+        assert!(alone == shorter, "{zero_count}");
+        let mut pool = CodecPool::new();
+        let prepared = PreparedMessage::compressed(&message, &options(0), &mut pool);
+        assert_eq!(
+            frame_without_takeover(&prepared)[0],
+            shorter[0],
+            "{zero_count}"
+        );
+    }
+    lens.into_iter()
+}
+
+/// Returns what a server sends to a client for which it compresses each message on its own.
+fn frame_without_takeover(prepared: &PreparedMessage) -> Vec<u8> {
+    let server = connection(Role::Server, Limits::default(), WITHOUT_TAKEOVER);
+    let frame = server.prepared_frame(prepared).unwrap();
+    frame.unwrap().to_vec()
 }
 
 /// An idle connection whose messages stand alone leaves its codecs to the pool.
@@ -526,6 +686,15 @@ fn whole(event: Event<'_>) -> Event<'_, chinwag::websocket::Part<'_>> {
         Event::Pong(payload) => Event::Pong(payload),
         Event::Closed { code, reason } => Event::Closed { code, reason },
     }
+}
+
+/// Bytes that do not compress.
+fn noise() -> impl Iterator<Item = u8> {
+    let mut state = 1_u32;
+    std::iter::repeat_with(move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    })
 }
 
 /// Stored blocks, one for each piece, without the tail.

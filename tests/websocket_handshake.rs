@@ -28,6 +28,7 @@ fn requests_are_parsed_strictly() {
         R9112-2.2-03    400  GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n
         R9112-2.2-03    400  \rGET / HTTP/1.1\r\nHost: a\r\n\r\n
         R9112-2.2-04    200  \r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n
+        R9112-2.2-04    100  \r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n
         R9112-2.2-04    400  \r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n
         R9112-2.2-05    400  GET / HTTP/1.1\r\n Host: h\r\n\r\n
         R9112-2.2-06    400  \x16\x03\x01
@@ -35,10 +36,15 @@ fn requests_are_parsed_strictly() {
         R9112-2.2-06    400  EHLO example.com\r\n
         R9112-2.2-06    505  PRI * HTTP/2.0\r\n
         R9112-3-03      501  AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
+        R9112-3-03      200  AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA / HTTP/1.1\r\nHost: h\r\n\r\n
         R9112-3-04      400  GET  / HTTP/1.1\r\n
         R9112-3-04      400  GET\t/ HTTP/1.1\r\n
         R9112-3-04      400  GET / HTTP/1.1 \r\n
         R9112-3-04      400  \sGET / HTTP/1.1\r\n
+        R9112-3-04      400  \s
+        R9112-3-04      400  GET / HTTP/1.2\r\n
+        R9112-3-04      400  GET / HTTP/x.1\r\n
+        R9112-3-04      400  GET / HTTP/2.x\r\n
         R9112-3-04      400  GET / http/1.1\r\n
         R9112-3-04      400  GET / HTTP/1.10\r\n
         R9112-3-04      400  GET / HTTP/01.1\r\n
@@ -79,6 +85,38 @@ fn requests_are_parsed_strictly() {
     ) {
         let verdict = parse(request.as_bytes(), |_| 200);
         assert_eq!(verdict, status, "{label}: {request:?}");
+    }
+}
+
+/// Where all of them are answered by 400.
+#[test]
+fn first_fault_of_a_line_is_named() {
+    for (input, expected) in [
+        ("GET\n", HandshakeError::BadLine),
+        ("GET / HTTP/1.1\n", HandshakeError::BadLine),
+        ("GET\r\n", HandshakeError::BadRequestLine),
+        ("GET / HTTP/1.1\r\r\n", HandshakeError::BadLine),
+        ("\rG", HandshakeError::BadLine),
+        ("GET x HTTP/1.1\r\n", HandshakeError::BadTarget),
+    ] {
+        let error = parse_request(input.as_bytes(), &HttpLimits::default()).unwrap_err();
+        assert_eq!(error, expected, "{input:?}");
+    }
+}
+
+#[test]
+fn connection_persists_unless_it_is_said_to_close() {
+    for (version, connection, expected) in [
+        ("1.1", "keep-alive", true),
+        ("1.1", "x, Close", false),
+        ("1.0", "keep-alive", false),
+        ("1.0", "close", false),
+    ] {
+        let head = format!("GET / HTTP/{version}\r\nHost: h\r\nConnection: {connection}\r\n\r\n");
+        let (request, _) = parse_request(head.as_bytes(), &HttpLimits::default())
+            .unwrap()
+            .unwrap();
+        assert_eq!(request.is_persistent(), expected, "{version} {connection}");
     }
 }
 
@@ -390,6 +428,14 @@ fn server_prefers_among_the_subprotocols_that_are_offered() {
         upgrade.select_subprotocol(&["a"]).is_none()
     });
     assert!(nothing_offered);
+}
+
+#[test]
+fn upgrade_knows_of_tls_what_it_was_told() {
+    let (plain, over_tls) = with_upgrade(&upgrade_with(""), |upgrade| {
+        (upgrade.is_over_tls(), upgrade.over_tls().is_over_tls())
+    });
+    assert_eq!((plain, over_tls), (false, true));
 }
 
 #[test]

@@ -13,12 +13,15 @@ const ROLES: [Role; 2] = [Role::Server, Role::Client];
 
 #[test]
 fn parts_lie_where_they_arrived() {
-    for role in ROLES {
+    for (role, is_text) in ROLES
+        .into_iter()
+        .flat_map(|role| [(role, false), (role, true)])
+    {
         let mut sender = connect(opposite(role));
         let mut receiver = connect(role);
         let mut bytes = Vec::new();
         sender
-            .send(&Message::binary(&b"0123456789"[..]), &mut bytes)
+            .send(&message("0123456789", is_text), &mut bytes)
             .unwrap();
         let last = bytes.split_off(bytes.len() - 4);
         let range = bytes.as_ptr_range();
@@ -27,13 +30,13 @@ fn parts_lie_where_they_arrived() {
         let Some(Event::Message(part)) = event else {
             panic!("{event:?}");
         };
-        assert_eq!(part.payload, Message::binary(&b"012345"[..]));
+        assert_eq!(part.payload, message("012345", is_text));
         assert!(!part.is_final);
         assert!(range.contains(&part.payload.as_bytes().as_ptr()));
         assert_eq!(receiver.unfinished_len() / 1024, 0);
         assert_eq!(
             parts(&mut receiver, &last),
-            [(Message::binary(&b"6789"[..]), true)]
+            [(message("6789", is_text), true)]
         );
         assert!(!receiver.has_unfinished_message());
     }
@@ -84,13 +87,16 @@ fn whole_message_is_what_was_not_handed_out_in_parts() {
     let event = receiver.receive(&mut input, &mut Vec::new()).unwrap();
     assert_eq!(event, Some(Event::Message(Message::text("bc"))));
     // And the other way round: what was held comes with the first part.
-    let mut input = &mut b"\x02\x01a\x00\x01b".to_owned()[..];
-    let event = receiver.receive(&mut input, &mut Vec::new()).unwrap();
-    assert_eq!(event, None);
-    assert_eq!(
-        parts(&mut receiver, b"\x80\x01c"),
-        [(Message::binary(&b"abc"[..]), true)]
-    );
+    for is_text in [false, true] {
+        let first = if is_text { 1 } else { 2 };
+        let mut input = &mut [first, 1, b'a', 0, 1, b'b'][..];
+        let event = receiver.receive(&mut input, &mut Vec::new()).unwrap();
+        assert_eq!(event, None);
+        assert_eq!(
+            parts(&mut receiver, b"\x80\x01c"),
+            [(message("abc", is_text), true)]
+        );
+    }
 }
 
 #[test]
@@ -107,6 +113,13 @@ fn message_in_parts_keeps_to_the_limits_and_to_no_memory() {
         receiver.receive_part(&mut input, &mut output).unwrap();
         assert!(receiver.unfinished_len() < 200);
     }
+    let mut receiver_of_the_last = Connection::server(limits);
+    let mut frame = vec![0x82, 0x80 | 126, 0x02, 0x00, 0, 0, 0, 0];
+    frame.resize(8 + 300, 7);
+    let mut input = &mut frame[..];
+    let event = receiver_of_the_last.receive_part(&mut input, &mut output);
+    assert!(matches!(event, Ok(Some(_))));
+    assert!(receiver_of_the_last.unfinished_len() < 200);
     let mut input = &mut [0x00, 0x81, 0, 0, 0, 0, 7][..];
     assert_eq!(
         receiver.receive_part(&mut input, &mut output),

@@ -427,6 +427,55 @@ fn memory_is_held_only_while_a_message_is_unfinished() {
     assert_eq!(connection.unfinished_len(), 0);
 }
 
+/// The buffer holds what has arrived, and grows early to what is announced if that is not far more.
+#[test]
+fn memory_for_a_message_follows_what_has_arrived_of_it() {
+    for first in [0x81, 0x82] {
+        let mut connection = connect(Role::Client);
+        let mut held_after = |bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            let event = connection.receive(&mut &mut bytes[..], &mut Vec::new());
+            assert_eq!(event, Ok(None));
+            connection.unfinished_len()
+        };
+        // 16 KiB are announced.
+        let own_len = held_after(&[first, 126, 0x40, 0x00]);
+        assert!((16..256).contains(&own_len), "{own_len}");
+        assert_eq!(held_after(&[b'x'; 4082]), own_len + 8192);
+        assert_eq!(held_after(&[b'x'; 8192 - 4082]), own_len + 8192);
+        assert_eq!(held_after(b"x"), own_len + 16_384);
+        // Nobody knows how much follows this frame.
+        let mut connection = connect(Role::Client);
+        let mut bytes = [&[first & 0x7f, 126, 0x40, 0x00][..], &[b'x'; 4082]].concat();
+        let event = connection.receive(&mut &mut bytes[..], &mut Vec::new());
+        assert_eq!(event, Ok(None));
+        assert_eq!(connection.unfinished_len(), own_len + 4082);
+    }
+}
+
+#[test]
+fn frame_takes_no_more_memory_than_its_bytes() {
+    let mut frame = Vec::new();
+    encode_message(&Message::binary(vec![0; 100_000]), &mut frame);
+    assert_eq!(frame.len(), 100_010);
+    assert!(frame.capacity() <= 100_014, "{}", frame.capacity());
+}
+
+#[test]
+fn debug_output_shows_the_state_and_not_what_the_peer_wrote() {
+    let mut connection = connect(Role::Client);
+    let mut bytes = hex("81 09 73656372");
+    connection
+        .receive(&mut &mut bytes[..], &mut Vec::new())
+        .unwrap();
+    let shown = format!("{connection:?}");
+    assert!(
+        shown.contains("Client") && shown.contains("Open"),
+        "{shown}"
+    );
+    assert!(!shown.contains("secr") && !shown.contains("115"), "{shown}");
+}
+
 #[test]
 fn whole_message_is_borrowed_from_the_input() {
     let mut input = mask(&hex("81 02 4869"), KEY);

@@ -249,5 +249,7 @@ mod tests {
         assert_eq!(grown_len(4082, 12_302), 8192);
         assert_eq!(grown_len(8191, 8193), 16_384);
         assert_eq!(grown_len(12_274, 4110), 16_384);
+        assert_eq!(grown_len(100, 100 + 64), 264, "as long as may be");
+        assert_eq!(grown_len(100, 100 + 65), 133, "one more: a half of it");
     }
 }

@@ -92,3 +92,17 @@ pub(crate) fn decode_body(payload: &[u8]) -> Result<(Option<CloseCode>, &str), P
 pub(crate) fn encode_body(code: CloseCode, reason: &str) -> Vec<u8> {
     [&code.0.to_be_bytes(), reason.as_bytes()].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_its_number() {
+        for number in [1000, 1014, 4999] {
+            let code = CloseCode::new(number).unwrap();
+            assert_eq!((code.get(), u16::from(code)), (number, number));
+            assert_eq!(code.to_string(), number.to_string());
+        }
+    }
+}

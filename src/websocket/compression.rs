@@ -239,3 +239,81 @@ impl From<InflateError> for ProtocolError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH_TAKE_OVER: DeflateParameters = DeflateParameters {
+        server_no_context_takeover: false,
+        client_no_context_takeover: false,
+        server_max_window_bits: WindowBits::MAX,
+        client_max_window_bits: WindowBits::MAX,
+    };
+
+    const NONE_TAKES_OVER: DeflateParameters = DeflateParameters {
+        server_no_context_takeover: true,
+        client_no_context_takeover: true,
+        ..BOTH_TAKE_OVER
+    };
+
+    fn compression(parameters: DeflateParameters) -> Compression {
+        Compression::new(Role::Server, parameters, &DeflateOptions::default())
+    }
+
+    /// Makes both codecs, by a message in each direction.
+    fn use_codecs(compression: &mut Compression) {
+        compression.deflation.compress(b"Hello", &mut Vec::new());
+        let inflated = compression.inflation.inflate(&[0x00], &mut Vec::new(), 9);
+        assert_eq!(inflated, Ok(1));
+    }
+
+    /// Whether there is an inflater, and a deflater.
+    fn codecs(compression: &Compression) -> (bool, bool) {
+        let Compression {
+            inflation,
+            deflation,
+        } = compression;
+        (inflation.inflater.is_some(), deflation.deflater.is_some())
+    }
+
+    #[test]
+    fn codecs_of_messages_that_stand_alone_wander_through_the_pool() {
+        let mut pool = CodecPool::new();
+        let mut first = compression(NONE_TAKES_OVER);
+        first.borrow_codecs(&mut pool);
+        assert_eq!(codecs(&first), (false, false), "the pool is empty");
+        use_codecs(&mut first);
+        first.return_codecs(true, true, &mut pool);
+        assert_eq!(codecs(&first), (true, true), "inside messages");
+        first.return_codecs(false, true, &mut pool);
+        assert_eq!(codecs(&first), (false, true));
+        use_codecs(&mut first);
+        first.return_codecs(true, false, &mut pool);
+        assert_eq!(codecs(&first), (true, false));
+        let mut second = compression(NONE_TAKES_OVER);
+        second.borrow_codecs(&mut pool);
+        assert_eq!(codecs(&second), (true, true));
+        first.borrow_codecs(&mut pool);
+        assert_eq!(codecs(&first), (true, false), "the other has it");
+        second.return_codecs(false, false, &mut pool);
+        first.borrow_codecs(&mut pool);
+        assert_eq!(codecs(&first), (true, true));
+        second.borrow_codecs(&mut pool);
+        assert_eq!(codecs(&second), (true, false), "nobody takes two");
+    }
+
+    #[test]
+    fn codecs_whose_window_goes_on_stay_and_none_is_borrowed_for_it() {
+        let mut pool = CodecPool::new();
+        let mut alone = compression(NONE_TAKES_OVER);
+        use_codecs(&mut alone);
+        alone.return_codecs(false, false, &mut pool);
+        let mut other = compression(BOTH_TAKE_OVER);
+        other.borrow_codecs(&mut pool);
+        assert_eq!(codecs(&other), (false, false));
+        use_codecs(&mut other);
+        other.return_codecs(false, false, &mut pool);
+        assert_eq!(codecs(&other), (true, true));
+    }
+}

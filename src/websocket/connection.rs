@@ -608,11 +608,60 @@ enum Phase {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "deflate")]
+    use crate::websocket::{
+        CodecPool, CompressionLevel, DeflateOptions, DeflateParameters, WindowBits,
+    };
 
     #[test]
     fn idle_connection_is_at_most_two_cache_lines() {
         let size = size_of::<Connection>();
         println!("an idle server connection is {size} bytes");
         assert!(size <= 128, "{size}");
+    }
+
+    /// A codec is away exactly while a message needs it.
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn codecs_are_in_the_pool_between_messages() {
+        let parameters = DeflateParameters {
+            server_no_context_takeover: true,
+            client_no_context_takeover: true,
+            ..DeflateParameters::default()
+        };
+        let options = DeflateOptions {
+            threshold: 0,
+            ..DeflateOptions::default()
+        };
+        let mut connection =
+            Connection::server(Limits::default()).with_deflate(parameters, &options);
+        let mut pool = CodecPool::new();
+        let mut output = Vec::new();
+        // An empty message, begun and ended.
+        let frames = [
+            &mut b"\x41\x81\0\0\0\0\0".to_owned()[..],
+            &mut b"\x80\x80\0\0\0\0".to_owned(),
+        ];
+        for (mut bytes, is_final) in frames.into_iter().zip([false, true]) {
+            connection.borrow_codecs(&mut pool);
+            connection.receive(&mut bytes, &mut output).unwrap();
+            connection.return_codecs(&mut pool);
+            assert_eq!(pool.take_inflater().is_some(), is_final);
+        }
+        for is_final in [false, true] {
+            let part = Message::text("Hello");
+            connection.borrow_codecs(&mut pool);
+            connection.send_part(&part, is_final, &mut output).unwrap();
+            connection.return_codecs(&mut pool);
+            let deflater = pool.take_deflater(CompressionLevel::default(), WindowBits::MAX);
+            assert_eq!(deflater.is_some(), is_final);
+        }
+        connection
+            .send(&Message::text("Hello"), &mut output)
+            .unwrap();
+        connection.return_codecs(&mut pool);
+        connection.borrow_codecs(&mut pool);
+        let deflater = pool.take_deflater(CompressionLevel::default(), WindowBits::MAX);
+        assert!(deflater.is_none(), "the connection has it");
     }
 }

@@ -196,4 +196,16 @@ mod tests {
         assert!(size_of::<ProtocolError>() <= 24);
         assert!(size_of::<SendError>() <= 24);
     }
+
+    #[test]
+    fn errors_say_what_is_wrong_with_its_facts() {
+        let reserved = ProtocolError::ReservedBits { bits: 4 };
+        assert_eq!(reserved.to_string(), "reserved bits 100 are set");
+        let too_long = ProtocolError::MessageTooLong { len: 9, max: 8 };
+        let text = "message of 9 bytes or more is longer than 8";
+        assert_eq!(too_long.to_string(), text);
+        let too_long = SendError::ControlPayloadTooLong { len: 126 };
+        let text = "control payload of 126 bytes is longer than 125";
+        assert_eq!(too_long.to_string(), text);
+    }
 }

@@ -161,7 +161,8 @@ impl FrameHeader {
 
 /// Judges the first two bytes of a frame, before anything that follows is looked at.
 fn judge_start(first: u8, second: u8, situation: Situation) -> Result<Opcode, ProtocolError> {
-    let opcode = Opcode::from_bits(first & 0x0f);
+    let opcode_bits = first & 0x0f;
+    let opcode = Opcode::from_bits(opcode_bits);
     // RFC 7692 §6: RSV1 belongs to the first frame of a message, and to no control frame.
     let meaningful_bits = match opcode {
         Some(Opcode::Message(_)) if situation.is_compression_agreed => RSV1,
@@ -175,7 +176,7 @@ fn judge_start(first: u8, second: u8, situation: Situation) -> Result<Opcode, Pr
     }
     let Some(opcode) = opcode else {
         return Err(ProtocolError::UnknownOpcode {
-            opcode: first & 0x0f,
+            opcode: opcode_bits,
         });
     };
     let is_masked = second & 0x80 != 0;

@@ -174,6 +174,8 @@ mod tests {
         let (now, _) = begin();
         let mut keepalive = Keepalive::new(Duration::MAX, TIMEOUT, now);
         assert_eq!(keepalive.poll(now + TIMEOUT), KeepaliveAction::Nothing);
+        let century = Duration::from_secs(3_153_600_000);
+        assert_eq!(keepalive.next_deadline(), now + century);
         let mut keepalive = Keepalive::new(INTERVAL, Duration::MAX, now);
         keepalive.poll(now + INTERVAL);
         assert_eq!(keepalive.poll(now + 9 * INTERVAL), KeepaliveAction::Nothing);
@@ -217,6 +219,26 @@ mod tests {
         assert_eq!(
             keepalive.poll(start + INTERVAL + TIMEOUT),
             KeepaliveAction::Nothing
+        );
+    }
+
+    #[test]
+    fn late_pong_of_an_earlier_ping_tells_no_round_trip_time() {
+        let (start, mut keepalive) = begin();
+        keepalive.poll(start + INTERVAL);
+        let second_at = start + 2 * INTERVAL;
+        keepalive.received(start + INTERVAL);
+        let numbered = |number: u64| KeepaliveAction::SendPing(number.to_be_bytes());
+        assert_eq!(keepalive.poll(second_at), numbered(1));
+        let pong_at = second_at + Duration::from_millis(42);
+        assert_eq!(keepalive.received_pong(&[0; 8], pong_at), None);
+        assert_eq!(keepalive.round_trip_time(), None);
+        keepalive.poll(pong_at + INTERVAL);
+        let number = 2_u64.to_be_bytes();
+        let round_trip_time = Some(Duration::ZERO);
+        assert_eq!(
+            keepalive.received_pong(&number, pong_at + INTERVAL),
+            round_trip_time
         );
     }
 

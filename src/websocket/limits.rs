@@ -53,3 +53,28 @@ impl Default for Limits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_those_that_are_documented() {
+        let limits = Limits::default();
+        assert_eq!(limits.max_message_len, 16_777_216);
+        assert_eq!(limits.max_fragments, 1_024);
+        assert_eq!(limits.payload_len_per_extra_fragment, 32);
+        assert_eq!(limits.max_compressed_len(), 12 * 16_777_216 + 4_096);
+    }
+
+    #[test]
+    fn limits_may_be_without_end() {
+        let limits = Limits {
+            max_message_len: usize::MAX,
+            max_fragments: u32::MAX,
+            payload_len_per_extra_fragment: 0,
+        };
+        assert_eq!(limits.max_compressed_len(), u64::MAX);
+        assert_eq!(limits.max_fragments_after(u64::MAX), u64::from(u32::MAX));
+    }
+}

@@ -58,9 +58,7 @@ fn apply_widely(payload: &mut [u8], key: [u8; 4]) {
 }
 
 #[cfg(not(feature = "simd"))]
-fn apply_widely(payload: &mut [u8], key: [u8; 4]) {
-    apply_in_blocks(payload, key);
-}
+use self::apply_in_blocks as apply_widely;
 
 #[cfg(feature = "simd")]
 #[inline(always)]

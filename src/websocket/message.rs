@@ -220,6 +220,7 @@ mod tests {
             Message::from("text").into_text(),
             Some(Cow::Borrowed("text"))
         ));
+        assert_eq!(Message::from("text").as_text(), Some("text"));
         let binary = Message::from(&b"\xff"[..]);
         assert_eq!((binary.as_text(), binary.clone().into_text()), (None, None));
         assert!(matches!(binary.into_bytes(), Cow::Borrowed(b"\xff")));

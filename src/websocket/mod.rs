@@ -93,8 +93,8 @@
 //! | `blocking` | [`blocking`] |
 //! | `tls` | [`blocking::TlsStream`], and `wss` for [`blocking::connect`] |
 //!
-//! `client` and `server` are not the roles, which are both always there: they are the parts of the
-//! chat program, with SQLite and more. With `default-features = false` neither is built.
+//! `client` and `server` are not the roles, which are both always there: with `bench` they are the
+//! parts of the chat program, with SQLite and more. With `default-features = false` none is built.
 //!
 // Where a feature is off, links to what it brings lead to the table of features.
 #![cfg_attr(not(feature = "deflate"), doc = "[`DeflateOptions`]: #features")]

@@ -42,7 +42,7 @@ impl TextDecoder {
     /// Returns the characters that `part` completes, from where they lie if it begins with a whole
     /// one.
     pub(crate) fn decode_part<'p>(&mut self, part: &'p [u8]) -> Result<Cow<'p, str>, InvalidUtf8> {
-        if self.pending_len > 0 {
+        if !self.is_complete() {
             let mut text = String::new();
             self.decode(part, &mut text)?;
             return Ok(Cow::Owned(text));
@@ -77,7 +77,7 @@ impl TextDecoder {
         mut part: &'p [u8],
         text: &mut String,
     ) -> Result<&'p [u8], InvalidUtf8> {
-        while self.pending_len > 0
+        while !self.is_complete()
             && let Some((&byte, rest)) = part.split_first()
         {
             part = rest;

@@ -177,10 +177,11 @@ impl Server {
         self.buffer[..kept].copy_from_slice(&tls.partial);
         self.plain.clear();
         self.sealed.clear();
-        let is_there = recv(client.fd, &mut self.buffer[kept..BUFFER_LEN]).is_some_and(|received| {
-            let records = &mut self.buffer[..kept + received];
-            tls.open(records, &mut self.plain, &mut self.sealed)
-        });
+        let is_there =
+            recv(client.fd, &mut self.buffer[kept..BUFFER_LEN]).is_some_and(|received| {
+                let records = &mut self.buffer[..kept + received];
+                tls.open(records, &mut self.plain, &mut self.sealed)
+            });
         if !is_there {
             return self.close(id);
         }

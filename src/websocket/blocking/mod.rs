@@ -80,6 +80,8 @@ pub use socket::Socket;
 pub use split::{Channel, Reader, Split, Writer};
 pub use streaming::{MessageReader, MessageWriter};
 pub use timeouts::Timeouts;
+#[cfg(feature = "bench")]
+pub(crate) use tls_session::TlsSession;
 #[cfg(feature = "tls")]
 pub use tls_stream::TlsStream;
 pub use web_socket::{Closed, WebSocket};

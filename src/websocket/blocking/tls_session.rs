@@ -14,7 +14,7 @@ use crate::websocket::blocking::error::is_would_block;
 use crate::websocket::blocking::inbox::Inbox;
 
 /// One end of a TLS connection.
-pub(super) struct TlsSession {
+pub(crate) struct TlsSession {
     tls: Connection,
     is_ended: bool,
     #[cfg(unix)]
@@ -33,6 +33,12 @@ impl TlsSession {
         }
     }
 
+    /// Returns whether nothing can be encrypted yet.
+    #[cfg(feature = "bench")]
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.tls.is_handshaking()
+    }
+
     pub(super) fn tls(&self) -> &Connection {
         &self.tls
     }
@@ -40,7 +46,7 @@ impl TlsSession {
     /// Consumes from the front of `ciphertext`, and appends what TLS itself has to say to `sealed`:
     /// its handshake, new keys, an alert. Plaintext that came of it is to be read before the next
     /// call.
-    pub(super) fn receive(
+    pub(crate) fn receive(
         &mut self,
         ciphertext: &mut &[u8],
         sealed: &mut Vec<u8>,
@@ -109,14 +115,14 @@ impl TlsSession {
 
     /// Copies plaintext out: 0 bytes after the peer's `close_notify`, `WouldBlock` while there is
     /// none, `UnexpectedEof` when the end came without a `close_notify` (RFC 8446 §6.1).
-    pub(super) fn read(&mut self, plaintext: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(&mut self, plaintext: &mut [u8]) -> io::Result<usize> {
         self.tls.reader().read(plaintext)
     }
 
     /// Encrypts as much from the front of `plaintext` as is fit for one turn, and returns its length.
     ///
     /// `NotConnected` before the handshake is done, when nothing can be encrypted.
-    pub(super) fn seal(&mut self, plaintext: &[u8], sealed: &mut Vec<u8>) -> io::Result<usize> {
+    pub(crate) fn seal(&mut self, plaintext: &[u8], sealed: &mut Vec<u8>) -> io::Result<usize> {
         if self.tls.is_handshaking() {
             return Err(io::ErrorKind::NotConnected.into());
         }
@@ -135,7 +141,7 @@ impl TlsSession {
     }
 
     /// Appends what TLS has to say by itself: the beginning of a client's handshake.
-    pub(super) fn take_sealed(&mut self, sealed: &mut Vec<u8>) {
+    pub(crate) fn take_sealed(&mut self, sealed: &mut Vec<u8>) {
         while self.tls.wants_write() {
             self.tls
                 .write_tls(sealed)

@@ -132,6 +132,22 @@ mod tests {
         assert!(!take(CompressionLevel::SMALLEST, WindowBits::MAX));
         assert!(take(CompressionLevel::default(), WindowBits::MAX));
         assert!(!take(CompressionLevel::default(), WindowBits::MAX));
+        let smallest = Deflater::new(CompressionLevel::SMALLEST, OTHER_BITS);
+        pool.give_deflater(smallest);
+        let mut take = |level, bits| pool.take_deflater(level, bits).is_some();
+        assert!(!take(CompressionLevel::default(), OTHER_BITS));
+        assert!(take(CompressionLevel::SMALLEST, OTHER_BITS));
+    }
+
+    #[test]
+    fn debug_output_shows_where_a_message_is() {
+        let mut pool = CodecPool::new();
+        pool.give_inflater(Inflater::new(WindowBits::MAX, false));
+        let shown = format!("{pool:?}");
+        assert!(
+            shown.contains("Inflater") && shown.contains("Ended"),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -21,13 +21,11 @@ impl Window {
     pub(super) fn push(&mut self, inflated: &[u8]) {
         let (_, newest) = inflated.split_at(inflated.len().saturating_sub(self.max_len));
         let len = self.bytes.len() + newest.len();
-        let too_old = len.saturating_sub(self.max_len);
-        self.bytes.drain(..too_old);
-        if len - too_old > self.bytes.capacity() {
-            // Powers of two up to the window's length, which is one: never more than that.
-            let capacity = len.next_power_of_two().min(self.max_len);
-            self.bytes.reserve_exact(capacity - self.bytes.len());
-        }
+        let held_len = len.min(self.max_len);
+        self.bytes.drain(..len - held_len);
+        // Powers of two up to the window's length, which is one: never more than that.
+        let capacity = held_len.next_power_of_two();
+        self.bytes.reserve_exact(capacity - self.bytes.len());
         self.bytes.extend(newest);
     }
 

@@ -138,4 +138,13 @@ mod tests {
     fn errors_stay_small() {
         assert!(size_of::<ClientHandshakeError>() <= 24);
     }
+
+    #[test]
+    fn errors_say_what_is_wrong_with_its_facts() {
+        let missing = ClientHandshakeError::MissingHeader { name: "Upgrade" };
+        assert_eq!(missing.to_string(), "Upgrade is missing");
+        let too_long = ClientHandshakeError::HeaderTooLong { line: 2, max: 9 };
+        let text = "header line 2 is longer than 9 bytes";
+        assert_eq!(too_long.to_string(), text);
+    }
 }

@@ -171,4 +171,13 @@ mod tests {
     fn errors_stay_small() {
         assert!(size_of::<HandshakeError>() <= 24);
     }
+
+    #[test]
+    fn errors_say_what_is_wrong_with_its_facts() {
+        let missing = HandshakeError::MissingHeader { name: "Host" };
+        assert_eq!(missing.to_string(), "Host is missing");
+        let too_long = HandshakeError::HeaderTooLong { line: 2, max: 9 };
+        let text = "header line 2 is longer than 9 bytes";
+        assert_eq!(too_long.to_string(), text);
+    }
 }

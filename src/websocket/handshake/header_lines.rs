@@ -129,6 +129,14 @@ mod tests {
     }
 
     #[test]
+    fn errors_say_what_is_wrong_with_its_facts() {
+        let reserved = HeadError::ReservedHeader { name: "Host" };
+        assert_eq!(reserved.to_string(), "Host is not the caller's to set");
+        let bad = HeadError::BadStatus { status: 101 };
+        assert_eq!(bad.to_string(), "status 101 is no answer to a handshake");
+    }
+
+    #[test]
     fn line_stays_one_line() {
         for (name, value, expected) in [
             ("X", "a", Ok("X: a\r\n")),

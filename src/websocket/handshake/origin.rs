@@ -121,6 +121,24 @@ mod tests {
     }
 
     #[test]
+    fn origin_has_one_form() {
+        for (origin, expected) in [
+            ("HTTP://H:80", Some("http://h")),
+            ("http://h:443", Some("http://h:443")),
+            ("https://h:80", Some("https://h:80")),
+            ("app+x.y-1://h:443", Some("app+x.y-1://h:443")),
+            ("app://h:80", Some("app://h:80")),
+            ("1http://h", None),
+            ("ht_tp://h", None),
+            ("://h", None),
+        ] {
+            let origin = Origin::parse(origin.as_bytes());
+            assert_eq!(origin.as_ref().map(Origin::as_str), expected);
+            assert_eq!(origin.map(|it| it.to_string()).as_deref(), expected);
+        }
+    }
+
+    #[test]
     fn same_origin_is_the_host_and_port_of_the_request() {
         for (origin, request_host, is_tls, expected) in [
             ("http://h:8080", "h:8080", false, true),

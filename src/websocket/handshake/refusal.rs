@@ -146,3 +146,20 @@ fn reason(status: u16) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usual_statuses_have_words() {
+        for status in [
+            200, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 408, 410, 413, 414, 417,
+            421, 426, 429, 431, 500, 501, 502, 503, 504, 505,
+        ] {
+            assert_ne!(reason(status), "", "{status}");
+        }
+        assert_eq!(reason(404), "Not Found");
+        assert_eq!(reason(499), "");
+    }
+}

@@ -404,6 +404,13 @@ mod tests {
         assert!(size_of::<UriError>() <= 24);
     }
 
+    #[test]
+    fn errors_say_what_is_wrong_with_its_facts() {
+        let too_long = UriError::TooLong { len: 9, max: 8 };
+        assert_eq!(too_long.to_string(), "a URI of 9 bytes is longer than 8");
+        assert_eq!(UriError::NoHost.to_string(), "the URI has no host");
+    }
+
     // The examples of RFC 3986 §5.4, as far as they are about paths and queries.
     #[test]
     fn references_are_resolved_as_in_the_examples_of_the_rfc() {

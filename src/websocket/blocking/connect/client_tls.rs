@@ -17,6 +17,8 @@ use rustls::{
 use crate::websocket::blocking::connect::error::ConnectError;
 use crate::websocket::blocking::connect::socket::ClientSocket;
 use crate::websocket::blocking::connect::stream::ClientStream;
+#[cfg(feature = "bench")]
+use crate::websocket::blocking::tls_session::TlsSession;
 use crate::websocket::blocking::tls_stream::TlsStream;
 use crate::websocket::handshake::uri::UriError;
 
@@ -120,6 +122,15 @@ impl ClientTls {
             anonymous_config: Arc::clone(&config),
             config,
         }
+    }
+
+    /// Begins a session with a server, for a caller that moves the bytes.
+    #[cfg(feature = "bench")]
+    pub(crate) fn session(&self, host: &str) -> Result<TlsSession, rustls::Error> {
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| rustls::Error::General("the host's name is malformed".to_owned()))?;
+        let connection = ClientConnection::new(self.config(true), name)?;
+        Ok(TlsSession::new(connection.into()))
     }
 
     /// Returns the configuration of a connection.

@@ -303,6 +303,52 @@ fn a_match_cut_by_the_limit_is_written_when_there_is_room() {
 }
 
 #[test]
+fn nothing_is_judged_while_the_output_is_full() {
+    let mut inflater = inflater(false);
+    let mut output = Vec::new();
+    let empty = [0x00, 0x00, 0x00, 0xff, 0xff].repeat(1_000);
+    let (affordable, rest) = empty.split_at(FREE_COMPRESSED_LEN);
+    let taken = inflater.inflate(affordable, &mut output, 1);
+    assert_eq!(taken, Ok(FREE_COMPRESSED_LEN));
+    output.push(b'x');
+    assert_eq!(inflater.inflate(rest, &mut output, 1), Ok(0));
+    output.clear();
+    let outcome = inflater.inflate(rest, &mut output, 1);
+    assert_eq!(outcome, Err(nothing_for_all_that()));
+}
+
+#[test]
+fn all_of_the_input_is_taken_where_there_is_room() {
+    let message = HELLO_FINAL[..7].repeat(3);
+    let mut output = Vec::new();
+    assert_eq!(
+        inflater(false).inflate(&message, &mut output, NO_LIMIT),
+        Ok(21)
+    );
+    assert_eq!(output, b"HelloHelloHello");
+}
+
+#[test]
+fn room_is_made_when_it_is_missing_and_doubles_memory_at_most() {
+    let beyond = 1 << 24;
+    for (len, capacity, input_len, max_len, expected) in [
+        (0, 0, 1_000, beyond, (4_000, 4_000)),
+        (0, 0, 1, beyond, (1_024, 1_024)),
+        (0, 0, 1 << 20, beyond, (262_144, 262_144)),
+        (4_000, 8_000, 1_000, beyond, (8_000, 8_000)),
+        (4_000, 7_999, 1_000, beyond, (8_000, 4_000 + 7_999)),
+        (4_000, 4_000, 1_000, 5_000, (5_000, 5_000)),
+        (4_000, 4_500, 1_000, 5_000, (5_000, 5_000)),
+    ] {
+        let mut output = Vec::with_capacity(capacity);
+        output.resize(len, 0);
+        make_room(input_len, &mut output, max_len);
+        let room = (output.len(), output.capacity());
+        assert_eq!(room, expected, "{len} of {capacity}");
+    }
+}
+
+#[test]
 fn memory_follows_what_was_produced() {
     let mut deflater = Deflater::new(CompressionLevel::SMALLEST, WindowBits::MAX);
     let mut bomb = Vec::new();
