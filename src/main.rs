@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use chinwag::bench::{BenchArgs, bench};
 use chinwag::client::{ConnectOptions, connect};
@@ -55,6 +56,14 @@ struct ServeArgs {
     /// Keep the database and generated keys here [default: ./chinwag-data].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Believe proxies in this network (CIDR; or unix) when they say for whom they ask, by
+    /// X-Forwarded-For or a PROXY header; may be given several times.
+    #[arg(long, value_name = "NETWORK")]
+    trusted_proxy: Vec<String>,
+    /// Expect connections for browsers and terminals to begin with a PROXY header, and let nobody
+    /// else in.
+    #[arg(long)]
+    proxy_protocol: bool,
     #[command(flatten)]
     tls: TlsArgs,
     /// Listen beyond loopback although there is no TLS.
@@ -75,6 +84,14 @@ struct ServeArgs {
     /// Take at most this many from one address; loopback has no limit [default: 256].
     #[arg(long, value_name = "N")]
     max_connections_per_ip: Option<u32>,
+    /// Let threads with nothing to do look for events for this long before they sleep: answers come
+    /// some microseconds sooner, for a core of the processor [default: 0].
+    #[arg(long, value_name = "MICROSECONDS")]
+    busy_poll: Option<u32>,
+    /// Take over sockets and data from a server that runs on the same data directory, instead of
+    /// refusing to start; nobody who connects is refused.
+    #[arg(long)]
+    take_over: bool,
     /// Spread the closes over this many seconds on SIGTERM [default: 10].
     #[arg(long, value_name = "SECONDS")]
     drain: Option<f64>,
@@ -94,6 +111,9 @@ struct EchoArgs {
     /// Do not compress messages, even for clients that offer it.
     #[arg(long)]
     no_deflate: bool,
+    /// Let threads with nothing to do look for events for this long before they sleep.
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 0)]
+    busy_poll: u32,
     #[command(flatten)]
     tls: TlsArgs,
     /// Listen beyond loopback although there is no TLS.
@@ -204,6 +224,7 @@ fn run_echo(args: EchoArgs) -> Result<(), String> {
         threads,
         broadcast,
         no_deflate,
+        busy_poll,
         tls,
         allow_plaintext,
     } = args;
@@ -215,6 +236,7 @@ fn run_echo(args: EchoArgs) -> Result<(), String> {
             threads,
             broadcast,
             deflate: !no_deflate,
+            busy_poll: Duration::from_micros(busy_poll.into()),
             allow_plaintext,
             tls: TlsConfig {
                 cert: tls.tls_cert.unwrap_or_default(),
@@ -276,6 +298,7 @@ impl ServeArgs {
     /// The flags that were given, as settings.
     fn settings(&self) -> Vec<(&'static str, &'static str, Value)> {
         let text = |value: &String| Value::String(value.clone());
+        let switch = |is_on: bool| is_on.then_some(Value::Boolean(true));
         let number = |value: &u32| Value::Integer((*value).into());
         let list = |values: &[String]| {
             (!values.is_empty()).then(|| Value::Array(values.iter().map(text).collect()))
@@ -298,11 +321,11 @@ impl ServeArgs {
                 "self_signed",
                 tls.tls_self_signed.then_some(Value::Boolean(true)),
             ),
-            (
-                "server",
-                "allow_plaintext",
-                self.allow_plaintext.then_some(Value::Boolean(true)),
-            ),
+            ("server", "allow_plaintext", switch(self.allow_plaintext)),
+            ("server", "trusted_proxies", list(&self.trusted_proxy)),
+            ("server", "proxy_protocol", switch(self.proxy_protocol)),
+            ("server", "take_over", switch(self.take_over)),
+            ("server", "busy_poll", self.busy_poll.as_ref().map(number)),
             ("server", "allow_origin", list(&self.allow_origin)),
             ("accounts", "guests", self.guests.as_ref().map(text)),
             ("server", "threads", self.threads.as_ref().map(number)),

@@ -91,6 +91,7 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("jiff", &["src/wire/json/"]),
+    ("listenfd", &["src/server/activation.rs"]),
     ("mio", &["src/net/", "src/bench/"]),
     ("prometheus_client", &["src/server/"]),
     (

@@ -2,7 +2,6 @@
 //! of workers.
 #![cfg(feature = "server")]
 
-#[expect(dead_code, reason = "other tests speak TLS")]
 mod net_support;
 
 use std::io::{Read, Write};

@@ -2,7 +2,6 @@
 #![cfg(feature = "server")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[expect(dead_code, reason = "the clients of other tests speak no TLS")]
 mod net_support;
 
 use std::collections::BTreeSet;
@@ -448,6 +447,7 @@ fn slow_reader_is_cut_off_and_makes_the_server_hold_no_more_than_its_limits() {
             hard_len: 1_000_000,
             grace_timeout: Duration::from_millis(300),
             when_full: SlowReader::CutOff,
+            ..OutboxLimits::default()
         },
         flush_timeout: Duration::from_millis(100),
         ..config()

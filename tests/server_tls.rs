@@ -34,6 +34,10 @@ fn kept_certificate(server: &Server) -> Vec<u8> {
 }
 
 fn secure(address: SocketAddr, certificate: &[u8]) -> Secure {
+    secure_over(socket(address), certificate)
+}
+
+fn secure_over(socket: TcpStream, certificate: &[u8]) -> Secure {
     let mut roots = RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_slice(certificate).unwrap())
@@ -44,7 +48,7 @@ fn secure(address: SocketAddr, certificate: &[u8]) -> Secure {
     let config = builder.with_root_certificates(roots).with_no_client_auth();
     let name = "localhost".try_into().unwrap();
     let tls = ClientConnection::new(Arc::new(config), name).unwrap();
-    BufReader::new(StreamOwned::new(tls, socket(address)))
+    BufReader::new(StreamOwned::new(tls, socket))
 }
 
 fn socket(address: SocketAddr) -> TcpStream {
@@ -421,4 +425,33 @@ fn echo_speaks_tls_with_a_certificate_that_is_kept_nowhere() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn proxy_says_whose_connection_it_is_before_tls() {
+    let mut flags = SELF_SIGNED.to_vec();
+    flags.extend(["--proxy-protocol", "--trusted-proxy", "127.0.0.1"]);
+    flags.extend(["--max-connections-per-ip", "1"]);
+    let server = Server::start(&flags);
+    let certificate = kept_certificate(&server);
+    let connect = |client: &str| {
+        let mut socket = socket(server.web());
+        let header = format!("PROXY TCP4 {client} 192.0.2.1 56324 443\r\n");
+        socket.write_all(header.as_bytes()).unwrap();
+        let mut stream = secure_over(socket, &certificate);
+        // Whoever is refused may be so before the handshake is over.
+        let _ = stream
+            .get_mut()
+            .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let mut line = String::new();
+        let _ = stream.read_line(&mut line);
+        (stream, line)
+    };
+    let (_first, answer) = connect("203.0.113.7");
+    assert_eq!(answer, "HTTP/1.1 200 OK\r\n");
+    assert!(!connect("203.0.113.7").1.contains(" 200 "));
+    assert_eq!(connect("203.0.113.8").1, "HTTP/1.1 200 OK\r\n");
+    wait_until("the refusal is counted", || {
+        server.metric("chinwag_refused_total{reason=\"address\"}") == 1.0
+    });
 }

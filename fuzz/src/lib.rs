@@ -16,4 +16,5 @@ pub mod inflate;
 mod naive_inflate;
 mod operation;
 mod parts;
+pub mod proxy_header;
 pub mod response;

@@ -31,6 +31,8 @@ pub struct Connections<S> {
     hard_len: usize,
     has_crowded: bool,
     wish: Wish,
+    /// Listeners to be closed before the others.
+    unwanted_listeners: Vec<usize>,
     /// What TLS is to be accepted with from now on.
     acceptor: Option<TlsAcceptor>,
 }
@@ -67,6 +69,7 @@ impl<S> Connections<S> {
             hard_len: limits.hard_len,
             has_crowded: false,
             wish: Wish::Run,
+            unwanted_listeners: Vec::new(),
             acceptor: None,
         }
     }
@@ -126,6 +129,11 @@ impl<S> Connections<S> {
     /// Asks for the worker's listeners to be closed. Connections stay.
     pub fn stop_accepting(&mut self) {
         self.wish = self.wish.max(Wish::StopAccepting);
+    }
+
+    /// Asks for one of the worker's listeners to be closed, by its index.
+    pub fn stop_accepting_from(&mut self, listener: usize) {
+        self.unwanted_listeners.push(listener);
     }
 
     /// Asks for the worker's end.
@@ -203,6 +211,11 @@ impl<S> Connections<S> {
     /// For a driver: what the service wants of it.
     pub fn wish(&self) -> Wish {
         self.wish
+    }
+
+    /// For a driver: a listener that the service wants closed.
+    pub fn next_unwanted_listener(&mut self) -> Option<usize> {
+        self.unwanted_listeners.pop()
     }
 
     /// For a driver: asks for all sessions to be closed.

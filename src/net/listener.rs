@@ -1,6 +1,7 @@
 //! Sockets that listen, on TCP addresses and on paths.
 
 use std::net::{AddrParseError, SocketAddr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub enum ListenAddress {
 pub struct Listener {
     socket: ListenerSocket,
     address: ListenAddress,
+    expects_header: bool,
 }
 
 #[derive(Debug)]
@@ -67,6 +69,7 @@ impl Listener {
                 Ok(Self {
                     socket: ListenerSocket::Tcp(socket),
                     address,
+                    expects_header: false,
                 })
             }
             ListenAddress::Unix(path) => {
@@ -80,14 +83,75 @@ impl Listener {
                 Ok(Self {
                     socket,
                     address: address.clone(),
+                    expects_header: false,
                 })
             }
         }
     }
 
+    /// Takes a socket that was bound and listens already: by a service manager, or by the server
+    /// before this one.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if it is no listening stream socket, of TCP or of Unix with a path.
+    pub fn adopt(socket: OwnedFd) -> io::Result<Self> {
+        let no_listener = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what.to_owned());
+        let socket = Socket::from(socket);
+        if socket.r#type()? != Type::STREAM || !socket.is_listener()? {
+            return Err(no_listener("it is no listening stream socket"));
+        }
+        socket.set_nonblocking(true)?;
+        let bound = socket.local_addr()?;
+        let (socket, address) = if let Some(address) = bound.as_socket() {
+            socket.set_tcp_keepalive(&keepalive())?;
+            let address = ListenAddress::Tcp(address);
+            (ListenerSocket::Tcp(TcpListener::from(socket)), address)
+        } else if let Some(path) = bound.as_pathname() {
+            let address = ListenAddress::Unix(path.to_owned());
+            (ListenerSocket::Unix(UnixListener::from(socket)), address)
+        } else {
+            return Err(no_listener("its address is neither of TCP nor a path"));
+        };
+        Ok(Self {
+            socket,
+            address,
+            expects_header: false,
+        })
+    }
+
+    /// The same listening socket once more: it listens until all of them are gone.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, for want of descriptors.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        let socket = match &self.socket {
+            ListenerSocket::Tcp(socket) => ListenerSocket::Tcp(socket.try_clone()?),
+            ListenerSocket::Unix(socket) => ListenerSocket::Unix(socket.try_clone()?),
+        };
+        Ok(Self {
+            socket,
+            address: self.address.clone(),
+            expects_header: self.expects_header,
+        })
+    }
+
     /// Where it listens, with the port that was taken for port 0.
     pub fn address(&self) -> &ListenAddress {
         &self.address
+    }
+
+    /// Has each connection begin with a PROXY header, version 1 or 2, which says whose it is. Only
+    /// [trusted](crate::net::Config::trusted) peers get in.
+    #[must_use]
+    pub fn with_proxy_header(mut self) -> Self {
+        self.expects_header = true;
+        self
+    }
+
+    pub(super) fn expects_header(&self) -> bool {
+        self.expects_header
     }
 
     /// The same listening socket, for one more worker.
@@ -100,6 +164,15 @@ impl Listener {
                 PolledListener::Unix(mio::net::UnixListener::from_std(socket.try_clone()?))
             }
         })
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.socket {
+            ListenerSocket::Tcp(socket) => socket.as_fd(),
+            ListenerSocket::Unix(socket) => socket.as_fd(),
+        }
     }
 }
 
@@ -176,6 +249,25 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         drop(first);
         Listener::bind(&address).expect("the old file is stale");
+    }
+
+    #[test]
+    fn socket_that_listens_already_is_adopted_and_no_other() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = ListenAddress::Unix(directory.path().join("socket"));
+        for address in ["127.0.0.1:0".parse().expect("an address"), path] {
+            let first = Listener::bind(&address).expect("nothing is in the way");
+            let socket = first.as_fd().try_clone_to_owned().expect("a descriptor");
+            let second = Listener::adopt(socket).expect("it listens");
+            assert_eq!(second.address(), first.address());
+            let third = second.try_clone().expect("a descriptor");
+            assert_eq!(third.address(), first.address());
+        }
+        let (stream, _) = UnixStream::pair().expect("two sockets");
+        let file = tempfile::tempfile().expect("a file");
+        for other in [OwnedFd::from(stream), OwnedFd::from(file)] {
+            Listener::adopt(other).expect_err("it does not listen");
+        }
     }
 
     #[test]

@@ -20,20 +20,24 @@
 //! one of their own), a closing connection's time by [`Config::flush_timeout`] and
 //! [`Config::linger_timeout`], that of a handshake of TLS by [`Config::tls_timeout`].
 
+mod backlog;
 mod bell;
 mod connections;
 mod deadlines;
 mod doors;
+mod entrance;
 mod gauge;
 mod listener;
 mod mailbox;
 mod outbox;
+mod proxy_header;
 mod runtime;
 mod service;
 mod slab;
 mod socket;
 mod stream;
 mod tls;
+mod trusted;
 mod worker;
 
 /// What `bell.rs` is made of; a test puts other atomics in their place.
@@ -46,7 +50,9 @@ pub use gauge::{Gauges, Totals};
 pub use listener::{ListenAddress, Listener};
 pub use mailbox::MailSender;
 pub use outbox::{Outbox, OutboxLimits, SlowReader};
+pub use proxy_header::ProxyHeaderError;
 pub use runtime::{Config, Runtime, start};
-pub use service::{Accepted, Flow, Peer, Service, Turn};
+pub use service::{Accepted, Flow, Peer, Service, Turn, TurnedAway};
 pub use slab::ConnectionId;
 pub use tls::{Tls, TlsAcceptor, TlsFailure, TlsIdentity, TlsIdentityError};
+pub use trusted::{Network, NetworkError, TrustedPeers};

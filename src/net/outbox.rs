@@ -49,6 +49,10 @@ pub struct OutboxLimits {
     pub hard_len: usize,
     /// How long a connection may be over `soft_len` before it is cut off.
     pub grace_timeout: Duration,
+    /// While more than so many bytes wait, as many must leave in each `drain_interval`.
+    pub floor_len: usize,
+    /// How long that may take.
+    pub drain_interval: Duration,
     /// What happens to a slow reader.
     pub when_full: SlowReader,
 }
@@ -294,6 +298,11 @@ impl Queue {
 }
 
 impl OutboxLimits {
+    /// Whether a connection that is owed `len` bytes is behind at all.
+    pub(super) fn is_behind(&self, len: usize) -> bool {
+        len > self.floor_len.min(self.soft_len).min(self.hard_len)
+    }
+
     /// Whether a connection that is owed `len` bytes is too far behind to be read.
     pub(super) fn is_over_soft(&self, len: usize) -> bool {
         len > self.soft_len
@@ -303,11 +312,14 @@ impl OutboxLimits {
 impl Default for OutboxLimits {
     /// 1 MiB for 5 s, or 4 MiB, then the reader is cut off. A phone in a tunnel catches up within
     /// seconds; and 4 MiB times the connections is what an attacker can make a server hold.
+    /// 64 KiB in 30 s is half of what GPRS gave, and an eighth of a minute's worth of a busy room.
     fn default() -> Self {
         Self {
             soft_len: 1 << 20,
             hard_len: 4 << 20,
             grace_timeout: Duration::from_secs(5),
+            floor_len: 64 << 10,
+            drain_interval: Duration::from_secs(30),
             when_full: SlowReader::CutOff,
         }
     }

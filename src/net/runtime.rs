@@ -1,12 +1,14 @@
 //! Starting workers and waiting for their end.
 
+use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
 use crate::net::doors::Doors;
+use crate::net::entrance::Entrance;
 use crate::net::mailbox::mailbox;
 use crate::net::worker::{self, Parts};
-use crate::net::{Gauges, Listener, MailSender, OutboxLimits, Service, Tls};
+use crate::net::{Gauges, Listener, MailSender, OutboxLimits, Service, Tls, TrustedPeers};
 
 /// How workers treat their connections.
 #[derive(Debug, Clone)]
@@ -23,6 +25,11 @@ pub struct Config {
     pub outbox: OutboxLimits,
     /// How many mails may wait for a worker.
     pub mailbox_capacity: usize,
+    /// How long a worker that has nothing to do looks for events before it sleeps. It answers some
+    /// microseconds sooner, and takes a core for that.
+    pub busy_poll: Duration,
+    /// Proxies that are believed when they say for whom they connect.
+    pub trusted: Arc<TrustedPeers>,
     /// Which listeners speak TLS; `None`: none of them.
     pub tls: Option<Tls>,
     /// How long after it was accepted a connection may take to agree on TLS.
@@ -42,6 +49,8 @@ impl Default for Config {
             linger_timeout: Duration::from_secs(2),
             outbox: OutboxLimits::default(),
             mailbox_capacity: 16 << 10,
+            busy_poll: Duration::ZERO,
+            trusted: Arc::default(),
             tls: None,
             tls_timeout: Duration::from_secs(10),
         }
@@ -96,6 +105,7 @@ pub fn start<S: Service>(
             poll,
             doors,
             door_count: listeners.len(),
+            entrance: Entrance::new(&listeners, &config.trusted),
             mailbox,
             gauge: runtime.gauges.of_worker(nth),
         };

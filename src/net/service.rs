@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::net::slab::ConnectionId;
-use crate::net::{Connections, Outbox, TlsFailure};
+use crate::net::{Connections, Outbox, ProxyHeaderError, TlsFailure};
 
 /// What a worker runs: one value a worker thread, owning what its connections share.
 ///
@@ -110,6 +110,13 @@ pub trait Service: Send + 'static {
         let _ = id;
     }
 
+    /// Somebody was turned away before there was a connection. Where it was for want of a
+    /// descriptor, what is returned is offered to him before his socket is closed.
+    fn turned_away(&mut self, accepted: &Accepted, why: TurnedAway) -> &'static [u8] {
+        let _ = (accepted, why);
+        b""
+    }
+
     /// When to call [`on_timer`](Service::on_timer), which has to move it. Asked once a turn.
     fn timer(&self) -> Option<Instant> {
         None
@@ -148,8 +155,27 @@ pub enum Flow {
 pub struct Accepted {
     /// The index of the listener in the list the runtime was started with.
     pub listener: usize,
-    /// Who connected.
+    /// Who connected: through a proxy that says so
+    /// ([`Listener::with_proxy_header`](crate::net::Listener::with_proxy_header)), whoever connected
+    /// to that.
     pub peer: Peer,
+}
+
+/// Why somebody who reached a listener did not become a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnedAway {
+    /// The process has as many open files as it may.
+    NoDescriptor,
+    /// The listener is for proxies that are trusted, and this is none.
+    UntrustedPeer,
+    /// A trusted proxy did not say for whom it connects.
+    BadHeader(ProxyHeaderError),
+    /// Nor did it in time.
+    HeaderTimeout,
+    /// Too many have yet to say it.
+    Crowded,
+    /// It ended before it had said anything.
+    Gone,
 }
 
 /// The other end of a connection.

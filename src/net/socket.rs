@@ -15,6 +15,7 @@ use std::time::Instant;
 use mio::event::Event;
 
 use crate::net::Outbox;
+use crate::net::backlog::Backlog;
 use crate::net::slab::ConnectionId;
 use crate::net::stream::Stream;
 use crate::net::tls::{SealBuffer, TlsSession};
@@ -38,10 +39,10 @@ pub(super) struct Socket {
     pub(super) queued_len: usize,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// The session lives. `slow_since`: the outbox has been over its soft limit since then.
-    Open { slow_since: Option<Instant> },
+    /// The session lives. Few are behind with reading, so that is boxed.
+    Open { backlog: Option<Box<Backlog>> },
     /// The session is over; what it left is being sent, until then at the latest.
     Flushing { until: Instant },
     /// All is sent, FIN too; what still comes is discarded, until then at the latest.
@@ -79,7 +80,7 @@ impl Socket {
             id,
             stream,
             tls,
-            phase: Phase::Open { slow_since: None },
+            phase: Phase::Open { backlog: None },
             input: Input::Quiet,
             is_blocked: false,
             is_broken: false,
@@ -129,6 +130,16 @@ impl Socket {
         let Some(tls) = &self.tls else { return false };
         let is_for_session = matches!(self.phase, Phase::Open { .. }) && tls.is_open();
         is_for_session || tls.handshake_until().is_some()
+    }
+
+    /// Takes note that so many bytes have left.
+    pub(super) fn took(&mut self, len: usize) {
+        if let Phase::Open {
+            backlog: Some(backlog),
+        } = &mut self.phase
+        {
+            backlog.took(len);
+        }
     }
 
     /// Records that the socket has refused.

@@ -5,6 +5,7 @@ use std::net::Shutdown;
 
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
+use rustix::net::RecvFlags;
 
 /// A non-blocking connection.
 #[derive(Debug)]
@@ -27,6 +28,32 @@ impl Stream {
             }
             Self::Unix(stream) => stream.register(registry, token, interest),
         }
+    }
+
+    /// Takes back what [`Stream::register`] did, so that it can be done anew.
+    pub(super) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.deregister(registry),
+            Self::Unix(stream) => stream.deregister(registry),
+        }
+    }
+
+    /// Copies what has arrived, and leaves it there.
+    pub(super) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (len, _) = match self {
+            Self::Tcp(stream) => rustix::net::recv(stream, buffer, RecvFlags::PEEK)?,
+            Self::Unix(stream) => rustix::net::recv(stream, buffer, RecvFlags::PEEK)?,
+        };
+        Ok(len)
+    }
+
+    /// Says `words` to somebody who is not let in, as far as that is possible at once.
+    pub(super) fn turn_away(mut self, words: &[u8]) {
+        // Whether he hears it is not waited for. What he has said already is taken, as closing over
+        // it would take these words from him again.
+        let _ = self.write(words);
+        let _ = self.shutdown_write();
+        let _ = self.read(&mut [0; 4096]);
     }
 
     /// Sends FIN after what has been written.

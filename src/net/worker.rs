@@ -9,6 +9,7 @@
 //! index. A connection that can be read and may be read is in `ready`, or in `handshakes`. After
 //! `settle_touched` no outbox holds bytes that the system would take.
 
+mod arrive;
 mod secure;
 mod settle;
 
@@ -22,6 +23,7 @@ use mio::{Events, Poll, Token};
 
 use crate::net::deadlines::Deadlines;
 use crate::net::doors::Doors;
+use crate::net::entrance::{Entrance, Judged};
 use crate::net::gauge::{Gauge, Totals};
 use crate::net::mailbox::Mailbox;
 use crate::net::slab::ConnectionId;
@@ -38,6 +40,7 @@ pub(super) struct Parts<S: Service> {
     /// Registered under [`door_token`].
     pub(super) doors: Doors,
     pub(super) door_count: usize,
+    pub(super) entrance: Entrance,
     /// Rings with [`BELL`].
     pub(super) mailbox: Mailbox<S::Mail>,
     pub(super) gauge: Arc<Gauge>,
@@ -56,8 +59,7 @@ pub(super) fn run<S: Service>(parts: Parts<S>) {
     let mut worker = Worker::new(parts);
     let mut events = Events::with_capacity(EVENTS_LEN);
     while !(worker.is_stopping && worker.totals.sockets == 0) {
-        let timeout = worker.timeout();
-        match worker.poll.poll(&mut events, timeout) {
+        match worker.wait(&mut events) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             // What is left of epoll_wait's errors are mistakes in its arguments.
@@ -80,6 +82,7 @@ struct Worker<S: Service> {
     /// a few have their turn at a time, so that who is open does not wait for who comes.
     handshakes: VecDeque<ConnectionId>,
     doors: Doors,
+    entrance: Entrance,
     mailbox: Mailbox<S::Mail>,
     /// There may be something in `mailbox`.
     has_mail: bool,
@@ -101,6 +104,7 @@ struct Worker<S: Service> {
     spare_posts: Vec<S::Mail>,
     spare_due: Vec<u32>,
     spare_arrivals: Vec<(Stream, Accepted)>,
+    spare_judged: Vec<Judged>,
 }
 
 impl<S: Service> Worker<S> {
@@ -113,6 +117,7 @@ impl<S: Service> Worker<S> {
             ready: VecDeque::new(),
             handshakes: VecDeque::new(),
             doors: parts.doors,
+            entrance: parts.entrance,
             mailbox: parts.mailbox,
             has_mail: false,
             posts: Vec::new(),
@@ -130,6 +135,7 @@ impl<S: Service> Worker<S> {
             spare_posts: Vec::new(),
             spare_due: Vec::new(),
             spare_arrivals: Vec::new(),
+            spare_judged: Vec::new(),
             service: parts.service,
         }
     }
@@ -148,12 +154,32 @@ impl<S: Service> Worker<S> {
         [
             self.deadlines.next_at(),
             self.doors.next_at(self.now),
+            self.entrance.next_at(),
             timer,
         ]
         .into_iter()
         .flatten()
         .min()
         .map(|at| at.saturating_duration_since(self.now))
+    }
+
+    /// Sleeps until something happens; not at once, where that was asked for.
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let mut timeout = self.timeout();
+        let spin_for = timeout.map_or(self.config.busy_poll, |it| it.min(self.config.busy_poll));
+        if !spin_for.is_zero() {
+            let began_at = clock();
+            let mut spent = Duration::ZERO;
+            while spent < spin_for {
+                self.poll.poll(events, Some(Duration::ZERO))?;
+                if !events.is_empty() {
+                    return Ok(());
+                }
+                spent = clock().saturating_duration_since(began_at);
+            }
+            timeout = timeout.map(|it| it.saturating_sub(spent));
+        }
+        self.poll.poll(events, timeout)
     }
 
     fn turn(&mut self, events: &Events) {
@@ -195,6 +221,9 @@ impl<S: Service> Worker<S> {
 
     fn note(&mut self, event: &Event) {
         let token = event.token();
+        if self.entrance.note(token) {
+            return;
+        }
         let Some(slot) = token.0.checked_sub(self.first_socket_token) else {
             if token == BELL {
                 self.has_mail = true;
@@ -357,43 +386,30 @@ impl<S: Service> Worker<S> {
 
     /// Does what is due, if anything is: deadlines may have moved away since they were set.
     fn expire_one(&mut self, id: ConnectionId) {
+        let now = self.now;
         let Some(socket) = self.socket(id) else {
             return;
         };
-        let phase = socket.phase;
-        match phase {
-            Phase::Open { .. } if socket.handshake_until().is_some() => self.expire_handshake(id),
-            Phase::Open { slow_since } => {
-                let cut_at = slow_since.and_then(|since| self.cut_off_at(since));
-                let due_at = self
-                    .connections
-                    .get(id)
-                    .and_then(|it| self.service.deadline(it));
-                if cut_at.is_some_and(|at| at <= self.now) {
-                    self.overflow(id);
-                } else if due_at.is_some_and(|at| at <= self.now) {
+        let is_handshake = socket.handshake_until().is_some();
+        match socket.phase {
+            Phase::Flushing { until } | Phase::Lingering { until } if until <= now => {
+                return self.close(id);
+            }
+            Phase::Flushing { .. } | Phase::Lingering { .. } => {}
+            Phase::Open { .. } if is_handshake => self.expire_handshake(id),
+            Phase::Open { .. } => {
+                let session = self.connections.get(id);
+                let due_at = session.and_then(|it| self.service.deadline(it));
+                if due_at.is_some_and(|at| at <= now) {
                     self.connections.update(id, |session, outbox| {
-                        let mut turn = Turn::new(self.now, &mut self.posts);
+                        let mut turn = Turn::new(now, &mut self.posts);
                         self.service.expire(session, &mut turn, outbox)
                     });
                 }
-                self.connections.touch(id);
             }
-            Phase::Flushing { until } | Phase::Lingering { until } if until <= self.now => {
-                self.close(id);
-            }
-            Phase::Flushing { .. } | Phase::Lingering { .. } => self.connections.touch(id),
         }
-    }
-
-    fn accept(&mut self) {
-        self.renew_tls();
-        let mut arrivals = std::mem::take(&mut self.spare_arrivals);
-        self.totals.accept_pauses += self.doors.accept(self.now, &mut arrivals);
-        for (stream, accepted) in arrivals.drain(..) {
-            self.admit(stream, &accepted);
-        }
-        self.spare_arrivals = arrivals;
+        // Whether it reads too slowly is judged when it is settled.
+        self.connections.touch(id);
     }
 
     fn admit(&mut self, stream: Stream, accepted: &Accepted) {
@@ -415,6 +431,9 @@ impl<S: Service> Worker<S> {
     }
 
     fn heed_wish(&mut self) {
+        while let Some(nth) = self.connections.next_unwanted_listener() {
+            self.doors.close_one(nth, self.poll.registry());
+        }
         match self.connections.wish() {
             Wish::Run => {}
             Wish::StopAccepting => self.doors.close(self.poll.registry()),
@@ -422,6 +441,7 @@ impl<S: Service> Worker<S> {
             Wish::Stop => {
                 self.is_stopping = true;
                 self.doors.close(self.poll.registry());
+                self.totals.sockets -= count(self.entrance.close());
                 self.connections.close_all();
                 self.settle_touched();
             }

@@ -28,6 +28,8 @@ pub(crate) enum Refusal {
     Full,
     /// The address has as many as it may.
     TooManyFromAddress,
+    /// One more socket would take a file that the server itself may need.
+    OutOfFiles,
 }
 
 /// What an admitted connection occupies; given back to [`Admission::release`].
@@ -57,17 +59,33 @@ impl Admission {
             self.open_count.fetch_sub(1, Ordering::Relaxed);
             return Err(Refusal::Full);
         }
-        let counted = address
-            .map(canonical)
-            .filter(|address| self.max_per_address > 0 && !address.is_loopback());
-        let places = counted.map(|address| self.places(address));
-        if let Some(places) = places
-            && !double_count::enter(self.counters(places), self.max_per_address)
+        let mut permit = Permit { places: None };
+        if let Some(address) = address
+            && let Err(refusal) = self.count_address(&mut permit, address)
         {
-            self.release(&Permit { places: None });
+            self.release(&permit);
+            return Err(refusal);
+        }
+        Ok(permit)
+    }
+
+    /// Counts an admitted connection among those of an address, which only now is known; a
+    /// connection counts for one address in its life.
+    pub(crate) fn count_address(
+        &self,
+        permit: &mut Permit,
+        address: IpAddr,
+    ) -> Result<(), Refusal> {
+        let address = canonical(address);
+        if self.max_per_address == 0 || address.is_loopback() || permit.places.is_some() {
+            return Ok(());
+        }
+        let places = self.places(address);
+        if !double_count::enter(self.counters(places), self.max_per_address) {
             return Err(Refusal::TooManyFromAddress);
         }
-        Ok(Permit { places })
+        permit.places = Some(places);
+        Ok(())
     }
 
     /// Takes note that a connection is gone.
@@ -144,6 +162,23 @@ mod tests {
             admission.admit(address("127.0.0.1")).unwrap();
             admission.admit(address("::1")).unwrap();
         }
+    }
+
+    #[test]
+    fn address_that_is_known_later_counts_like_others() {
+        let admission = Admission::new(10, 1);
+        let address = address("10.0.0.1").unwrap();
+        let mut first = admission.admit(None).unwrap();
+        let mut second = admission.admit(None).unwrap();
+        admission.count_address(&mut first, address).unwrap();
+        admission.count_address(&mut first, address).unwrap();
+        let refused = admission.count_address(&mut second, address);
+        assert_eq!(refused, Err(Refusal::TooManyFromAddress));
+        admission.release(&first);
+        admission.count_address(&mut second, address).unwrap();
+        admission.release(&second);
+        assert_eq!(admission.open_count.load(Ordering::Relaxed), 0);
+        admission.admit(Some(address)).unwrap();
     }
 
     #[test]

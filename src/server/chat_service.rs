@@ -1,16 +1,17 @@
 //! The chat server as a worker runs it: connections of every kind, and the rooms they listen to.
 
+mod ending;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::gauge::Gauge;
-use rand::RngExt as _;
 
 use crate::chat::{Event, RoomId, SessionId};
 use crate::net::{
-    Accepted, ConnectionId, Connections, Flow, Outbox, Peer, Service, TlsFailure, Turn,
+    Accepted, ConnectionId, Connections, Flow, Outbox, Service, TlsFailure, Turn, TurnedAway,
 };
 use crate::server::admission::{Permit, Refusal};
 use crate::server::clock;
@@ -20,9 +21,11 @@ use crate::server::http_session::HttpSession;
 use crate::server::hub_thread::HubSender;
 use crate::server::line_session::LineSession;
 use crate::server::mail::Mail;
+use crate::server::refusal::{no_room, turned_away_reason};
 use crate::server::routes::{self, Routed};
 use crate::server::shared::{Purpose, Shared};
 use crate::server::shown::Shown;
+use crate::server::visitor::Visitor;
 use crate::server::ws_session::WsSession;
 use crate::wire::line;
 
@@ -56,7 +59,7 @@ struct Gauges {
 pub(crate) struct Session {
     id: SessionId,
     kind: Kind,
-    permit: Option<(Purpose, Permit)>,
+    visitor: Visitor,
 }
 
 /// What a connection speaks.
@@ -139,6 +142,7 @@ impl ChatService {
 
     fn begin_line(&mut self, id: SessionId, now: Instant, outbox: &mut Outbox) -> Kind {
         if self.shared.is_draining() {
+            self.shared.metrics.refused("draining");
             let notice = line::show_error("the server closes; come back in a moment");
             outbox.buffer().extend_from_slice(notice.as_bytes());
             return Kind::Refused;
@@ -148,18 +152,26 @@ impl ChatService {
         Kind::Line(Box::new(LineSession::new(&context, outbox)))
     }
 
-    fn refuse(&self, purpose: Purpose, refusal: Refusal, outbox: &mut Outbox) {
-        self.shared.metrics.refused(match refusal {
-            Refusal::Full => "full",
-            Refusal::TooManyFromAddress => "address",
-        });
-        match purpose {
-            Purpose::Web | Purpose::Admin => routes::unavailable(outbox),
-            Purpose::Line => {
-                let error = line::show_error("the server takes no more connections now");
-                outbox.buffer().extend_from_slice(error.as_bytes());
-            }
-        }
+    /// Begins a connection for which there is no room, and says so.
+    fn refuse(
+        &self,
+        id: SessionId,
+        visitor: Visitor,
+        refusal: Refusal,
+        outbox: &mut Outbox,
+    ) -> (Session, Flow) {
+        self.shared.metrics.refused(refusal.reason());
+        outbox
+            .buffer()
+            .extend_from_slice(no_room(visitor.purpose()));
+        let session = Session {
+            id,
+            kind: Kind::Refused,
+            visitor,
+        };
+        // A flood is not waited for until each of them has read why.
+        let is_flood = refusal == Refusal::OutOfFiles || self.shared.is_short_of_files();
+        (session, if is_flood { Flow::Drop } else { Flow::Close })
     }
 
     /// Answers requests until there are no more, or one of them made a WebSocket of it.
@@ -181,9 +193,11 @@ impl ChatService {
                     http.received(was_idle, now);
                     return Flow::Continue;
                 }
-                Ok(Some(head)) if is_admin => routes::admin(&head, &self.shared, outbox),
-                Ok(Some(head)) => routes::web(&head, &self.shared, outbox),
-                Err(error) => routes::refuse(&error, &self.shared, outbox),
+                Ok(Some(head)) if is_admin => {
+                    routes::admin(&head, &session.visitor, &self.shared, outbox)
+                }
+                Ok(Some(head)) => routes::web(&head, &mut session.visitor, &self.shared, outbox),
+                Err(error) => routes::refuse(&error, &session.visitor, &self.shared, outbox),
             };
             match routed {
                 Routed::KeepAlive => http.answered(now),
@@ -216,6 +230,15 @@ impl ChatService {
         }
     }
 
+    fn unsubscribe(&mut self, connection: ConnectionId, room: RoomId) {
+        if let Some(subscribers) = self.subscribers.get_mut(&room) {
+            subscribers.remove(&connection);
+            if subscribers.is_empty() {
+                self.subscribers.remove(&room);
+            }
+        }
+    }
+
     fn publish(
         &mut self,
         room: RoomId,
@@ -245,27 +268,6 @@ impl ChatService {
             self.shared.metrics.delivery_seconds.observe(seconds);
         }
     }
-
-    /// Tells everyone that the server closes, and spreads the closes over the window.
-    fn drain(window: Duration, now: Instant, connections: &mut Connections<Session>) {
-        connections.for_each(|_, session, outbox| {
-            let delay = window.mul_f64(rand::rng().random());
-            let retry_after = window.saturating_sub(delay) + delay.mul_f64(rand::rng().random());
-            let retry_after_ms = u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX);
-            let event = Event::Shutdown {
-                retry_after_ms: retry_after_ms.max(MIN_RETRY_MS),
-            };
-            let flow = session.show(&Shown::new(&event), false, outbox);
-            match &mut session.kind {
-                Kind::WebSocket(chat) => chat.close_at(now + delay),
-                Kind::Line(line) => line.close_at(now + delay),
-                Kind::Http(http) if http.is_idle() => return Flow::Close,
-                Kind::Unsecured => return Flow::Close,
-                Kind::Http(_) | Kind::Admin(_) | Kind::Refused => {}
-            }
-            flow
-        });
-    }
 }
 
 impl Session {
@@ -293,40 +295,15 @@ impl Service for ChatService {
         turn: &mut Turn<'_, Mail>,
         outbox: &mut Outbox,
     ) -> (Session, Flow) {
-        let purpose = self.shared.purposes[accepted.listener];
-        let address = match accepted.peer {
-            Peer::Tcp(address) => Some(address.ip()),
-            Peer::Unix => None,
-        };
         let id = SessionId {
             worker: self.worker,
             connection: id.to_bits(),
         };
-        let refused = |flow| {
-            (
-                Session {
-                    id,
-                    kind: Kind::Refused,
-                    permit: None,
-                },
-                flow,
-            )
+        let visitor = match Visitor::enter(accepted, &self.shared) {
+            Ok(visitor) => visitor,
+            Err((visitor, refusal)) => return self.refuse(id, visitor, refusal, outbox),
         };
-        // Connections that are closed still have their sockets for a while.
-        if self.shared.is_out_of_files() {
-            self.shared.metrics.refused("files");
-            return refused(Flow::Drop);
-        }
-        let permit = match self.shared.admission(purpose).admit(address) {
-            Ok(permit) => Some((purpose, permit)),
-            Err(refusal) => {
-                self.refuse(purpose, refusal, outbox);
-                // A flood is not waited for until each of them has read why.
-                let is_flood = self.shared.is_short_of_files();
-                return refused(if is_flood { Flow::Drop } else { Flow::Close });
-            }
-        };
-        let kind = self.begin(purpose, id, turn.now, outbox);
+        let kind = self.begin(visitor.purpose(), id, turn.now, outbox);
         if let Some(gauge) = self.gauge(&kind) {
             gauge.inc();
         }
@@ -336,7 +313,7 @@ impl Service for ChatService {
         } else {
             Flow::Continue
         };
-        (Session { id, kind, permit }, flow)
+        (Session { id, kind, visitor }, flow)
     }
 
     fn secured(
@@ -486,21 +463,23 @@ impl Service for ChatService {
             Mail::Subscribe { connection, room } => {
                 self.subscribers.entry(room).or_default().insert(connection);
             }
-            Mail::Unsubscribe { connection, room } => {
-                if let Some(subscribers) = self.subscribers.get_mut(&room) {
-                    subscribers.remove(&connection);
-                    if subscribers.is_empty() {
-                        self.subscribers.remove(&room);
-                    }
+            Mail::Unsubscribe { connection, room } => self.unsubscribe(connection, room),
+            Mail::LetGo(listeners) => {
+                for nth in listeners.iter() {
+                    connections.stop_accepting_from(*nth);
                 }
             }
             Mail::Drain { window } => {
-                Self::drain(window, turn.now, connections);
+                ending::drain(window, turn.now, connections);
                 // Whoever left before this worker knew of the drain has not been told of.
                 let _ = self.control.send(Control::Drained);
             }
+            Mail::Stop => {
+                let is_tls = self.shared.is_tls(Purpose::Web);
+                connections.for_each(|_, session, outbox| session.stop(is_tls, outbox));
+                connections.stop();
+            }
             Mail::RenewTls(acceptor) => connections.renew_tls(acceptor),
-            Mail::Stop => connections.stop(),
         }
     }
 
@@ -511,6 +490,8 @@ impl Service for ChatService {
         if let Kind::WebSocket(chat) = &session.kind {
             self.unfinished.give_back(chat.unfinished_len());
             self.shared.metrics.disconnected(chat.close_code());
+            let (code, address) = (chat.close_code(), session.visitor.address());
+            tracing::debug!(code, ?address, "a WebSocket ended");
         }
         if session.is_user() {
             self.hub.disconnected(session.id);
@@ -519,13 +500,27 @@ impl Service for ChatService {
                 let _ = self.control.send(Control::Drained);
             }
         }
-        self.permits
-            .extend(session.permit.map(|permit| (id, permit)));
+        let permit = session.visitor.into_permit();
+        self.permits.extend(permit.map(|permit| (id, permit)));
     }
 
     fn gone(&mut self, id: ConnectionId) {
         if let Some((purpose, permit)) = self.permits.remove(&id) {
             self.shared.admission(purpose).release(&permit);
+        }
+    }
+
+    fn turned_away(&mut self, accepted: &Accepted, why: TurnedAway) -> &'static [u8] {
+        if let Some(reason) = turned_away_reason(why) {
+            self.shared.metrics.refused(reason);
+        }
+        tracing::debug!(?why, peer = ?accepted.peer, "turned somebody away");
+        let purpose = self.shared.purposes[accepted.listener];
+        // Nothing can be said in the clear where TLS is spoken.
+        if self.shared.is_tls(purpose) {
+            b""
+        } else {
+            no_room(purpose)
         }
     }
 
@@ -548,6 +543,3 @@ impl Service for ChatService {
         }
     }
 }
-
-/// Time for a successor to be there.
-const MIN_RETRY_MS: u32 = 500;

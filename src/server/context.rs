@@ -48,10 +48,10 @@ impl Budget {
 }
 
 impl Context<'_> {
-    /// Hands a request to the hub; `false`: it has too many.
+    /// Hands a request to the hub; `false`: it has too many, or a successor has the rooms.
     #[must_use]
     pub(crate) fn ask(&self, request: Request) -> bool {
-        self.hub.request(self.session, request)
+        !self.shared.is_handed_over() && self.hub.request(self.session, request)
     }
 
     /// An identity that nobody has and nobody can guess.

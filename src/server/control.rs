@@ -1,13 +1,14 @@
 //! What the main thread waits for, once the server runs.
 
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Sender;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 /// Something that only the main thread acts on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Control {
     /// SIGTERM or SIGINT.
     Terminate,
@@ -15,6 +16,8 @@ pub(crate) enum Control {
     Reload,
     /// While the server drains: the last user is gone.
     Drained,
+    /// A successor asks to take over, and waits at the other end.
+    HandOver(UnixStream),
 }
 
 /// Sends the signals that end or reload a server to the main thread.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::net::{
     self, Accepted, ConnectionId, Connections, Flow, MailSender, Outbox, OutboxLimits, Runtime,
-    Service, SlowReader, Tls, TlsAcceptor, TlsFailure, Turn,
+    Service, SlowReader, Tls, TlsAcceptor, TlsFailure, Turn, TurnedAway,
 };
 use crate::server::clock;
 use crate::server::config::TlsConfig;
@@ -15,7 +15,9 @@ use crate::server::control::{Control, watch_signals};
 use crate::server::error::StartError;
 use crate::server::http_session::HttpSession;
 use crate::server::listen::{bind, raise_open_file_limit};
+use crate::server::refusal::no_room;
 use crate::server::routes;
+use crate::server::shared::Purpose;
 use crate::server::tls::Certificates;
 use crate::websocket::handshake::HandshakeError;
 use crate::websocket::handshake::http::{HttpLimits, parse_request};
@@ -35,6 +37,8 @@ pub struct EchoConfig {
     pub broadcast: bool,
     /// Whether messages are compressed for clients that offer it.
     pub deflate: bool,
+    /// How long a thread with nothing to do looks for events before it sleeps.
+    pub busy_poll: Duration,
     /// Whether to listen beyond loopback without TLS.
     pub allow_plaintext: bool,
     /// With which certificate to speak TLS; one that it makes itself is kept nowhere.
@@ -64,6 +68,7 @@ pub fn echo(config: &EchoConfig, mut announce: impl FnMut(&str)) -> Result<(), S
             when_full: SlowReader::StopReading,
             ..OutboxLimits::default()
         },
+        busy_poll: config.busy_poll,
         tls: certificates.as_ref().map(|it| Tls {
             acceptor: it.acceptor().clone(),
             listeners: (0..config.listen.len()).collect(),
@@ -78,7 +83,7 @@ pub fn echo(config: &EchoConfig, mut announce: impl FnMut(&str)) -> Result<(), S
     let (control, controlled) = mpsc::channel();
     watch_signals(control).map_err(system("the watch for signals"))?;
     addresses.iter().for_each(|line| announce(line));
-    while controlled.recv() == Ok(Control::Reload) {
+    while let Ok(Control::Reload) = controlled.recv() {
         reload(certificates.as_mut(), runtime.senders());
     }
     for worker in runtime.senders() {
@@ -348,6 +353,10 @@ impl Service for EchoService {
 
     fn closed(&mut self, _: Session, id: ConnectionId, _: &mut Turn<'_, Mail>) {
         self.listeners.remove(&id);
+    }
+
+    fn turned_away(&mut self, _: &Accepted, _: TurnedAway) -> &'static [u8] {
+        no_room(Purpose::Web)
     }
 
     fn timer(&self) -> Option<Instant> {

@@ -1,5 +1,6 @@
 //! Why the server does not start.
 
+use std::path::PathBuf;
 use std::{fmt, io};
 
 use crate::server::tls::CertificateError;
@@ -29,6 +30,28 @@ pub enum StartError {
     Listen {
         /// Which.
         address: String,
+        /// Why, as the system says.
+        source: io::Error,
+    },
+    /// What a service manager passed is no socket to listen on.
+    BadSocket {
+        /// What it is called.
+        name: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// What a service manager passed is neither called `web`, `line` or `admin`, nor bound to an
+    /// address that is configured.
+    UnknownSocket {
+        /// What it is called.
+        name: String,
+        /// What it is bound to.
+        address: String,
+    },
+    /// The server that uses the data directory does not hand over.
+    TakeOver {
+        /// The data directory.
+        path: PathBuf,
         /// Why, as the system says.
         source: io::Error,
     },
@@ -72,6 +95,22 @@ impl fmt::Display for StartError {
                  --tls-self-signed, or allow it with --allow-plaintext"
             ),
             Self::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Self::BadSocket { name, source } => {
+                write!(
+                    f,
+                    "cannot listen on the socket {name} that was passed: {source}"
+                )
+            }
+            Self::UnknownSocket { name, address } => write!(
+                f,
+                "cannot listen on the socket {name} that was passed: it is called neither web, \
+                 line nor admin, and {address} is not configured"
+            ),
+            Self::TakeOver { path, source } => write!(
+                f,
+                "cannot take over from the server on {}: {source}",
+                path.display()
+            ),
             Self::System { what, source } => write!(f, "cannot start {what}: {source}"),
         }
     }

@@ -11,6 +11,7 @@ pub(crate) struct HttpSession {
     head: Vec<u8>,
     scanner: HeadScanner,
     deadline_at: Instant,
+    has_answered: bool,
 }
 
 impl HttpSession {
@@ -20,6 +21,7 @@ impl HttpSession {
             head: Vec::new(),
             scanner,
             deadline_at: now + HEAD_TIMEOUT,
+            has_answered: false,
         }
     }
 
@@ -55,6 +57,7 @@ impl HttpSession {
     /// Takes note that a request was answered, and that another may follow.
     pub(crate) fn answered(&mut self, now: Instant) {
         self.deadline_at = now + IDLE_TIMEOUT;
+        self.has_answered = true;
     }
 
     /// Takes note that a request has begun, whose head must be complete in time.
@@ -67,6 +70,11 @@ impl HttpSession {
     /// Whether no request has begun.
     pub(crate) fn is_idle(&self) -> bool {
         self.head.is_empty()
+    }
+
+    /// Whether it is only kept for another request, which may go elsewhere without harm.
+    pub(crate) fn is_spare(&self) -> bool {
+        self.is_idle() && self.has_answered
     }
 
     pub(crate) fn deadline(&self) -> Instant {

@@ -47,6 +47,8 @@ enum HubMail {
         commit_time: Duration,
     },
     Read(ReadDone),
+    /// To be dropped in its turn.
+    Settle(Sender<()>),
     Stop,
 }
 
@@ -96,6 +98,14 @@ impl HubSender {
             },
             Delivery::Read(done) => HubMail::Read(done),
         });
+    }
+
+    /// Returns when the hub has judged all that was told it before; at once, if it is gone.
+    pub(crate) fn settle(&self) {
+        let (settled, all_judged) = mpsc::channel();
+        self.tell(HubMail::Settle(settled));
+        // Nothing is ever sent: the other end is dropped.
+        let _ = all_judged.recv();
     }
 
     /// Ends the hub's thread once it has done all that was told it before.
@@ -188,6 +198,7 @@ impl HubThread {
                     }
                 }
                 HubMail::Read(done) => self.step(Input::Read(done)),
+                HubMail::Settle(settled) => drop(settled),
                 HubMail::Stop => break,
             }
         }

@@ -377,6 +377,10 @@ impl LineSession {
             id: Some(RequestId::Integer(id)),
             command,
         }) {
+            if context.shared.is_handed_over() {
+                // There is a server that can do it.
+                self.close_at = Some(context.now);
+            }
             let busy = ChatError::Busy("too many requests wait");
             return show(&line::show_error(&busy.to_string()), outbox);
         }

@@ -34,6 +34,8 @@ pub(crate) enum Mail {
         connection: ConnectionId,
         room: RoomId,
     },
+    /// Accept no more from these listeners, by their indexes: others do.
+    LetGo(Arc<[usize]>),
     /// Close all connections, spread over this time.
     Drain { window: Duration },
     /// Accept TLS with that from now on.

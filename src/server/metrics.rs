@@ -229,15 +229,19 @@ impl Collector for Traffic {
 
 /// Why connections are refused. A series that began with its first event would hide that event
 /// from whoever watches how it grows, so those that are known are there from the start.
-const REFUSALS: [(&str, &str); 8] = [
+const REFUSALS: [(&str, &str); 12] = [
     ("reason", "address"),
     ("reason", "bad_request"),
+    ("reason", "draining"),
     ("reason", "files"),
     ("reason", "full"),
     ("reason", "origin"),
     ("reason", "plaintext"),
+    ("reason", "proxy_header"),
+    ("reason", "proxy_header_timeout"),
     ("reason", "tls"),
     ("reason", "tls_timeout"),
+    ("reason", "untrusted_proxy"),
 ];
 
 /// How connections end every day.

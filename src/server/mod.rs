@@ -8,6 +8,7 @@
 //!
 //! Who may wait for whom: the hub for a worker's mailbox; the main thread, at the end, for all.
 
+mod activation;
 mod admission;
 mod ahead;
 mod assets;
@@ -19,13 +20,17 @@ mod control;
 mod double_count;
 mod echo;
 mod error;
+mod forwarded;
+mod handover;
 mod http_session;
 mod hub_thread;
 mod line_session;
 mod listen;
 mod mail;
 mod metrics;
+mod notify;
 mod pace;
+mod refusal;
 mod response;
 mod routes;
 mod run;
@@ -33,6 +38,7 @@ mod shared;
 mod shown;
 mod tls;
 mod token;
+mod visitor;
 mod ws_session;
 
 /// What `double_count.rs` is made of; a test puts other atomics in their place.

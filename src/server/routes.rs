@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use crate::net::Outbox;
 use crate::server::assets::Asset;
 use crate::server::metrics;
+use crate::server::refusal::no_room;
 use crate::server::response::Response;
 use crate::server::shared::{Purpose, Shared};
+use crate::server::visitor::Visitor;
 use crate::websocket::handshake::http::{HttpLimits, Request, parse_request};
 use crate::websocket::handshake::server::Upgrade;
 use crate::websocket::handshake::{HandshakeError, Origin, origin_allowed};
@@ -25,13 +27,20 @@ pub(crate) enum Routed {
 }
 
 /// Answers a request on a listener for browsers and programs.
-pub(crate) fn web(head: &[u8], shared: &Shared, outbox: &mut Outbox) -> Routed {
+pub(crate) fn web(
+    head: &[u8],
+    visitor: &mut Visitor,
+    shared: &Shared,
+    outbox: &mut Outbox,
+) -> Routed {
     let request = match parse(head) {
         Ok(request) => request,
-        Err(error) => return refuse(&error, shared, outbox),
+        Err(error) => return refuse(&error, visitor, shared, outbox),
     };
+    visitor.asks(&request, shared);
     if shared.is_draining() {
-        unavailable(outbox);
+        shared.metrics.refused("draining");
+        outbox.buffer().extend_from_slice(no_room(Purpose::Web));
         return Routed::Close;
     }
     if request.path() != "/ws" {
@@ -39,21 +48,31 @@ pub(crate) fn web(head: &[u8], shared: &Shared, outbox: &mut Outbox) -> Routed {
     }
     match chat_upgrade(&request, shared) {
         Ok(upgrade) => {
+            if let Err(refusal) = visitor.settle(shared) {
+                shared.metrics.refused(refusal.reason());
+                outbox.buffer().extend_from_slice(no_room(Purpose::Web));
+                return Routed::Close;
+            }
             let offered = upgrade
                 .subprotocols()
                 .any(|offered| offered == json::PROTOCOL);
             let subprotocol = offered.then_some(json::PROTOCOL);
             Routed::Upgraded(upgrade.accept(subprotocol, chat_limits(), outbox.buffer()))
         }
-        Err(error) => refuse(&error, shared, outbox),
+        Err(error) => refuse(&error, visitor, shared, outbox),
     }
 }
 
 /// Answers a request on the listener for metrics and health.
-pub(crate) fn admin(head: &[u8], shared: &Shared, outbox: &mut Outbox) -> Routed {
+pub(crate) fn admin(
+    head: &[u8],
+    visitor: &Visitor,
+    shared: &Shared,
+    outbox: &mut Outbox,
+) -> Routed {
     let request = match parse(head) {
         Ok(request) => request,
-        Err(error) => return refuse(&error, shared, outbox),
+        Err(error) => return refuse(&error, visitor, shared, outbox),
     };
     let Some(is_head) = read_method(&request) else {
         return method_not_allowed(outbox);
@@ -79,16 +98,6 @@ pub(crate) fn admin(head: &[u8], shared: &Shared, outbox: &mut Outbox) -> Routed
     finish(&request, &response, is_head, outbox)
 }
 
-/// Refuses a connection, whatever it asks for.
-pub(crate) fn unavailable(outbox: &mut Outbox) {
-    Response::text(
-        "503 Service Unavailable",
-        "the server takes no more connections now\n",
-    )
-    .with_header("Retry-After", "5")
-    .write(false, false, outbox.buffer());
-}
-
 /// Answers a client that speaks in the clear where TLS is spoken.
 pub(crate) fn speak_tls(outbox: &mut Outbox) {
     Response::text(
@@ -108,12 +117,17 @@ pub(crate) fn timed_out(outbox: &mut Outbox) {
 }
 
 /// Answers a request that is wrong, and closes.
-pub(crate) fn refuse(error: &HandshakeError, shared: &Shared, outbox: &mut Outbox) -> Routed {
+pub(crate) fn refuse(
+    error: &HandshakeError,
+    visitor: &Visitor,
+    shared: &Shared,
+    outbox: &mut Outbox,
+) -> Routed {
     shared.metrics.refused(match error {
         HandshakeError::OriginNotAllowed => "origin",
         _ => "bad_request",
     });
-    tracing::debug!(%error, "refused a request");
+    tracing::debug!(%error, address = ?visitor.address(), "refused a request");
     error.write_response(outbox.buffer());
     Routed::Close
 }
@@ -252,6 +266,7 @@ const MAX_PIPELINED_LEN: usize = 1024 * 1024;
 mod tests {
     use super::*;
     use crate::chat::rate_limit::Rate;
+    use crate::net::{Accepted, Peer};
     use crate::server::admission::Admission;
     use crate::server::token::TokenKey;
 
@@ -267,13 +282,18 @@ mod tests {
             Vec::new(),
             rate,
             String::new(),
-            Vec::new(),
+            vec![Purpose::Web],
             1,
         );
-        let answer = |path: &str| {
+        let accepted = Accepted {
+            listener: 0,
+            peer: Peer::Unix,
+        };
+        let mut visitor = Visitor::enter(&accepted, &shared).unwrap();
+        let mut answer = |path: &str| {
             let mut outbox = Outbox::default();
             let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-            let routed = web(head.as_bytes(), &shared, &mut outbox);
+            let routed = web(head.as_bytes(), &mut visitor, &shared, &mut outbox);
             let text = String::from_utf8(outbox.buffer().clone()).unwrap();
             (matches!(routed, Routed::Close), text)
         };

@@ -1,5 +1,7 @@
 //! Starts the chat server, and ends it.
 
+use std::io;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
@@ -8,20 +10,23 @@ use std::time::{Duration, Instant};
 use crate::chat::Hub;
 use crate::chat::hub::Policy;
 use crate::chat::rate_limit::Rate;
-use crate::net::{self, Listener, Runtime, Tls};
+use crate::net::{self, Listener, Runtime, Tls, TrustedPeers};
+use crate::server::activation;
 use crate::server::admission::Admission;
 use crate::server::chat_service::ChatService;
 use crate::server::clock;
 use crate::server::config::Config;
 use crate::server::control::{Control, watch_signals};
 use crate::server::error::StartError;
+use crate::server::handover::{await_successor, hand_over, take_over};
 use crate::server::hub_thread::{self, HubReceiver, HubSender, HubThread};
-use crate::server::listen::{RESERVED_FILES, bind, raise_open_file_limit};
+use crate::server::listen::{Inherited, Listening, RESERVED_FILES, raise_open_file_limit};
 use crate::server::mail::Mail;
+use crate::server::notify::{Status, notify};
 use crate::server::shared::{Purpose, Shared};
 use crate::server::tls::Certificates;
 use crate::server::token::TokenKey;
-use crate::storage::{DataDir, Log, Reader, Storage};
+use crate::storage::{DataDir, Log, Reader, Storage, StorageError};
 use crate::websocket::handshake::Origin;
 
 /// Runs the chat server until a signal ends it; `announce` gets a line for each address.
@@ -34,6 +39,7 @@ pub fn serve(config: &Config, mut announce: impl FnMut(&str)) -> Result<(), Star
     for line in std::mem::take(&mut server.addresses) {
         announce(&line);
     }
+    notify(Status::Ready);
     server.run(&control, config.server.drain_window());
     Ok(())
 }
@@ -47,13 +53,20 @@ struct Server {
     runtime: Runtime<Mail>,
     hub: HubSender,
     hub_thread: JoinHandle<()>,
-    storage: Storage,
+    /// `None` when a successor has the data.
+    storage: Option<Storage>,
+    /// What to hand over to a successor.
+    listeners: Vec<(Purpose, Listener)>,
+    /// Where newcomers wait for a successor, although this server ends without one.
+    managed: Arc<[usize]>,
     certificates: Option<Certificates>,
 }
 
 impl Server {
     fn start(config: &Config) -> Result<(Self, Receiver<Control>), StartError> {
-        let data_dir = DataDir::open(&config.server.data_dir)?;
+        let passed = activation::passed()
+            .map_err(|(name, source)| StartError::BadSocket { name, source })?;
+        let (data_dir, taken_over) = open_data(config)?;
         let token_key = TokenKey::new(data_dir.secret("guest-token.key")?);
         let certificates = Certificates::open(&config.tls, Some(&data_dir), clock::now())?;
         let mut log = Log::open(&data_dir)?;
@@ -63,24 +76,26 @@ impl Server {
         };
         let chat = Hub::new(policy, log.rooms()?);
         let reader = Reader::open(&data_dir)?;
-        let (listeners, purposes) = listeners(config)?;
-        let bound = listeners.iter().zip(&purposes);
-        let is_tls = certificates.is_some();
-        let mut addresses: Vec<String> = bound
-            .map(|(listener, purpose)| describe(listener, *purpose, is_tls))
-            .collect();
-        let fingerprint = certificates.as_ref().and_then(Certificates::fingerprint);
-        addresses.extend(fingerprint.map(|it| format!("certificate has SHA-256 fingerprint {it}")));
+        let inherited = Inherited { passed, taken_over };
+        let listening = Listening::open(config, inherited)?;
+        let addresses = describe_all(&listening, certificates.as_ref());
+        let kept = keep(&listening).map_err(system("the event loops"))?;
+        let managed = let_go_early(&listening);
 
-        let shared = Arc::new(shared(config, token_key, purposes).over_tls(is_tls));
+        let shared = shared(config, token_key, listening.purposes);
+        let shared = Arc::new(shared.over_tls(certificates.is_some()));
         let (control, controlled) = mpsc::channel();
         let (hub, receiver) = hub_thread::queue();
         let deliver = hub.clone();
         let storage = Storage::start(log, reader, move |delivery| deliver.delivered(delivery))
             .map_err(system("the threads of the log"))?;
         let tls = certificates.as_ref().map(|it| tls(it, &shared.purposes));
+        let listeners = listening.listeners;
         let runtime = start_workers(config, listeners, tls, &shared, &hub, &control)?;
         let hub_thread = start_hub(chat, &runtime, &storage, &shared, receiver)?;
+        if let Err(error) = await_successor(data_dir.path(), control.clone()) {
+            tracing::warn!(%error, "no successor can take over from this server");
+        }
         watch_signals(control).map_err(system("the watch for signals"))?;
         Ok((
             Self {
@@ -89,29 +104,41 @@ impl Server {
                 runtime,
                 hub,
                 hub_thread,
-                storage,
+                storage: Some(storage),
+                listeners: kept,
+                managed,
                 certificates,
             },
             controlled,
         ))
     }
 
-    /// Waits for the signal to end, lets everyone go, and ends.
+    /// Waits for the signal to end, or a successor, lets everyone go, and ends.
     fn run(mut self, control: &Receiver<Control>, window: Duration) {
         loop {
             match control.recv_timeout(RENEWAL_INTERVAL) {
                 Ok(Control::Terminate) | Err(RecvTimeoutError::Disconnected) => break,
-                Ok(Control::Reload) => self.reload(),
+                Ok(Control::HandOver(successor)) => {
+                    if self.give_way(successor) {
+                        break;
+                    }
+                }
+                Ok(Control::Reload) => {
+                    notify(Status::Reloading);
+                    self.reload();
+                    notify(Status::Ready);
+                }
                 Ok(Control::Drained) => {}
                 Err(RecvTimeoutError::Timeout) => self.renew_if_due(),
             }
         }
         tracing::info!(seconds = window.as_secs_f64(), "closing all connections");
+        notify(Status::Stopping);
         if self.drain(control, window) {
             self.stop();
-        } else {
+        } else if let Some(storage) = self.storage {
             // Told twice: what was acknowledged is durable, and nobody is owed more.
-            self.storage.stop();
+            storage.stop();
         }
     }
 
@@ -125,15 +152,12 @@ impl Server {
             tracing::error!(%error, "the certificate in use stays");
             return;
         }
-        for worker in self.runtime.senders() {
-            // A worker that is gone accepts nothing.
-            let _ = worker.send(Mail::RenewTls(certificates.acceptor().clone()));
-        }
-        let fingerprint = certificates.fingerprint();
+        let (acceptor, fingerprint) = (certificates.acceptor().clone(), certificates.fingerprint());
         tracing::info!(
             fingerprint,
             "new connections get the certificate as it is now"
         );
+        self.tell_all(&Mail::RenewTls(acceptor));
     }
 
     fn renew_if_due(&mut self) {
@@ -143,17 +167,43 @@ impl Server {
         }
     }
 
-    /// Has all connections closed within the window; false if a second signal cut it short.
-    fn drain(&self, control: &Receiver<Control>, window: Duration) -> bool {
-        self.shared.begin_drain();
-        for worker in self.runtime.senders() {
-            // A worker that is gone has no connections.
-            let _ = worker.send(Mail::Drain { window });
+    /// Hands sockets and data over to a successor, if it takes them. Connections stay, but nothing
+    /// can be asked through them any more.
+    fn give_way(&mut self, successor: UnixStream) -> bool {
+        if self.storage.is_none() {
+            return false;
         }
+        if let Err(error) = hand_over(&successor, &self.listeners) {
+            tracing::warn!(%error, "a successor asked to take over, and did not");
+            return false;
+        }
+        tracing::info!("handing over to a successor");
+        self.shared.begin_hand_over();
+        self.tell_all(&Mail::LetGo((0..self.listeners.len()).collect()));
+        self.listeners.clear();
+        // What was asked before is judged, written down and answered; what slips in behind that
+        // gets no answer, and its asker a close.
+        self.hub.settle();
+        if let Some(storage) = self.storage.take() {
+            storage.stop();
+        }
+        // Now the data is free: the successor waits for the end of this connection.
+        drop(successor);
+        true
+    }
+
+    /// Has all connections closed within the window; false if a second signal cut it short.
+    fn drain(&mut self, control: &Receiver<Control>, window: Duration) -> bool {
+        self.shared.begin_drain();
+        self.tell_all(&Mail::LetGo(Arc::clone(&self.managed)));
+        self.tell_all(&Mail::Drain { window });
         let until = now() + window + CLOSE_GRACE;
         while self.shared.user_count() > 0 {
             match control.recv_timeout(until.saturating_duration_since(now())) {
                 Ok(Control::Terminate) => return false,
+                Ok(Control::HandOver(successor)) => {
+                    self.give_way(successor);
+                }
                 Ok(Control::Reload | Control::Drained) => {}
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
             }
@@ -161,35 +211,71 @@ impl Server {
         true
     }
 
+    fn tell_all(&self, mail: &Mail) {
+        for worker in self.runtime.senders() {
+            // A worker that is gone has no connections.
+            let _ = worker.send(mail.clone());
+        }
+    }
+
     /// Ends the threads in the order in which data flows: workers, hub, storage.
     fn stop(self) {
-        for worker in self.runtime.senders() {
-            let _ = worker.send(Mail::Stop);
-        }
+        self.tell_all(&Mail::Stop);
+        // Nobody can connect any more when the workers have closed theirs.
+        drop(self.listeners);
         self.runtime.join();
         self.hub.stop();
         // A hub that panicked has said so.
         let _ = self.hub_thread.join();
-        self.storage.stop();
+        if let Some(storage) = self.storage {
+            storage.stop();
+        }
     }
 }
 
-/// Binds all addresses.
-fn listeners(config: &Config) -> Result<(Vec<Listener>, Vec<Purpose>), StartError> {
-    let server = &config.server;
-    let web = server.listen.iter().map(|address| (address, Purpose::Web));
-    let others = [
-        (&server.line_listen, Purpose::Line),
-        (&server.admin_listen, Purpose::Admin),
-    ];
-    let others = others.into_iter().filter(|(address, _)| *address != "off");
-    let (mut listeners, mut purposes) = (Vec::new(), Vec::new());
-    for (address, purpose) in web.chain(others) {
-        let is_tls = config.tls.is_on() && purpose.may_be_tls();
-        listeners.push(bind(address, is_tls || server.allow_plaintext)?);
-        purposes.push(purpose);
+/// Opens the data directory, and takes it over from a server that uses it, if that is wanted.
+fn open_data(config: &Config) -> Result<(DataDir, Vec<(Purpose, Listener)>), StartError> {
+    let path = &config.server.data_dir;
+    match DataDir::open(path) {
+        Err(StorageError::InUse { .. }) if config.server.take_over => {
+            let listeners = take_over(path).map_err(|source| StartError::TakeOver {
+                path: path.clone(),
+                source,
+            })?;
+            Ok((DataDir::open(path)?, listeners))
+        }
+        opened => Ok((opened?, Vec::new())),
     }
-    Ok((listeners, purposes))
+}
+
+/// Handles of all listening sockets, to be handed over one day.
+fn keep(listening: &Listening) -> io::Result<Vec<(Purpose, Listener)>> {
+    let purposes = listening.purposes.iter().copied();
+    purposes
+        .zip(&listening.listeners)
+        .map(|(purpose, listener)| Ok((purpose, listener.try_clone()?)))
+        .collect()
+}
+
+/// What listens where, a line each, and by what a certificate of the server's own is known.
+fn describe_all(listening: &Listening, certificates: Option<&Certificates>) -> Vec<String> {
+    let bound = listening.listeners.iter().zip(&listening.purposes);
+    let is_tls = certificates.is_some();
+    let mut lines: Vec<String> = bound
+        .map(|(listener, purpose)| describe(listener, *purpose, is_tls))
+        .collect();
+    let fingerprint = certificates.and_then(Certificates::fingerprint);
+    lines.extend(fingerprint.map(|it| format!("certificate has SHA-256 fingerprint {it}")));
+    lines
+}
+
+/// The sockets of a service manager at which newcomers may wait for the next server. Who asks how
+/// this one is, is told by it to the end.
+fn let_go_early(listening: &Listening) -> Arc<[usize]> {
+    let managed = listening.managed.iter().copied();
+    managed
+        .filter(|nth| listening.purposes[*nth] != Purpose::Admin)
+        .collect()
 }
 
 /// What listens where, for whoever started the server.
@@ -225,6 +311,9 @@ fn shared(config: &Config, token_key: TokenKey, purposes: Vec<Purpose>) -> Share
         wanted => wanted.min(possible),
     };
     let allow_origin = &config.server.allow_origin;
+    let trusted_proxies = config.server.trusted_proxies.iter().map(String::as_str);
+    // What is no network was refused when the configuration was read.
+    let trusted_proxies = TrustedPeers::parse(trusted_proxies).unwrap_or_default();
     Shared::new(
         Admission::new(max_connections, config.server.max_connections_per_ip),
         token_key,
@@ -240,6 +329,7 @@ fn shared(config: &Config, token_key: TokenKey, purposes: Vec<Purpose>) -> Share
         purposes,
         open_files.saturating_sub(RESERVED_FILES / 2),
     )
+    .with_trusted_proxies(Arc::new(trusted_proxies))
 }
 
 fn start_workers(
@@ -253,6 +343,8 @@ fn start_workers(
     let net_config = net::Config {
         thread_name: "chinwag-worker".into(),
         tls,
+        busy_poll: config.server.busy_poll(),
+        trusted: Arc::clone(&shared.trusted_proxies),
         ..net::Config::default()
     };
     let service = |worker, _: &Runtime<Mail>| {
@@ -283,7 +375,7 @@ fn start_hub(
         .map_err(system("the hub"))
 }
 
-fn system(what: &'static str) -> impl Fn(std::io::Error) -> StartError {
+fn system(what: &'static str) -> impl Fn(io::Error) -> StartError {
     move |source| StartError::System { what, source }
 }
 

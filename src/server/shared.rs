@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::chat::rate_limit::Rate;
+use crate::net::TrustedPeers;
 use crate::server::admission::Admission;
 use crate::server::metrics::Metrics;
 use crate::server::token::TokenKey;
@@ -22,11 +23,14 @@ pub(crate) struct Shared {
     pub(crate) motd: String,
     /// What each listener is for, by its index.
     pub(crate) purposes: Vec<Purpose>,
+    /// Who may say for whom it asks.
+    pub(crate) trusted_proxies: Arc<TrustedPeers>,
     /// Whether TLS is spoken on all listeners but the one for metrics and health.
     is_tls: bool,
     /// Most sockets, those included that are closed and wait for their peers to agree.
     max_sockets: u64,
     is_draining: AtomicBool,
+    is_handed_over: AtomicBool,
     /// Connections of users, which a drain waits for.
     user_count: AtomicUsize,
 }
@@ -72,10 +76,20 @@ impl Shared {
             message_rate,
             motd,
             purposes,
+            trusted_proxies: Arc::default(),
             is_tls: false,
             max_sockets: u64::try_from(max_sockets).unwrap_or(u64::MAX),
             is_draining: AtomicBool::new(false),
+            is_handed_over: AtomicBool::new(false),
             user_count: AtomicUsize::new(0),
+        }
+    }
+
+    /// Believes these proxies when they say for whom they ask.
+    pub(crate) fn with_trusted_proxies(self, trusted_proxies: Arc<TrustedPeers>) -> Self {
+        Self {
+            trusted_proxies,
+            ..self
         }
     }
 
@@ -113,6 +127,16 @@ impl Shared {
 
     pub(crate) fn begin_drain(&self) {
         self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a successor has the rooms, and nothing can be asked here any more.
+    pub(crate) fn is_handed_over(&self) -> bool {
+        self.is_handed_over.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn begin_hand_over(&self) {
+        self.begin_drain();
+        self.is_handed_over.store(true, Ordering::Release);
     }
 
     pub(crate) fn user_came(&self) {

@@ -150,6 +150,13 @@ impl WsSession {
         }
     }
 
+    /// Has it closed now, where it would be closed anyway.
+    fn bring_close_forward(&mut self, now: Instant) {
+        if matches!(self.ending, Ending::None | Ending::CloseAt(_)) {
+            self.ending = Ending::CloseAt(now);
+        }
+    }
+
     /// Its reader is too slow: says so behind all that waits already.
     pub(crate) fn overflow(&mut self, outbox: &mut Outbox) -> Flow {
         self.fail(CloseCode::POLICY_VIOLATION, "reads too slowly", outbox);
@@ -262,6 +269,10 @@ impl WsSession {
             if !context.ask(request) {
                 self.ahead.answered(&Err(BUSY));
                 self.refuse_busy(id.as_ref(), outbox);
+                // There is a server that can do it.
+                if context.shared.is_handed_over() {
+                    self.bring_close_forward(context.now);
+                }
             }
         }
     }

@@ -1,4 +1,5 @@
 //! A service that does what its client's lines say, and what tests need around it.
+#![expect(dead_code, reason = "each test program uses a part of it")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use chinwag::net::{
     Accepted, Config, ConnectionId, Connections, Flow, ListenAddress, Listener, MailSender, Outbox,
-    Runtime, Service, TlsAcceptor, TlsFailure, Totals, Turn,
+    Peer, Runtime, Service, TlsAcceptor, TlsFailure, Totals, Turn, TurnedAway,
 };
 
 /// Longer than anything here takes on the slowest machine.
@@ -26,6 +27,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// | `expire N` | sets the deadline in N ms, at which `expired` is said |
 /// | `close X` | says `X` and closes |
 /// | `drop` | drops |
+/// | `peer` | says who the client is |
 /// | `raw` | echoes all that follows as it is |
 /// | `stop`, `stop accepting` | asks the worker to |
 pub(crate) struct Lines {
@@ -49,6 +51,7 @@ pub(crate) enum Log {
     /// Whether mail to that connection found it.
     Told(ConnectionId, bool),
     Turns(u64),
+    TurnedAway(TurnedAway),
 }
 
 #[derive(Debug, Clone)]
@@ -57,12 +60,14 @@ pub(crate) enum Mail {
     TellAll(String),
     CountTurns,
     StopAccepting,
+    StopAcceptingFrom(usize),
     RenewTls(TlsAcceptor),
     Stop,
 }
 
 pub(crate) struct Session {
     id: ConnectionId,
+    peer: Peer,
     line: Vec<u8>,
     is_raw: bool,
     deadline: Option<Instant>,
@@ -124,6 +129,10 @@ impl Lines {
                 say(outbox, rest);
                 return Flow::Close;
             }
+            "peer" => match session.peer {
+                Peer::Tcp(address) => say(outbox, &address.to_string()),
+                Peer::Unix => say(outbox, "unix"),
+            },
             "drop" => return Flow::Drop,
             "raw" => session.is_raw = true,
             "stop" if rest == "accepting" => turn.post(Mail::StopAccepting),
@@ -146,7 +155,7 @@ impl Service for Lines {
     fn open(
         &mut self,
         id: ConnectionId,
-        _: &Accepted,
+        accepted: &Accepted,
         _: &mut Turn<'_, Mail>,
         outbox: &mut Outbox,
     ) -> (Session, Flow) {
@@ -154,6 +163,7 @@ impl Service for Lines {
         self.count += 1;
         let session = Session {
             id,
+            peer: accepted.peer,
             line: Vec::new(),
             is_raw: false,
             deadline: None,
@@ -268,6 +278,7 @@ impl Service for Lines {
             }),
             Mail::CountTurns => self.note(Log::Turns(self.turn_count)),
             Mail::StopAccepting => connections.stop_accepting(),
+            Mail::StopAcceptingFrom(nth) => connections.stop_accepting_from(nth),
             Mail::RenewTls(acceptor) => connections.renew_tls(acceptor),
             Mail::Stop => connections.stop(),
         }
@@ -277,6 +288,11 @@ impl Service for Lines {
         assert_eq!(session.id, id);
         self.count -= 1;
         self.note(Log::Closed(id));
+    }
+
+    fn turned_away(&mut self, _: &Accepted, why: TurnedAway) -> &'static [u8] {
+        self.note(Log::TurnedAway(why));
+        b""
     }
 
     fn turn_ended(&mut self, _: &mut Turn<'_, Mail>) {
@@ -320,6 +336,17 @@ pub(crate) fn serve_on(
         more.iter()
             .map(|address| Listener::bind(address).expect("a free address")),
     );
+    serve_listeners(config, worker_count, max_connections, address, listeners)
+}
+
+/// Starts workers of [`Lines`] on listeners, the first of which is at `address`.
+pub(crate) fn serve_listeners(
+    config: &Config,
+    worker_count: usize,
+    max_connections: usize,
+    address: SocketAddr,
+    listeners: Vec<Listener>,
+) -> Server {
     let (sender, log) = mpsc::channel();
     let service = |index, runtime: &Runtime<Mail>| Lines {
         index,
@@ -410,6 +437,16 @@ impl Server {
             assert!(now() < end, "still {:?}", self.runtime.gauges().totals());
             self.turn_count();
         }
+    }
+
+    pub(crate) fn turned_away(&self) -> TurnedAway {
+        self.wait_for(|log| {
+            if let Log::TurnedAway(why) = log {
+                Some(*why)
+            } else {
+                None
+            }
+        })
     }
 
     /// Stops the workers, and returns what was logged and not waited for.

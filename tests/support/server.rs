@@ -1,7 +1,7 @@
 //! The server as a process on a data directory of its own.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -20,8 +20,9 @@ pub(crate) struct Server {
     dir: TempDir,
 }
 
+/// One run of a server.
 #[derive(Debug)]
-struct Process {
+pub(crate) struct Process {
     child: Child,
     /// What it says, line by line, until it has ended.
     said: Receiver<String>,
@@ -48,7 +49,7 @@ impl Server {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let environment: Vec<_> = environment.iter().map(owned).collect();
         Self {
-            process: Process::start(dir.path(), &flags, &environment),
+            process: Process::start(dir.path(), ANY, &flags, &environment),
             flags,
             environment,
             dir,
@@ -57,7 +58,18 @@ impl Server {
 
     /// Starts it again on the same data; it has ended before.
     pub(crate) fn restart(&mut self) {
-        self.process = Process::start(self.dir.path(), &self.flags, &self.environment);
+        self.process = Process::start(self.dir.path(), ANY, &self.flags, &self.environment);
+    }
+
+    /// Starts another one that takes over from it; what remains of the first is returned.
+    pub(crate) fn succeed(&mut self) -> Process {
+        let Process {
+            web, lines, admin, ..
+        } = self.process;
+        let flags = [&self.flags[..], &["--take-over".to_owned()]].concat();
+        let addresses = [web, lines, admin];
+        let successor = Process::start(self.dir.path(), addresses, &flags, &self.environment);
+        std::mem::replace(&mut self.process, successor)
     }
 
     /// Ends it with SIGKILL.
@@ -89,16 +101,7 @@ impl Server {
 
     /// Waits until it has ended, and says how.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        let until = now() + PATIENCE;
-        loop {
-            let left = until.saturating_duration_since(now());
-            match self.process.said.recv_timeout(left) {
-                Ok(_) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => panic!("the server does not end"),
-            }
-        }
-        self.process.child.wait().unwrap()
+        self.process.wait()
     }
 
     /// Waits until it has ended; returns what it said since it was started.
@@ -181,15 +184,35 @@ impl Server {
 }
 
 impl Process {
-    fn start(dir: &Path, flags: &[String], environment: &[(String, String)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_chinwag"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--threads", "2"])
-            .args([
-                "--line-listen",
-                "127.0.0.1:0",
-                "--admin-listen",
-                "127.0.0.1:0",
-            ])
+    /// Waits until it has ended, and says how.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let until = now() + PATIENCE;
+        loop {
+            let left = until.saturating_duration_since(now());
+            match self.said.recv_timeout(left) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("the server does not end"),
+            }
+        }
+        self.child.wait().unwrap()
+    }
+
+    fn start(
+        dir: &Path,
+        addresses: [SocketAddr; 3],
+        flags: &[String],
+        environment: &[(String, String)],
+    ) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+        command.args(["serve", "--threads", "2"]);
+        for (flag, address) in ["--listen", "--line-listen", "--admin-listen"]
+            .iter()
+            .zip(addresses)
+        {
+            command.args([flag, &*address.to_string()]);
+        }
+        let mut child = command
             .arg("--data-dir")
             .arg(dir.join("data"))
             .args(flags)
@@ -232,6 +255,9 @@ impl Drop for Process {
         let _ = self.child.wait();
     }
 }
+
+/// Ports that the system chooses, for web, lines and admin.
+const ANY: [SocketAddr; 3] = [SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0); 3];
 
 /// Runs the program until it ends by itself.
 pub(crate) fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {

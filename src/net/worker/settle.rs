@@ -4,8 +4,9 @@
 use std::time::Instant;
 
 use super::{Worker, count, socket_at};
+use crate::net::backlog::Backlog;
 use crate::net::slab::ConnectionId;
-use crate::net::socket::{Gone, Input, Phase, Socket};
+use crate::net::socket::{Gone, Input, Phase};
 use crate::net::{Flow, Service, SlowReader, Turn};
 
 impl<S: Service> Worker<S> {
@@ -50,14 +51,13 @@ impl<S: Service> Worker<S> {
         }
         let queued_len = outbox_len + socket.unsent_len();
         let counted_len = std::mem::replace(&mut socket.queued_len, queued_len);
-        let phase = socket.phase;
         self.totals.queued_bytes += count(queued_len);
         self.totals.queued_bytes -= count(counted_len);
         self.connections.settle(id);
         if self.may_read(id) {
             self.queue(id);
         }
-        if let Some(at) = self.deadline(id, phase) {
+        if let Some(at) = self.deadline(id) {
             self.deadlines.wake_by(id.index(), at);
         }
         Ok(())
@@ -69,6 +69,7 @@ impl<S: Service> Worker<S> {
         let sent = socket
             .flush(outbox, &mut self.gathered, &mut self.sealed)
             .map_err(|_| Gone)?;
+        socket.took(sent);
         self.totals.sent_bytes += count(sent);
         Ok(())
     }
@@ -82,24 +83,25 @@ impl<S: Service> Worker<S> {
             return;
         };
         let queued_len = outbox_len + socket.unsent_len();
-        let now = self.now;
-        let is_slow = self.config.outbox.is_over_soft(queued_len);
-        if let Phase::Open { slow_since } = &mut socket.phase {
-            *slow_since = if is_slow {
-                slow_since.or(Some(now))
-            } else {
-                None
-            };
-            if queued_len > self.config.outbox.hard_len
-                && self.config.outbox.when_full == SlowReader::CutOff
-            {
-                self.overflow(id);
-            }
+        let (now, limits) = (self.now, &self.config.outbox);
+        let Phase::Open { backlog } = &mut socket.phase else {
+            return;
+        };
+        if limits.when_full == SlowReader::StopReading {
+            return;
+        }
+        if !limits.is_behind(queued_len) {
+            *backlog = None;
+        } else if backlog
+            .get_or_insert_with(|| Box::new(Backlog::new(now, limits)))
+            .judge(queued_len, now, limits)
+        {
+            self.overflow(id);
         }
     }
 
     /// Ends a slow reader's session, which may say why.
-    pub(super) fn overflow(&mut self, id: ConnectionId) {
+    fn overflow(&mut self, id: ConnectionId) {
         let was_open = self.connections.update(id, |session, outbox| {
             let mut turn = Turn::new(self.now, &mut self.posts);
             self.service
@@ -109,26 +111,20 @@ impl<S: Service> Worker<S> {
         self.totals.slow_readers += u64::from(was_open);
     }
 
-    pub(super) fn cut_off_at(&self, slow_since: Instant) -> Option<Instant> {
-        let limits = &self.config.outbox;
-        (limits.when_full == SlowReader::CutOff).then(|| slow_since + limits.grace_timeout)
-    }
-
-    fn deadline(&self, id: ConnectionId, phase: Phase) -> Option<Instant> {
-        match phase {
-            Phase::Open { slow_since } => {
-                let socket = self.sockets.get(id.slot()).and_then(Option::as_ref);
-                if let Some(until) = socket.and_then(Socket::handshake_until) {
-                    return Some(until);
-                }
-                let cut_at = slow_since.and_then(|since| self.cut_off_at(since));
+    fn deadline(&self, id: ConnectionId) -> Option<Instant> {
+        let socket = self.sockets.get(id.slot())?.as_ref()?;
+        match &socket.phase {
+            Phase::Open { .. } if socket.handshake_until().is_some() => socket.handshake_until(),
+            Phase::Open { backlog } => {
+                let backlog = backlog.as_ref();
+                let cut_at = backlog.map(|it| it.deadline(&self.config.outbox));
                 let due_at = self
                     .connections
                     .get(id)
                     .and_then(|it| self.service.deadline(it));
                 [cut_at, due_at].into_iter().flatten().min()
             }
-            Phase::Flushing { until } | Phase::Lingering { until } => Some(until),
+            Phase::Flushing { until } | Phase::Lingering { until } => Some(*until),
         }
     }
 

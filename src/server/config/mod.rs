@@ -44,11 +44,22 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// Most connections from one address; 0: no limit. Loopback has none.
     pub max_connections_per_ip: u32,
+    /// Networks of proxies that are believed when they say for whom they connect, by
+    /// `X-Forwarded-For` or a PROXY header; `unix`: whoever connects to a Unix socket.
+    #[serde(deserialize_with = "one_or_several")]
+    pub trusted_proxies: Vec<String>,
+    /// Whether connections for browsers and terminals begin with a PROXY header; then only trusted
+    /// proxies get in.
+    pub proxy_protocol: bool,
     /// Whether to listen beyond loopback without TLS.
     pub allow_plaintext: bool,
     /// Origins of pages that may connect, beside the server's own.
     #[serde(deserialize_with = "one_or_several")]
     pub allow_origin: Vec<String>,
+    /// For how many microseconds a thread with nothing to do looks for events before it sleeps.
+    pub busy_poll: u64,
+    /// Whether to take over from a server that runs on the same data, instead of refusing to start.
+    pub take_over: bool,
     /// Over how many seconds the connections are closed on SIGTERM.
     pub drain: f64,
     /// The message of the day.
@@ -98,8 +109,12 @@ impl Default for ServerConfig {
             threads: 0,
             max_connections: 0,
             max_connections_per_ip: 256,
+            trusted_proxies: Vec::new(),
+            proxy_protocol: false,
             allow_plaintext: false,
             allow_origin: Vec::new(),
+            busy_poll: 0,
+            take_over: false,
             drain: 10.0,
             motd: String::new(),
         }
@@ -149,6 +164,11 @@ impl ServerConfig {
     /// The window over which a drain spreads the closes.
     pub fn drain_window(&self) -> Duration {
         Duration::try_from_secs_f64(self.drain).unwrap_or_default()
+    }
+
+    /// How long a thread with nothing to do looks for events before it sleeps.
+    pub fn busy_poll(&self) -> Duration {
+        Duration::from_micros(self.busy_poll)
     }
 
     /// Event-loop threads.

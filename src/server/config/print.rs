@@ -61,6 +61,16 @@ pub fn print(config: &Config) -> String {
                 toml::Value::Integer(server.max_connections_per_ip.into()),
             ),
             (
+                "Proxies (10.0.0.0/8, or unix for those on Unix sockets) that may say for whom they ask.",
+                "trusted_proxies",
+                strings(&server.trusted_proxies),
+            ),
+            (
+                "Connections for browsers and terminals begin with a PROXY header.",
+                "proxy_protocol",
+                toml::Value::Boolean(server.proxy_protocol),
+            ),
+            (
                 "Listen beyond loopback although there is no TLS.",
                 "allow_plaintext",
                 toml::Value::Boolean(server.allow_plaintext),
@@ -69,6 +79,16 @@ pub fn print(config: &Config) -> String {
                 "Origins of pages that may connect, beside the server's own.",
                 "allow_origin",
                 strings(&server.allow_origin),
+            ),
+            (
+                "Microseconds that idle threads look for events before they sleep; 0: none.",
+                "busy_poll",
+                toml::Value::Integer(i64::try_from(server.busy_poll).unwrap_or(i64::MAX)),
+            ),
+            (
+                "Take over from a server that runs on the same data, instead of refusing to start.",
+                "take_over",
+                toml::Value::Boolean(server.take_over),
             ),
             (
                 "Seconds over which connections are closed on SIGTERM.",

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use crate::net::TrustedPeers;
 use crate::server::config::{Config, word_as_switch};
 use crate::websocket::handshake::Origin;
 
@@ -96,6 +97,9 @@ pub fn load(
         invalid(error.message().trim_end().replace('\n', ", "))
     })?;
     check(&config).map_err(|reason| invalid(reason.into()))?;
+    let trusted = config.server.trusted_proxies.iter().map(String::as_str);
+    TrustedPeers::parse(trusted)
+        .map_err(|(text, error)| invalid(format!("server.trusted_proxies has {text}: {error}")))?;
     Ok(config)
 }
 
@@ -164,6 +168,12 @@ fn check(config: &Config) -> Result<(), &'static str> {
     if server.threads > MAX_THREADS {
         return Err("server.threads must be at most 1024");
     }
+    if server.proxy_protocol && server.trusted_proxies.is_empty() {
+        return Err("server.proxy_protocol lets nobody in without server.trusted_proxies");
+    }
+    if server.busy_poll > MAX_BUSY_POLL_MICROS {
+        return Err("server.busy_poll must be at most 1000000 microseconds");
+    }
     if !server
         .allow_origin
         .iter()
@@ -215,6 +225,9 @@ const PREFIX: &str = "CHINWAG__";
 
 /// Longer than any service manager waits.
 const MAX_DRAIN_SECONDS: f64 = 3_600.0;
+
+/// A second awake for nothing is no waiting any more, it is a fault.
+const MAX_BUSY_POLL_MICROS: u64 = 1_000_000;
 
 /// More than any machine has cores.
 const MAX_THREADS: usize = 1_024;
@@ -314,6 +327,9 @@ mod tests {
             "[server]\ndrain = -1",
             "[server]\nlisten = []",
             "[server]\nallow_origin = [\"example.org\"]",
+            "[server]\ntrusted_proxies = [\"10.0.0.1/8\"]",
+            "[server]\nproxy_protocol = true",
+            "[server]\nbusy_poll = 1000001",
             "[server\n",
             "[tls]\ncert = \"a.pem\"",
             "[tls]\nkey = \"a.pem\"",
