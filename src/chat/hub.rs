@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use crate::chat::command::{Command, Hello, Request, RequestId};
 use crate::chat::error::ChatError;
-use crate::chat::event::{Done, Event, Member, Presence, Role};
+use crate::chat::event::{Done, Event, Member, Role};
 use crate::chat::log::{Append, Committed, Context, Read, ReadDone, RoomRecord};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
@@ -32,9 +32,12 @@ use crate::chat::recent;
 use crate::chat::room::{GuestId, Room, RoomId};
 
 mod commit;
+mod presence;
 mod rooms;
 #[cfg(test)]
 mod tests;
+
+pub use presence::MAX_PRESENCE_MEMBERS;
 
 /// A connection as the hub knows it: the worker that serves it, and the worker's name for it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -70,6 +73,8 @@ pub enum Input {
     Committed(Committed),
     /// The log answers a question.
     Read(ReadDone),
+    /// Time has passed; of interest while [`Hub::is_behind`].
+    Tick,
 }
 
 /// What is to be done, in this order.
@@ -127,6 +132,12 @@ pub struct Hub {
     recent_weight: usize,
     /// Sessions that are no longer entering, and may have requests put aside.
     resumable: Vec<SessionId>,
+    /// Rooms that have not been told of all who came and went.
+    behind: BTreeSet<RoomId>,
+    /// When they were told what they could bear.
+    caught_up_at: Timestamp,
+    /// The time of this step.
+    now: Timestamp,
 }
 
 /// A connection that has said who it speaks for.
@@ -159,6 +170,9 @@ impl Hub {
             room_ids: BTreeMap::new(),
             recent_weight: 0,
             resumable: Vec::new(),
+            behind: BTreeSet::new(),
+            caught_up_at: Timestamp::default(),
+            now: Timestamp::default(),
         };
         for record in records {
             hub.insert_room(record);
@@ -168,16 +182,24 @@ impl Hub {
 
     /// Takes one input, and appends what is to be done about it.
     pub fn step(&mut self, input: Input, now: Timestamp, output: &mut Vec<Output>) {
+        self.now = now;
         match input {
             Input::Request { session, request } => self.request(session, request, now, output),
             Input::Disconnected(session) => self.disconnect(session, output),
             Input::Committed(committed) => self.committed(committed, output),
             Input::Read(done) => self.read_done(done, output),
+            Input::Tick => {}
         }
         while let Some(session) = self.resumable.pop() {
             self.resume(session, now, output);
         }
+        self.catch_up(output);
         self.assert_invariants();
+    }
+
+    /// Whether there is something to tell as time passes, for which [`Input::Tick`] asks.
+    pub fn is_behind(&self) -> bool {
+        !self.behind.is_empty()
     }
 
     /// How many rooms there are.
@@ -391,10 +413,8 @@ impl Hub {
         let old = self.people.rename(guest, name.clone(), rooms.len(), at);
         let old = old.ok_or(ChatError::NotAuthenticated)?;
         for id in rooms {
-            let room = self.room_mut(id);
-            room.rename(&old, name.clone());
-            let state = Presence::Renamed { to: name.clone() };
-            publish_presence(room, id, old.clone(), state, output);
+            self.room_mut(id).rename(&old, name.clone());
+            self.renamed(id, old.clone(), name, output);
         }
         Ok(())
     }
@@ -423,7 +443,7 @@ impl Hub {
     ) {
         output.push(Output::Unsubscribe { session, room: id });
         if self.weigh(id, |room| room.leave(name)) {
-            publish_presence(self.room(id), id, name.clone(), Presence::Left, output);
+            self.presence_changed(id, name.clone(), false, output);
         }
     }
 
@@ -509,35 +529,10 @@ fn answer(context: Context, answer: Result<Done, ChatError>, output: &mut Vec<Ou
     });
 }
 
-/// Tells a room who comes and goes; in a crowd nobody reads that, and it costs its square.
-fn publish_presence(
-    room: &Room,
-    id: RoomId,
-    name: UserName,
-    state: Presence,
-    output: &mut Vec<Output>,
-) {
-    if room.member_count() <= MAX_PRESENCE_MEMBERS {
-        let event = Arc::new(Event::Presence {
-            room: room.name.clone(),
-            name,
-            state,
-        });
-        output.push(Output::Publish {
-            room: id,
-            event,
-            origin: None,
-        });
-    }
-}
-
 /// Room numbers are places in `Hub::rooms`, which never shrinks.
 fn index(id: RoomId) -> usize {
     usize::try_from(id.0).expect("usize has at least 32 bits")
 }
-
-/// Above this, comings and goings in a room are no longer pushed: joins stay linear.
-pub const MAX_PRESENCE_MEMBERS: usize = 500;
 
 /// Members listed on entering, so that a thousand joins do not cost a million names.
 pub const MAX_LISTED_ON_JOIN: usize = 200;

@@ -7,6 +7,7 @@
 pub mod command;
 pub mod error;
 pub mod event;
+mod gossip;
 pub mod hub;
 pub mod log;
 pub mod message;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::chat::event::{Member, Role, RoomSummary};
+use crate::chat::gossip::Gossip;
 use crate::chat::log::{RoomRecord, Visibility};
 use crate::chat::message::{Rev, Seq, Topic};
 use crate::chat::name::{RoomName, UserName};
@@ -28,6 +29,7 @@ pub(crate) struct Room {
     pub(crate) seq: Seq,
     pub(crate) rev: Rev,
     pub(crate) recent: Recent,
+    pub(crate) gossip: Gossip,
     members: BTreeMap<UserName, Membership>,
 }
 
@@ -53,6 +55,7 @@ impl Room {
             } else {
                 Recent::Unloaded
             },
+            gossip: Gossip::default(),
             members: BTreeMap::new(),
         }
     }

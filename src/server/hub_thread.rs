@@ -8,7 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -155,7 +155,21 @@ impl HubThread {
     }
 
     fn run(mut self, receiver: &HubReceiver) {
-        while let Ok(mail) = receiver.queue.recv() {
+        loop {
+            let mail = if self.hub.is_behind() {
+                receiver.queue.recv_timeout(TICK)
+            } else {
+                let mail = receiver.queue.recv();
+                mail.map_err(|_| RecvTimeoutError::Disconnected)
+            };
+            let mail = match mail {
+                Ok(mail) => mail,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.step(Input::Tick);
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             match mail {
                 HubMail::Request { session, request } => {
                     receiver.request_count.fetch_sub(1, Ordering::Relaxed);
@@ -281,6 +295,9 @@ fn connection(session: SessionId) -> ConnectionId {
 fn worker_index(worker: u32) -> usize {
     usize::try_from(worker).expect("usize has at least 32 bits")
 }
+
+/// How long a room waits at most for what it is told late, once it can bear it.
+const TICK: Duration = Duration::from_millis(50);
 
 /// Requests that wait for the hub: some seconds of work for it.
 const MAX_REQUESTS: usize = 64 * 1024;

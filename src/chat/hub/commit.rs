@@ -144,6 +144,7 @@ impl Hub {
         let Some(&id) = self.room_ids.get(name) else {
             return;
         };
+        self.settle_presence(id, &message.from, output);
         let room = self.room_mut(id);
         debug_assert_eq!(room.seq + 1, message.seq);
         room.seq = message.seq;

@@ -4,11 +4,10 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::chat::error::ChatError;
-use crate::chat::event::{Done, Event, Joined, Presence, Role, RoomSummary};
+use crate::chat::event::{Done, Event, Joined, Role, RoomSummary};
 use crate::chat::hub::{
     Asking, Hub, MAX_HISTORY, MAX_LISTED_MEMBERS, MAX_LISTED_ON_JOIN, MAX_LISTED_ROOMS,
     MAX_LISTED_WEIGHT, MAX_PRESENCE_MEMBERS, MAX_ROOMS_PER_SESSION, Output, answer,
-    publish_presence,
 };
 use crate::chat::log::{Append, Fact, Purpose, Read, Visibility};
 use crate::chat::message::{Body, MessageKey, Rev, Seq, Topic};
@@ -159,13 +158,14 @@ impl Hub {
         let room = self.room_mut(id);
         if is_new {
             if room.enter(&name, guest) {
-                publish_presence(room, id, name, Presence::Joined, output);
+                self.presence_changed(id, name, true, output);
             }
             output.push(Output::Subscribe {
                 session: context.session,
                 room: id,
             });
         }
+        let room = self.room(id);
         let Recent::Loaded(ring) = &room.recent else {
             debug_assert!(false, "admitted before the recent past was loaded");
             return;
@@ -233,8 +233,9 @@ impl Hub {
         name: &RoomName,
     ) -> Result<(), ChatError> {
         let id = self.entered(name, asking)?;
-        let room = self.room(id);
-        if room.member_count() <= MAX_PRESENCE_MEMBERS {
+        let room = self.room_mut(id);
+        let count = room.member_count();
+        if count <= MAX_PRESENCE_MEMBERS && room.gossip.may_tell_typing(count, asking.at) {
             let event = Event::Typing {
                 room: room.name.clone(),
                 from: asking.name.clone(),

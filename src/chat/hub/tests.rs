@@ -1,6 +1,7 @@
 //! The hub against a log that does what the real one promises.
 
 use super::*;
+use crate::chat::event::Presence;
 use crate::chat::log::{Fact, LogError, Page, Recorded, Visibility};
 use crate::chat::{Body, Message, MessageKey, Seq, Topic};
 
@@ -478,6 +479,8 @@ fn refusals_have_the_documented_codes() {
 fn crowd_is_told_of_no_coming_and_going() {
     let mut world = World::new();
     for who in 0..=600 {
+        // Slowly enough for all to be told that may be.
+        world.now.0 += 50;
         world.enter(who, &format!("user {who}"), "lobby");
     }
     let seen = world.seen_by(0);
@@ -597,4 +600,59 @@ fn all_rooms_together_hold_a_bounded_past() {
         world.step(Input::Disconnected(session(who)));
     }
     assert_eq!(world.hub.recent_weight, 0);
+}
+
+#[test]
+fn who_comes_and_goes_without_end_is_told_of_within_a_budget() {
+    let mut world = World::new();
+    for who in 1..=100 {
+        world.enter(who, &format!("member {who}"), "lobby");
+    }
+    world.seen.clear();
+    for round in 0..1_000 {
+        let who = 1_000 + round;
+        world.enter(who, "restless", "lobby");
+        if round < 999 {
+            world.step(Input::Disconnected(session(who)));
+        }
+    }
+    assert!(world.seen_by(1).len() < 200);
+    // Whatever they were told, in the end they know who is there.
+    world.now = Timestamp(60_000);
+    world.step(Input::Tick);
+    assert!(!world.hub.is_behind());
+    world.enter(2_000, "eve", "lobby");
+    world.step(Input::Disconnected(session(1_999)));
+    assert_eq!(
+        world.seen_by(2).last().map(String::as_str),
+        Some("lobby -restless")
+    );
+}
+
+#[test]
+fn who_speaks_or_is_renamed_is_told_of_first() {
+    let mut world = World::new();
+    for who in 1..=100 {
+        world.enter(who, &format!("member {who}"), "lobby");
+    }
+    while !world.hub.is_behind() {
+        world.enter(1_000, "restless", "lobby");
+        if !world.hub.is_behind() {
+            world.step(Input::Disconnected(session(1_000)));
+        }
+    }
+    world.enter(200, "ada", "lobby");
+    world.enter(201, "bob", "lobby");
+    world.seen.clear();
+    world.get(200, send("lobby", "hello", None)).unwrap();
+    world.get(201, hello("bo", 201)).unwrap();
+    assert_eq!(
+        world.seen_by(1),
+        [
+            "lobby +ada",
+            "lobby 1 ada: hello",
+            "lobby +bob",
+            "lobby bob -> bo"
+        ]
+    );
 }
