@@ -99,6 +99,10 @@ impl Server {
         }
     }
 
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.child.id()
+    }
+
     pub(crate) fn data_dir(&self) -> &Path {
         self.dir.path()
     }

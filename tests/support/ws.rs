@@ -230,6 +230,11 @@ impl Ws {
         &self.stream
     }
 
+    /// The connection, its protocol, and what was read of it already; what was passed over is gone.
+    pub(crate) fn into_parts(self) -> (TcpStream, Connection, Vec<u8>) {
+        (self.stream, self.connection, self.input)
+    }
+
     /// One event of what has arrived; an empty pong if that holds none.
     fn event(&mut self) -> Event<'static> {
         let mut output = Vec::new();
