@@ -134,6 +134,8 @@ pub struct Hub {
     resumable: Vec<SessionId>,
     /// Rooms that have not been told of all who came and went.
     behind: BTreeSet<RoomId>,
+    /// When they were told what they could bear.
+    caught_up_at: Timestamp,
     /// The time of this step.
     now: Timestamp,
 }
@@ -169,6 +171,7 @@ impl Hub {
             recent_weight: 0,
             resumable: Vec::new(),
             behind: BTreeSet::new(),
+            caught_up_at: Timestamp::default(),
             now: Timestamp::default(),
         };
         for record in records {
@@ -190,7 +193,7 @@ impl Hub {
         while let Some(session) = self.resumable.pop() {
             self.resume(session, now, output);
         }
-        self.catch_up(now, output);
+        self.catch_up(output);
         self.assert_invariants();
     }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::chat::event::{Event, Presence};
 use crate::chat::hub::{Hub, Output};
-use crate::chat::message::Timestamp;
 use crate::chat::name::UserName;
 use crate::chat::room::{Room, RoomId};
 
@@ -58,7 +57,13 @@ impl Hub {
     }
 
     /// Tells rooms that are behind what they can bear by now.
-    pub(super) fn catch_up(&mut self, now: Timestamp, output: &mut Vec<Output>) {
+    pub(super) fn catch_up(&mut self, output: &mut Vec<Output>) {
+        let now = self.now;
+        // Not in each step: there may be many such rooms.
+        if now.0.saturating_sub(self.caught_up_at.0) < CATCH_UP_MILLIS {
+            return;
+        }
+        self.caught_up_at = now;
         let mut behind = std::mem::take(&mut self.behind);
         behind.retain(|id| {
             let room = self.room_mut(*id);
@@ -96,3 +101,6 @@ fn publish(room: &Room, id: RoomId, name: UserName, state: Presence, output: &mu
 
 /// Above this, comings and goings in a room are no longer pushed: joins stay linear.
 pub const MAX_PRESENCE_MEMBERS: usize = 500;
+
+/// How often rooms are told late, at most.
+const CATCH_UP_MILLIS: i64 = 50;
