@@ -319,7 +319,7 @@ fn service_runs_without_sockets() {
     let id = connections.open(|id, outbox| service.open(id, &accepted, &mut turn, outbox));
     connections.update(id, |session, outbox| {
         let mut input = *b"echo one\npost two\nexpire 5000\n";
-        service.receive(session, &mut &mut input[..], &mut turn, outbox)
+        service.receive(session, &mut input, &mut turn, outbox)
     });
     for mail in std::mem::take(&mut posts) {
         service.mail(
@@ -337,12 +337,7 @@ fn service_runs_without_sockets() {
         service.expire(session, &mut turn, outbox)
     });
     connections.update(id, |session, outbox| {
-        service.receive(
-            session,
-            &mut &mut b"close bye\n".to_owned()[..],
-            &mut turn,
-            outbox,
-        )
+        service.receive(session, &mut b"close bye\n".to_owned(), &mut turn, outbox)
     });
     assert_eq!(
         (connections.next_touched(), connections.next_touched()),

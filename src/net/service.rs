@@ -53,18 +53,17 @@ pub trait Service: Send + 'static {
         let _ = (session, failure, outbox);
     }
 
-    /// Takes bytes from the peer, from the front of `input`: all of them, or some, where the outbox
-    /// has grown so far that a write is due. The rest comes again at once, after that write.
+    /// Takes bytes from the peer, all of `input`.
     fn receive(
         &mut self,
         session: &mut Self::Session,
-        input: &mut &mut [u8],
+        input: &mut [u8],
         turn: &mut Turn<'_, Self::Mail>,
         outbox: &mut Outbox,
     ) -> Flow;
 
-    /// The peer has sent its FIN, or TLS's `close_notify`. `Continue` keeps the other direction open
-    /// for answers that are still to come.
+    /// The peer has sent its FIN, or TLS's `close_notify`. `Continue` keeps the other direction open for answers that are
+    /// still to come.
     fn end_of_input(
         &mut self,
         session: &mut Self::Session,

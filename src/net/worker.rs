@@ -312,24 +312,20 @@ impl<S: Service> Worker<S> {
 
     /// Hands the first `len` bytes of the scratch buffer to the session, if it is not over.
     fn receive(&mut self, id: ConnectionId, len: usize) {
-        let mut taken_len = 0;
-        while taken_len < len {
-            let (mut rest_len, mut queued_len) = (0, 0);
-            self.connections.update(id, |session, outbox| {
-                let mut turn = Turn::new(self.now, &mut self.posts);
-                let input = &mut &mut self.scratch[taken_len..len];
-                let flow = self.service.receive(session, input, &mut turn, outbox);
-                (rest_len, queued_len) = (input.len(), outbox.len());
-                flow
-            });
-            taken_len = len - rest_len;
-            // So much is worth a call of its own, while it is still in the processor's cache.
-            if queued_len >= EARLY_WRITE_LEN && self.flush(id).is_err() {
-                return self.close(id);
-            }
-            if self.posts.len() >= MAX_POSTS {
-                self.deliver_posts();
-            }
+        let mut queued_len = 0;
+        self.connections.update(id, |session, outbox| {
+            let mut turn = Turn::new(self.now, &mut self.posts);
+            let input = &mut self.scratch[..len];
+            let flow = self.service.receive(session, input, &mut turn, outbox);
+            queued_len = outbox.len();
+            flow
+        });
+        // So much is worth a call of its own, while it is still in the processor's cache.
+        if queued_len >= EARLY_WRITE_LEN && self.flush(id).is_err() {
+            self.close(id);
+        }
+        if self.posts.len() >= MAX_POSTS {
+            self.deliver_posts();
         }
     }
 

@@ -350,11 +350,10 @@ impl Service for ChatService {
     fn receive(
         &mut self,
         session: &mut Session,
-        input: &mut &mut [u8],
+        input: &mut [u8],
         turn: &mut Turn<'_, Mail>,
         outbox: &mut Outbox,
     ) -> Flow {
-        let input = std::mem::take(input);
         let mut context = self.context(session.id, turn.now);
         match &mut session.kind {
             Kind::WebSocket(chat) => chat.receive(input, &mut context, outbox),

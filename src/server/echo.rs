@@ -272,12 +272,12 @@ impl Service for EchoService {
     fn receive(
         &mut self,
         session: &mut Session,
-        input: &mut &mut [u8],
+        mut input: &mut [u8],
         turn: &mut Turn<'_, Mail>,
         outbox: &mut Outbox,
     ) -> Flow {
         if let Kind::Http(_) = &session.kind
-            && let Err(error) = self.shake_hands(session, input, turn, outbox)
+            && let Err(error) = self.shake_hands(session, &mut input, turn, outbox)
         {
             error.write_response(outbox.buffer());
             return Flow::Close;
@@ -288,14 +288,11 @@ impl Service for EchoService {
             Kind::Broadcast(connection) => (connection, true),
         };
         connection.borrow_codecs(&mut self.codecs);
-        while let Ok(Some(event)) = connection.receive(input, outbox.buffer()) {
+        while let Ok(Some(event)) = connection.receive(&mut input, outbox.buffer()) {
             match event {
                 Event::Message(message) if is_broadcast => self.broadcast(&message, turn),
                 Event::Message(message) => send_back(connection, message, outbox),
                 Event::Ping(_) | Event::Pong(_) | Event::Closed { .. } => {}
-            }
-            if outbox.len() >= WRITE_LEN {
-                break;
             }
         }
         connection.return_codecs(&mut self.codecs);
@@ -407,9 +404,6 @@ fn send_back(connection: &mut Connection, message: Message<'_>, outbox: &mut Out
         let _ = connection.send(&message, outbox.buffer());
     }
 }
-
-/// What is owed goes to the socket before more is echoed: while it is in the processor's cache.
-const WRITE_LEN: usize = 64 * 1024;
 
 /// Bytes whose copy takes longer than the system call for one more piece.
 const GIVEN_AWAY_FROM_LEN: usize = 16 * 1024;

@@ -194,11 +194,10 @@ impl Service for Lines {
     fn receive(
         &mut self,
         session: &mut Session,
-        input: &mut &mut [u8],
+        input: &mut [u8],
         turn: &mut Turn<'_, Mail>,
         outbox: &mut Outbox,
     ) -> Flow {
-        let input = std::mem::take(input);
         for (i, byte) in input.iter().enumerate() {
             if session.is_raw {
                 outbox.buffer().extend_from_slice(&input[i..]);
