@@ -10,6 +10,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::net::shelf::Shelf;
+
 /// Who is to be woken when; keys are small integers, each with at most one entry.
 #[derive(Debug)]
 pub(super) struct Deadlines {
@@ -21,7 +23,7 @@ pub(super) struct Deadlines {
     /// The first key in each list, or `NOBODY`.
     heads: Vec<u32>,
     /// By key.
-    nodes: Vec<Node>,
+    nodes: Shelf<Node>,
 }
 
 /// A member of a doubly linked list through the keys.
@@ -41,7 +43,7 @@ impl Deadlines {
             passed: 0,
             earliest: NEVER,
             heads,
-            nodes: Vec::new(),
+            nodes: Shelf::new(),
         }
     }
 
@@ -49,9 +51,7 @@ impl Deadlines {
     pub(super) fn wake_by(&mut self, key: u32, at: Instant) {
         let tick = self.tick_after(at).max(self.passed + 1);
         let place = index(key);
-        if place >= self.nodes.len() {
-            self.nodes.resize(place + 1, Node::UNLINKED);
-        }
+        self.nodes.grow_to(place + 1, || Node::UNLINKED);
         if self.nodes[place].tick > tick {
             self.disarm(key);
             self.link(key, tick);

@@ -33,6 +33,7 @@ mod outbox;
 mod proxy_header;
 mod runtime;
 mod service;
+mod shelf;
 mod slab;
 mod socket;
 mod stream;

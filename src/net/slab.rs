@@ -1,5 +1,7 @@
 //! A table of values under small keys, where a key of a removed value never finds its successor.
 
+use crate::net::shelf::Shelf;
+
 /// The key of one connection, as long as that connection lives and never again.
 ///
 /// The index is a place in the worker's tables and is used again; the generation tells its
@@ -36,10 +38,10 @@ impl ConnectionId {
     }
 }
 
-/// Values in a `Vec`; a freed place is the next one to be used.
+/// Values in a list; a freed place is the next one to be used.
 #[derive(Debug)]
 pub(super) struct Slab<T> {
-    places: Vec<Place<T>>,
+    places: Shelf<Place<T>>,
     /// The most recently freed place, the head of a list through `Vacant`.
     free: Option<u32>,
 }
@@ -61,7 +63,7 @@ enum Content<T> {
 impl<T> Slab<T> {
     pub(super) fn new() -> Self {
         Self {
-            places: Vec::new(),
+            places: Shelf::new(),
             free: None,
         }
     }

@@ -26,6 +26,7 @@ use crate::net::doors::Doors;
 use crate::net::entrance::{Entrance, Judged};
 use crate::net::gauge::{Gauge, Totals};
 use crate::net::mailbox::Mailbox;
+use crate::net::shelf::Shelf;
 use crate::net::slab::ConnectionId;
 use crate::net::socket::{Phase, Received, Socket};
 use crate::net::stream::Stream;
@@ -74,7 +75,7 @@ struct Worker<S: Service> {
     service: S,
     connections: Connections<S::Session>,
     /// By slot.
-    sockets: Vec<Option<Socket>>,
+    sockets: Shelf<Option<Socket>>,
     deadlines: Deadlines,
     /// Who can be read, in the order of their turns.
     ready: VecDeque<ConnectionId>,
@@ -112,7 +113,7 @@ impl<S: Service> Worker<S> {
         let now = clock();
         Self {
             connections: Connections::new(&parts.config.outbox),
-            sockets: Vec::new(),
+            sockets: Shelf::new(),
             deadlines: Deadlines::new(now),
             ready: VecDeque::new(),
             handshakes: VecDeque::new(),
@@ -413,9 +414,7 @@ impl<S: Service> Worker<S> {
             let mut turn = Turn::new(self.now, &mut self.posts);
             self.service.open(id, accepted, &mut turn, outbox)
         });
-        if self.sockets.len() <= id.slot() {
-            self.sockets.resize_with(id.slot() + 1, || None);
-        }
+        self.sockets.grow_to(id.slot() + 1, || None);
         self.totals.accepted += 1;
         self.totals.sockets += 1;
         let tls = self.accept_tls(accepted.listener);
@@ -450,7 +449,7 @@ impl<S: Service> Worker<S> {
 }
 
 /// A connection's socket, for whoever needs other parts of the worker at the same time.
-fn socket_at(sockets: &mut [Option<Socket>], id: ConnectionId) -> Option<&mut Socket> {
+fn socket_at(sockets: &mut Shelf<Option<Socket>>, id: ConnectionId) -> Option<&mut Socket> {
     sockets
         .get_mut(id.slot())?
         .as_mut()
