@@ -175,24 +175,29 @@ fn first_of_two_faults_is_told_however_the_bytes_are_cut() {
 // covers: R7692-X-01/S
 #[test]
 fn message_that_inflates_beyond_the_limit_fails_with_1009_and_takes_no_more_memory() {
-    let limits = limits(1 << 20);
-    let mut sender = connection(
-        Role::Client,
-        Limits::default(),
-        DeflateParameters::default(),
-    );
-    let mut bomb = Vec::new();
-    let zeros = Message::binary(vec![0; 16 << 20]);
-    sender.send(&zeros, &mut bomb).unwrap();
-    assert!(bomb.len() < 20_000);
-    let mut receiver = connection(Role::Server, limits, DeflateParameters::default());
-    let mut output = Vec::new();
-    let error = receiver
-        .receive(&mut &mut bomb[..], &mut output)
-        .unwrap_err();
+    let parameters = DeflateParameters::default();
     let max = 1 << 20;
-    assert_eq!(error, ProtocolError::MessageTooLong { len: max + 1, max });
-    assert_eq!(output[2..4], 1009_u16.to_be_bytes());
+    for payload in [
+        Message::binary(vec![0; 16 << 20]),
+        Message::text("0".repeat(16 << 20)),
+    ] {
+        let mut bomb = Vec::new();
+        connection(Role::Client, Limits::default(), parameters)
+            .send(&payload, &mut bomb)
+            .unwrap();
+        assert!(bomb.len() < 20_000);
+        for piece_len in [bomb.len(), 100] {
+            let mut receiver = connection(Role::Server, limits(1 << 20), parameters);
+            let mut output = Vec::new();
+            let error = bomb
+                .clone()
+                .chunks_mut(piece_len)
+                .find_map(|mut piece| receiver.receive(&mut piece, &mut output).err());
+            let expected = ProtocolError::MessageTooLong { len: max + 1, max };
+            assert_eq!(error, Some(expected));
+            assert_eq!(output[2..4], 1009_u16.to_be_bytes());
+        }
+    }
 }
 
 #[test]
