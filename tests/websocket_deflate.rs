@@ -201,6 +201,35 @@ fn message_that_inflates_beyond_the_limit_fails_with_1009_and_takes_no_more_memo
 }
 
 #[test]
+fn part_that_is_owed_comes_after_all_input_was_taken() {
+    let parameters = DeflateParameters::default();
+    let mut is_owed = false;
+    for len in (65_536..70_000).step_by(150) {
+        let mut bytes = Vec::new();
+        connection(Role::Client, Limits::default(), parameters)
+            .send(&Message::binary(vec![0; len]), &mut bytes)
+            .unwrap();
+        let mut receiver = connection(Role::Server, Limits::default(), parameters);
+        let mut input = &mut bytes[..];
+        let mut received_len = 0;
+        let mut is_complete = false;
+        while let Some(event) = receiver.receive_part(&mut input, &mut Vec::new()).unwrap() {
+            let Event::Message(part) = event else {
+                panic!("{event:?}");
+            };
+            received_len += part.payload.len();
+            is_complete = part.is_final;
+            is_owed |= input.is_empty() && !is_complete;
+        }
+        assert!(
+            is_complete && received_len == len,
+            "{received_len} of {len}"
+        );
+    }
+    assert!(is_owed, "each part came while there was input");
+}
+
+#[test]
 fn message_of_the_longest_length_passes_however_badly_it_compresses() {
     let limits = limits(100_000);
     let parameters = DeflateParameters::default();

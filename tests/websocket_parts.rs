@@ -43,6 +43,29 @@ fn parts_lie_where_they_arrived() {
 }
 
 #[test]
+fn header_alone_is_for_servers_and_only_between_messages() {
+    let long = Message::text("x".repeat(70_000));
+    let mut server = connect(Role::Server);
+    let (mut whole, mut header) = (Vec::new(), Vec::new());
+    server.send(&long, &mut whole).unwrap();
+    assert_eq!(server.send_header(&long, &mut header), Ok(true));
+    assert_eq!(header, whole[..10]);
+
+    let mut output = Vec::new();
+    let result = connect(Role::Client).send_header(&long, &mut output);
+    assert_eq!((result, output.len()), (Ok(false), 0));
+
+    server.send_part(&long, false, &mut Vec::new()).unwrap();
+    let result = server.send_header(&long, &mut output);
+    assert_eq!(result, Err(SendError::MessageUnfinished));
+    server
+        .close(CloseCode::NORMAL, "", &mut Vec::new())
+        .unwrap();
+    let result = server.send_header(&long, &mut output);
+    assert_eq!((result, output.len()), (Err(SendError::Closed), 0));
+}
+
+#[test]
 fn text_is_cut_between_characters_only() {
     let mut receiver = connect(Role::Client);
     assert_eq!(parts(&mut receiver, b"\x01\x03a\xc3\xa9"), [text("aé")]);
