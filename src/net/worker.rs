@@ -28,7 +28,7 @@ use crate::net::gauge::{Gauge, Totals};
 use crate::net::mailbox::Mailbox;
 use crate::net::shelf::Shelf;
 use crate::net::slab::ConnectionId;
-use crate::net::socket::{Phase, Received, Socket};
+use crate::net::socket::{Gone, Phase, Received, Socket};
 use crate::net::stream::Stream;
 use crate::net::tls::SealBuffer;
 use crate::net::{Accepted, Config, Connections, Service, Turn, Wish};
@@ -322,8 +322,12 @@ impl<S: Service> Worker<S> {
             flow
         });
         // So much is worth a call of its own, while it is still in the processor's cache.
-        if queued_len >= EARLY_WRITE_LEN && self.flush(id).is_err() {
-            self.close(id);
+        if queued_len >= EARLY_WRITE_LEN {
+            match self.flush(id) {
+                // The next connection gets the same memory, still in that cache.
+                Ok(()) => self.connections.settle(id),
+                Err(Gone) => self.close(id),
+            }
         }
         if self.posts.len() >= MAX_POSTS {
             self.deliver_posts();
