@@ -124,13 +124,13 @@ impl<S: Service> Worker<S> {
             posts: Vec::new(),
             poll: parts.poll,
             first_socket_token: door_token(parts.door_count).0,
+            scratch: vec![0; parts.config.read_len].into(),
             config: parts.config,
             now,
             is_stopping: false,
             totals: Totals::default(),
             published: Totals::default(),
             gauge: parts.gauge,
-            scratch: vec![0; SCRATCH_LEN].into(),
             sealed: SealBuffer::default(),
             gathered: Vec::new(),
             spare_posts: Vec::new(),
@@ -474,8 +474,6 @@ fn count(len: usize) -> u64 {
 
 /// Told by one poll; who else is ready is told by the next.
 const EVENTS_LEN: usize = 1024;
-/// Measured: 64 KiB costs up to half again as much for large messages, 1 MiB gains nothing.
-const SCRATCH_LEN: usize = 256 << 10;
 /// A write this large does not get much cheaper by waiting for the end of the turn, and gets dearer
 /// when what waits meanwhile falls out of the processor's cache: 16 KiB echoed to 100 connections
 /// cost 7 % more when they waited.
