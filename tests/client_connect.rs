@@ -10,10 +10,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use chinwag::websocket::blocking::{ConnectError, Connector, RedirectError, Timeouts, connect};
+use chinwag::websocket::blocking::{
+    ConnectError, Connector, Error, RedirectError, Timeouts, connect,
+};
 use chinwag::websocket::handshake::client::ClientHandshakeError;
 use chinwag::websocket::handshake::uri::UriError;
-use chinwag::websocket::{CloseCode, Message};
+use chinwag::websocket::{CloseCode, Limits, Message, ProtocolError};
 use client_support::{
     PATIENCE, Stub, answer_101, answering, check_echo, closed_port, connect_error, echo_server,
     impatient, is_silent, read_byte, read_head, request,
@@ -178,6 +180,24 @@ fn frames_that_come_with_the_answer_are_not_lost() {
     });
     let mut socket = connect(&stub.uri()).unwrap();
     assert_eq!(socket.read(), Ok(Some(Message::text("Hi"))));
+    stub.result();
+}
+
+#[test]
+fn limits_of_the_connector_bind_its_connections() {
+    let stub = Stub::start(1, |mut stream| {
+        let head = read_head(&mut stream);
+        let bytes = [&answer_101(&head)[..], b"\x81\x02Hi\x81\x03Hi!"].concat();
+        stream.write_all(&bytes).unwrap();
+        stream
+    });
+    let mut limits = Limits::default();
+    limits.max_message_len = 2;
+    let connector = Connector::new().with_limits(limits);
+    let mut socket = connector.connect(&request(&stub.uri())).unwrap().web_socket;
+    assert_eq!(socket.read(), Ok(Some(Message::text("Hi"))));
+    let too_long = ProtocolError::MessageTooLong { len: 3, max: 2 };
+    assert_eq!(socket.read(), Err(Error::Protocol(too_long)));
     stub.result();
 }
 
