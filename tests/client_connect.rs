@@ -18,7 +18,7 @@ use chinwag::websocket::handshake::uri::UriError;
 use chinwag::websocket::{CloseCode, Limits, Message, ProtocolError};
 use client_support::{
     PATIENCE, Stub, answer_101, answering, check_echo, closed_port, connect_error, echo_server,
-    impatient, is_silent, read_byte, read_head, request,
+    exchange, impatient, is_silent, read_byte, read_head, request,
 };
 
 // covers: R6455-4.1-01
@@ -409,6 +409,19 @@ fn a_unix_socket_with_a_full_backlog_is_waited_for_no_longer_than_allowed() {
     let error = result.recv_timeout(PATIENCE).unwrap();
     assert_eq!(error, ConnectError::TimedOut);
     drop((first, listener));
+}
+
+#[test]
+fn the_deadline_of_connecting_ends_with_it() {
+    let mut timeouts = Timeouts::client();
+    timeouts.open_timeout = Duration::from_secs(1);
+    let server = echo_server(1);
+    let connector = Connector::new().with_timeouts(timeouts);
+    let mut connected = check_echo(&connector, &server.uri());
+    thread::sleep(Duration::from_millis(1_100));
+    exchange(&mut connected.web_socket);
+    connected.web_socket.close(CloseCode::NORMAL, "").unwrap();
+    server.result();
 }
 
 #[test]
