@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use chinwag::websocket::blocking::{
-    ConnectError, Connector, Error, RedirectError, Timeouts, connect,
+    ConnectError, Connector, Error, RedirectError, Timeout, Timeouts, connect,
 };
 use chinwag::websocket::handshake::client::ClientHandshakeError;
 use chinwag::websocket::handshake::uri::UriError;
@@ -422,6 +422,33 @@ fn the_deadline_of_connecting_ends_with_it() {
     exchange(&mut connected.web_socket);
     connected.web_socket.close(CloseCode::NORMAL, "").unwrap();
     server.result();
+}
+
+#[test]
+fn a_server_that_falls_silent_is_given_up() {
+    let stub = Stub::start(2, |mut stream| {
+        let head = read_head(&mut stream);
+        stream.write_all(&answer_101(&head)).unwrap();
+        stream
+    });
+    let mut timeouts = Timeouts::client();
+    timeouts.open_timeout = Duration::from_secs(60);
+    timeouts.send_timeout = Some(Duration::from_millis(200));
+    timeouts.close_timeout = Duration::from_millis(200);
+    let connector = Connector::new().with_timeouts(timeouts);
+    let connect = || connector.connect(&request(&stub.uri())).unwrap().web_socket;
+    // More than both sockets' buffers hold.
+    let message = Message::binary(vec![0; 16 << 20]);
+    let (done, result) = mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(|| done.send(connect().close(CloseCode::NORMAL, "")).unwrap());
+        let closed = result.recv_timeout(PATIENCE);
+        assert_eq!(closed, Ok(Err(Error::TimedOut(Timeout::Close))));
+        scope.spawn(|| done.send(connect().send(&message)).unwrap());
+        let sent = result.recv_timeout(PATIENCE);
+        assert_eq!(sent, Ok(Err(Error::TimedOut(Timeout::Send))));
+    });
+    stub.results();
 }
 
 #[test]
