@@ -19,7 +19,7 @@ use crate::server::config::Config;
 use crate::server::control::{Control, watch_signals};
 use crate::server::error::StartError;
 use crate::server::handover::{await_successor, hand_over, take_over};
-use crate::server::hub_thread::{self, HubReceiver, HubSender, HubThread};
+use crate::server::hub_thread::{self, HubReceiver, HubSender, HubThread, Threads};
 use crate::server::listen::{Inherited, Listening, RESERVED_FILES, raise_open_file_limit};
 use crate::server::mail::Mail;
 use crate::server::notify::{Status, notify};
@@ -370,7 +370,11 @@ fn start_hub(
     receiver: HubReceiver,
 ) -> Result<JoinHandle<()>, StartError> {
     let metrics = Arc::clone(&shared.metrics);
-    HubThread::new(hub, runtime.senders().to_vec(), storage.handle(), metrics)
+    let threads = Threads {
+        workers: runtime.senders().to_vec(),
+        storage: storage.handle(),
+    };
+    HubThread::new(hub, threads, metrics)
         .start(receiver)
         .map_err(system("the hub"))
 }
