@@ -16,6 +16,7 @@ use crate::server::admission::Admission;
 use crate::server::chat_service::ChatService;
 use crate::server::clock;
 use crate::server::config::Config;
+use crate::server::context::Sources;
 use crate::server::control::{Control, watch_signals};
 use crate::server::error::StartError;
 use crate::server::handover::{await_successor, hand_over, take_over};
@@ -349,7 +350,8 @@ fn start_workers(
     };
     let service = |worker, _: &Runtime<Mail>| {
         let worker = u32::try_from(worker).expect("at most 1024 threads");
-        ChatService::new(worker, hub.clone(), Arc::clone(shared), control.clone())
+        let (hub, shared, control) = (hub.clone(), Arc::clone(shared), control.clone());
+        ChatService::new(worker, hub, shared, control, Sources::system())
     };
     let runtime = net::start(
         &net_config,
