@@ -198,6 +198,8 @@ fn a_normal_closure_is_the_end_and_others_are_not() {
         let mut client = client(&server.uri(), at_once());
         assert!(is_connected(&client.next_event()));
         let (cause, retry_in) = disconnected(client.next_event());
+        let text = format!("connection was closed with code {code}");
+        assert_eq!(cause.to_string(), text);
         assert!(matches!(cause, Disconnection::Closed(closed) if closed.code == Some(code)));
         assert_eq!(retry_in.is_some(), is_retried, "{code}");
         server.result();
