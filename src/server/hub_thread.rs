@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::chat::hub::{Input, Output};
 use crate::chat::log::{Committed, LogError, ReadDone};
+use crate::chat::search::SearchDone;
 use crate::chat::{Event, Hub, Request, RoomId, SessionId, Timestamp};
 use crate::net::{ConnectionId, MailSender};
 use crate::server::clock;
@@ -47,6 +48,7 @@ enum HubMail {
         commit_time: Duration,
     },
     Read(ReadDone),
+    Searched(SearchDone),
     /// To be dropped in its turn.
     Settle(Sender<()>),
     Stop,
@@ -97,6 +99,7 @@ impl HubSender {
                 commit_time,
             },
             Delivery::Read(done) => HubMail::Read(done),
+            Delivery::Searched(done) => HubMail::Searched(done),
         });
     }
 
@@ -198,6 +201,7 @@ impl HubThread {
                     }
                 }
                 HubMail::Read(done) => self.step(Input::Read(done)),
+                HubMail::Searched(done) => self.step(Input::Searched(done)),
                 HubMail::Settle(settled) => drop(settled),
                 HubMail::Stop => break,
             }
@@ -259,6 +263,12 @@ impl HubThread {
                 if let Err(read) = self.storage.try_read(read) {
                     let outcome = Err(LogError::Unavailable);
                     self.decide(Input::Read(ReadDone { read, outcome }));
+                }
+            }
+            Output::Search(search) => {
+                if let Err(search) = self.storage.try_search(search) {
+                    let outcome = Err(LogError::Unavailable);
+                    self.decide(Input::Searched(SearchDone { search, outcome }));
                 }
             }
         }
