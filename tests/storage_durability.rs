@@ -20,7 +20,7 @@ use std::sync::mpsc;
 
 use chinwag::chat::hub::SessionId;
 use chinwag::chat::log::{Append, Context, Fact, Purpose, Read};
-use chinwag::chat::{Body, GuestId, MessageKey, RoomName, Timestamp, UserName};
+use chinwag::chat::{Body, GuestId, MessageKey, PersonId, RoomName, Timestamp, UserName};
 use chinwag::storage::{DataDir, Delivery, Log, Reader, Storage};
 use disk::DiskFaults;
 
@@ -289,7 +289,7 @@ fn post(body: &str) -> Append {
         fact: Fact::MessagePosted {
             room: RoomName::lobby(),
             from: UserName::parse("ada").unwrap(),
-            guest: GuestId(7),
+            person: PersonId::Guest(GuestId(7)),
             body: Body::parse(body).unwrap(),
             key: None::<MessageKey>,
             reply_to: None,

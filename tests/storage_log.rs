@@ -11,11 +11,14 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::sync::mpsc;
 
+use chinwag::chat::event::Role;
 use chinwag::chat::hub::SessionId;
 use chinwag::chat::log::{
     Append, ChangeKind, Context, Fact, LogError, Page, Purpose, Read, Recorded, Visibility,
 };
-use chinwag::chat::{Body, GuestId, MessageKey, RoomName, Seq, Timestamp, Topic, UserName};
+use chinwag::chat::{
+    AccountId, Body, GuestId, MessageKey, PersonId, RoomName, Seq, Timestamp, Topic, UserName,
+};
 use chinwag::storage::{DataDir, Delivery, Log, Reader, Storage};
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -32,7 +35,7 @@ fn new_log_has_a_lobby_that_nobody_owns() {
     };
     assert_eq!(lobby.name.as_str(), "lobby");
     assert_eq!(lobby.visibility, Visibility::Public);
-    assert_eq!((lobby.owner, lobby.seq, lobby.rev), (None, 0, 0));
+    assert_eq!((lobby.roles.len(), lobby.seq, lobby.rev), (0, 0, 0));
 }
 
 #[test]
@@ -69,7 +72,8 @@ fn facts_are_numbered_per_room_in_the_order_of_the_batch() {
     assert_eq!(dev.name.as_str(), "Dev");
     assert_eq!(dev.visibility, Visibility::Private);
     assert_eq!(dev.topic.as_str(), "more work");
-    assert_eq!((dev.owner, dev.seq, dev.rev), (Some(OWNER), 1, 2));
+    assert_eq!(dev.roles, [(OWNER, Role::Owner)]);
+    assert_eq!((dev.seq, dev.rev), (1, 2));
     let changes = scratch.page("dev", 10).changes;
     let topics = changes.iter().map(|change| match &change.kind {
         ChangeKind::Topic(topic) => (change.rev, topic.as_str(), change.by.as_str()),
@@ -492,7 +496,7 @@ impl Scratch {
         let path = self.path("chinwag.db");
         append(&mut log, facts_of_events(&path));
         let path_again = again.path("chinwag.db");
-        for table in ["events", "rooms", "messages", "changes"] {
+        for table in ["events", "rooms", "roles", "messages", "changes"] {
             assert_eq!(dump(&path, table), dump(&path_again, table), "{table}");
         }
     }
@@ -511,7 +515,12 @@ fn facts_of_events(path: &Path) -> Vec<Append> {
         let (at, kind, payload, room): (i64, String, String, String) = row.try_into()?;
         let payload: serde_json::Value = serde_json::from_str(&payload).unwrap();
         let text = |name: &str| payload[name].as_str().unwrap();
-        let guest = |name: &str| GuestId(u128::from_str_radix(text(name), 16).unwrap());
+        let person = |name: &str| match text(name) {
+            guest if guest.len() == 32 => {
+                PersonId::Guest(GuestId(u128::from_str_radix(guest, 16).unwrap()))
+            }
+            account => PersonId::Account(AccountId(account.parse().unwrap())),
+        };
         let append = match kind.as_str() {
             "room_created" => {
                 let Fact::RoomCreated { by, join, .. } = create("x").fact else {
@@ -527,7 +536,7 @@ fn facts_of_events(path: &Path) -> Vec<Append> {
                         },
                         topic: Topic::parse(text("topic")).unwrap(),
                         by,
-                        owner: guest("owner"),
+                        owner: person("owner"),
                         join,
                     },
                     ..create("x")
@@ -538,7 +547,7 @@ fn facts_of_events(path: &Path) -> Vec<Append> {
                 fact: Fact::MessagePosted {
                     room: RoomName::parse(&room).unwrap(),
                     from: UserName::parse(text("from")).unwrap(),
-                    guest: guest("guest"),
+                    person: person("person"),
                     body: Body::parse(text("body")).unwrap(),
                     key: payload["key"]
                         .as_str()
@@ -594,7 +603,7 @@ fn post(room: &str, from: &str, body: &str) -> Append {
     decided(Fact::MessagePosted {
         room: RoomName::parse(room).unwrap(),
         from: UserName::parse(from).unwrap(),
-        guest: GuestId(u128::MAX - 1),
+        person: PersonId::Guest(GuestId(u128::MAX - 1)),
         body: Body::parse(body).unwrap(),
         key: None,
         reply_to: None,
@@ -639,4 +648,4 @@ fn decided(fact: Fact) -> Append {
     }
 }
 
-const OWNER: GuestId = GuestId(1);
+const OWNER: PersonId = PersonId::Guest(GuestId(1));

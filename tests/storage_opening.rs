@@ -118,8 +118,11 @@ fn secret_that_others_could_read_is_closed_to_them() {
 
 #[test]
 fn database_of_a_newer_version_is_refused() {
-    check_refused("PRAGMA user_version = 2", |path| {
-        StorageError::NewerVersion { path, version: 2 }
+    check_refused("PRAGMA user_version = 1000", |path| {
+        StorageError::NewerVersion {
+            path,
+            version: 1000,
+        }
     });
 }
 
@@ -148,7 +151,7 @@ fn newer_version_in_the_write_ahead_log_is_refused() {
     let (temporary, path) = existing();
     let connection = Connection::open(&path).unwrap();
     connection
-        .execute_batch("PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 3")
+        .execute_batch("PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 1001")
         .unwrap();
     let files = ["chinwag.db", "chinwag.db-wal"];
     let copy = TempDir::new().unwrap();
@@ -158,7 +161,13 @@ fn newer_version_in_the_write_ahead_log_is_refused() {
     let before = files.map(|name| fs::read(copy.path().join(name)).unwrap());
     let error = open(copy.path()).unwrap_err();
     let path = copy.path().join("chinwag.db").into();
-    assert_eq!(error, StorageError::NewerVersion { path, version: 3 });
+    assert_eq!(
+        error,
+        StorageError::NewerVersion {
+            path,
+            version: 1001
+        }
+    );
     let after = files.map(|name| fs::read(copy.path().join(name)).unwrap());
     assert!(before == after, "files are left as they were");
 }

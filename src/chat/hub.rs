@@ -21,6 +21,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use crate::chat::PersonId;
 use crate::chat::command::{Command, Hello, Request, RequestId};
 use crate::chat::error::ChatError;
 use crate::chat::event::{Done, Event, Member, Role};
@@ -29,7 +30,7 @@ use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::people::People;
 use crate::chat::recent;
-use crate::chat::room::{GuestId, Room, RoomId};
+use crate::chat::room::{Room, RoomId};
 
 mod commit;
 mod presence;
@@ -143,7 +144,7 @@ pub struct Hub {
 /// A connection that has said who it speaks for.
 #[derive(Debug)]
 struct Session {
-    guest: GuestId,
+    person: PersonId,
     rooms: BTreeSet<RoomId>,
     /// Whether a join or create waits for the log.
     is_entering: bool,
@@ -154,7 +155,7 @@ struct Session {
 struct Asking<'a> {
     context: Context,
     at: Timestamp,
-    guest: GuestId,
+    person: PersonId,
     name: UserName,
     output: &'a mut Vec<Output>,
 }
@@ -205,6 +206,14 @@ impl Hub {
     /// How many rooms there are.
     pub fn room_count(&self) -> usize {
         self.rooms.len()
+    }
+
+    /// Whether nobody is here: no session, nobody who speaks through one, no member of a room.
+    #[cfg(test)]
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.sessions.is_empty()
+            && self.people.is_empty()
+            && self.rooms.iter().all(|room| room.member_count() == 0)
     }
 
     fn request(
@@ -290,13 +299,13 @@ impl Hub {
             .sessions
             .get(&context.session)
             .ok_or(ChatError::NotAuthenticated)?;
-        let guest = session.guest;
-        let person = self.people.get(guest).ok_or(ChatError::NotAuthenticated)?;
+        let id = session.person;
+        let person = self.people.get(id).ok_or(ChatError::NotAuthenticated)?;
         let name = person.name.clone();
         let mut asking = Asking {
             context: context.clone(),
             at,
-            guest,
+            person: id,
             name,
             output,
         };
@@ -348,7 +357,12 @@ impl Hub {
         let current = self
             .sessions
             .get(&context.session)
-            .map(|session| session.guest);
+            .map(|session| session.person);
+        let current = match current {
+            Some(PersonId::Account(_)) => return Err(ChatError::Already(HAS_SAID)),
+            Some(PersonId::Guest(guest)) => Some(guest),
+            None => None,
+        };
         let (guest, name) = match hello {
             Hello::Guest { name, fresh } => (current.unwrap_or(fresh), name),
             Hello::Anyone { fresh } => {
@@ -357,22 +371,23 @@ impl Hub {
             }
             Hello::Returning { guest, name } => {
                 if current.is_some_and(|current| current != guest) {
-                    return Err(ChatError::Already("this connection has said who it is"));
+                    return Err(ChatError::Already(HAS_SAID));
                 }
                 // Present under another name since the token was made: that name stands.
-                let present = self.people.get(guest).map(|person| person.name.clone());
-                (guest, present.unwrap_or(name))
+                let present = self.people.get(PersonId::Guest(guest));
+                (guest, present.map_or(name, |person| person.name.clone()))
             }
         };
-        if self.people.is_taken(&name, guest) {
+        let person = PersonId::Guest(guest);
+        if self.people.is_taken(&name, person) {
             return Err(ChatError::NameTaken);
         }
         if current.is_some() {
-            self.rename(guest, &name, at, output)?;
+            self.rename(person, &name, at, output)?;
         } else {
-            self.people.attach(guest, name.clone(), context.session);
+            self.people.attach(person, name.clone(), context.session);
             let session = Session {
-                guest,
+                person,
                 rooms: BTreeSet::new(),
                 is_entering: false,
                 put_aside: VecDeque::new(),
@@ -391,12 +406,12 @@ impl Hub {
     /// Gives somebody present another name, and tells everyone who shares a room with them.
     fn rename(
         &mut self,
-        guest: GuestId,
+        id: PersonId,
         name: &UserName,
         at: Timestamp,
         output: &mut Vec<Output>,
     ) -> Result<(), ChatError> {
-        let person = self.people.get(guest).ok_or(ChatError::NotAuthenticated)?;
+        let person = self.people.get(id).ok_or(ChatError::NotAuthenticated)?;
         if person.name.as_str() == name.as_str() {
             return Ok(());
         }
@@ -410,11 +425,11 @@ impl Hub {
             .filter_map(|session| self.sessions.get(session))
             .flat_map(|session| session.rooms.iter().copied())
             .collect();
-        let old = self.people.rename(guest, name.clone(), rooms.len(), at);
+        let old = self.people.rename(id, name.clone(), rooms.len(), at);
         let old = old.ok_or(ChatError::NotAuthenticated)?;
-        for id in rooms {
-            self.room_mut(id).rename(&old, name.clone());
-            self.renamed(id, old.clone(), name, output);
+        for room in rooms {
+            self.room_mut(room).rename(&old, name.clone());
+            self.renamed(room, old.clone(), name, output);
         }
         Ok(())
     }
@@ -423,14 +438,14 @@ impl Hub {
         let Some(session) = self.sessions.remove(&id) else {
             return;
         };
-        let Some(person) = self.people.get(session.guest) else {
+        let Some(person) = self.people.get(session.person) else {
             return;
         };
         let name = person.name.clone();
         for room in session.rooms {
             self.detach(id, &name, room, output);
         }
-        self.people.detach(session.guest, id);
+        self.people.detach(session.person, id);
     }
 
     /// Takes a connection out of a room; the session's own list is the caller's business.
@@ -506,7 +521,7 @@ impl Hub {
         for (id, session) in &self.sessions {
             let person = self
                 .people
-                .get(session.guest)
+                .get(session.person)
                 .expect("a session speaks for somebody");
             debug_assert!(person.sessions.contains(id));
             debug_assert!(session.is_entering || session.put_aside.is_empty());
@@ -519,6 +534,9 @@ impl Hub {
         }
     }
 }
+
+/// Who has an account, or a token, is that person for as long as the connection stays.
+const HAS_SAID: &str = "this connection has said who it is";
 
 /// Answers a request.
 fn answer(context: Context, answer: Result<Done, ChatError>, output: &mut Vec<Output>) {

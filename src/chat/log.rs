@@ -4,8 +4,9 @@
 //! The log numbers what it takes: [`Recorded`] tells the numbers. Answers to [`Read`]s may come in
 //! any order. Both carry their [`Context`] with them, so that the hub keeps no table of them.
 
-use crate::chat::GuestId;
+use crate::chat::PersonId;
 use crate::chat::command::RequestId;
+use crate::chat::event::Role;
 use crate::chat::hub::SessionId;
 use crate::chat::message::{Body, Message, MessageKey, Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
@@ -43,8 +44,8 @@ pub enum Fact {
         topic: Topic,
         /// The name of whoever made it.
         by: UserName,
-        /// The guest who made it, and owns it.
-        owner: GuestId,
+        /// Whoever made it, and owns it.
+        owner: PersonId,
         /// Whether a request to join brought it about, which an existing room satisfies too.
         join: bool,
     },
@@ -54,8 +55,8 @@ pub enum Fact {
         room: RoomName,
         /// By whom.
         from: UserName,
-        /// The guest behind the name.
-        guest: GuestId,
+        /// Who is behind the name.
+        person: PersonId,
         /// What was said.
         body: Body,
         /// The sender's own name for it: the same one by the same name again posts nothing.
@@ -218,8 +219,8 @@ pub struct RoomRecord {
     pub visibility: Visibility,
     /// What it is about.
     pub topic: Topic,
-    /// The guest who made it; nobody owns `lobby`.
-    pub owner: Option<GuestId>,
+    /// Who is more than a member there; nobody owns `lobby`.
+    pub roles: Vec<(PersonId, Role)>,
     /// The number of its newest message; 0 if there is none.
     pub seq: Seq,
     /// The number of its newest change; 0 if there is none.

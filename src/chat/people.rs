@@ -1,11 +1,11 @@
-//! Who is present: guests, their names, and the connections they speak through.
+//! Who is present: their names, and the connections they speak through.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::chat::hub::SessionId;
 use crate::chat::name::UserName;
-use crate::chat::{GuestId, Timestamp};
+use crate::chat::{GuestId, PersonId, Timestamp};
 
 /// Everybody who has said who they are, on at least one connection.
 ///
@@ -13,9 +13,9 @@ use crate::chat::{GuestId, Timestamp};
 /// session.
 #[derive(Debug, Default)]
 pub(crate) struct People {
-    by_id: BTreeMap<GuestId, Person>,
-    by_name: BTreeMap<UserName, GuestId>,
-    by_look: BTreeMap<Arc<str>, GuestId>,
+    by_id: BTreeMap<PersonId, Person>,
+    by_name: BTreeMap<UserName, PersonId>,
+    by_look: BTreeMap<Arc<str>, PersonId>,
 }
 
 /// Somebody present.
@@ -36,35 +36,35 @@ impl Person {
 }
 
 impl People {
-    pub(crate) fn get(&self, id: GuestId) -> Option<&Person> {
+    pub(crate) fn get(&self, id: PersonId) -> Option<&Person> {
         self.by_id.get(&id)
     }
 
     /// Whether somebody other than `id` has the name, or one that looks like it.
-    pub(crate) fn is_taken(&self, name: &UserName, id: GuestId) -> bool {
+    pub(crate) fn is_taken(&self, name: &UserName, id: PersonId) -> bool {
         let holders = [self.by_name.get(name), self.by_look.get(name.look())];
         holders.into_iter().flatten().any(|holder| *holder != id)
     }
 
     /// A name that nobody has: `guest-` and four digits that follow from the identity, or more
     /// digits where all of those are taken.
-    pub(crate) fn free_guest_name(&self, id: GuestId) -> UserName {
-        let four_digits = (0..GUEST_NUMBERS).map(|i| (id.0 % GUEST_NUMBERS + i) % GUEST_NUMBERS);
+    pub(crate) fn free_guest_name(&self, guest: GuestId) -> UserName {
+        let four_digits = (0..GUEST_NUMBERS).map(|i| (guest.0 % GUEST_NUMBERS + i) % GUEST_NUMBERS);
         let names = four_digits.map(|n| format!("guest-{n:04}"));
         // 20 decimal digits of a random number: two of them never meet.
-        let last_resort = format!("guest-{:020}", id.0 >> 64);
+        let last_resort = format!("guest-{:020}", guest.0 >> 64);
         names
             .take(MAX_NAME_TRIES)
             .chain([last_resort])
             .filter_map(|text| UserName::parse(&text).ok())
-            .find(|name| !self.is_taken(name, id))
+            .find(|name| !self.is_taken(name, PersonId::Guest(guest)))
             .expect("20 random digits are free, and a valid name")
     }
 
     /// Lets a session speak for a person, who comes into being with the first one.
     ///
     /// The name must not be taken by somebody else; it is ignored for a person who is present.
-    pub(crate) fn attach(&mut self, id: GuestId, name: UserName, session: SessionId) {
+    pub(crate) fn attach(&mut self, id: PersonId, name: UserName, session: SessionId) {
         let person = self.by_id.entry(id).or_insert_with(|| {
             self.by_name.insert(name.clone(), id);
             self.by_look.insert(Arc::clone(name.look()), id);
@@ -78,7 +78,7 @@ impl People {
     }
 
     /// Takes a session away; with the last one the person is gone and the name free.
-    pub(crate) fn detach(&mut self, id: GuestId, session: SessionId) {
+    pub(crate) fn detach(&mut self, id: PersonId, session: SessionId) {
         let Some(person) = self.by_id.get_mut(&id) else {
             return;
         };
@@ -94,7 +94,7 @@ impl People {
     /// told of it counts against renames to come.
     pub(crate) fn rename(
         &mut self,
-        id: GuestId,
+        id: PersonId,
         name: UserName,
         room_count: usize,
         now: Timestamp,
@@ -107,6 +107,11 @@ impl People {
         self.by_name.insert(name.clone(), id);
         self.by_look.insert(Arc::clone(name.look()), id);
         Some(std::mem::replace(&mut person.name, name))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
     }
 
     pub(crate) fn assert_invariants(&self) {

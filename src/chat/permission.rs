@@ -1,5 +1,6 @@
 //! Who may do what: the one table that the hub asks.
 
+use crate::chat::PersonId;
 use crate::chat::event::Role;
 
 /// What somebody is in a room, and on the server.
@@ -25,6 +26,14 @@ pub enum Action {
 }
 
 impl Standing {
+    /// What somebody is where there is no room yet.
+    pub(crate) fn of_newcomer(person: PersonId) -> Self {
+        Self {
+            guest: person.is_guest(),
+            role: Role::Member,
+        }
+    }
+
     /// Whether the action is allowed; if not, what it takes.
     ///
     /// # Errors

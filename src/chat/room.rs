@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::chat::PersonId;
 use crate::chat::event::{Member, Role, RoomSummary};
 use crate::chat::gossip::Gossip;
 use crate::chat::log::{RoomRecord, Visibility};
 use crate::chat::message::{Rev, Seq, Topic};
 use crate::chat::name::{RoomName, UserName};
+use crate::chat::permission::Standing;
 use crate::chat::recent::{Recent, Ring};
-
-/// Who a guest is, whatever the name: 128 random bits that only the guest's token carries.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct GuestId(pub u128);
 
 /// The hub's name for a room, for as long as the server runs.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -25,17 +23,18 @@ pub(crate) struct Room {
     pub(crate) name: RoomName,
     pub(crate) visibility: Visibility,
     pub(crate) topic: Topic,
-    pub(crate) owner: Option<GuestId>,
     pub(crate) seq: Seq,
     pub(crate) rev: Rev,
     pub(crate) recent: Recent,
     pub(crate) gossip: Gossip,
     members: BTreeMap<UserName, Membership>,
+    /// Who is more than a member there, present or not.
+    roles: BTreeMap<PersonId, Role>,
 }
 
 #[derive(Debug)]
 struct Membership {
-    guest: GuestId,
+    person: PersonId,
     connection_count: u32,
 }
 
@@ -46,7 +45,6 @@ impl Room {
             name: record.name,
             visibility: record.visibility,
             topic: record.topic,
-            owner: record.owner,
             seq: record.seq,
             rev: record.rev,
             // What has no past need not be read from the log.
@@ -57,13 +55,14 @@ impl Room {
             },
             gossip: Gossip::default(),
             members: BTreeMap::new(),
+            roles: record.roles.into_iter().collect(),
         }
     }
 
     /// Counts one more connection of a member; true for the first.
-    pub(crate) fn enter(&mut self, name: &UserName, guest: GuestId) -> bool {
+    pub(crate) fn enter(&mut self, name: &UserName, person: PersonId) -> bool {
         let membership = self.members.entry(name.clone()).or_insert(Membership {
-            guest,
+            person,
             connection_count: 0,
         });
         membership.connection_count += 1;
@@ -105,23 +104,27 @@ impl Room {
     pub(crate) fn members(&self, max: usize) -> Vec<Member> {
         let listed = self.members.iter().take(max);
         listed
-            .map(|(name, membership)| self.member(name.clone(), membership.guest))
+            .map(|(name, membership)| self.member(name.clone(), membership.person))
             .collect()
     }
 
-    pub(crate) fn member(&self, name: UserName, guest: GuestId) -> Member {
+    pub(crate) fn member(&self, name: UserName, person: PersonId) -> Member {
         Member {
             name,
-            guest: true,
-            role: self.role(guest),
+            guest: person.is_guest(),
+            role: self.role(person),
         }
     }
 
-    pub(crate) fn role(&self, guest: GuestId) -> Role {
-        if self.owner == Some(guest) {
-            Role::Owner
-        } else {
-            Role::Member
+    pub(crate) fn role(&self, person: PersonId) -> Role {
+        self.roles.get(&person).copied().unwrap_or(Role::Member)
+    }
+
+    /// What somebody is in the room.
+    pub(crate) fn standing(&self, person: PersonId) -> Standing {
+        Standing {
+            guest: person.is_guest(),
+            role: self.role(person),
         }
     }
 

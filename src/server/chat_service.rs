@@ -104,6 +104,12 @@ impl ChatService {
         }
     }
 
+    /// Whether nothing is left of connections that were.
+    #[cfg(test)]
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.subscribers.is_empty() && self.permits.is_empty() && self.unfinished.is_unused()
+    }
+
     /// What a session may use.
     fn context(&mut self, session: SessionId, now: Instant) -> Context<'_> {
         Context {

@@ -61,6 +61,11 @@ impl Budget {
         now_len <= was_len || self.used_len <= MAX_UNFINISHED_LEN
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_unused(&self) -> bool {
+        self.used_len == 0
+    }
+
     /// Takes note that a connection is gone.
     pub(crate) fn give_back(&mut self, len: usize) {
         self.used_len -= len;

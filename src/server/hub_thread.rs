@@ -90,16 +90,7 @@ impl HubSender {
 
     /// Hands over what the log says.
     pub(crate) fn delivered(&self, delivery: Delivery) {
-        self.tell(match delivery {
-            Delivery::Committed {
-                batch: committed,
-                elapsed: commit_time,
-            } => HubMail::Committed {
-                committed,
-                commit_time,
-            },
-            Delivery::Read(done) => HubMail::Read(done),
-        });
+        self.tell(delivery.into());
     }
 
     /// Returns when the hub has judged all that was told it before; at once, if it is gone.
@@ -118,6 +109,21 @@ impl HubSender {
     fn tell(&self, mail: HubMail) {
         // A hub that is gone needs to know nothing any more.
         let _ = self.queue.send(mail);
+    }
+}
+
+impl From<Delivery> for HubMail {
+    fn from(delivery: Delivery) -> Self {
+        match delivery {
+            Delivery::Committed {
+                batch: committed,
+                elapsed: commit_time,
+            } => Self::Committed {
+                committed,
+                commit_time,
+            },
+            Delivery::Read(done) => Self::Read(done),
+        }
     }
 }
 
@@ -148,6 +154,12 @@ pub(crate) struct Threads {
 }
 
 impl HubReceiver {
+    /// What came first, if anything waits.
+    #[cfg(test)]
+    pub(crate) fn try_next(&self) -> Option<HubMail> {
+        self.queue.try_recv().ok().map(|mail| self.counted(mail))
+    }
+
     /// Takes note that a piece of mail has left the queue.
     fn counted(&self, mail: HubMail) -> HubMail {
         if matches!(mail, HubMail::Request { .. }) {
@@ -251,6 +263,19 @@ impl<R: Reach> HubThread<R> {
             HubMail::Stop => return ControlFlow::Break(()),
         }
         ControlFlow::Continue(())
+    }
+
+    /// Whom it reaches, for whoever plays them.
+    #[cfg(test)]
+    pub(crate) fn reach(&mut self) -> &mut R {
+        &mut self.reach
+    }
+
+    /// Whether nobody is present, nor counted as subscribed.
+    #[cfg(test)]
+    pub(crate) fn is_deserted(&self) -> bool {
+        let mut counts = self.subscribers.values().flatten();
+        self.hub.is_deserted() && counts.all(|count| *count == 0)
     }
 
     fn step(&mut self, input: Input, now: Timestamp) {

@@ -46,9 +46,16 @@ pub(super) struct RoomRow {
     pub(super) name: String,
     pub(super) visibility: String,
     pub(super) topic: String,
-    pub(super) owner: Option<[u8; 16]>,
     pub(super) seq: u64,
     pub(super) rev: u64,
+}
+
+/// A row of `roles`, with its room's key.
+#[derive(Debug)]
+pub(super) struct RoleRow {
+    pub(super) room: String,
+    pub(super) person: Vec<u8>,
+    pub(super) role: String,
 }
 
 /// A row for `rooms`.
@@ -59,7 +66,6 @@ pub(super) struct NewRoom<'a> {
     pub(super) name: &'a str,
     pub(super) visibility: &'a str,
     pub(super) topic: &'a str,
-    pub(super) owner: [u8; 16],
     pub(super) created_at: i64,
 }
 
@@ -79,10 +85,12 @@ pub(super) struct MessageRow {
 pub(super) struct NewMessage<'a> {
     pub(super) room: i64,
     pub(super) seq: u64,
+    /// The number of the event that posts it.
+    pub(super) event: i64,
     pub(super) at: i64,
     pub(super) sender: &'a str,
     pub(super) sender_key: &'a str,
-    pub(super) guest: [u8; 16],
+    pub(super) person: &'a [u8],
     pub(super) body: &'a str,
     pub(super) key: Option<&'a str>,
     pub(super) reply_to: Option<u64>,
@@ -176,9 +184,11 @@ impl Database {
             .query_row(FIRST_LOOK, (), |row| row.get(0))?)
     }
 
-    /// Reads all rooms, in the order of their creation.
-    pub(super) fn rooms(&mut self) -> Result<Vec<RoomRow>, StorageError> {
-        let rooms = self.begin().and_then(|transaction| transaction.rooms());
+    /// Reads all rooms, in the order of their creation, and who has a role in them.
+    pub(super) fn rooms(&mut self) -> Result<(Vec<RoomRow>, Vec<RoleRow>), StorageError> {
+        let rooms = self
+            .begin()
+            .and_then(|transaction| Ok((transaction.rooms()?, transaction.roles()?)));
         rooms.map_err(|error| error.refuse(&self.path))
     }
 
@@ -251,12 +261,33 @@ impl Transaction<'_> {
                 name: text(row, 1)?,
                 visibility: text(row, 2)?,
                 topic: text(row, 3)?,
-                owner: row.get(4)?,
-                seq: number(row, 5)?,
-                rev: number(row, 6)?,
+                seq: number(row, 4)?,
+                rev: number(row, 5)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Who is more than a member of a room: the room's key, who, and what.
+    pub(super) fn roles(&self) -> Result<Vec<RoleRow>, DatabaseError> {
+        let mut statement = self.0.prepare_cached(ROLES)?;
+        let rows = statement.query_map((), |row| {
+            Ok(RoleRow {
+                room: text(row, 0)?,
+                person: row.get(1)?,
+                role: text(row, 2)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    pub(super) fn insert_role(
+        &self,
+        room: i64,
+        person: &[u8],
+        role: &str,
+    ) -> Result<(), DatabaseError> {
+        self.execute(INSERT_ROLE, (room, person, role))
     }
 
     pub(super) fn room(&self, key: &str) -> Result<Option<RoomState>, DatabaseError> {
@@ -295,7 +326,6 @@ impl Transaction<'_> {
             room.name,
             room.visibility,
             room.topic,
-            room.owner,
             room.created_at,
         );
         self.execute(INSERT_ROOM, row)
@@ -306,10 +336,11 @@ impl Transaction<'_> {
         let row = (
             message.room,
             integer(message.seq),
+            message.event,
             message.at,
             message.sender,
             message.sender_key,
-            message.guest,
+            message.person,
             message.body,
             message.key,
             message.reply_to.map(integer),
@@ -455,16 +486,19 @@ const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
 const FIRST_LOOK: &str = "SELECT EXISTS (SELECT 1 FROM rooms WHERE key = 'lobby'),
     (SELECT max(id) FROM events), (SELECT max(seq) FROM messages WHERE room = 1),
     (SELECT max(rev) FROM changes WHERE room = 1)";
-const ROOMS: &str = "SELECT key, name, visibility, topic, owner, seq, rev FROM rooms ORDER BY id";
+const ROOMS: &str = "SELECT key, name, visibility, topic, seq, rev FROM rooms ORDER BY id";
+const ROLES: &str =
+    "SELECT rooms.key, person, role FROM roles JOIN rooms ON rooms.id = room ORDER BY room, person";
+const INSERT_ROLE: &str = "INSERT INTO roles (room, person, role) VALUES (?1, ?2, ?3)";
 const ROOM_BY_KEY: &str = "SELECT id, seq, rev FROM rooms WHERE key = ?1";
 const NEWEST_EVENT: &str = "SELECT coalesce(max(id), 0) FROM events";
 const INSERT_EVENT: &str =
     "INSERT INTO events (id, at, room, kind, payload) VALUES (?1, ?2, ?3, ?4, ?5)";
-const INSERT_ROOM: &str = "INSERT INTO rooms (id, key, name, visibility, topic, owner, created_at)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const INSERT_ROOM: &str = "INSERT INTO rooms (id, key, name, visibility, topic, created_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const INSERT_MESSAGE: &str =
-    "INSERT INTO messages (room, seq, at, sender, sender_key, guest, body, key, reply_to)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+    "INSERT INTO messages (room, seq, event, at, sender, sender_key, person, body, key, reply_to)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
      ON CONFLICT (room, sender_key, key) WHERE key IS NOT NULL DO NOTHING";
 const MESSAGE_BY_KEY: &str =
     "SELECT seq, at FROM messages WHERE room = ?1 AND sender_key = ?2 AND key = ?3";
@@ -476,8 +510,43 @@ const MESSAGES_BEFORE: &str = "SELECT seq, at, sender, body, key, reply_to FROM 
 const NEWEST_CHANGES: &str = "SELECT rev, kind, payload FROM changes JOIN events ON id = event
      WHERE changes.room = ?1 ORDER BY rev DESC LIMIT ?2";
 
+/// How a disk fails while a batch is written.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum DiskFault {
+    /// It has no room.
+    Full,
+    /// It takes nothing at all any more; the connection is given up.
+    ReadOnly,
+    /// It takes all, and fails at the end.
+    Commit,
+}
+
 #[cfg(test)]
 impl Database {
+    /// Has everything fail that a disk can fail at, in one way or another, or work again.
+    pub(super) fn set_fault(&self, fault: Option<DiskFault>) {
+        let sql = match fault {
+            Some(DiskFault::Full) => return self.limit_growth(0),
+            Some(DiskFault::ReadOnly) => "PRAGMA query_only = ON",
+            // A constraint that is judged when the transaction ends, and that nothing satisfies.
+            Some(DiskFault::Commit) => {
+                "CREATE TEMP TABLE sound (id INTEGER PRIMARY KEY);
+                 CREATE TEMP TABLE torn (id REFERENCES sound DEFERRABLE INITIALLY DEFERRED);
+                 CREATE TEMP TRIGGER tear AFTER INSERT ON main.events
+                     BEGIN INSERT INTO torn VALUES (1); END"
+            }
+            None => {
+                "PRAGMA query_only = OFF;
+                 PRAGMA max_page_count = 1073741823;
+                 DROP TRIGGER IF EXISTS temp.tear;
+                 DROP TABLE IF EXISTS temp.torn;
+                 DROP TABLE IF EXISTS temp.sound"
+            }
+        };
+        self.connection.execute_batch(sql).unwrap();
+    }
+
     /// Lets the file grow up to so many pages more, as if the disk were that small.
     pub(super) fn limit_growth(&self, pages: i64) {
         let count: i64 = self
@@ -505,7 +574,7 @@ mod tests {
             .execute_batch(
                 "WITH RECURSIVE number (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM number
                                                  WHERE seq < 100000)
-                 INSERT INTO messages SELECT 1, seq, 0, 'ada', 'ada', zeroblob(16),
+                 INSERT INTO messages SELECT 1, seq, seq, 0, 'ada', 'ada', zeroblob(16),
                                              'text ' || seq, 'key ' || seq, NULL FROM number",
             )
             .unwrap();

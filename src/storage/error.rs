@@ -182,8 +182,10 @@ mod tests {
             ),
             (
                 StorageError::NewerVersion { path, version: 9 },
-                "cannot open the database /data/x: a newer chinwag wrote it, with schema 9, and \
-                 this one knows schemas up to 1",
+                &format!(
+                    "cannot open the database /data/x: a newer chinwag wrote it, with schema 9, \
+                     and this one knows schemas up to {VERSION}"
+                ),
             ),
         ] {
             assert_eq!(error.to_string(), text);

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use crate::chat::PersonId;
+use crate::chat::event::Role;
 use crate::chat::log::{Append, Committed, Fact, LogError, Recorded, RoomRecord};
 use crate::chat::message::{MessageKey, Timestamp, Topic};
 use crate::chat::name::RoomName;
 use crate::storage::data_dir::DataDir;
 use crate::storage::database::{
-    Database, DatabaseError, NewMessage, NewRoom, RoomState, Transaction,
+    Database, DatabaseError, NewMessage, NewRoom, RoomRow, RoomState, Transaction,
 };
+#[cfg(test)]
+use crate::storage::database::DiskFault;
 use crate::storage::error::StorageError;
 use crate::storage::opening::open_writer;
-use crate::storage::rows::{read_room, write_event, write_guest, write_visibility};
+use crate::storage::rows::{read_role, read_room, write_event, write_person, write_visibility};
 
 /// The one writer of the database.
 #[derive(Debug)]
@@ -43,8 +47,15 @@ impl Log {
     /// # Errors
     /// [`StorageError::Database`].
     pub fn rooms(&mut self) -> Result<Vec<RoomRecord>, StorageError> {
-        let rows = self.database.rooms()?;
-        Ok(rows.into_iter().filter_map(|row| read_room(&row)).collect())
+        let (rooms, rows) = self.database.rooms()?;
+        let mut roles: BTreeMap<String, Vec<(PersonId, Role)>> = BTreeMap::new();
+        for row in rows {
+            if let Some(role) = read_role(&row) {
+                roles.entry(row.room).or_default().push(role);
+            }
+        }
+        let read = |row: RoomRow| read_room(&row, roles.remove(&row.key).unwrap_or_default());
+        Ok(rooms.into_iter().filter_map(read).collect())
     }
 
     /// Records a batch in one transaction, and returns it in the same order once it is durable.
@@ -146,9 +157,9 @@ impl<'c> Transcript<'c> {
                     name: name.as_str(),
                     visibility: write_visibility(*visibility),
                     topic: topic.as_str(),
-                    owner: write_guest(*owner),
                     created_at: append.at.0,
                 },
+                *owner,
             )?,
             (Fact::MessagePosted { .. } | Fact::TopicChanged { .. }, None) => {
                 return Ok(Err(LogError::NoSuchRoom));
@@ -157,7 +168,7 @@ impl<'c> Transcript<'c> {
                 Fact::MessagePosted {
                     room: _,
                     from,
-                    guest,
+                    person,
                     body,
                     key,
                     reply_to,
@@ -168,10 +179,11 @@ impl<'c> Transcript<'c> {
                 &NewMessage {
                     room: room.id,
                     seq: room.seq + 1,
+                    event: self.newest_event + 1,
                     at: append.at.0,
                     sender: from.as_str(),
                     sender_key: from.key(),
-                    guest: write_guest(*guest),
+                    person: &write_person(*person),
                     body: body.as_str(),
                     key: key.as_ref().map(MessageKey::as_str),
                     reply_to: *reply_to,
@@ -188,6 +200,7 @@ impl<'c> Transcript<'c> {
         &mut self,
         append: &Append,
         row: &NewRoom<'_>,
+        owner: PersonId,
     ) -> Result<Recorded, DatabaseError> {
         let state = RoomState {
             id: row.id,
@@ -196,6 +209,8 @@ impl<'c> Transcript<'c> {
         };
         self.insert_event(append, state.id)?;
         self.transaction.insert_room(row)?;
+        self.transaction
+            .insert_role(row.id, &write_person(owner), Role::Owner.as_str())?;
         self.rooms
             .insert(row.key.to_owned(), Room::unchanged(state));
         Ok(Recorded::RoomCreated)
@@ -277,6 +292,14 @@ impl Room {
 }
 
 #[cfg(test)]
+impl Log {
+    /// Has the disk fail from now on, or work again.
+    pub(crate) fn set_fault(&mut self, fault: Option<DiskFault>) {
+        self.database.set_fault(fault);
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::chat::GuestId;
@@ -318,7 +341,7 @@ mod tests {
             fact: Fact::MessagePosted {
                 room: RoomName::lobby(),
                 from: UserName::parse("ada").unwrap(),
-                guest: GuestId(1),
+                person: PersonId::Guest(GuestId(1)),
                 body: Body::parse(body).unwrap(),
                 key: None,
                 reply_to: None,

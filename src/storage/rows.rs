@@ -5,11 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::chat::GuestId;
+use crate::chat::event::Role;
 use crate::chat::log::{Change, ChangeKind, Fact, RoomRecord, Visibility};
 use crate::chat::message::{Body, Message, MessageKey, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
-use crate::storage::database::{ChangeRow, MessageRow, RoomRow};
+use crate::chat::{AccountId, GuestId, PersonId};
+use crate::storage::database::{ChangeRow, MessageRow, RoleRow, RoomRow};
 
 /// The kind of an event and its payload, which holds all that its projections are made of.
 pub(super) fn write_event(fact: &Fact) -> (&'static str, String) {
@@ -28,13 +29,13 @@ pub(super) fn write_event(fact: &Fact) -> (&'static str, String) {
                 visibility: write_visibility(*visibility),
                 topic: topic.as_str(),
                 by: by.as_str(),
-                owner: write_guest_in_json(*owner),
+                owner: write_person_in_json(*owner),
             },
         ),
         Fact::MessagePosted {
             room: _,
             from,
-            guest,
+            person,
             body,
             key,
             reply_to,
@@ -42,7 +43,7 @@ pub(super) fn write_event(fact: &Fact) -> (&'static str, String) {
             MESSAGE_POSTED,
             Payload::MessagePosted {
                 from: from.as_str(),
-                guest: write_guest_in_json(*guest),
+                person: write_person_in_json(*person),
                 body: body.as_str(),
                 key: key.as_ref().map(MessageKey::as_str),
                 reply_to: *reply_to,
@@ -61,7 +62,7 @@ pub(super) fn write_event(fact: &Fact) -> (&'static str, String) {
 }
 
 /// A room; `None` if neither its name nor its key is a name of the room any more.
-pub(super) fn read_room(row: &RoomRow) -> Option<RoomRecord> {
+pub(super) fn read_room(row: &RoomRow, roles: Vec<(PersonId, Role)>) -> Option<RoomRecord> {
     let parse = |text: &str| RoomName::parse(text).ok().filter(|n| n.key() == row.key);
     let name = parse(&row.name).or_else(|| parse(&row.key))?;
     let visibility = match row.visibility.as_str() {
@@ -72,7 +73,7 @@ pub(super) fn read_room(row: &RoomRow) -> Option<RoomRecord> {
         name,
         visibility,
         topic: Topic::parse(&row.topic).unwrap_or_default(),
-        owner: row.owner.map(|bytes| GuestId(u128::from_be_bytes(bytes))),
+        roles,
         seq: row.seq,
         rev: row.rev,
     })
@@ -109,8 +110,29 @@ pub(super) fn write_visibility(visibility: Visibility) -> &'static str {
     }
 }
 
-pub(super) fn write_guest(guest: GuestId) -> [u8; 16] {
-    guest.0.to_be_bytes()
+/// Who has which role; `None` if that cannot be read.
+pub(super) fn read_role(row: &RoleRow) -> Option<(PersonId, Role)> {
+    let role = match row.role.as_str() {
+        "owner" => Role::Owner,
+        "op" => Role::Op,
+        _ => return None,
+    };
+    Some((read_person(&row.person)?, role))
+}
+
+pub(super) fn write_person(person: PersonId) -> Vec<u8> {
+    match person {
+        PersonId::Account(account) => account.0.to_be_bytes().to_vec(),
+        PersonId::Guest(guest) => guest.0.to_be_bytes().to_vec(),
+    }
+}
+
+fn read_person(bytes: &[u8]) -> Option<PersonId> {
+    if let Ok(account) = bytes.try_into() {
+        return Some(PersonId::Account(AccountId(i64::from_be_bytes(account))));
+    }
+    let guest = bytes.try_into().ok()?;
+    Some(PersonId::Guest(GuestId(u128::from_be_bytes(guest))))
 }
 
 fn read_user(text: &str) -> UserName {
@@ -122,9 +144,13 @@ fn unreadable_body() -> Body {
     Body::parse(UNREADABLE).expect("one ASCII word is a body")
 }
 
-/// Numbers in JSON end at 2⁵³ for many who read it.
-fn write_guest_in_json(guest: GuestId) -> String {
-    format!("{:032x}", guest.0)
+/// A guest in 32 hexadecimal digits, an account as its number. In a text: numbers in JSON end at
+/// 2⁵³ for many who read it.
+fn write_person_in_json(person: PersonId) -> String {
+    match person {
+        PersonId::Account(account) => account.0.to_string(),
+        PersonId::Guest(guest) => format!("{:032x}", guest.0),
+    }
 }
 
 #[derive(Serialize)]
@@ -139,7 +165,7 @@ enum Payload<'a> {
     },
     MessagePosted {
         from: &'a str,
-        guest: String,
+        person: String,
         body: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         key: Option<&'a str>,

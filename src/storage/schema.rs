@@ -4,10 +4,10 @@
 pub(super) const APPLICATION_ID: i32 = 0x6368_7767;
 
 /// The newest version of the schema: the number of steps to it.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
 
 /// Each step leads from the version that is its index to the next one, in one transaction.
-pub(super) const STEPS: [&str; 1] = [VERSION_1];
+pub(super) const STEPS: [&str; 2] = [VERSION_1, VERSION_2];
 
 /// Settings of each connection.
 ///
@@ -75,4 +75,47 @@ const VERSION_1: &str = r#"
         (1, 0, 1, 'room_created', '{"name":"lobby","visibility":"public","topic":""}');
     INSERT INTO rooms (id, key, name, visibility, topic, created_at) VALUES
         (1, 'lobby', 'lobby', 'public', '', 0);
+"#;
+
+/// Tells accounts from guests. A person is a guest's 16 bytes, or an account's number in 8, big end
+/// first. Each message knows the event that posted it, so that what refers to messages of all rooms
+/// has one number for each.
+///
+/// Events of messages were written in the order of the messages' numbers.
+const VERSION_2: &str = r#"
+    CREATE TABLE roles (
+        room INTEGER NOT NULL REFERENCES rooms,
+        person BLOB NOT NULL CHECK (length(person) IN (8, 16)),
+        role TEXT NOT NULL CHECK (role IN ('op', 'owner')),
+        PRIMARY KEY (room, person)
+    ) STRICT, WITHOUT ROWID;
+
+    INSERT INTO roles SELECT id, owner, 'owner' FROM rooms WHERE owner IS NOT NULL;
+    ALTER TABLE rooms DROP COLUMN owner;
+
+    CREATE TABLE new_messages (
+        room INTEGER NOT NULL REFERENCES rooms,
+        seq INTEGER NOT NULL CHECK (seq > 0),
+        event INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        sender TEXT NOT NULL,
+        sender_key TEXT NOT NULL,
+        person BLOB NOT NULL CHECK (length(person) IN (8, 16)),
+        body TEXT NOT NULL,
+        key TEXT,
+        reply_to INTEGER CHECK (reply_to >= 0),
+        PRIMARY KEY (room, seq)
+    ) STRICT, WITHOUT ROWID;
+
+    INSERT INTO new_messages
+        SELECT room, seq, id, messages.at, sender, sender_key, guest, body, key, reply_to
+        FROM messages JOIN (
+            SELECT id, room, row_number() OVER (PARTITION BY room ORDER BY id) AS seq
+            FROM events WHERE kind = 'message_posted'
+        ) USING (room, seq);
+
+    DROP TABLE messages;
+    ALTER TABLE new_messages RENAME TO messages;
+    CREATE UNIQUE INDEX messages_by_key ON messages (room, sender_key, key) WHERE key IS NOT NULL;
+    CREATE UNIQUE INDEX messages_by_event ON messages (event);
 "#;

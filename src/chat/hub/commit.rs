@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::chat::error::ChatError;
-use crate::chat::event::{Done, Event};
+use crate::chat::event::{Done, Event, Role};
 use crate::chat::hub::{Hub, Output, SessionId, answer};
 use crate::chat::log::{
     Append, Change, ChangeKind, Committed, Context, Fact, LogError, Page, Purpose, ReadDone,
@@ -37,7 +37,7 @@ impl Hub {
                     name: room,
                     visibility,
                     topic,
-                    owner: Some(owner),
+                    roles: vec![(owner, Role::Owner)],
                     seq: 0,
                     rev: 0,
                 };

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::chat::error::ChatError;
-use crate::chat::event::{Done, Event, Joined, Role, RoomSummary};
+use crate::chat::event::{Done, Event, Joined, RoomSummary};
 use crate::chat::hub::{
     Asking, Hub, MAX_HISTORY, MAX_LISTED_MEMBERS, MAX_LISTED_ON_JOIN, MAX_LISTED_ROOMS,
     MAX_LISTED_WEIGHT, MAX_PRESENCE_MEMBERS, MAX_ROOMS_PER_SESSION, Output, answer,
@@ -70,17 +70,14 @@ impl Hub {
             Visibility::Public => Action::CreatePublicRoom,
             Visibility::Private => Action::CreatePrivateRoom,
         };
-        let standing = Standing {
-            guest: true,
-            role: Role::Member,
-        };
+        let standing = Standing::of_newcomer(asking.person);
         standing.may(action).map_err(ChatError::Forbidden)?;
         if self.rooms.len() >= self.policy.max_rooms {
             return Err(ChatError::Busy(
                 "there are as many rooms as this server holds",
             ));
         }
-        let (by, owner) = (asking.name.clone(), asking.guest);
+        let (by, owner) = (asking.name.clone(), asking.person);
         asking.append(Fact::RoomCreated {
             room,
             visibility,
@@ -149,15 +146,15 @@ impl Hub {
         let Some(session) = self.sessions.get_mut(&context.session) else {
             return;
         };
-        let guest = session.guest;
-        let Some(person) = self.people.get(guest) else {
+        let person = session.person;
+        let Some(present) = self.people.get(person) else {
             return;
         };
-        let name = person.name.clone();
+        let name = present.name.clone();
         let is_new = session.rooms.insert(id);
         let room = self.room_mut(id);
         if is_new {
-            if room.enter(&name, guest) {
+            if room.enter(&name, person) {
                 self.presence_changed(id, name, true, output);
             }
             output.push(Output::Subscribe {
@@ -215,11 +212,11 @@ impl Hub {
         if reply_to.is_some_and(|seq| seq == 0 || seq > room.seq) {
             return Err(ChatError::NotFound("message to reply to"));
         }
-        let (room, from, guest) = (room.name.clone(), asking.name.clone(), asking.guest);
+        let (room, from, person) = (room.name.clone(), asking.name.clone(), asking.person);
         asking.append(Fact::MessagePosted {
             room,
             from,
-            guest,
+            person,
             body,
             key,
             reply_to,
@@ -309,10 +306,7 @@ impl Hub {
         topic: Topic,
     ) -> Result<(), ChatError> {
         let room = self.room(self.entered(name, asking)?);
-        let standing = Standing {
-            guest: true,
-            role: room.role(asking.guest),
-        };
+        let standing = room.standing(asking.person);
         standing
             .may(Action::SetTopic)
             .map_err(ChatError::Forbidden)?;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::chat::event::Presence;
 use crate::chat::log::{Fact, LogError, Page, Recorded, Visibility};
-use crate::chat::{Body, Message, MessageKey, Seq, Topic};
+use crate::chat::{Body, GuestId, Message, MessageKey, Seq, Topic};
 
 /// A hub, a log in memory, and what every session got to see.
 struct World {
@@ -24,7 +24,7 @@ impl World {
             name: RoomName::lobby(),
             visibility: Visibility::Public,
             topic: Topic::default(),
-            owner: None,
+            roles: Vec::new(),
             seq: 0,
             rev: 0,
         };
@@ -579,7 +579,7 @@ fn list_of_rooms_is_bounded_by_its_weight() {
         name: room(&format!("room-{i}")),
         visibility: Visibility::Public,
         topic: Topic::parse(&"😀".repeat(250)).unwrap(),
-        owner: None,
+        roles: Vec::new(),
         seq: 0,
         rev: 0,
     };
@@ -608,7 +608,7 @@ fn all_rooms_together_hold_a_bounded_past() {
         name: name(i),
         visibility: Visibility::Public,
         topic: Topic::default(),
-        owner: None,
+        roles: Vec::new(),
         seq: 16,
         rev: 0,
     };

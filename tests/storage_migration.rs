@@ -1,0 +1,120 @@
+//! Databases of earlier versions: all that was in them is there after the steps to the newest one.
+
+#![cfg(feature = "server")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "what helpers of tests cannot do fails the test"
+)]
+
+use chinwag::chat::event::Role;
+use chinwag::chat::hub::SessionId;
+use chinwag::chat::log::{Append, ChangeKind, Context, Fact, Page, Purpose, Read, Recorded};
+use chinwag::chat::{
+    Body, GuestId, Message, MessageKey, PersonId, RoomName, Timestamp, Topic, UserName,
+};
+use chinwag::storage::{DataDir, Log, Reader};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+const VERSION_1: &str = include_str!("storage_migration/version_1.sql");
+
+const ADA: PersonId = PersonId::Guest(GuestId(7));
+
+#[test]
+fn database_of_version_1_keeps_rooms_messages_and_changes() {
+    let (_temporary, dir) = data(VERSION_1);
+    let mut log = Log::open(&dir).unwrap();
+    let rooms = log.rooms().unwrap();
+    let names: Vec<&str> = rooms.iter().map(|room| room.name.as_str()).collect();
+    assert_eq!(names, ["lobby", "Dev"]);
+    assert_eq!(rooms[0].roles, []);
+    assert_eq!(rooms[1].roles, [(ADA, Role::Owner)]);
+    assert_eq!((rooms[0].seq, rooms[0].rev), (2, 0));
+    assert_eq!((rooms[1].seq, rooms[1].rev), (1, 1));
+
+    let mut reader = Reader::open(&dir).unwrap();
+    let lobby = page(&mut reader, "lobby");
+    assert_eq!(
+        lobby.messages.iter().map(said).collect::<Vec<_>>(),
+        [
+            (1, 1000, "Ada", "first", Some("k1"), None),
+            (2, 1003, "bob", "second", None, Some(1)),
+        ]
+    );
+    let dev = page(&mut reader, "dev");
+    assert_eq!(
+        dev.messages.iter().map(said).collect::<Vec<_>>(),
+        [(1, 1002, "Ada", "in dev", None, None)]
+    );
+    let topic = Topic::parse("compilers").unwrap();
+    assert_eq!(dev.changes.len(), 1);
+    assert_eq!(dev.changes[0].kind, ChangeKind::Topic(topic));
+}
+
+#[test]
+fn database_of_version_1_goes_on_where_it_was() {
+    let (_temporary, dir) = data(VERSION_1);
+    let mut log = Log::open(&dir).unwrap();
+    let context = Context {
+        session: SessionId {
+            worker: 0,
+            connection: 0,
+        },
+        re: None,
+    };
+    let post = |key: &str| Append {
+        context: context.clone(),
+        at: Timestamp(2_000),
+        fact: Fact::MessagePosted {
+            room: RoomName::lobby(),
+            from: UserName::parse("ada").unwrap(),
+            person: ADA,
+            body: Body::parse("again").unwrap(),
+            key: Some(MessageKey::parse(key).unwrap()),
+            reply_to: None,
+        },
+    };
+    let committed = log.append(vec![post("k1"), post("k2")]).into_iter();
+    let outcomes: Vec<_> = committed.map(|committed| committed.outcome).collect();
+    let first = Recorded::Repeated {
+        seq: 1,
+        at: Timestamp(1_000),
+    };
+    assert_eq!(outcomes, [Ok(first), Ok(Recorded::Posted { seq: 3 })]);
+}
+
+type Said<'a> = (u64, i64, &'a str, &'a str, Option<&'a str>, Option<u64>);
+
+fn said(message: &Message) -> Said<'_> {
+    (
+        message.seq,
+        message.at.0,
+        message.from.as_str(),
+        message.body.as_str(),
+        message.key.as_ref().map(MessageKey::as_str),
+        message.reply_to,
+    )
+}
+
+/// A data directory with a database of those statements.
+fn data(sql: &str) -> (TempDir, DataDir) {
+    let temporary = TempDir::new().unwrap();
+    let dir = DataDir::open(temporary.path()).unwrap();
+    Connection::open(temporary.path().join("chinwag.db"))
+        .unwrap()
+        .execute_batch(sql)
+        .unwrap();
+    (temporary, dir)
+}
+
+fn page(reader: &mut Reader, room: &str) -> Page {
+    let read = Read {
+        purpose: Purpose::Recent,
+        room: RoomName::parse(room).unwrap(),
+        before: None,
+        max_messages: 10,
+        max_weight: 100_000,
+        max_changes: 10,
+    };
+    reader.read(read).outcome.unwrap()
+}
