@@ -265,7 +265,12 @@ impl Hub {
             return;
         };
         match outcome {
-            Ok(page) => {
+            Ok(mut page) => {
+                // The reader may know of a commit before the hub does. What it brought is shown when
+                // the hub is told: shown now, it would come twice.
+                let (seq, rev) = (self.room(id).seq, self.room(id).rev);
+                page.messages.retain(|message| message.seq <= seq);
+                page.changes.retain(|change| change.rev <= rev);
                 let Load::Done(waiting) = self.weigh(id, |room| room.recent.load(page)) else {
                     let room = self.room(id).name.clone();
                     return output.push(Output::Read(recent_past(room)));
