@@ -189,9 +189,9 @@ impl Ledger {
                 shown["type"] == "topic" && shown["topic"] == topic.as_str()
             }
             // No client here changes messages.
-            ChangeKind::Edited { .. }
-            | ChangeKind::Deleted { .. }
-            | ChangeKind::Reacted { .. } => false,
+            ChangeKind::Edited { .. } | ChangeKind::Deleted { .. } | ChangeKind::Reacted { .. } => {
+                false
+            }
         };
         let is_same = is_same && shown["room"] == room && shown["by"] == change.by.as_str();
         ensure!(is_same, "{room} has {change:?} and shows {shown}");
@@ -256,9 +256,9 @@ impl Past {
         let change = place(rev).and_then(|nth| self.changes.get(nth));
         change.map_or("", |change| match &change.kind {
             ChangeKind::Topic(topic) => topic.as_str(),
-            ChangeKind::Edited { .. }
-            | ChangeKind::Deleted { .. }
-            | ChangeKind::Reacted { .. } => "",
+            ChangeKind::Edited { .. } | ChangeKind::Deleted { .. } | ChangeKind::Reacted { .. } => {
+                ""
+            }
         })
     }
 
