@@ -43,7 +43,7 @@ impl Hub {
                     seq: 0,
                     rev: 0,
                 };
-                self.room_created(context, record, recorded, join, output);
+                self.room_created(context, record, &recorded, join, output);
             }
             Fact::MessagePosted {
                 room,
@@ -79,11 +79,11 @@ impl Hub {
         &mut self,
         context: Context,
         record: RoomRecord,
-        recorded: Recorded,
+        recorded: &Recorded,
         join: bool,
         output: &mut Vec<Output>,
     ) {
-        if recorded == Recorded::RoomExisted && !join {
+        if *recorded == Recorded::RoomExisted && !join {
             return self.end_entering(context, Err(ChatError::RoomExists), output);
         }
         let id = match self.room_ids.get(&record.name) {
