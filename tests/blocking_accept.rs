@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use blocking_support::{Script, Step, in_time, tcp_pair};
 use chinwag::websocket::blocking::{Acceptor, Error, Timeout, Timeouts, same_origin};
 use chinwag::websocket::handshake::HandshakeError;
+use chinwag::websocket::handshake::http::HttpLimits;
 use chinwag::websocket::handshake::server::Refusal;
-use chinwag::websocket::{CloseCode, Message};
+use chinwag::websocket::{CloseCode, Limits, Message, ProtocolError};
 
 const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
@@ -178,6 +179,32 @@ fn client_that_leaves_in_the_middle_of_its_request_is_told_as_truncated() {
     drop(client);
     let accepted = Acceptor::new().accept(server, same_origin);
     assert_eq!(accepted.err(), Some(Error::Truncated));
+}
+
+#[test]
+fn limits_of_the_acceptor_bind_requests_and_connections() {
+    let mut http_limits = HttpLimits::default();
+    http_limits.max_header_count = 5;
+    let acceptor = Acceptor::new().with_http_limits(http_limits);
+    let accept = |headers| acceptor.accept_stream(Script::reading(&request(headers)), same_origin);
+    assert!(accept("").is_ok());
+    let error = accept("X-One-More: yes\r\n").err();
+    let too_many = HandshakeError::TooManyHeaders { max: 5 };
+    assert_eq!(error, Some(Error::Handshake(too_many)));
+
+    let mut limits = Limits::default();
+    limits.max_message_len = 2;
+    let bytes = [
+        &request("")[..],
+        b"\x81\x82\x00\x00\x00\x00Hi\x81\x83\x00\x00\x00\x00",
+    ];
+    let acceptor = Acceptor::new().with_limits(limits);
+    let mut socket = acceptor
+        .accept_stream(Script::reading(&bytes.concat()), same_origin)
+        .unwrap();
+    assert_eq!(socket.read(), Ok(Some(Message::text("Hi"))));
+    let too_long = ProtocolError::MessageTooLong { len: 3, max: 2 };
+    assert_eq!(socket.read(), Err(Error::Protocol(too_long)));
 }
 
 // covers: R7692-5-08

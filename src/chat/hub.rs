@@ -216,6 +216,14 @@ impl Hub {
         self.rooms.len()
     }
 
+    /// Whether nobody is here: no session, nobody who speaks through one, no member of a room.
+    #[cfg(test)]
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.sessions.is_empty()
+            && self.people.is_empty()
+            && self.rooms.iter().all(|room| room.member_count() == 0)
+    }
+
     fn request(
         &mut self,
         id: SessionId,

@@ -11,6 +11,8 @@ use crate::storage::data_dir::DataDir;
 use crate::storage::database::{
     Database, DatabaseError, NewMessage, NewRoom, RoomRow, RoomState, Transaction,
 };
+#[cfg(test)]
+use crate::storage::database::DiskFault;
 use crate::storage::error::StorageError;
 use crate::storage::opening::open_writer;
 use crate::storage::rows::{read_role, read_room, write_event, write_person, write_visibility};
@@ -331,6 +333,14 @@ impl Room {
             state,
             is_changed: false,
         }
+    }
+}
+
+#[cfg(test)]
+impl Log {
+    /// Has the disk fail from now on, or work again.
+    pub(crate) fn set_fault(&mut self, fault: Option<DiskFault>) {
+        self.database.set_fault(fault);
     }
 }
 

@@ -210,7 +210,10 @@ impl Acceptor {
                 }
                 transport.flush(None)?;
                 let codecs = self.codecs.clone();
-                WebSocket::over_transport(transport, connection, self.timeouts, codecs)
+                let timeouts = self.timeouts;
+                Ok(WebSocket::over_transport(
+                    transport, connection, timeouts, codecs,
+                )?)
             }
             Err(error) => {
                 if let Error::Handshake(error) = &error {

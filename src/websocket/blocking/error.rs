@@ -208,4 +208,54 @@ mod tests {
     fn errors_stay_small() {
         assert!(size_of::<Error>() <= 32);
     }
+
+    #[test]
+    fn errors_say_what_is_wrong_with_its_facts() {
+        let io = || {
+            Error::from(io::Error::new(
+                io::ErrorKind::BrokenPipe,
+                "the pipe is gone",
+            ))
+        };
+        let protocol = ProtocolError::ReservedBits { bits: 4 };
+        for (error, text) in [
+            (protocol.into(), "reserved bits 100 are set"),
+            (
+                Error::Refused { status: 403 },
+                "the opening handshake was refused with status 403",
+            ),
+            (
+                Error::TimedOut(Timeout::Send),
+                "peer takes nothing that is sent to it",
+            ),
+            (
+                Error::Truncated,
+                "connection ended without a closing handshake",
+            ),
+            (io(), "the pipe is gone"),
+        ] {
+            assert_eq!(error.to_string(), text);
+        }
+        let source = io().source().map(ToString::to_string);
+        assert_eq!(source.as_deref(), Some("the pipe is gone"));
+        assert!(Error::Truncated.source().is_none());
+    }
+
+    #[test]
+    fn giving_up_is_told_from_failing() {
+        use io::ErrorKind::{BrokenPipe, TimedOut, WouldBlock};
+        for (kind, expected) in [(WouldBlock, true), (TimedOut, true), (BrokenPipe, false)] {
+            let error = Error::from(io::Error::from(kind));
+            assert_eq!(error.is_would_block(), expected, "{kind:?}");
+        }
+        assert!(!Error::Truncated.is_would_block());
+    }
+
+    #[test]
+    fn errors_of_the_system_are_equal_by_kind_and_number() {
+        let error = |number| IoError::from(io::Error::from_raw_os_error(number));
+        let (epipe, econnreset) = (32, 104);
+        assert_eq!(error(epipe), error(epipe));
+        assert_ne!(error(epipe), error(econnreset));
+    }
 }

@@ -97,6 +97,30 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_left_of_what_was_forgotten() {
+        let mut inbox = Inbox::new(b"Hello".to_vec());
+        inbox.take(1);
+        inbox.clear();
+        read(&mut inbox, 2);
+        assert_eq!(inbox.received(), b"He");
+        assert_eq!(inbox.into_received().len(), 2);
+    }
+
+    #[test]
+    fn buffer_of_a_peer_that_sends_little_is_kept() {
+        let mut inbox = Inbox::default();
+        while inbox.buffer.len() < MAX_IDLE_LEN / 2 {
+            read(&mut inbox, MAX_LEN);
+            inbox.take(inbox.end - inbox.start);
+        }
+        for _ in 0..3 {
+            read(&mut inbox, 1);
+            inbox.take(1);
+        }
+        assert_eq!(inbox.buffer.len(), MAX_IDLE_LEN);
+    }
+
+    #[test]
     fn buffer_grows_with_a_burst_and_shrinks_after_it() {
         let mut inbox = Inbox::default();
         while inbox.buffer.len() < MAX_LEN {

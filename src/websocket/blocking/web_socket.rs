@@ -4,7 +4,7 @@
 //! is written before the next wait, and before an event is handed out.
 
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::websocket::blocking::clock::{deadline_after, now};
@@ -101,12 +101,11 @@ impl<S: Read + Write> WebSocket<S> {
     where
         S: Socket,
     {
-        Self::over_transport(
-            Transport::over_socket(stream, received),
-            connection,
-            timeouts,
-            Codecs::default(),
-        )
+        let transport = Transport::over_socket(stream, received);
+        let codecs = Codecs::default();
+        Ok(Self::over_transport(
+            transport, connection, timeouts, codecs,
+        )?)
     }
 
     pub(super) fn over_transport(
@@ -114,7 +113,7 @@ impl<S: Read + Write> WebSocket<S> {
         connection: Connection,
         timeouts: Timeouts,
         codecs: Codecs,
-    ) -> Result<Self, Error> {
+    ) -> io::Result<Self> {
         transport.set_write_timeout(timeouts.send_timeout)?;
         let is_socket = transport.socket().is_some();
         let keepalive = timeouts

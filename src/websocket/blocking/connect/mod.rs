@@ -33,7 +33,6 @@ use crate::websocket::blocking::clock::deadline_after;
 use crate::websocket::blocking::codecs::Codecs;
 use crate::websocket::blocking::connect::redirect::Redirects;
 use crate::websocket::blocking::connect::turnstile::{Remote, Turn, Turnstile};
-use crate::websocket::blocking::error::Error;
 use crate::websocket::blocking::proxy::{Proxies, Target};
 use crate::websocket::blocking::random::secure_rng;
 use crate::websocket::blocking::socket::Socket;
@@ -424,10 +423,7 @@ impl Connector {
         }
         let codecs = self.codecs.clone();
         let web_socket = WebSocket::over_transport(transport, connection, self.timeouts, codecs);
-        let web_socket = web_socket.map_err(|error| match error {
-            Error::Io(error) => ConnectError::Io(error),
-            _ => ConnectError::Truncated,
-        })?;
+        let web_socket = web_socket.map_err(ConnectError::from_stream)?;
         Ok(Connected {
             web_socket,
             subprotocol,

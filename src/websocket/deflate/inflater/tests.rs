@@ -410,6 +410,9 @@ fn allowance_ends_exactly_where_it_says() {
     check("at the limit", false, &[&at_limit], &[""]);
     let above = [&at_limit[..], &[0x00, 0x00, 0xff, 0xff, 0x00]].concat();
     assert_eq!(inflate(false, &[&above]), Err(nothing_for_all_that()));
+    // Also where it ends within a piece that is not the first.
+    let pieces = inflate_in_pieces(&mut inflater(false), &empty.repeat(2_000), 3_000, NO_LIMIT);
+    assert_eq!(pieces, Err(nothing_for_all_that()));
 }
 
 #[test]
