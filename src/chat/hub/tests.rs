@@ -291,6 +291,7 @@ impl World {
             Span::After(seq) => m.seq > seq,
             Span::Around(seq) => m.seq.abs_diff(seq) <= 1,
         };
+        let seq = Seq::try_from(messages.len()).unwrap();
         let mut messages: Vec<Message> = messages.iter().filter(is_meant).cloned().collect();
         if let Span::After(_) = read.span {
             messages.truncate(read.max_messages);
@@ -303,6 +304,7 @@ impl World {
         Ok(Page {
             messages,
             changes,
+            seq,
             rev,
         })
     }
@@ -1171,4 +1173,39 @@ fn search_goes_through_the_rooms_that_one_may_read() {
         ]
     );
     assert!(world.searches.iter().all(|it| it.max_messages == MAX_FOUND));
+}
+
+#[test]
+fn page_that_is_ahead_of_the_hub_is_read_again() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    world.get(1, send("lobby", "one", None)).unwrap();
+    world.ask(1, send("lobby", "two", None));
+    world.ask(1, react("lobby", 1, "👍", true));
+    let asked: Vec<Output> = world.waiting.drain(..).collect();
+    let committed: Vec<Input> = asked.into_iter().map(|it| world.work(it)).collect();
+    // The log has written both, and the hub is not told yet.
+    let history = Command::History {
+        room: RoomName::lobby(),
+        span: Span::Newest,
+        limit: 10,
+    };
+    world.ask(1, history);
+    let read = world.waiting.pop_front().unwrap();
+    let read = world.work(read);
+    world.answers.clear();
+    world.step(read);
+    assert!(
+        world.answers.is_empty(),
+        "what is on the page comes as pushes too"
+    );
+    committed.into_iter().for_each(|input| world.step(input));
+    world.settle();
+    let (_, answer) = world.answers.pop().unwrap();
+    let Ok(Done::History { messages, .. }) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(messages.len(), 2);
+    let reactions = &messages[0].said().unwrap().reactions;
+    assert_eq!(reactions.as_slice()[0].count, 1);
 }
