@@ -43,7 +43,7 @@ impl Hub {
                     seq: 0,
                     rev: 0,
                 };
-                self.room_created(context, record, recorded, join, output);
+                self.room_created(context, record, &recorded, join, output);
             }
             Fact::MessagePosted {
                 room,
@@ -79,11 +79,11 @@ impl Hub {
         &mut self,
         context: Context,
         record: RoomRecord,
-        recorded: Recorded,
+        recorded: &Recorded,
         join: bool,
         output: &mut Vec<Output>,
     ) {
-        if recorded == Recorded::RoomExisted && !join {
+        if *recorded == Recorded::RoomExisted && !join {
             return self.end_entering(context, Err(ChatError::RoomExists), output);
         }
         let id = match self.room_ids.get(&record.name) {
@@ -233,7 +233,7 @@ impl Hub {
             Ok(found) => found,
             Err(error) => return answer(context, Err(refusal(error)), output),
         };
-        if !room.recent.bring_up(&mut page, room.rev) {
+        if room.is_behind(&page) || !room.recent.bring_up(&mut page, room.rev) {
             return output.push(Output::Read(read));
         }
         let Page { messages, .. } = page;
@@ -265,12 +265,10 @@ impl Hub {
             return;
         };
         match outcome {
-            Ok(mut page) => {
-                // The reader may know of a commit before the hub does. What it brought is shown when
-                // the hub is told: shown now, it would come twice.
-                let (seq, rev) = (self.room(id).seq, self.room(id).rev);
-                page.messages.retain(|message| message.seq <= seq);
-                page.changes.retain(|change| change.rev <= rev);
+            Ok(page) if self.room(id).is_behind(&page) => {
+                output.push(Output::Read(recent_past(self.room(id).name.clone())));
+            }
+            Ok(page) => {
                 let Load::Done(waiting) = self.weigh(id, |room| room.recent.load(page)) else {
                     let room = self.room(id).name.clone();
                     return output.push(Output::Read(recent_past(room)));
