@@ -113,7 +113,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/websocket/blocking/connect/client_tls.rs",
         ],
     ),
-    ("rusqlite", &["src/storage/database.rs"]),
+    ("rusqlite", &["src/storage/database"]),
     (
         "rustix",
         &[
@@ -166,6 +166,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("unicode_normalization", &["src/chat/name.rs"]),
     ("unicode_properties", &["src/chat/name.rs"]),
     ("unicode_security", &["src/chat/name.rs"]),
+    ("unicode_segmentation", &["src/chat/reaction.rs"]),
     // What flate2 stands on, for the one thing that it hides: where a block ends.
     ("zlib_rs", &["src/websocket/deflate/inflater.rs"]),
 ];
@@ -187,6 +188,16 @@ const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
         "src/server/line_session.rs",
         "command",
         "one match over the line format",
+    ),
+    (
+        "src/storage/rows.rs",
+        "write_event",
+        "a table: one entry for each kind of event",
+    ),
+    (
+        "src/wire/json/decode.rs",
+        "wanted",
+        "one match over the wire format",
     ),
 ];
 

@@ -31,13 +31,16 @@ use crate::chat::name::{RoomName, UserName};
 use crate::chat::people::People;
 use crate::chat::recent;
 use crate::chat::room::{Room, RoomId};
+use crate::chat::search::{Search, SearchDone};
 
 mod commit;
+mod messages;
 mod presence;
 mod rooms;
 #[cfg(test)]
 mod tests;
 
+use commit::searched;
 pub use presence::MAX_PRESENCE_MEMBERS;
 
 /// A connection as the hub knows it: the worker that serves it, and the worker's name for it.
@@ -74,6 +77,8 @@ pub enum Input {
     Committed(Committed),
     /// The log answers a question.
     Read(ReadDone),
+    /// The log is through with a search.
+    Searched(SearchDone),
     /// Time has passed; of interest while [`Hub::is_behind`].
     Tick,
 }
@@ -119,6 +124,8 @@ pub enum Output {
     Append(Append),
     /// Ask the log this.
     Read(Read),
+    /// Have the log look for this.
+    Search(Search),
 }
 
 /// All rooms and all who are present.
@@ -189,6 +196,7 @@ impl Hub {
             Input::Disconnected(session) => self.disconnect(session, output),
             Input::Committed(committed) => self.committed(committed, output),
             Input::Read(done) => self.read_done(done, output),
+            Input::Searched(done) => searched(done, output),
             Input::Tick => {}
         }
         while let Some(session) = self.resumable.pop() {
@@ -302,13 +310,18 @@ impl Hub {
         let id = session.person;
         let person = self.people.get(id).ok_or(ChatError::NotAuthenticated)?;
         let name = person.name.clone();
-        let mut asking = Asking {
+        let asking = Asking {
             context: context.clone(),
             at,
             person: id,
             name,
             output,
         };
+        self.judge_of(asking, command)
+    }
+
+    /// Judges a request of somebody who has said who they are.
+    fn judge_of(&mut self, mut asking: Asking<'_>, command: Command) -> Result<(), ChatError> {
         match command {
             Command::Hello(_) => Ok(()),
             Command::Join {
@@ -330,11 +343,21 @@ impl Hub {
                 reply_to,
             } => self.send(&mut asking, &room, body, key, reply_to),
             Command::Typing { room } => self.typing(&mut asking, &room),
-            Command::History {
+            Command::Edit { room, seq, body } => self.edit(&mut asking, &room, seq, body),
+            Command::Delete { room, seq } => self.delete(&mut asking, &room, seq),
+            Command::React {
+                room,
+                seq,
+                emoji,
+                on,
+            } => self.react(&mut asking, &room, seq, emoji, on),
+            Command::History { room, span, limit } => self.history(&mut asking, &room, span, limit),
+            Command::Search {
+                query,
                 room,
                 before,
                 limit,
-            } => self.history(&mut asking, &room, before, limit),
+            } => self.search(&mut asking, query, room.as_ref(), before, limit),
             Command::Rooms => {
                 self.list_rooms(&mut asking);
                 Ok(())
@@ -567,6 +590,9 @@ pub const MAX_LISTED_WEIGHT: usize = 128 * 1024;
 
 /// Messages of one `history` answer.
 pub const MAX_HISTORY: usize = 200;
+
+/// Messages of one `search` answer.
+pub const MAX_FOUND: usize = 50;
 
 /// Rooms that one connection can be in.
 pub const MAX_ROOMS_PER_SESSION: usize = 100;

@@ -16,14 +16,17 @@ mod people;
 pub mod permission;
 mod person;
 pub mod rate_limit;
+pub mod reaction;
 mod recent;
 mod room;
+pub mod search;
 
 pub use command::{Command, Hello, Request, RequestId};
 pub use error::ChatError;
 pub use event::{Done, Event};
 pub use hub::{Hub, SessionId};
-pub use message::{Body, Message, MessageKey, Seq, Timestamp, Topic};
+pub use message::{Body, Content, Message, MessageKey, Said, Seq, Timestamp, Topic};
 pub use name::{RoomName, UserName};
 pub use person::{AccountId, GuestId, PersonId};
+pub use reaction::{Emoji, Reaction, Reactions};
 pub use room::RoomId;

@@ -55,9 +55,16 @@ impl Ahead {
                 Done::Welcomed { .. }
                 | Done::Left { .. }
                 | Done::Sent { .. }
-                | Done::TopicSet { .. },
+                | Done::TopicSet { .. }
+                | Done::Changed { .. },
             ) => {}
-            Ok(Done::Joined(_) | Done::History { .. } | Done::Rooms { .. } | Done::Who { .. })
+            Ok(
+                Done::Joined(_)
+                | Done::History { .. }
+                | Done::Found(_)
+                | Done::Rooms { .. }
+                | Done::Who { .. },
+            )
             | Err(_) => self.long_count = self.long_count.saturating_sub(1),
         }
     }
@@ -73,11 +80,15 @@ fn has_long_answer(command: &Command) -> bool {
         Command::Join { .. }
         | Command::Create { .. }
         | Command::History { .. }
+        | Command::Search { .. }
         | Command::Rooms
         | Command::Who { .. } => true,
         Command::Hello(_)
         | Command::Leave { .. }
         | Command::Send { .. }
+        | Command::Edit { .. }
+        | Command::Delete { .. }
+        | Command::React { .. }
         | Command::Typing { .. }
         | Command::Topic { .. } => false,
     }
