@@ -8,11 +8,11 @@ use crate::chat::log::{Append, Committed, Fact, LogError, Recorded, RoomRecord, 
 use crate::chat::message::{MessageKey, Rev, Seq, Timestamp};
 use crate::chat::name::RoomName;
 use crate::storage::data_dir::DataDir;
+#[cfg(test)]
+use crate::storage::database::DiskFault;
 use crate::storage::database::{
     Database, DatabaseError, NewMessage, NewRoom, RoomRow, RoomState, Transaction,
 };
-#[cfg(test)]
-use crate::storage::database::DiskFault;
 use crate::storage::error::StorageError;
 use crate::storage::opening::open_writer;
 use crate::storage::rows::{read_role, read_room, write_event, write_person, write_visibility};

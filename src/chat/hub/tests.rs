@@ -516,6 +516,37 @@ fn joiners_of_a_cold_room_get_its_past_without_holes() {
 }
 
 #[test]
+fn what_the_reader_knows_before_the_hub_is_shown_once() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    world.get(2, hello("bob", 2)).unwrap();
+    world.get(1, send("lobby", "first", None)).unwrap();
+    world.ask(1, send("lobby", "second", None));
+    let leave = Command::Leave {
+        room: room("lobby"),
+    };
+    world.ask(1, leave);
+    world.ask(2, join("lobby"));
+    let (Some(Output::Append(append)), Some(Output::Read(read))) =
+        (world.waiting.pop_front(), world.waiting.pop_front())
+    else {
+        panic!("the log is asked to keep, and asked for the past");
+    };
+    // Both threads have done their part, and the reader's news comes first.
+    let outcome = world.append(&append);
+    let committed = Committed { append, outcome };
+    let outcome = world.read(&read);
+    world.step(Input::Read(ReadDone { read, outcome }));
+    let Some((_, Ok(Done::Joined(joined)))) = world.answers.pop() else {
+        panic!("{:?}", world.answers);
+    };
+    let seqs: Vec<_> = joined.messages.iter().map(|it| it.seq).collect();
+    assert_eq!((joined.seq, seqs), (1, vec![1]));
+    world.step(Input::Committed(committed));
+    assert_eq!(world.seen_by(2), ["lobby 2 ada: second"]);
+}
+
+#[test]
 fn someone_on_two_devices_is_one_member() {
     let mut world = World::new();
     world.enter(1, "ada", "lobby");

@@ -159,7 +159,9 @@ impl Ledger {
     pub(super) fn check_message(&self, room: &str, shown: &Value) -> Checked<u64> {
         let seq = shown["seq"].as_u64().unwrap_or(0);
         let Some(message) = self.message(room, seq) else {
-            return Err(Violation(format!("{room} shows what is not durable: {shown}")));
+            return Err(Violation(format!(
+                "{room} shows what is not durable: {shown}"
+            )));
         };
         let is_same = shown["from"] == message.from.as_str()
             && shown["at"] == rfc3339(message.at)
@@ -178,16 +180,18 @@ impl Ledger {
         let rev = shown["rev"].as_u64().unwrap_or(0);
         let change = place(rev).and_then(|nth| self.rooms.get(room)?.changes.get(nth));
         let Some(change) = change else {
-            return Err(Violation(format!("{room} shows what is not durable: {shown}")));
+            return Err(Violation(format!(
+                "{room} shows what is not durable: {shown}"
+            )));
         };
         let is_same = match &change.kind {
             ChangeKind::Topic(topic) => {
                 shown["type"] == "topic" && shown["topic"] == topic.as_str()
             }
             // No client here changes messages.
-            ChangeKind::Edited { .. }
-            | ChangeKind::Deleted { .. }
-            | ChangeKind::Reacted { .. } => false,
+            ChangeKind::Edited { .. } | ChangeKind::Deleted { .. } | ChangeKind::Reacted { .. } => {
+                false
+            }
         };
         let is_same = is_same && shown["room"] == room && shown["by"] == change.by.as_str();
         ensure!(is_same, "{room} has {change:?} and shows {shown}");
@@ -202,6 +206,22 @@ impl Ledger {
     pub(super) fn place_of(&self, body: &str) -> Option<(&str, u64)> {
         let (room, seq) = self.said.get(body)?;
         Some((room, *seq))
+    }
+
+    /// Whether a message was posted under its key before.
+    pub(super) fn has_key(&self, fact: &Fact) -> bool {
+        let Fact::MessagePosted {
+            room, from, key, ..
+        } = fact
+        else {
+            return false;
+        };
+        let past = self.rooms.get(room.as_str());
+        let key = key
+            .as_ref()
+            .map(|key| (from.key().to_owned(), key.as_str().to_owned()));
+        past.zip(key)
+            .is_some_and(|(past, key)| past.keys.contains_key(&key))
     }
 
     pub(super) fn has_room(&self, room: &str) -> bool {
@@ -236,9 +256,9 @@ impl Past {
         let change = place(rev).and_then(|nth| self.changes.get(nth));
         change.map_or("", |change| match &change.kind {
             ChangeKind::Topic(topic) => topic.as_str(),
-            ChangeKind::Edited { .. }
-            | ChangeKind::Deleted { .. }
-            | ChangeKind::Reacted { .. } => "",
+            ChangeKind::Edited { .. } | ChangeKind::Deleted { .. } | ChangeKind::Reacted { .. } => {
+                ""
+            }
         })
     }
 

@@ -172,9 +172,13 @@ impl Server {
             self.unwritten = batch;
             return Ok(true);
         }
-        self.log.set_fault(fault);
+        if fault.is_some() {
+            self.log.set_fault(fault);
+        }
         let mut written = self.write(batch, ledger)?;
-        self.log.set_fault(None);
+        if fault.is_some() {
+            self.log.set_fault(None);
+        }
         if let [Committed { append, outcome }] = written.as_mut_slice()
             && *outcome == Err(LogError::Unavailable)
             && self.saboteur.strikes(Plant::HideFailure)
@@ -190,7 +194,10 @@ impl Server {
         let given = batch.clone();
         if self.saboteur.strikes(Plant::ForgetKeys) {
             for append in &mut batch {
-                if let Fact::MessagePosted { key, .. } = &mut append.fact {
+                let is_known = ledger.has_key(&append.fact);
+                if let Fact::MessagePosted { key, .. } = &mut append.fact
+                    && is_known
+                {
                     *key = None;
                 }
             }
@@ -269,7 +276,10 @@ impl Server {
             users == 0 && admitted == 0,
             "{users} users and {admitted} connections are counted, and there is nobody"
         );
-        ensure!(self.hub.is_deserted(), "the hub believes that somebody is here");
+        ensure!(
+            self.hub.is_deserted(),
+            "the hub believes that somebody is here"
+        );
         Ok(())
     }
 }
@@ -277,7 +287,10 @@ impl Server {
 /// What the log would say if it wrote this.
 fn foretell(batch: &[Append], ledger: &Ledger) -> Option<Committed> {
     let [append] = batch else { return None };
-    let Fact::MessagePosted { room, key: None, .. } = &append.fact else {
+    let Fact::MessagePosted {
+        room, key: None, ..
+    } = &append.fact
+    else {
         return None;
     };
     let seq = ledger.newest(room.as_str()) + 1;
@@ -290,7 +303,15 @@ fn shared(rate: Rate) -> Shared {
     let admission = Admission::new(10_000, 0);
     let token_key = TokenKey::new([7; 32]);
     let motd = "a simulation".to_owned();
-    Shared::new(admission, token_key, Vec::new(), rate, motd, purposes, 10_000)
+    Shared::new(
+        admission,
+        token_key,
+        Vec::new(),
+        rate,
+        motd,
+        purposes,
+        10_000,
+    )
 }
 
 /// Mail that a worker takes in a turn at most.

@@ -79,7 +79,9 @@ impl Stay {
         );
         let said = &self.said;
         let Some(seen) = self.rooms.get_mut(room) else {
-            return Err(Violation(format!("it is not in {room}, and reads {line:?}")));
+            return Err(Violation(format!(
+                "it is not in {room}, and reads {line:?}"
+            )));
         };
         if let Some(seen) = *seen {
             let is_own = |seq| {
@@ -159,7 +161,9 @@ impl Peer for Terminal {
             2 => format!("--leave: {}", dice.pick(&ROOMS)),
             3 => "--who:".to_owned(),
             4 => format!("--name: tim {}", self.nth),
-            5 => (*dice.pick(&["--rooms:", "--dance:", "--topic: lines", "", "--help:"])).to_owned(),
+            5 => {
+                (*dice.pick(&["--rooms:", "--dance:", "--topic: lines", "", "--help:"])).to_owned()
+            }
             _ => {
                 self.said_count += 1;
                 let body = format!("terminal {} types {}", self.nth, self.said_count);
@@ -175,6 +179,10 @@ impl Peer for Terminal {
         self.stay
             .as_mut()
             .is_some_and(|stay| !std::mem::replace(&mut stay.has_ended_input, true))
+    }
+
+    fn dawdles(&mut self) -> bool {
+        false
     }
 
     fn catch_up(&mut self, _: &Sight<'_>, _: &mut Vec<u8>) -> bool {
