@@ -265,6 +265,8 @@ impl Hub {
             return;
         };
         match outcome {
+            // The log may have written what the hub is told of only now. It is shown then; shown at
+            // once, it would come twice, and what changed a message can't be taken out of it again.
             Ok(page) if self.room(id).is_behind(&page) => {
                 output.push(Output::Read(recent_past(self.room(id).name.clone())));
             }
