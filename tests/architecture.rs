@@ -113,7 +113,10 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/websocket/blocking/connect/client_tls.rs",
         ],
     ),
-    ("rusqlite", &["src/storage/database.rs"]),
+    (
+        "rusqlite",
+        &["src/storage/database.rs", "src/storage/database/"],
+    ),
     (
         "rustix",
         &[
@@ -130,6 +133,7 @@ const HOMES: &[(&str, &[&str])] = &[
         &[
             "src/server/config/",
             "src/storage/rows.rs",
+            "src/storage/rows/",
             "src/bench/report.rs",
         ],
     ),
@@ -140,6 +144,7 @@ const HOMES: &[(&str, &[&str])] = &[
         &[
             "src/wire/json/",
             "src/storage/rows.rs",
+            "src/storage/rows/",
             "src/bench/chat.rs",
             "src/bench/report.rs",
         ],
@@ -151,7 +156,14 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/server/assets.rs",
         ],
     ),
-    ("sha2", &["src/server/token.rs", "src/server/tls/"]),
+    (
+        "sha2",
+        &[
+            "src/server/token.rs",
+            "src/server/tls/",
+            "src/chat/secret.rs",
+        ],
+    ),
     (
         "signal_hook",
         &["src/server/control.rs", "src/bench/mod.rs"],
@@ -185,6 +197,16 @@ const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
         "src/server/line_session.rs",
         "command",
         "one match over the line format",
+    ),
+    (
+        "src/wire/json/decode.rs",
+        "wanted",
+        "one match over the wire format",
+    ),
+    (
+        "src/wire/json/encode.rs",
+        "encode_event",
+        "one match over the wire format",
     ),
 ];
 

@@ -390,6 +390,9 @@ impl Model {
                 Ok(Recorded::RoomCreated)
             }
             (_, None) => Err(LogError::NoSuchRoom),
+            (Fact::DirectOpened { .. } | Fact::Room { .. }, _) => {
+                unreachable!("these are not generated")
+            }
             (Fact::TopicChanged { .. }, Some(room)) => {
                 room.rev += 1;
                 Ok(Recorded::TopicSet { rev: room.rev })

@@ -8,15 +8,19 @@
 
 use chinwag::chat::event::Role;
 use chinwag::chat::hub::SessionId;
-use chinwag::chat::log::{Append, ChangeKind, Context, Fact, Page, Purpose, Read, Recorded};
+use chinwag::chat::log::{
+    Append, ChangeKind, Context, Fact, Page, Purpose, Read, Recorded, RoomFact,
+};
+use chinwag::chat::order::{Books, MemberRecord};
 use chinwag::chat::{
-    Body, GuestId, Message, MessageKey, PersonId, RoomName, Timestamp, Topic, UserName,
+    AccountId, Body, GuestId, Message, MessageKey, PersonId, RoomName, Timestamp, Topic, UserName,
 };
 use chinwag::storage::{DataDir, Log, Reader};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 const VERSION_1: &str = include_str!("storage_migration/version_1.sql");
+const VERSION_2: &str = include_str!("storage_migration/version_2.sql");
 
 const ADA: PersonId = PersonId::Guest(GuestId(7));
 
@@ -81,6 +85,48 @@ fn database_of_version_1_goes_on_where_it_was() {
         at: Timestamp(1_000),
     };
     assert_eq!(outcomes, [Ok(first), Ok(Recorded::Posted { seq: 3 })]);
+}
+
+#[test]
+fn database_of_version_2_has_rooms_without_members_which_come_by_joining() {
+    let (_temporary, dir) = data(VERSION_2);
+    let mut log = Log::open(&dir).unwrap();
+    let rooms = log.rooms().unwrap();
+    let den = &rooms[1];
+    let ada = AccountId(9);
+    assert_eq!((den.name.as_str(), den.seq), ("den", 1));
+    assert_eq!(den.roles, [(PersonId::Account(ada), Role::Owner)]);
+    assert_eq!(den.books, Books::default());
+    let page = page(&mut Reader::open(&dir).unwrap(), "den");
+    assert_eq!(page.messages[0].body.as_str(), "first");
+
+    let name = UserName::parse("Ada").unwrap();
+    let joined = Append {
+        context: Context {
+            session: SessionId {
+                worker: 0,
+                connection: 0,
+            },
+            re: None,
+        },
+        at: Timestamp(2_000),
+        fact: Fact::Room {
+            room: RoomName::parse("den").unwrap(),
+            fact: RoomFact::Joined {
+                account: ada,
+                name: name.clone(),
+                since: None,
+                rev: None,
+            },
+        },
+    };
+    assert_eq!(log.append(vec![joined])[0].outcome, Ok(Recorded::Noted));
+    let member = MemberRecord {
+        account: ada,
+        name,
+        read: 1,
+    };
+    assert_eq!(log.rooms().unwrap()[1].books.members, [member]);
 }
 
 type Said<'a> = (u64, i64, &'a str, &'a str, Option<&'a str>, Option<u64>);

@@ -338,6 +338,7 @@ mod tests {
         let page = Page {
             messages: (1..=5).map(|seq| message(seq, 1)).collect(),
             changes: Vec::new(),
+            audit: Vec::new(),
         };
         recent.load(page);
         let Recent::Loaded(ring) = recent else {

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::chat::command::RoomCommand;
 use crate::chat::{ChatError, Command, Done, Request};
 
 /// The requests that wait, in the order in which they came.
@@ -55,9 +56,17 @@ impl Ahead {
                 Done::Welcomed { .. }
                 | Done::Left { .. }
                 | Done::Sent { .. }
-                | Done::TopicSet { .. },
+                | Done::TopicSet { .. }
+                | Done::Kept { .. }
+                | Done::Invited { .. },
             ) => {}
-            Ok(Done::Joined(_) | Done::History { .. } | Done::Rooms { .. } | Done::Who { .. })
+            Ok(
+                Done::Joined(_)
+                | Done::History { .. }
+                | Done::Rooms { .. }
+                | Done::Who { .. }
+                | Done::Audit { .. },
+            )
             | Err(_) => self.long_count = self.long_count.saturating_sub(1),
         }
     }
@@ -74,7 +83,9 @@ fn has_long_answer(command: &Command) -> bool {
         | Command::Create { .. }
         | Command::History { .. }
         | Command::Rooms
-        | Command::Who { .. } => true,
+        | Command::Who { .. }
+        | Command::Direct { .. } => true,
+        Command::Room { command, .. } => matches!(command, RoomCommand::Audit { .. }),
         Command::Hello(_)
         | Command::Leave { .. }
         | Command::Send { .. }

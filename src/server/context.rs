@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use rand::Rng as _;
 
-use crate::chat::{GuestId, Request, SessionId};
+use crate::chat::{GuestId, InviteCode, Request, SessionId};
 use crate::server::hub_thread::HubSender;
 use crate::server::shared::Shared;
 
@@ -56,10 +56,19 @@ impl Context<'_> {
 
     /// An identity that nobody has and nobody can guess.
     pub(crate) fn fresh_guest(&self) -> GuestId {
-        let mut bytes = [0; 16];
-        rand::rng().fill_bytes(&mut bytes);
-        GuestId(u128::from_be_bytes(bytes))
+        GuestId(random_bits())
     }
+
+    /// A code that nobody can guess.
+    pub(crate) fn fresh_invite(&self) -> InviteCode {
+        InviteCode::new(random_bits())
+    }
+}
+
+fn random_bits() -> u128 {
+    let mut bytes = [0; 16];
+    rand::rng().fill_bytes(&mut bytes);
+    u128::from_be_bytes(bytes)
 }
 
 /// Five hundred of the largest messages at once, on one worker.

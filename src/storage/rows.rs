@@ -9,12 +9,19 @@ use crate::chat::event::Role;
 use crate::chat::log::{Change, ChangeKind, Fact, RoomRecord, Visibility};
 use crate::chat::message::{Body, Message, MessageKey, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
+use crate::chat::order::Books;
 use crate::chat::{AccountId, GuestId, PersonId};
 use crate::storage::database::{ChangeRow, MessageRow, RoleRow, RoomRow};
+
+pub(super) mod books;
 
 /// The kind of an event and its payload, which holds all that its projections are made of.
 pub(super) fn write_event(fact: &Fact) -> (&'static str, String) {
     let (kind, payload) = match fact {
+        Fact::Room { fact, .. } => return books::write_room_fact(fact),
+        Fact::DirectOpened { parties, .. } => {
+            return (DIRECT_OPENED, books::write_parties(parties));
+        }
         Fact::RoomCreated {
             room,
             visibility,
@@ -62,7 +69,11 @@ pub(super) fn write_event(fact: &Fact) -> (&'static str, String) {
 }
 
 /// A room; `None` if neither its name nor its key is a name of the room any more.
-pub(super) fn read_room(row: &RoomRow, roles: Vec<(PersonId, Role)>) -> Option<RoomRecord> {
+pub(super) fn read_room(
+    row: &RoomRow,
+    roles: Vec<(PersonId, Role)>,
+    books: Books,
+) -> Option<RoomRecord> {
     let parse = |text: &str| RoomName::parse(text).ok().filter(|n| n.key() == row.key);
     let name = parse(&row.name).or_else(|| parse(&row.key))?;
     let visibility = match row.visibility.as_str() {
@@ -76,6 +87,7 @@ pub(super) fn read_room(row: &RoomRow, roles: Vec<(PersonId, Role)>) -> Option<R
         roles,
         seq: row.seq,
         rev: row.rev,
+        books,
     })
 }
 
@@ -188,6 +200,7 @@ struct TopicChanged {
 const ROOM_CREATED: &str = "room_created";
 const MESSAGE_POSTED: &str = "message_posted";
 const TOPIC_CHANGED: &str = "topic_changed";
+const DIRECT_OPENED: &str = "direct_opened";
 
 /// Stands for what cannot be read.
 const UNREADABLE: &str = "unreadable";

@@ -2,8 +2,12 @@
 
 use super::*;
 use crate::chat::event::Presence;
-use crate::chat::log::{Fact, LogError, Page, Recorded, Visibility};
+use crate::chat::log::{Fact, LogError, Page, Recorded, RoomFact, Visibility};
+use crate::chat::order::Books;
 use crate::chat::{Body, GuestId, Message, MessageKey, Seq, Topic};
+
+#[path = "keeping/tests.rs"]
+mod keeping;
 
 /// A hub, a log in memory, and what every session got to see.
 struct World {
@@ -27,6 +31,7 @@ impl World {
             roles: Vec::new(),
             seq: 0,
             rev: 0,
+            books: Books::default(),
         };
         Self {
             hub: Hub::new(
@@ -80,6 +85,7 @@ impl World {
                         .extend(sessions.map(|session| (*session, Arc::clone(&event))));
                 }
                 Output::Announce(_) => {}
+                Output::Tell { to, event } => self.seen.push((to, event)),
                 Output::Subscribe { session, room } => {
                     assert!(self.subscribed.entry(room).or_default().insert(session));
                 }
@@ -152,6 +158,18 @@ impl World {
                 Ok(Recorded::Posted { seq })
             }
             Fact::TopicChanged { .. } => Ok(Recorded::TopicSet { rev: 1 }),
+            Fact::DirectOpened { room, .. } if place.is_none() => {
+                self.log.push((room.clone(), Vec::new()));
+                Ok(Recorded::RoomCreated)
+            }
+            Fact::DirectOpened { .. } => Ok(Recorded::RoomExisted),
+            Fact::Room { fact, .. } => {
+                let place = place.ok_or(LogError::NoSuchRoom)?;
+                if let RoomFact::Removed { .. } = fact {
+                    self.log.remove(place);
+                }
+                Ok(Recorded::Noted)
+            }
         }
     }
 
@@ -171,7 +189,7 @@ impl World {
         messages.drain(..messages.len().saturating_sub(read.max_messages));
         Ok(Page {
             messages,
-            changes: Vec::new(),
+            ..Page::default()
         })
     }
 
@@ -196,6 +214,14 @@ impl World {
                 room, topic, by, ..
             } => format!("{room} {by} topic {}", topic.as_str()),
             Event::Typing { room, from } => format!("{room} {from} types"),
+            Event::Unread { room, seq } => format!("{room} unread {seq}"),
+            Event::Read { room, seq } => format!("{room} read {seq}"),
+            Event::Opened { room, members } => {
+                let names = members.iter().map(|member| member.name.as_str());
+                format!("{room} opened {}", names.collect::<Vec<_>>().join(" "))
+            }
+            Event::Removed { room, reason } => format!("{room} removed: {reason}"),
+            Event::Notice { text, .. } => format!("* {text}"),
             other => format!("{other:?}"),
         })
         .collect()
@@ -227,6 +253,7 @@ fn join(name: &str) -> Command {
         since: None,
         rev: None,
         create: true,
+        invite: None,
     }
 }
 
@@ -460,6 +487,7 @@ fn refusals_have_the_documented_codes() {
         since: None,
         rev: None,
         create: false,
+        invite: None,
     };
     assert_eq!(code(world.get(1, no_create)), "not_found");
     let private = Visibility::Private;
@@ -551,6 +579,7 @@ fn list_of_rooms_is_bounded_by_its_weight() {
         roles: Vec::new(),
         seq: 0,
         rev: 0,
+        books: Books::default(),
     };
     let mut world = World::new();
     world.hub = Hub::new(world.hub.policy, (0..1_000).map(record));
@@ -580,6 +609,7 @@ fn all_rooms_together_hold_a_bounded_past() {
         roles: Vec::new(),
         seq: 16,
         rev: 0,
+        books: Books::default(),
     };
     let mut world = World::new();
     world.hub = Hub::new(world.hub.policy, (0..300).map(record));
