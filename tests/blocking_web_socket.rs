@@ -349,6 +349,35 @@ fn silent_peer_is_pinged_and_given_up() {
 }
 
 #[test]
+fn peer_that_talks_is_kept_though_it_answers_no_ping() {
+    in_time(|| {
+        let mut timeouts = Timeouts::server();
+        timeouts.ping_interval = Some(Duration::from_millis(20));
+        timeouts.idle_timeout = Duration::from_secs(1);
+        let talk = |mut client: TcpStream| {
+            for _ in 0..15 {
+                client.write_all(HI).unwrap();
+                thread::sleep(Duration::from_millis(100));
+            }
+            client
+        };
+        let serve = || {
+            let (client, server) = tcp_pair();
+            let server = WebSocket::over_socket(server, server_core(), Vec::new(), timeouts);
+            (thread::spawn(move || talk(client)), server.unwrap())
+        };
+        let (talking, mut server) = serve();
+        let (talking_too, split) = serve();
+        let (mut reader, _writer) = split.split().unwrap();
+        for _ in 0..15 {
+            assert_eq!(server.read(), Ok(Some(Message::text("Hi"))));
+            assert_eq!(reader.read(), Ok(Some(Message::text("Hi"))));
+        }
+        drop((talking.join(), talking_too.join()));
+    });
+}
+
+#[test]
 fn peer_that_answers_pings_is_kept_and_its_distance_is_known() {
     in_time(|| {
         let (client, server) = tcp_pair();

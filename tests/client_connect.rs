@@ -11,14 +11,14 @@ use std::thread;
 use std::time::Duration;
 
 use chinwag::websocket::blocking::{
-    ConnectError, Connector, Error, RedirectError, Timeouts, connect,
+    ConnectError, Connector, Error, RedirectError, Timeout, Timeouts, connect,
 };
 use chinwag::websocket::handshake::client::ClientHandshakeError;
 use chinwag::websocket::handshake::uri::UriError;
 use chinwag::websocket::{CloseCode, Limits, Message, ProtocolError};
 use client_support::{
     PATIENCE, Stub, answer_101, answering, check_echo, closed_port, connect_error, echo_server,
-    impatient, is_silent, read_byte, read_head, request,
+    exchange, impatient, is_silent, read_byte, read_head, request,
 };
 
 // covers: R6455-4.1-01
@@ -409,6 +409,46 @@ fn a_unix_socket_with_a_full_backlog_is_waited_for_no_longer_than_allowed() {
     let error = result.recv_timeout(PATIENCE).unwrap();
     assert_eq!(error, ConnectError::TimedOut);
     drop((first, listener));
+}
+
+#[test]
+fn the_deadline_of_connecting_ends_with_it() {
+    let mut timeouts = Timeouts::client();
+    timeouts.open_timeout = Duration::from_secs(1);
+    let server = echo_server(1);
+    let connector = Connector::new().with_timeouts(timeouts);
+    let mut connected = check_echo(&connector, &server.uri());
+    thread::sleep(Duration::from_millis(1_100));
+    exchange(&mut connected.web_socket);
+    connected.web_socket.close(CloseCode::NORMAL, "").unwrap();
+    server.result();
+}
+
+#[test]
+fn a_server_that_falls_silent_is_given_up() {
+    let stub = Stub::start(2, |mut stream| {
+        let head = read_head(&mut stream);
+        stream.write_all(&answer_101(&head)).unwrap();
+        stream
+    });
+    let mut timeouts = Timeouts::client();
+    timeouts.open_timeout = Duration::from_secs(60);
+    timeouts.send_timeout = Some(Duration::from_millis(200));
+    timeouts.close_timeout = Duration::from_millis(200);
+    let connector = Connector::new().with_timeouts(timeouts);
+    let connect = || connector.connect(&request(&stub.uri())).unwrap().web_socket;
+    // More than both sockets' buffers hold.
+    let message = Message::binary(vec![0; 16 << 20]);
+    let (done, result) = mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(|| done.send(connect().close(CloseCode::NORMAL, "")).unwrap());
+        let closed = result.recv_timeout(PATIENCE);
+        assert_eq!(closed, Ok(Err(Error::TimedOut(Timeout::Close))));
+        scope.spawn(|| done.send(connect().send(&message)).unwrap());
+        let sent = result.recv_timeout(PATIENCE);
+        assert_eq!(sent, Ok(Err(Error::TimedOut(Timeout::Send))));
+    });
+    stub.results();
 }
 
 #[test]

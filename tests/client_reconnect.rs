@@ -81,6 +81,25 @@ fn a_lost_connection_is_made_anew() {
 
 // covers: R6455-7.2.3-02, R6455-7.2.3-03
 #[test]
+fn another_request_counts_from_the_next_attempt_on() {
+    let (first, second) = (abrupt_server(1), echo_server(1));
+    let mut client = client(&first.uri(), at_once());
+    assert!(is_connected(&client.next_event()));
+    client.set_request(request(&second.uri()));
+    while !is_connected(&client.next_event()) {}
+    let writer = client.writer().unwrap();
+    writer.send(&Message::text("hello")).unwrap();
+    let event = client.next_event();
+    let echoed =
+        matches!(&event, Some(ReconnectEvent::Message(text)) if text.as_bytes() == b"hello");
+    assert!(echoed, "{event:?}");
+    client.close(CloseCode::NORMAL, "").unwrap();
+    assert!(client.writer().is_none());
+    first.result();
+    second.result();
+}
+
+#[test]
 fn waits_are_within_windows_that_grow() {
     let uri = format!("ws://{}/", closed_port());
     let mut policy = BackoffPolicy::default();
@@ -179,6 +198,8 @@ fn a_normal_closure_is_the_end_and_others_are_not() {
         let mut client = client(&server.uri(), at_once());
         assert!(is_connected(&client.next_event()));
         let (cause, retry_in) = disconnected(client.next_event());
+        let text = format!("connection was closed with code {code}");
+        assert_eq!(cause.to_string(), text);
         assert!(matches!(cause, Disconnection::Closed(closed) if closed.code == Some(code)));
         assert_eq!(retry_in.is_some(), is_retried, "{code}");
         server.result();

@@ -6,14 +6,18 @@ mod client_support;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
-use chinwag::websocket::CloseCode;
 use chinwag::websocket::blocking::{
-    Acceptor, ClientTls, ConnectError, Connector, RedirectError, TlsStream, same_origin,
+    Acceptor, ClientTls, ConnectError, Connector, RedirectError, Socket as _, Timeouts, TlsStream,
+    same_origin,
 };
-use client_support::{Authority, Stub, answering, check_echo, connect_error, echo, read_head};
+use chinwag::websocket::{CloseCode, Message};
+use client_support::{
+    Authority, Stub, answering, check_echo, connect_error, echo, echo_server, read_head, request,
+};
 use rustls::{ServerConfig, ServerConnection};
 
 /// A server over TLS that sends back what it gets; it returns the name it was asked for, and the
@@ -210,4 +214,53 @@ fn a_redirect_into_tls_is_followed() {
     drop(check_echo(&connector, &door.uri()));
     door.result();
     assert!(server.result().is_some());
+}
+
+#[test]
+fn what_is_told_as_sent_reaches_a_server_that_reads_late() {
+    let authority = Authority::new();
+    let config = authority.server_config(false);
+    let (release, released) = mpsc::channel();
+    let released = Mutex::new(released);
+    let server = Stub::start(1, move |stream| {
+        let connection = ServerConnection::new(config.clone()).unwrap();
+        let stream = TlsStream::server(connection, stream);
+        let mut socket = Acceptor::new().accept(stream, same_origin).unwrap();
+        released.lock().unwrap().recv().unwrap();
+        let mut count = 0;
+        while let Ok(Some(_)) = socket.read() {
+            count += 1;
+        }
+        count
+    });
+    let mut timeouts = Timeouts::client();
+    timeouts.send_timeout = Some(Duration::from_millis(200));
+    let connector = trusting(&authority).with_timeouts(timeouts);
+    let uri = wss(&server, "localhost");
+    let mut socket = connector.connect(&request(&uri)).unwrap().web_socket;
+    // One record each, so that the last one sent is the one that waits.
+    let message = Message::binary(vec![7; 10_000]);
+    let mut sent_count = 0;
+    while socket.send(&message).is_ok() {
+        sent_count += 1;
+        assert!(sent_count < 100_000, "the sockets' buffers are full by now");
+    }
+    drop(socket);
+    release.send(()).unwrap();
+    assert_eq!(server.result(), sent_count);
+}
+
+#[test]
+fn streams_know_whether_they_are_secure() {
+    let authority = Authority::new();
+    let server = tls_server(authority.server_config(false));
+    let connected = check_echo(&trusting(&authority), &wss(&server, "localhost"));
+    assert!(connected.web_socket.stream().is_secure());
+    drop(connected);
+    server.result();
+    let server = echo_server(1);
+    let connected = check_echo(&Connector::new(), &server.uri());
+    assert!(!connected.web_socket.stream().is_secure());
+    drop(connected);
+    server.result();
 }

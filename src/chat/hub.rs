@@ -241,6 +241,14 @@ impl Hub {
         self.rooms.len()
     }
 
+    /// Whether nobody is here: no session, nobody who speaks through one, no member of a room.
+    #[cfg(test)]
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.sessions.is_empty()
+            && self.people.is_empty()
+            && self.rooms.iter().all(|room| room.member_count() == 0)
+    }
+
     fn request(
         &mut self,
         id: SessionId,
@@ -459,7 +467,7 @@ impl Hub {
         let old = self.people.rename(id, name.clone(), rooms.len(), at);
         let old = old.ok_or(ChatError::NotAuthenticated)?;
         for room in rooms {
-            self.room_mut(room).rename(id, name.clone());
+            self.room_mut(room).rename(id, name);
             self.renamed(room, old.clone(), name, output);
         }
         Ok(())

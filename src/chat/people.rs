@@ -122,6 +122,11 @@ impl People {
         Some(std::mem::replace(&mut person.name, name))
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
     pub(crate) fn assert_invariants(&self) {
         debug_assert_eq!(self.by_id.len(), self.by_name.len());
         debug_assert_eq!(self.by_id.len(), self.by_look.len());

@@ -165,7 +165,7 @@ impl Room {
     }
 
     /// Lists a member under another name.
-    pub(crate) fn rename(&mut self, person: PersonId, to: UserName) {
+    pub(crate) fn rename(&mut self, person: PersonId, to: &UserName) {
         for party in self.parties.iter_mut().filter(|it| it.person == person) {
             party.name = to.clone();
         }

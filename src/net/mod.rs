@@ -30,6 +30,8 @@ mod gauge;
 mod listener;
 mod mailbox;
 mod outbox;
+#[cfg(test)]
+mod pipe;
 mod proxy_header;
 mod runtime;
 mod service;
@@ -57,3 +59,6 @@ pub use service::{Accepted, Flow, Peer, Service, Turn, TurnedAway};
 pub use slab::ConnectionId;
 pub use tls::{Tls, TlsAcceptor, TlsFailure, TlsIdentity, TlsIdentityError};
 pub use trusted::{Network, NetworkError, TrustedPeers};
+
+#[cfg(test)]
+pub(crate) use {pipe::Sent, worker::simulated::SimulatedWorker};

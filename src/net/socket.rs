@@ -62,6 +62,17 @@ pub(super) enum Input {
     Ended,
 }
 
+/// What the poller tells of a socket at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Readiness {
+    pub(super) is_readable: bool,
+    pub(super) is_writable: bool,
+    /// The peer has sent its FIN.
+    pub(super) is_read_closed: bool,
+    /// Nothing can be written any more.
+    pub(super) is_broken: bool,
+}
+
 /// What one read gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Received {
@@ -90,15 +101,15 @@ impl Socket {
     }
 
     /// Remembers what the poller tells.
-    pub(super) fn note(&mut self, event: &Event) {
-        self.is_broken |= event.is_write_closed() || event.is_error();
-        if event.is_writable() || self.is_broken {
+    pub(super) fn note(&mut self, readiness: Readiness) {
+        self.is_broken |= readiness.is_broken;
+        if readiness.is_writable || self.is_broken {
             self.is_blocked = false;
         }
         if self.input != Input::Ended {
-            if event.is_read_closed() || self.is_broken {
+            if readiness.is_read_closed || self.is_broken {
                 self.input = Input::ReadableToTheEnd;
-            } else if event.is_readable() && self.input == Input::Quiet {
+            } else if readiness.is_readable && self.input == Input::Quiet {
                 self.input = Input::Readable;
             }
         }
@@ -269,6 +280,17 @@ impl Socket {
             tls.unsent.buffer().extend_from_slice(rest);
         }
         Ok(sealed.len() - rest.len())
+    }
+}
+
+impl From<&Event> for Readiness {
+    fn from(event: &Event) -> Self {
+        Self {
+            is_readable: event.is_readable(),
+            is_writable: event.is_writable(),
+            is_read_closed: event.is_read_closed(),
+            is_broken: event.is_write_closed() || event.is_error(),
+        }
     }
 }
 

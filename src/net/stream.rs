@@ -7,11 +7,17 @@ use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use rustix::net::RecvFlags;
 
+#[cfg(test)]
+use crate::net::pipe::Pipe;
+
 /// A non-blocking connection.
 #[derive(Debug)]
 pub(super) enum Stream {
     Tcp(mio::net::TcpStream),
     Unix(mio::net::UnixStream),
+    /// No socket at all: a test plays the system, and the peer.
+    #[cfg(test)]
+    Simulated(Pipe),
 }
 
 impl Stream {
@@ -27,6 +33,8 @@ impl Stream {
                 stream.register(registry, token, interest)
             }
             Self::Unix(stream) => stream.register(registry, token, interest),
+            #[cfg(test)]
+            Self::Simulated(_) => Ok(()),
         }
     }
 
@@ -35,6 +43,8 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.deregister(registry),
             Self::Unix(stream) => stream.deregister(registry),
+            #[cfg(test)]
+            Self::Simulated(_) => Ok(()),
         }
     }
 
@@ -43,6 +53,8 @@ impl Stream {
         let (len, _) = match self {
             Self::Tcp(stream) => rustix::net::recv(stream, buffer, RecvFlags::PEEK)?,
             Self::Unix(stream) => rustix::net::recv(stream, buffer, RecvFlags::PEEK)?,
+            #[cfg(test)]
+            Self::Simulated(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         Ok(len)
     }
@@ -61,6 +73,8 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+            #[cfg(test)]
+            Self::Simulated(pipe) => pipe.shutdown_write(),
         }
     }
 }
@@ -70,6 +84,8 @@ impl Read for Stream {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
             Self::Unix(stream) => stream.read(buffer),
+            #[cfg(test)]
+            Self::Simulated(pipe) => pipe.read(buffer),
         }
     }
 }
@@ -79,6 +95,8 @@ impl Write for Stream {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
             Self::Unix(stream) => stream.write(bytes),
+            #[cfg(test)]
+            Self::Simulated(pipe) => pipe.write(bytes),
         }
     }
 
@@ -86,6 +104,8 @@ impl Write for Stream {
         match self {
             Self::Tcp(stream) => stream.write_vectored(slices),
             Self::Unix(stream) => stream.write_vectored(slices),
+            #[cfg(test)]
+            Self::Simulated(pipe) => pipe.write_vectored(slices),
         }
     }
 

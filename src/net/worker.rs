@@ -12,6 +12,8 @@
 mod arrive;
 mod secure;
 mod settle;
+#[cfg(test)]
+pub(super) mod simulated;
 
 use std::collections::VecDeque;
 use std::io;
@@ -28,7 +30,7 @@ use crate::net::gauge::{Gauge, Totals};
 use crate::net::mailbox::Mailbox;
 use crate::net::shelf::Shelf;
 use crate::net::slab::ConnectionId;
-use crate::net::socket::{Phase, Received, Socket};
+use crate::net::socket::{Phase, Readiness, Received, Socket};
 use crate::net::stream::Stream;
 use crate::net::tls::SealBuffer;
 use crate::net::{Accepted, Config, Connections, Service, Turn, Wish};
@@ -57,7 +59,7 @@ pub(super) fn door_token(nth: usize) -> Token {
 
 /// Runs until the service asks to stop, and all connections are closed.
 pub(super) fn run<S: Service>(parts: Parts<S>) {
-    let mut worker = Worker::new(parts);
+    let mut worker = Worker::new(parts, clock());
     let mut events = Events::with_capacity(EVENTS_LEN);
     while !(worker.is_stopping && worker.totals.sockets == 0) {
         match worker.wait(&mut events) {
@@ -109,8 +111,7 @@ struct Worker<S: Service> {
 }
 
 impl<S: Service> Worker<S> {
-    fn new(parts: Parts<S>) -> Self {
-        let now = clock();
+    fn new(parts: Parts<S>, now: Instant) -> Self {
         Self {
             connections: Connections::new(&parts.config.outbox),
             sockets: Shelf::new(),
@@ -235,10 +236,14 @@ impl<S: Service> Worker<S> {
         };
         // Sockets are closed and accepted only after all events were noted: whom the poller means
         // is still there.
+        self.note_socket(slot, event.into());
+    }
+
+    fn note_socket(&mut self, slot: usize, readiness: Readiness) {
         let Some(socket) = self.sockets.get_mut(slot).and_then(Option::as_mut) else {
             return;
         };
-        socket.note(event);
+        socket.note(readiness);
         let id = socket.id;
         if socket.has_input() {
             self.queue(id);
@@ -409,7 +414,7 @@ impl<S: Service> Worker<S> {
         self.connections.touch(id);
     }
 
-    fn admit(&mut self, stream: Stream, accepted: &Accepted) {
+    fn admit(&mut self, stream: Stream, accepted: &Accepted) -> ConnectionId {
         let id = self.connections.open(|id, outbox| {
             let mut turn = Turn::new(self.now, &mut self.posts);
             self.service.open(id, accepted, &mut turn, outbox)
@@ -423,6 +428,7 @@ impl<S: Service> Worker<S> {
         if socket.stream.register(self.poll.registry(), token).is_err() {
             self.close(id);
         }
+        id
     }
 
     fn heed_wish(&mut self) {

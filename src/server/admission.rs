@@ -96,6 +96,11 @@ impl Admission {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn open_count(&self) -> usize {
+        self.open_count.load(Ordering::Relaxed)
+    }
+
     fn counters(&self, places: [usize; 2]) -> [&AtomicU32; 2] {
         [&self.tables[0][places[0]], &self.tables[1][places[1]]]
     }

@@ -14,8 +14,7 @@ use crate::net::{
     Accepted, ConnectionId, Connections, Flow, Outbox, Service, TlsFailure, Turn, TurnedAway,
 };
 use crate::server::admission::{Permit, Refusal};
-use crate::server::clock;
-use crate::server::context::{Budget, Context, Counts};
+use crate::server::context::{Budget, Context, Counts, Sources};
 use crate::server::control::Control;
 use crate::server::http_session::HttpSession;
 use crate::server::hub_thread::HubSender;
@@ -43,6 +42,7 @@ pub(crate) struct ChatService {
     permits: HashMap<ConnectionId, (Purpose, Permit)>,
     gauges: Gauges,
     control: Sender<Control>,
+    sources: Sources,
 }
 
 /// How many connections of each kind there are, in the metrics of all workers.
@@ -82,6 +82,7 @@ impl ChatService {
         hub: HubSender,
         shared: Arc<Shared>,
         control: Sender<Control>,
+        sources: Sources,
     ) -> Self {
         let gauges = Gauges {
             http: shared.metrics.connections("http"),
@@ -99,7 +100,14 @@ impl ChatService {
             permits: HashMap::new(),
             gauges,
             control,
+            sources,
         }
+    }
+
+    /// Whether nothing is left of connections that were.
+    #[cfg(test)]
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.subscribers.is_empty() && self.permits.is_empty() && self.unfinished.is_unused()
     }
 
     /// What a session may use.
@@ -111,6 +119,7 @@ impl ChatService {
             shared: &self.shared,
             counts: &mut self.counts,
             unfinished: &mut self.unfinished,
+            random: &mut self.sources.random,
         }
     }
 
@@ -148,8 +157,8 @@ impl ChatService {
             return Kind::Refused;
         }
         self.shared.user_came();
-        let context = self.context(id, now);
-        Kind::Line(Box::new(LineSession::new(&context, outbox)))
+        let mut context = self.context(id, now);
+        Kind::Line(Box::new(LineSession::new(&mut context, outbox)))
     }
 
     /// Begins a connection for which there is no room, and says so.
@@ -263,7 +272,10 @@ impl ChatService {
         }
         if let Event::Message { message, .. } = event {
             self.counts.messages_delivered += count;
-            let millis = clock::now().0.saturating_sub(message.at.0).max(0);
+            let millis = (self.sources.time_of_day)()
+                .0
+                .saturating_sub(message.at.0)
+                .max(0);
             let seconds = Duration::from_millis(millis.unsigned_abs()).as_secs_f64();
             self.shared.metrics.delivery_seconds.observe(seconds);
         }
@@ -476,7 +488,7 @@ impl Service for ChatService {
                 }
             }
             Mail::Drain { window } => {
-                ending::drain(window, turn.now, connections);
+                ending::drain(window, turn.now, &mut self.sources.random, connections);
                 // Whoever left before this worker knew of the drain has not been told of.
                 let _ = self.control.send(Control::Drained);
             }

@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
-use rand::Rng as _;
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 
-use crate::chat::{GuestId, InviteCode, Request, SessionId};
+use crate::chat::{GuestId, InviteCode, Request, SessionId, Timestamp};
+use crate::server::clock;
 use crate::server::hub_thread::HubSender;
 use crate::server::shared::Shared;
 
@@ -17,6 +19,24 @@ pub(crate) struct Context<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) counts: &'a mut Counts,
     pub(crate) unfinished: &'a mut Budget,
+    pub(crate) random: &'a mut StdRng,
+}
+
+/// From where a worker takes what can't be known in advance.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    pub(crate) time_of_day: fn() -> Timestamp,
+    pub(crate) random: StdRng,
+}
+
+impl Sources {
+    /// The system's.
+    pub(crate) fn system() -> Self {
+        Self {
+            time_of_day: clock::now,
+            random: StdRng::from_rng(&mut rand::rng()),
+        }
+    }
 }
 
 /// What a worker has counted since it told the metrics last.
@@ -41,6 +61,11 @@ impl Budget {
         now_len <= was_len || self.used_len <= MAX_UNFINISHED_LEN
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_unused(&self) -> bool {
+        self.used_len == 0
+    }
+
     /// Takes note that a connection is gone.
     pub(crate) fn give_back(&mut self, len: usize) {
         self.used_len -= len;
@@ -55,20 +80,20 @@ impl Context<'_> {
     }
 
     /// An identity that nobody has and nobody can guess.
-    pub(crate) fn fresh_guest(&self) -> GuestId {
-        GuestId(random_bits())
+    pub(crate) fn fresh_guest(&mut self) -> GuestId {
+        GuestId(self.random_bits())
     }
 
     /// A code that nobody can guess.
-    pub(crate) fn fresh_invite(&self) -> InviteCode {
-        InviteCode::new(random_bits())
+    pub(crate) fn fresh_invite(&mut self) -> InviteCode {
+        InviteCode::new(self.random_bits())
     }
-}
 
-fn random_bits() -> u128 {
-    let mut bytes = [0; 16];
-    rand::rng().fill_bytes(&mut bytes);
-    u128::from_be_bytes(bytes)
+    fn random_bits(&mut self) -> u128 {
+        let mut bytes = [0; 16];
+        self.random.fill_bytes(&mut bytes);
+        u128::from_be_bytes(bytes)
+    }
 }
 
 /// Five hundred of the largest messages at once, on one worker.

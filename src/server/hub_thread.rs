@@ -6,6 +6,7 @@
 //! waits for it, while the hub may wait for a worker's mailbox.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -13,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::chat::hub::{Input, Output};
-use crate::chat::log::{Committed, LogError, ReadDone};
+use crate::chat::log::{Append, Committed, LogError, Read, ReadDone};
 use crate::chat::{Event, Hub, Request, RoomId, SessionId, Timestamp};
 use crate::net::{ConnectionId, MailSender};
 use crate::server::clock;
@@ -35,8 +36,9 @@ pub(crate) struct HubReceiver {
     request_count: Arc<AtomicUsize>,
 }
 
+/// What the hub is told.
 #[derive(Debug)]
-enum HubMail {
+pub(crate) enum HubMail {
     Request {
         session: SessionId,
         request: Request,
@@ -88,16 +90,7 @@ impl HubSender {
 
     /// Hands over what the log says.
     pub(crate) fn delivered(&self, delivery: Delivery) {
-        self.tell(match delivery {
-            Delivery::Committed {
-                batch: committed,
-                elapsed: commit_time,
-            } => HubMail::Committed {
-                committed,
-                commit_time,
-            },
-            Delivery::Read(done) => HubMail::Read(done),
-        });
+        self.tell(delivery.into());
     }
 
     /// Returns when the hub has judged all that was told it before; at once, if it is gone.
@@ -119,12 +112,68 @@ impl HubSender {
     }
 }
 
-/// What the hub's thread owns.
+impl From<Delivery> for HubMail {
+    fn from(delivery: Delivery) -> Self {
+        match delivery {
+            Delivery::Committed {
+                batch: committed,
+                elapsed: commit_time,
+            } => Self::Committed {
+                committed,
+                commit_time,
+            },
+            Delivery::Read(done) => Self::Read(done),
+        }
+    }
+}
+
+/// Whom the hub reaches.
+pub(crate) trait Reach {
+    /// How many workers there are.
+    fn worker_count(&self) -> usize;
+
+    /// Tells a worker something.
+    fn mail(&mut self, worker: usize, mail: Mail);
+
+    /// Hands the log something to keep; gives it back if there is no room.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the append goes back by value, as it came"
+    )]
+    fn try_append(&mut self, append: Append) -> Result<(), Append>;
+
+    /// Asks the log something; gives the question back if there is no room.
+    fn try_read(&mut self, read: Read) -> Result<(), Read>;
+}
+
+/// Those who run on threads of their own.
 #[derive(Debug)]
-pub(crate) struct HubThread {
+pub(crate) struct Threads {
+    pub(crate) workers: Vec<MailSender<Mail>>,
+    pub(crate) storage: StorageHandle,
+}
+
+impl HubReceiver {
+    /// What came first, if anything waits.
+    #[cfg(test)]
+    pub(crate) fn try_next(&self) -> Option<HubMail> {
+        self.queue.try_recv().ok().map(|mail| self.counted(mail))
+    }
+
+    /// Takes note that a piece of mail has left the queue.
+    fn counted(&self, mail: HubMail) -> HubMail {
+        if matches!(mail, HubMail::Request { .. }) {
+            self.request_count.fetch_sub(1, Ordering::Relaxed);
+        }
+        mail
+    }
+}
+
+/// What the hub's thread owns; a step function, wherever it leads.
+#[derive(Debug)]
+pub(crate) struct HubThread<R> {
     hub: Hub,
-    workers: Vec<MailSender<Mail>>,
-    storage: StorageHandle,
+    reach: R,
     metrics: Arc<Metrics>,
     /// How many sessions of each worker are subscribed to a room.
     subscribers: HashMap<RoomId, Vec<u32>>,
@@ -135,25 +184,7 @@ pub(crate) struct HubThread {
     latest: Timestamp,
 }
 
-impl HubThread {
-    pub(crate) fn new(
-        hub: Hub,
-        workers: Vec<MailSender<Mail>>,
-        storage: StorageHandle,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        Self {
-            hub,
-            workers,
-            storage,
-            metrics,
-            subscribers: HashMap::new(),
-            output: VecDeque::new(),
-            scratch: Vec::new(),
-            latest: Timestamp::default(),
-        }
-    }
-
+impl HubThread<Threads> {
     /// Starts the thread.
     ///
     /// # Errors
@@ -166,46 +197,89 @@ impl HubThread {
 
     fn run(mut self, receiver: &HubReceiver) {
         loop {
-            let mail = if self.hub.is_behind() {
+            let mail = if self.is_behind() {
                 receiver.queue.recv_timeout(TICK)
             } else {
                 let mail = receiver.queue.recv();
                 mail.map_err(|_| RecvTimeoutError::Disconnected)
             };
-            let mail = match mail {
-                Ok(mail) => mail,
-                Err(RecvTimeoutError::Timeout) => {
-                    self.step(Input::Tick);
-                    continue;
-                }
-                Err(RecvTimeoutError::Disconnected) => break,
+            let flow = match mail {
+                Ok(mail) => self.take(receiver.counted(mail), clock::now()),
+                Err(RecvTimeoutError::Timeout) => self.tick(clock::now()),
+                Err(RecvTimeoutError::Disconnected) => ControlFlow::Break(()),
             };
-            match mail {
-                HubMail::Request { session, request } => {
-                    receiver.request_count.fetch_sub(1, Ordering::Relaxed);
-                    self.step(Input::Request { session, request });
-                }
-                HubMail::Disconnected(session) => self.step(Input::Disconnected(session)),
-                HubMail::Committed {
-                    committed,
-                    commit_time,
-                } => {
-                    self.metrics
-                        .commit_seconds
-                        .observe(commit_time.as_secs_f64());
-                    for committed in committed {
-                        self.step(Input::Committed(committed));
-                    }
-                }
-                HubMail::Read(done) => self.step(Input::Read(done)),
-                HubMail::Settle(settled) => drop(settled),
-                HubMail::Stop => break,
+            if flow.is_break() {
+                break;
             }
         }
     }
+}
 
-    fn step(&mut self, input: Input) {
-        self.latest = self.latest.max(clock::now());
+impl<R: Reach> HubThread<R> {
+    pub(crate) fn new(hub: Hub, reach: R, metrics: Arc<Metrics>) -> Self {
+        Self {
+            hub,
+            reach,
+            metrics,
+            subscribers: HashMap::new(),
+            output: VecDeque::new(),
+            scratch: Vec::new(),
+            latest: Timestamp::default(),
+        }
+    }
+
+    /// Whether [`tick`](Self::tick) is to be called as time passes.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.hub.is_behind()
+    }
+
+    /// Tells the hub that time has passed.
+    pub(crate) fn tick(&mut self, now: Timestamp) -> ControlFlow<()> {
+        self.step(Input::Tick, now);
+        ControlFlow::Continue(())
+    }
+
+    /// Has the hub judge what it is told, and carries out what it decides; breaks at the order to
+    /// stop.
+    pub(crate) fn take(&mut self, mail: HubMail, now: Timestamp) -> ControlFlow<()> {
+        match mail {
+            HubMail::Request { session, request } => {
+                self.step(Input::Request { session, request }, now);
+            }
+            HubMail::Disconnected(session) => self.step(Input::Disconnected(session), now),
+            HubMail::Committed {
+                committed,
+                commit_time,
+            } => {
+                self.metrics
+                    .commit_seconds
+                    .observe(commit_time.as_secs_f64());
+                for committed in committed {
+                    self.step(Input::Committed(committed), now);
+                }
+            }
+            HubMail::Read(done) => self.step(Input::Read(done), now),
+            HubMail::Settle(settled) => drop(settled),
+            HubMail::Stop => return ControlFlow::Break(()),
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Whom it reaches, for whoever plays them.
+    #[cfg(test)]
+    pub(crate) fn reach(&mut self) -> &mut R {
+        &mut self.reach
+    }
+
+    /// Whether nobody is present, nor counted as subscribed.
+    #[cfg(test)]
+    pub(crate) fn is_deserted(&self) -> bool {
+        let mut counts = self.subscribers.values().flatten();
+        self.hub.is_deserted() && counts.all(|count| *count == 0)
+    }
+
+    fn step(&mut self, input: Input, now: Timestamp) {
+        self.latest = self.latest.max(now);
         self.decide(input);
         while let Some(output) = self.output.pop_front() {
             self.carry_out(output);
@@ -235,7 +309,7 @@ impl HubThread {
                 origin,
             } => self.publish(room, &event, origin),
             Output::Announce(event) => {
-                for worker in (0..).take(self.workers.len()) {
+                for worker in (0..).take(self.reach.worker_count()) {
                     self.mail(worker, Mail::Announce(Arc::clone(&event)));
                 }
             }
@@ -257,13 +331,13 @@ impl HubThread {
                 self.mail(session.worker, Mail::Unsubscribe { connection, room });
             }
             Output::Append(append) => {
-                if let Err(append) = self.storage.try_append(append) {
+                if let Err(append) = self.reach.try_append(append) {
                     let outcome = Err(LogError::Unavailable);
                     self.decide(Input::Committed(Committed { append, outcome }));
                 }
             }
             Output::Read(read) => {
-                if let Err(read) = self.storage.try_read(read) {
+                if let Err(read) = self.reach.try_read(read) {
                     let outcome = Err(LogError::Unavailable);
                     self.decide(Input::Read(ReadDone { read, outcome }));
                 }
@@ -272,15 +346,15 @@ impl HubThread {
     }
 
     /// Tells the workers that have subscribers of a room.
-    fn publish(&self, room: RoomId, event: &Arc<Event>, origin: Option<SessionId>) {
+    fn publish(&mut self, room: RoomId, event: &Arc<Event>, origin: Option<SessionId>) {
         let counts = self.subscribers.get(&room).map_or(&[][..], Vec::as_slice);
         for (worker, _) in (0..).zip(counts).filter(|(_, count)| **count > 0) {
             let event = Arc::clone(event);
             let origin = origin
                 .filter(|origin| origin.worker == worker)
                 .map(connection);
-            self.mail(
-                worker,
+            self.reach.mail(
+                worker_index(worker),
                 Mail::Publish {
                     room,
                     event,
@@ -291,7 +365,7 @@ impl HubThread {
     }
 
     fn subscriber_count(&mut self, session: SessionId, room: RoomId) -> &mut u32 {
-        let worker_count = self.workers.len();
+        let worker_count = self.reach.worker_count();
         let counts = self
             .subscribers
             .entry(room)
@@ -299,9 +373,27 @@ impl HubThread {
         &mut counts[worker_index(session.worker)]
     }
 
+    fn mail(&mut self, worker: u32, mail: Mail) {
+        self.reach.mail(worker_index(worker), mail);
+    }
+}
+
+impl Reach for Threads {
+    fn worker_count(&self) -> usize {
+        self.workers.len()
+    }
+
     /// Waits while the worker's mailbox is full; a worker that is gone needs no mail.
-    fn mail(&self, worker: u32, mail: Mail) {
-        let _ = self.workers[worker_index(worker)].send(mail);
+    fn mail(&mut self, worker: usize, mail: Mail) {
+        let _ = self.workers[worker].send(mail);
+    }
+
+    fn try_append(&mut self, append: Append) -> Result<(), Append> {
+        self.storage.try_append(append)
+    }
+
+    fn try_read(&mut self, read: Read) -> Result<(), Read> {
+        self.storage.try_read(read)
     }
 }
 

@@ -60,7 +60,7 @@ enum Carried {
 
 impl LineSession {
     /// Greets, and enters the lobby under a name that is free.
-    pub(crate) fn new(context: &Context<'_>, outbox: &mut Outbox) -> Self {
+    pub(crate) fn new(context: &mut Context<'_>, outbox: &mut Outbox) -> Self {
         let mut session = Self {
             typed: Vec::new(),
             has_typed: false,
@@ -301,7 +301,11 @@ impl LineSession {
     }
 
     /// The command that a line stands for; `None` is a call for help.
-    fn command(&self, line: Line<'_>, context: &Context<'_>) -> Result<Option<Command>, String> {
+    fn command(
+        &self,
+        line: Line<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<Option<Command>, String> {
         let room = |text: &str| match text {
             "" => Ok(self.current.clone()),
             name => RoomName::parse(name).map_err(|error| error.to_string()),

@@ -36,6 +36,8 @@ mod routes;
 mod run;
 mod shared;
 mod shown;
+#[cfg(test)]
+mod simulation;
 mod tls;
 mod token;
 mod visitor;

@@ -16,10 +16,11 @@ use crate::server::admission::Admission;
 use crate::server::chat_service::ChatService;
 use crate::server::clock;
 use crate::server::config::Config;
+use crate::server::context::Sources;
 use crate::server::control::{Control, watch_signals};
 use crate::server::error::StartError;
 use crate::server::handover::{await_successor, hand_over, take_over};
-use crate::server::hub_thread::{self, HubReceiver, HubSender, HubThread};
+use crate::server::hub_thread::{self, HubReceiver, HubSender, HubThread, Threads};
 use crate::server::listen::{Inherited, Listening, RESERVED_FILES, raise_open_file_limit};
 use crate::server::mail::Mail;
 use crate::server::notify::{Status, notify};
@@ -349,7 +350,8 @@ fn start_workers(
     };
     let service = |worker, _: &Runtime<Mail>| {
         let worker = u32::try_from(worker).expect("at most 1024 threads");
-        ChatService::new(worker, hub.clone(), Arc::clone(shared), control.clone())
+        let (hub, shared, control) = (hub.clone(), Arc::clone(shared), control.clone());
+        ChatService::new(worker, hub, shared, control, Sources::system())
     };
     let runtime = net::start(
         &net_config,
@@ -370,7 +372,11 @@ fn start_hub(
     receiver: HubReceiver,
 ) -> Result<JoinHandle<()>, StartError> {
     let metrics = Arc::clone(&shared.metrics);
-    HubThread::new(hub, runtime.senders().to_vec(), storage.handle(), metrics)
+    let threads = Threads {
+        workers: runtime.senders().to_vec(),
+        storage: storage.handle(),
+    };
+    HubThread::new(hub, threads, metrics)
         .start(receiver)
         .map_err(system("the hub"))
 }

@@ -507,8 +507,43 @@ const MESSAGES_BEFORE: &str = "SELECT seq, at, sender, body, key, reply_to FROM 
 const NEWEST_CHANGES: &str = "SELECT rev, kind, payload FROM changes JOIN events ON id = event
      WHERE changes.room = ?1 ORDER BY rev DESC LIMIT ?2";
 
+/// How a disk fails while a batch is written.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum DiskFault {
+    /// It has no room.
+    Full,
+    /// It takes nothing at all any more; the connection is given up.
+    ReadOnly,
+    /// It takes all, and fails at the end.
+    Commit,
+}
+
 #[cfg(test)]
 impl Database {
+    /// Has everything fail that a disk can fail at, in one way or another, or work again.
+    pub(super) fn set_fault(&self, fault: Option<DiskFault>) {
+        let sql = match fault {
+            Some(DiskFault::Full) => return self.limit_growth(0),
+            Some(DiskFault::ReadOnly) => "PRAGMA query_only = ON",
+            // A constraint that is judged when the transaction ends, and that nothing satisfies.
+            Some(DiskFault::Commit) => {
+                "CREATE TEMP TABLE sound (id INTEGER PRIMARY KEY);
+                 CREATE TEMP TABLE torn (id REFERENCES sound DEFERRABLE INITIALLY DEFERRED);
+                 CREATE TEMP TRIGGER tear AFTER INSERT ON main.events
+                     BEGIN INSERT INTO torn VALUES (1); END"
+            }
+            None => {
+                "PRAGMA query_only = OFF;
+                 PRAGMA max_page_count = 1073741823;
+                 DROP TRIGGER IF EXISTS temp.tear;
+                 DROP TABLE IF EXISTS temp.torn;
+                 DROP TABLE IF EXISTS temp.sound"
+            }
+        };
+        self.connection.execute_batch(sql).unwrap();
+    }
+
     /// Lets the file grow up to so many pages more, as if the disk were that small.
     pub(super) fn limit_growth(&self, pages: i64) {
         let count: i64 = self

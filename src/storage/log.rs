@@ -9,6 +9,8 @@ use crate::chat::message::{MessageKey, Timestamp, Topic};
 use crate::chat::name::RoomName;
 use crate::chat::order::Party;
 use crate::storage::data_dir::DataDir;
+#[cfg(test)]
+use crate::storage::database::DiskFault;
 use crate::storage::database::{
     Database, DatabaseError, NewMessage, NewRoom, RoomRow, RoomState, Transaction,
 };
@@ -334,6 +336,14 @@ impl Room {
             state,
             is_changed: false,
         }
+    }
+}
+
+#[cfg(test)]
+impl Log {
+    /// Has the disk fail from now on, or work again.
+    pub(crate) fn set_fault(&mut self, fault: Option<DiskFault>) {
+        self.database.set_fault(fault);
     }
 }
 

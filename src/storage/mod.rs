@@ -19,6 +19,8 @@ mod schema;
 mod thread;
 
 pub use data_dir::DataDir;
+#[cfg(test)]
+pub(crate) use database::DiskFault;
 pub use error::{FileAttempt, Refusal, StorageError};
 pub use log::Log;
 pub use reader::Reader;

@@ -88,7 +88,7 @@ impl Hub {
                 whom,
                 measure,
                 reason,
-            } => self.measured(id, &by, whom, measure, &reason, at, output),
+            } => self.measured(id, &by, &whom, measure, &reason, at, output),
             RoomFact::SlowModeSet { by, interval } => {
                 self.room_mut(id).order.slow_mode = interval;
                 let text = match interval.as_secs() {
@@ -110,7 +110,7 @@ impl Hub {
         &mut self,
         id: RoomId,
         by: &Party,
-        whom: Party,
+        whom: &Party,
         measure: Measure,
         reason: &Reason,
         at: Timestamp,

@@ -24,7 +24,9 @@ impl<S: Service> Worker<S> {
         }
         for result in judged.drain(..) {
             match result {
-                Ok((stream, accepted)) => self.admit(stream, &accepted),
+                Ok((stream, accepted)) => {
+                    self.admit(stream, &accepted);
+                }
                 Err((accepted, why)) => {
                     self.service.turned_away(&accepted, why);
                 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rand::RngExt as _;
+use rand::{Rng, RngExt as _};
 
 use super::{Kind, Session};
 use crate::chat::Event;
@@ -12,10 +12,15 @@ use crate::server::shared::Purpose;
 use crate::server::shown::Shown;
 
 /// Tells everyone that the server closes, and spreads the closes over the window.
-pub(super) fn drain(window: Duration, now: Instant, connections: &mut Connections<Session>) {
+pub(super) fn drain(
+    window: Duration,
+    now: Instant,
+    random: &mut impl Rng,
+    connections: &mut Connections<Session>,
+) {
     connections.for_each(|_, session, outbox| {
-        let delay = window.mul_f64(rand::rng().random());
-        let retry_after = window.saturating_sub(delay) + delay.mul_f64(rand::rng().random());
+        let delay = window.mul_f64(random.random());
+        let retry_after = window.saturating_sub(delay) + delay.mul_f64(random.random());
         let retry_after_ms = u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX);
         let event = Event::Shutdown {
             retry_after_ms: retry_after_ms.max(MIN_RETRY_MS),

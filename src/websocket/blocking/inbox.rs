@@ -107,6 +107,20 @@ mod tests {
     }
 
     #[test]
+    fn buffer_of_a_peer_that_sends_little_is_kept() {
+        let mut inbox = Inbox::default();
+        while inbox.buffer.len() < MAX_IDLE_LEN / 2 {
+            read(&mut inbox, MAX_LEN);
+            inbox.take(inbox.end - inbox.start);
+        }
+        for _ in 0..3 {
+            read(&mut inbox, 1);
+            inbox.take(1);
+        }
+        assert_eq!(inbox.buffer.len(), MAX_IDLE_LEN);
+    }
+
+    #[test]
     fn buffer_grows_with_a_burst_and_shrinks_after_it() {
         let mut inbox = Inbox::default();
         while inbox.buffer.len() < MAX_LEN {

@@ -149,4 +149,27 @@ mod tests {
     fn errors_stay_small() {
         assert!(size_of::<ConnectError>() <= 32);
     }
+
+    #[test]
+    fn errors_say_what_is_wrong_with_its_facts() {
+        let refused = || IoError::from(io::Error::new(io::ErrorKind::ConnectionRefused, "no"));
+        for (error, text) in [
+            (
+                ConnectError::Resolve(refused()),
+                "name can't be resolved: no",
+            ),
+            (ConnectError::Tls(refused()), "TLS failed: no"),
+            (
+                ConnectError::Proxy(ProxyError::Refused { status: 502 }),
+                "proxy refused with status 502",
+            ),
+            (ConnectError::TimedOut, "server took too long"),
+        ] {
+            assert_eq!(error.to_string(), text);
+        }
+        let source = ConnectError::Unreachable(refused());
+        let source = source.source().map(ToString::to_string);
+        assert_eq!(source.as_deref(), Some("no"));
+        assert!(ConnectError::Truncated.source().is_none());
+    }
 }

@@ -108,6 +108,14 @@ mod tests {
     }
 
     #[test]
+    fn errors_say_what_is_wrong_with_its_facts() {
+        let text = RedirectError::TooMany { max: 3 }.to_string();
+        assert_eq!(text, "server redirects more than 3 times");
+        let text = RedirectError::NotSecure.to_string();
+        assert_eq!(text, "redirect leads out of TLS");
+    }
+
+    #[test]
     fn only_redirects_that_were_asked_for_are_followed() {
         let from = uri("ws://a/");
         for status in [200, 300, 304, 305, 401, 500] {

@@ -151,4 +151,23 @@ mod tests {
         assert!(size_of::<ProxyError>() <= 24);
         assert!(size_of::<ProxyAddressError>() <= 24);
     }
+
+    #[test]
+    fn errors_say_what_is_wrong_with_its_facts() {
+        let text = ProxyError::SocksRefused { reply: 2 }.to_string();
+        assert_eq!(text, "proxy refused: not allowed by its rules (2)");
+        let text = ProxyError::NameTooLong { len: 256, max: 255 }.to_string();
+        assert_eq!(text, "name of 256 bytes is longer than SOCKS' 255");
+        let text = ProxyAddressError::BadPort.to_string();
+        assert_eq!(text, "proxy's port is not a number from 1 to 65535");
+    }
+
+    #[test]
+    fn each_reply_of_a_socks_proxy_has_words_of_its_own() {
+        let mut words: Vec<&str> = (1..=9).map(socks_reply).collect();
+        assert_eq!(words[8], socks_reply(255));
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), 9);
+    }
 }

@@ -82,7 +82,6 @@ impl Entry {
         let bare = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
         let pattern = match Pattern::parse_network(bare.unwrap_or(host)) {
             Some(pattern) => pattern,
-            None if bare.is_some() => return None,
             None => Pattern::parse_name(host)?,
         };
         Some(Self { pattern, port })

@@ -1,0 +1,305 @@
+//! One life of the server: the shipped parts, with queues between them that a run moves.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use super::dice::Dice;
+use super::ledger::{Checked, Ledger, Violation, ensure};
+use super::plant::{Plant, Saboteur};
+use super::reach::Queues;
+use crate::chat::hub::Policy;
+use crate::chat::log::{Append, Committed, Fact, LogError, Recorded};
+use crate::chat::rate_limit::Rate;
+use crate::chat::{Hub, Timestamp};
+use crate::net::{Config, OutboxLimits, SimulatedWorker};
+use crate::server::admission::Admission;
+use crate::server::chat_service::ChatService;
+use crate::server::context::Sources;
+use crate::server::control::Control;
+use crate::server::hub_thread::{self, HubMail, HubReceiver, HubThread};
+use crate::server::shared::{Purpose, Shared};
+use crate::server::token::TokenKey;
+use crate::storage::{DataDir, Delivery, DiskFault, Log, Reader};
+
+/// What a server is like in all its lives.
+#[derive(Clone, Debug)]
+pub(super) struct Setup {
+    pub(super) worker_count: usize,
+    pub(super) outbox: OutboxLimits,
+    /// What the outboxes are held against: what the servers believe, unless that is sabotaged.
+    pub(super) nominal_outbox: OutboxLimits,
+    pub(super) rate: Rate,
+    /// Appends, and reads, that may wait for the storage threads.
+    pub(super) max_waiting: usize,
+}
+
+pub(super) struct Server {
+    pub(super) workers: Vec<SimulatedWorker<ChatService>>,
+    hub: HubThread<Queues>,
+    receiver: HubReceiver,
+    log: Log,
+    reader: Reader,
+    /// What the storage threads have told, and the hub has not taken.
+    told_by_log: VecDeque<HubMail>,
+    told_by_reader: VecDeque<HubMail>,
+    /// What was answered and is yet to be written, by a log that is sabotaged.
+    unwritten: Vec<Append>,
+    shared: Arc<Shared>,
+    control: Receiver<Control>,
+    saboteur: Saboteur,
+}
+
+impl Server {
+    /// Starts on what a former life has left, which must be what it said is durable.
+    pub(super) fn start(
+        path: &Path,
+        setup: &Setup,
+        ledger: &Ledger,
+        dice: &mut Dice,
+        mut saboteur: Saboteur,
+        now: Instant,
+    ) -> Checked<Self> {
+        let failed = |error| Violation(format!("the server does not start: {error}"));
+        let dir = DataDir::open(path).map_err(failed)?;
+        let mut log = Log::open(&dir).map_err(failed)?;
+        let rooms = log.rooms().map_err(failed)?;
+        let mut reader = Reader::open(&dir).map_err(failed)?;
+        ledger.compare(&rooms, &mut reader)?;
+        let policy = Policy {
+            guests: true,
+            max_rooms: 1_000,
+        };
+        let shared = Arc::new(shared(setup.rate));
+        let (control_sender, control) = mpsc::channel();
+        let (hub, receiver) = hub_thread::queue();
+        let workers = (0..setup.worker_count).map(|nth| {
+            let sources = Sources {
+                // It goes into a metric only.
+                time_of_day: Timestamp::default,
+                random: dice.generator(),
+            };
+            let (hub, shared) = (hub.clone(), Arc::clone(&shared));
+            let nth = u32::try_from(nth).expect("a few");
+            let service = ChatService::new(nth, hub, shared, control_sender.clone(), sources);
+            let config = Config {
+                mailbox_capacity: MAX_MAIL_A_TURN,
+                outbox: setup.outbox.clone(),
+                ..Config::default()
+            };
+            SimulatedWorker::new(service, config, now)
+        });
+        let workers = workers.collect();
+        let queues = Queues::new(setup.worker_count, setup.max_waiting, saboteur.fork());
+        let metrics = Arc::clone(&shared.metrics);
+        Ok(Self {
+            workers,
+            hub: HubThread::new(Hub::new(policy, rooms), queues, metrics),
+            receiver,
+            log,
+            reader,
+            told_by_log: VecDeque::new(),
+            told_by_reader: VecDeque::new(),
+            unwritten: Vec::new(),
+            shared,
+            control,
+            saboteur,
+        })
+    }
+
+    /// A worker takes some of its mail, and has a turn; `false`: there was no mail.
+    pub(super) fn worker_turn(&mut self, nth: usize, now: Instant, dice: &mut Dice) -> bool {
+        let queue = &mut self.hub.reach().mail[nth];
+        let count = dice.from_to(0, queue.len().min(MAX_MAIL_A_TURN));
+        for mail in queue.drain(..count) {
+            let is_taken = self.workers[nth].mail(mail);
+            assert!(is_taken, "the mailbox is empty between turns");
+        }
+        self.workers[nth].turn(now);
+        while self.control.try_recv().is_ok() {}
+        count > 0
+    }
+
+    /// The hub takes the next thing that somebody told it; `false`: there is nothing, or it waits
+    /// for a worker.
+    pub(super) fn hub_turn(&mut self, now: Timestamp, dice: &mut Dice) -> bool {
+        if self.hub.reach().is_crowded() {
+            return false;
+        }
+        let first = dice.below(3);
+        let mail = (first..first + 3).find_map(|from| match from % 3 {
+            0 => self.receiver.try_next(),
+            1 => self.told_by_log.pop_front(),
+            _ => self.told_by_reader.pop_front(),
+        });
+        let Some(mail) = mail else {
+            let is_behind = self.hub.is_behind();
+            if is_behind {
+                let _ = self.hub.tick(now);
+            }
+            return false;
+        };
+        let is_leak =
+            matches!(mail, HubMail::Disconnected(_)) && self.saboteur.strikes(Plant::LeakSession);
+        if !is_leak {
+            let _ = self.hub.take(mail, now);
+        }
+        true
+    }
+
+    /// The log writes a batch of what waits; `false`: nothing does.
+    pub(super) fn log_turn(
+        &mut self,
+        ledger: &mut Ledger,
+        fault: Option<DiskFault>,
+        dice: &mut Dice,
+    ) -> Checked<bool> {
+        let late = std::mem::take(&mut self.unwritten);
+        if !late.is_empty() {
+            self.write(late, ledger)?;
+        }
+        let appends = &mut self.hub.reach().appends;
+        if appends.is_empty() {
+            return Ok(false);
+        }
+        let count = dice.from_to(1, appends.len());
+        let batch: Vec<Append> = appends.drain(..count).collect();
+        let is_early = self.saboteur.strikes(Plant::AnswerEarly);
+        if is_early && let Some(committed) = foretell(&batch, ledger) {
+            self.tell(vec![committed]);
+            self.unwritten = batch;
+            return Ok(true);
+        }
+        self.log.set_fault(fault);
+        let mut written = self.write(batch, ledger)?;
+        self.log.set_fault(None);
+        if let [Committed { append, outcome }] = written.as_mut_slice()
+            && *outcome == Err(LogError::Unavailable)
+            && self.saboteur.strikes(Plant::HideFailure)
+            && let Some(committed) = foretell(std::slice::from_ref(append), ledger)
+        {
+            *outcome = committed.outcome;
+        }
+        self.tell(written);
+        Ok(true)
+    }
+
+    fn write(&mut self, mut batch: Vec<Append>, ledger: &mut Ledger) -> Checked<Vec<Committed>> {
+        let given = batch.clone();
+        if self.saboteur.strikes(Plant::ForgetKeys) {
+            for append in &mut batch {
+                if let Fact::MessagePosted { key, .. } = &mut append.fact {
+                    *key = None;
+                }
+            }
+        }
+        let mut written = self.log.append(batch);
+        ensure!(written.len() == given.len(), "the log has lost an append");
+        for (committed, append) in written.iter_mut().zip(given) {
+            committed.append = append;
+            ledger.record(committed)?;
+        }
+        Ok(written)
+    }
+
+    fn tell(&mut self, batch: Vec<Committed>) {
+        let elapsed = Duration::ZERO;
+        let delivery = Delivery::Committed { batch, elapsed };
+        self.told_by_log.push_back(delivery.into());
+    }
+
+    /// The reader answers a question; `false`: there is none.
+    pub(super) fn reader_turn(&mut self) -> bool {
+        let Some(read) = self.hub.reach().reads.pop_front() else {
+            return false;
+        };
+        let mut done = self.reader.read(read);
+        if let Ok(page) = &mut done.outcome
+            && page.messages.len() > 2
+            && self.saboteur.strikes(Plant::TearHistory)
+        {
+            page.messages.remove(1);
+        }
+        self.told_by_reader.push_back(Delivery::Read(done).into());
+        true
+    }
+
+    /// Whether nothing is under way inside.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        self.hub.reach().is_empty()
+            && self.told_by_log.is_empty()
+            && self.told_by_reader.is_empty()
+            && self.unwritten.is_empty()
+            && !self.hub.is_behind()
+    }
+
+    /// Checks that nobody is owed more than the limit after a worker's turn.
+    pub(super) fn check_bounds(&mut self, limits: &OutboxLimits) -> Checked {
+        for worker in &mut self.workers {
+            let owed_len = worker.max_owed_len();
+            ensure!(
+                owed_len <= limits.hard_len,
+                "a connection is owed {owed_len} bytes, at most {}",
+                limits.hard_len
+            );
+        }
+        Ok(())
+    }
+
+    /// Checks that nothing is left of those who were here.
+    pub(super) fn check_deserted(&self) -> Checked {
+        for worker in &self.workers {
+            let (sessions, sockets) = (worker.session_count(), worker.totals().sockets);
+            ensure!(
+                sessions == 0 && sockets == 0 && worker.service().is_deserted(),
+                "a worker keeps {sessions} sessions and {sockets} sockets of nobody"
+            );
+        }
+        let users = self.shared.user_count();
+        let admitted = self.shared.admission(Purpose::Web).open_count();
+        ensure!(
+            users == 0 && admitted == 0,
+            "{users} users and {admitted} connections are counted, and there is nobody"
+        );
+        ensure!(
+            self.hub.is_deserted(),
+            "the hub believes that somebody is here"
+        );
+        Ok(())
+    }
+}
+
+/// What the log would say if it wrote this.
+fn foretell(batch: &[Append], ledger: &Ledger) -> Option<Committed> {
+    let [append] = batch else { return None };
+    let Fact::MessagePosted {
+        room, key: None, ..
+    } = &append.fact
+    else {
+        return None;
+    };
+    let seq = ledger.newest(room.as_str()) + 1;
+    let (append, outcome) = (append.clone(), Ok(Recorded::Posted { seq }));
+    Some(Committed { append, outcome })
+}
+
+fn shared(rate: Rate) -> Shared {
+    let purposes = vec![Purpose::Web, Purpose::Line];
+    let admission = Admission::new(10_000, 0);
+    let token_key = TokenKey::new([7; 32]);
+    let motd = "a simulation".to_owned();
+    Shared::new(
+        admission,
+        token_key,
+        Vec::new(),
+        rate,
+        motd,
+        purposes,
+        10_000,
+    )
+}
+
+/// Mail that a worker takes in a turn at most.
+const MAX_MAIL_A_TURN: usize = 64;

@@ -1,0 +1,202 @@
+//! What a client has seen of a room, against which each word of the server is held.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::ledger::{Checked, Ledger, Violation, ensure};
+
+/// A room, as one client knows it.
+#[derive(Debug, Default)]
+pub(super) struct View {
+    /// The newest message that it has; those before it may be missing on purpose only.
+    pub(super) seen: u64,
+    /// The newest change that it has.
+    pub(super) rev: u64,
+    /// Whether it is in the room on its connection.
+    pub(super) is_in: bool,
+    members: BTreeSet<String>,
+}
+
+impl View {
+    /// A message was pushed: the next one, and no other.
+    pub(super) fn message(&mut self, room: &str, push: &Value, ledger: &Ledger) -> Checked {
+        let seq = ledger.check_message(room, push)?;
+        ensure!(
+            seq == self.seen + 1,
+            "message {seq} of {room} follows {}",
+            self.seen
+        );
+        self.seen = seq;
+        Ok(())
+    }
+
+    /// A change was pushed: the next one, and no other.
+    pub(super) fn change(&mut self, room: &str, push: &Value, ledger: &Ledger) -> Checked {
+        let rev = ledger.check_change(room, push)?;
+        ensure!(
+            rev == self.rev + 1,
+            "change {rev} of {room} follows {}",
+            self.rev
+        );
+        self.rev = rev;
+        Ok(())
+    }
+
+    /// Somebody came, went, or has another name.
+    pub(super) fn presence(&mut self, push: &Value) -> Checked {
+        let name = push["name"].as_str().unwrap_or_default().to_owned();
+        match push["state"].as_str() {
+            Some("joined") => {
+                self.members.insert(name);
+            }
+            Some("left") => {
+                self.members.remove(&name);
+            }
+            Some("renamed") => {
+                self.members.remove(&name);
+                self.members.extend(push["to"].as_str().map(str::to_owned));
+            }
+            _ => return Err(Violation(format!("what is {push}?"))),
+        }
+        Ok(())
+    }
+
+    /// It came in, having seen so much before.
+    pub(super) fn joined(
+        &mut self,
+        room: &str,
+        (since, since_rev): (Option<u64>, Option<u64>),
+        done: &Value,
+        ledger: &Ledger,
+    ) -> Checked {
+        let number = |name: &str| done[name].as_u64().unwrap_or(u64::MAX);
+        let (seq, rev) = (number("seq"), number("rev"));
+        let seqs = messages(room, done, ledger)?;
+        let first = seqs.first().copied();
+        ensure!(
+            seqs.last().copied().unwrap_or(seq) == seq,
+            "{room} is at {seq} and shows {seqs:?}"
+        );
+        if done["recovered"] == true {
+            ensure!(
+                since.is_some_and(|since| first.map_or(seq, |first| first - 1) == since),
+                "{room}, since {since:?}, shows {seqs:?} of {seq}"
+            );
+        } else {
+            // All that was missed would have fitted.
+            let missed = since.map(|since| seq.checked_sub(since));
+            ensure!(
+                missed.is_none_or(|missed| missed.is_some_and(|count| count > MAX_MISSED)),
+                "{room} has {seq}, and does not tell what came after {since:?}"
+            );
+            let page_len = u64::try_from(seqs.len()).expect("a page");
+            ensure!(
+                page_len == seq.min(PAGE_LEN),
+                "{room} has {seq} and shows only {seqs:?}"
+            );
+        }
+        let has_older = first.map_or(seq > 0, |first| first > 1);
+        ensure!(done["more"] == has_older, "are there more? {done}");
+        let mut changed = since_rev.unwrap_or(rev);
+        for change in list(done, "changes") {
+            let next = ledger.check_change(room, change)?;
+            ensure!(
+                next == changed + 1,
+                "change {next} of {room} follows {changed}"
+            );
+            changed = next;
+        }
+        ensure!(
+            done["recovered"] == false || changed == rev,
+            "{room} has changes up to {rev} and tells those up to {changed}"
+        );
+        ensure!(
+            done["topic"] == ledger.topic(room, rev),
+            "{room} has another topic"
+        );
+        ensure!(
+            !self.is_in || (self.seen, self.rev) == (seq, rev),
+            "{room} has {seq}, {rev}, and one who was in it all the time has {}, {}",
+            self.seen,
+            self.rev
+        );
+        let members = list(done, "members").iter();
+        *self = Self {
+            seen: seq,
+            rev,
+            is_in: true,
+            members: members
+                .filter_map(|member| member["name"].as_str())
+                .map(str::to_owned)
+                .collect(),
+        };
+        Ok(())
+    }
+
+    /// It was shown a page of the past, having seen so much when it asked.
+    pub(super) fn history(
+        room: &str,
+        before: Option<u64>,
+        limit: usize,
+        seen: u64,
+        done: &Value,
+        ledger: &Ledger,
+    ) -> Checked {
+        let seqs = messages(room, done, ledger)?;
+        let newest = seqs.last().copied().unwrap_or(0);
+        let is_newest = match before {
+            Some(before) => newest == before.saturating_sub(1).min(seen),
+            None => newest >= seen,
+        };
+        ensure!(
+            is_newest,
+            "history of {room} before {before:?} ends at {newest}; {seen} was seen"
+        );
+        ensure!(
+            seqs.len() == limit || seqs.len() < limit && seqs.first().is_none_or(|it| *it == 1),
+            "history of {room} has {seqs:?}, where {limit} were asked for"
+        );
+        let has_older = seqs.first().is_some_and(|first| *first > 1);
+        ensure!(done["more"] == has_older, "are there more? {done}");
+        Ok(())
+    }
+
+    /// Compares who is said to be there to who came and went.
+    pub(super) fn audit(&self, room: &str, done: &Value) -> Checked {
+        let names = list(done, "members").iter();
+        let names: BTreeSet<&str> = names.filter_map(|it| it["name"].as_str()).collect();
+        ensure!(
+            self.members
+                .iter()
+                .map(String::as_str)
+                .eq(names.iter().copied()),
+            "in {room} are {names:?}, and {:?} were told of",
+            self.members
+        );
+        Ok(())
+    }
+}
+
+/// The numbers of the messages in an answer, which have no holes.
+fn messages(room: &str, done: &Value, ledger: &Ledger) -> Checked<Vec<u64>> {
+    let shown = list(done, "messages").iter();
+    let seqs: Vec<u64> = shown
+        .map(|message| ledger.check_message(room, message))
+        .collect::<Checked<_>>()?;
+    ensure!(
+        seqs.windows(2).all(|pair| pair[0] + 1 == pair[1]),
+        "{room} shows {seqs:?}"
+    );
+    Ok(seqs)
+}
+
+fn list<'a>(done: &'a Value, name: &str) -> &'a [Value] {
+    done[name].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// What a room remembers.
+const MAX_MISSED: u64 = 500;
+
+/// What newcomers are shown.
+const PAGE_LEN: u64 = 100;

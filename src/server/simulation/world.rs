@@ -1,0 +1,527 @@
+//! One run: moves bytes, mail and time as the dice fall, and ends in a calm in which nothing may be
+//! missing.
+
+use std::time::{Duration, Instant};
+
+use super::dice::Dice;
+use super::disk::Disk;
+use super::ledger::{Checked, DAY, Ledger, Violation};
+use super::link::Link;
+use super::peer::{Peer, Sight};
+use super::plant::{Plant, Saboteur};
+use super::server::{Server, Setup};
+use super::terminal::Terminal;
+use super::trace::Trace;
+use super::web_client::WebClient;
+use crate::chat::Timestamp;
+use crate::chat::rate_limit::Rate;
+use crate::net::OutboxLimits;
+use crate::storage::DiskFault;
+
+/// Everything there is in a run.
+pub(super) struct World {
+    dice: Dice,
+    saboteur: Saboteur,
+    setup: Setup,
+    /// How likely each move is.
+    weights: [(Move, usize); 13],
+    disk: Disk,
+    ledger: Ledger,
+    /// `None` between two lives.
+    server: Option<Server>,
+    people: Vec<Person>,
+    began_at: Instant,
+    now: Instant,
+    /// How far the time of day is from what has passed.
+    clock_skew_ms: i64,
+    fault: Option<DiskFault>,
+    pub(super) trace: Trace,
+}
+
+/// Somebody, and the connection, if there is one.
+struct Person {
+    peer: Box<dyn Peer>,
+    link: Option<Link>,
+    is_stalled: bool,
+}
+
+/// What can happen next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Move {
+    Worker,
+    Hub,
+    Log,
+    Reader,
+    Act,
+    Send,
+    Receive,
+    Stall,
+    Cut,
+    Time,
+    Disk,
+    Clock,
+    Kill,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, plant: Option<Plant>, is_traced: bool) -> Self {
+        let mut dice = Dice::new(seed);
+        let setup = setup(&mut dice, plant);
+        let names = ["ada", "bob", "cyd", "dan"];
+        let web_count = dice.from_to(2, names.len());
+        let web = names[..web_count].iter().map(|name| {
+            let client: Box<dyn Peer> = Box::new(WebClient::new(name, &mut dice));
+            client
+        });
+        let mut peers: Vec<Box<dyn Peer>> = web.collect();
+        for nth in 0..dice.below(3) {
+            peers.push(Box::new(Terminal::new(nth)));
+        }
+        let people = peers.into_iter().map(|peer| Person {
+            peer,
+            link: None,
+            is_stalled: false,
+        });
+        let began_at = some_instant();
+        Self {
+            saboteur: Saboteur::new(plant, dice.fork()),
+            setup,
+            weights: weights(&mut dice),
+            disk: Disk::new(),
+            ledger: Ledger::new(),
+            server: None,
+            people: people.collect(),
+            began_at,
+            now: began_at,
+            clock_skew_ms: 1_000,
+            fault: None,
+            trace: Trace::new(is_traced),
+            dice,
+        }
+    }
+
+    /// Lives through it all.
+    pub(super) fn run(&mut self) -> Checked {
+        self.start()?;
+        for _ in 0..STORM_LEN {
+            self.step()?;
+        }
+        self.calm_down()?;
+        self.come_to_rest()?;
+        self.check_settled()?;
+        self.audit()?;
+        self.all_leave()?;
+        self.kill();
+        self.start()
+    }
+
+    fn step(&mut self) -> Checked {
+        let nth = self
+            .dice
+            .weighed(self.weights.iter().map(|(_, weight)| *weight));
+        let chosen = self.weights[nth].0;
+        let who = self.dice.below(self.people.len());
+        match chosen {
+            Move::Worker => self.worker_turn()?,
+            Move::Hub => {
+                for _ in 0..self.dice.from_to(1, 4) {
+                    self.hub_turn();
+                }
+            }
+            Move::Log => {
+                self.log_turn()?;
+            }
+            Move::Reader => {
+                self.reader_turn();
+            }
+            Move::Act => self.act(who),
+            Move::Send => {
+                self.send(who, false);
+            }
+            Move::Receive => {
+                if !self.people[who].is_stalled {
+                    self.receive(who, false)?;
+                }
+            }
+            Move::Stall => self.people[who].is_stalled ^= true,
+            Move::Cut => self.cut(who),
+            Move::Time => self.pass_time(),
+            Move::Disk => self.fault = *self.dice.pick(&FAULTS),
+            Move::Clock => {
+                self.clock_skew_ms = i64::try_from(self.dice.below(60_000)).expect("a minute")
+            }
+            Move::Kill => {
+                self.kill();
+                self.start()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self) -> Checked {
+        self.trace.note("start", 0, &[]);
+        let server = Server::start(
+            &self.disk.path(),
+            &self.setup,
+            &self.ledger,
+            &mut self.dice,
+            self.saboteur.fork(),
+            self.now,
+        )?;
+        self.server = Some(server);
+        Ok(())
+    }
+
+    fn kill(&mut self) {
+        self.trace.note("kill", 0, &[]);
+        let loses_written = self.saboteur.strikes(Plant::LoseWritten);
+        self.disk.crash(loses_written);
+        self.server = None;
+        self.disk.clean();
+        for person in &mut self.people {
+            person.hang_up();
+        }
+    }
+
+    fn time_of_day(&self) -> Timestamp {
+        let passed = self.now.saturating_duration_since(self.began_at);
+        let millis = i64::try_from(passed.as_millis()).expect("within a day");
+        Timestamp(DAY.0 + millis + self.clock_skew_ms)
+    }
+
+    fn pass_time(&mut self) {
+        let millis = match self.dice.below(40) {
+            0 => self.dice.below(8_000),
+            1..10 => self.dice.below(400),
+            _ => self.dice.below(20),
+        };
+        self.now += Duration::from_millis(u64::try_from(millis).expect("small"));
+    }
+
+    fn worker_turn(&mut self) -> Checked {
+        let Some(server) = &mut self.server else {
+            return Ok(());
+        };
+        let nth = self.dice.below(server.workers.len());
+        self.trace.note("worker", nth, &[]);
+        server.worker_turn(nth, self.now, &mut self.dice);
+        server.check_bounds(&self.setup.nominal_outbox)
+    }
+
+    fn hub_turn(&mut self) -> bool {
+        let now = self.time_of_day();
+        self.trace.note("hub", 0, &[]);
+        match &mut self.server {
+            Some(server) => server.hub_turn(now, &mut self.dice),
+            None => false,
+        }
+    }
+
+    fn log_turn(&mut self) -> Checked<bool> {
+        self.trace.note("log", 0, &[]);
+        match &mut self.server {
+            Some(server) => server.log_turn(&mut self.ledger, self.fault, &mut self.dice),
+            None => Ok(false),
+        }
+    }
+
+    fn reader_turn(&mut self) -> bool {
+        self.trace.note("reader", 0, &[]);
+        self.server.as_mut().is_some_and(Server::reader_turn)
+    }
+
+    fn act(&mut self, who: usize) {
+        let person = &mut self.people[who];
+        let Some(link) = &mut person.link else {
+            return self.connect(who);
+        };
+        if self.dice.one_in(30) && person.peer.ends_input() {
+            link.end();
+            return;
+        }
+        let sight = Sight {
+            ledger: &self.ledger,
+            now: self.now,
+        };
+        person.peer.act(&sight, &mut self.dice, link.output());
+    }
+
+    fn connect(&mut self, who: usize) {
+        let Some(server) = &mut self.server else {
+            return;
+        };
+        self.trace.note("connect", who, &[]);
+        let worker = self.dice.below(server.workers.len());
+        let person = &mut self.people[who];
+        let room_len = self.dice.from_to(200, 8_000);
+        let mut link = Link::open(server, worker, person.peer.listener(), room_len, self.now);
+        person.peer.connected(link.output());
+        person.link = Some(link);
+    }
+
+    /// Lets bytes arrive at the server: some, or all; `false`: none are under way.
+    fn send(&mut self, who: usize, all: bool) -> bool {
+        let (Some(server), Some(link)) = (&mut self.server, &mut self.people[who].link) else {
+            return false;
+        };
+        let sent = link.send(server, all, &mut self.dice);
+        self.trace
+            .note("send", who, sent.as_deref().unwrap_or_default());
+        sent.is_some()
+    }
+
+    /// Lets somebody read what has come: some of it, or all; `false`: nothing has.
+    fn receive(&mut self, who: usize, all: bool) -> Checked<bool> {
+        let person = &mut self.people[who];
+        let (Some(server), Some(link)) = (&mut self.server, &mut person.link) else {
+            return Ok(false);
+        };
+        let sight = Sight {
+            ledger: &self.ledger,
+            now: self.now,
+        };
+        let mut bytes = link.receive(server, all, &mut self.dice);
+        self.trace.note("receive", who, &bytes);
+        if !bytes.is_empty() {
+            person.peer.receive(&mut bytes, &sight, link.output())?;
+            return Ok(true);
+        }
+        if !link.is_over() {
+            return Ok(false);
+        }
+        if link.has_fin() {
+            person.peer.end_of_input(&sight)?;
+        }
+        self.trace.note("over", who, &[]);
+        link.reset(server);
+        person.hang_up();
+        Ok(true)
+    }
+
+    /// A connection breaks, or is forgotten by the network.
+    fn cut(&mut self, who: usize) {
+        let person = &mut self.people[who];
+        let (Some(server), Some(link)) = (&mut self.server, &mut person.link) else {
+            return;
+        };
+        self.trace.note("cut", who, &[]);
+        if !(person.peer.may_vanish() && self.dice.one_in(3)) {
+            link.reset(server);
+        }
+        person.hang_up();
+    }
+
+    fn calm_down(&mut self) -> Checked {
+        self.trace.note("calm", 0, &[]);
+        self.fault = None;
+        for person in &mut self.people {
+            person.is_stalled = false;
+        }
+        Ok(())
+    }
+
+    /// Lets everybody catch up, until nothing is left to do.
+    fn come_to_rest(&mut self) -> Checked {
+        for _ in 0..MAX_ROUNDS {
+            if !self.round()? {
+                if self.check_settled().is_ok() {
+                    return Ok(());
+                }
+                self.wait();
+            }
+        }
+        self.check_settled()?;
+        Err(Violation("it does not come to rest".to_owned()))
+    }
+
+    /// Everything has its turn once; `false`: nothing happened.
+    fn round(&mut self) -> Checked<bool> {
+        let mut has_moved = false;
+        for who in 0..self.people.len() {
+            if self.people[who].link.is_none() {
+                self.connect(who);
+                has_moved = true;
+            }
+            let person = &mut self.people[who];
+            if let Some(link) = &mut person.link {
+                let sight = Sight {
+                    ledger: &self.ledger,
+                    now: self.now,
+                };
+                has_moved |= person.peer.catch_up(&sight, link.output());
+            }
+            has_moved |= self.send(who, true);
+        }
+        Ok(self.serve()? | has_moved)
+    }
+
+    /// The server does what there is to do, and everybody reads it; `false`: there was nothing.
+    fn serve(&mut self) -> Checked<bool> {
+        let mut has_moved = false;
+        let worker_count = self.setup.worker_count;
+        for nth in 0..worker_count {
+            if let Some(server) = &mut self.server {
+                has_moved |= server.worker_turn(nth, self.now, &mut self.dice);
+                server.check_bounds(&self.setup.nominal_outbox)?;
+            }
+        }
+        while self.hub_turn() {
+            has_moved = true;
+        }
+        has_moved |= self.log_turn()?;
+        has_moved |= self.reader_turn();
+        for who in 0..self.people.len() {
+            while self.receive(who, true)? {
+                has_moved = true;
+            }
+        }
+        let is_quiet = self.server.as_mut().is_none_or(Server::is_quiet);
+        Ok(has_moved || !is_quiet)
+    }
+
+    /// Time passes until somebody wants to do something.
+    fn wait(&mut self) {
+        let server = self.server.iter().flat_map(|server| &server.workers);
+        let workers = server.filter_map(|worker| worker.next_at());
+        let people = self.people.iter().filter_map(|it| it.peer.waits_until());
+        let next_at = workers.chain(people).filter(|at| *at > self.now).min();
+        let longest = self.now + Duration::from_secs(1);
+        self.now = next_at.unwrap_or(longest).min(longest);
+        self.trace.note("wait", 0, &[]);
+    }
+
+    fn check_settled(&self) -> Checked {
+        let sight = Sight {
+            ledger: &self.ledger,
+            now: self.now,
+        };
+        let mut people = self.people.iter();
+        people.try_for_each(|person| person.peer.check_settled(&sight))
+    }
+
+    /// Everybody compares who is said to be where to what was told.
+    fn audit(&mut self) -> Checked {
+        // Whoever was forgotten by the network is found out by then.
+        self.let_pass(Duration::from_secs(90))?;
+        self.come_to_rest()?;
+        self.trace.note("audit", 0, &[]);
+        for person in &mut self.people {
+            if let Some(link) = &mut person.link {
+                person.peer.begin_audit(link.output());
+            }
+        }
+        self.come_to_rest()
+    }
+
+    /// All connections end, and nothing is left of them.
+    fn all_leave(&mut self) -> Checked {
+        for who in 0..self.people.len() {
+            let person = &mut self.people[who];
+            if let (Some(server), Some(link)) = (&mut self.server, &mut person.link) {
+                link.reset(server);
+            }
+            person.hang_up();
+        }
+        while self.serve()? {}
+        self.let_pass(Duration::from_secs(30))?;
+        while self.serve()? {}
+        match &self.server {
+            Some(server) => server.check_deserted(),
+            None => Ok(()),
+        }
+    }
+
+    fn let_pass(&mut self, duration: Duration) -> Checked {
+        let until = self.now + duration;
+        while self.now < until {
+            while self.serve()? {}
+            for who in 0..self.people.len() {
+                self.send(who, true);
+            }
+            while self.serve()? {}
+            self.wait();
+        }
+        Ok(())
+    }
+}
+
+impl Person {
+    fn hang_up(&mut self) {
+        if self.link.take().is_some() {
+            self.peer.disconnected();
+        }
+    }
+}
+
+fn setup(dice: &mut Dice, plant: Option<Plant>) -> Setup {
+    let hard_len = *dice.pick(&[16 << 10, 64 << 10, 4 << 20]);
+    let nominal_outbox = OutboxLimits {
+        soft_len: hard_len / 4,
+        hard_len,
+        floor_len: hard_len / 64,
+        ..OutboxLimits::default()
+    };
+    let mut outbox = nominal_outbox.clone();
+    if plant == Some(Plant::BearSlowReaders) {
+        outbox = OutboxLimits::default();
+    }
+    let per_second = *dice.pick(&[0.0, 10.0]);
+    Setup {
+        worker_count: dice.from_to(1, 3),
+        outbox,
+        nominal_outbox,
+        rate: Rate {
+            per_second,
+            burst: 20.0,
+        },
+        max_waiting: *dice.pick(&[2, 64, 1_024]),
+    }
+}
+
+/// Each run has a weather of its own: what is rare in one is common in another, and some things
+/// don't happen at all.
+fn weights(dice: &mut Dice) -> [(Move, usize); 13] {
+    let mut rare = |most| {
+        if dice.one_in(2) {
+            0
+        } else {
+            dice.from_to(1, most)
+        }
+    };
+    let (stall, cut, disk, clock, kill) = (rare(12), rare(8), rare(8), rare(4), rare(4));
+    [
+        (Move::Worker, dice.from_to(20, 120)),
+        (Move::Hub, dice.from_to(20, 120)),
+        (Move::Log, dice.from_to(5, 80)),
+        (Move::Reader, dice.from_to(5, 40)),
+        (Move::Act, dice.from_to(30, 120)),
+        (Move::Send, dice.from_to(40, 160)),
+        (Move::Receive, dice.from_to(40, 160)),
+        (Move::Time, dice.from_to(5, 40)),
+        (Move::Stall, stall),
+        (Move::Cut, cut),
+        (Move::Disk, disk),
+        (Move::Clock, clock),
+        (Move::Kill, kill),
+    ]
+}
+
+#[expect(clippy::disallowed_methods, reason = "some instant to count from")]
+fn some_instant() -> Instant {
+    Instant::now()
+}
+
+const FAULTS: [Option<DiskFault>; 6] = [
+    None,
+    None,
+    None,
+    Some(DiskFault::Full),
+    Some(DiskFault::ReadOnly),
+    Some(DiskFault::Commit),
+];
+
+/// Moves of a run before it calms down.
+const STORM_LEN: usize = 1_000;
+
+/// Rounds of calm after which all has to be done.
+const MAX_ROUNDS: usize = 2_000;
