@@ -246,7 +246,7 @@ impl Hub {
     pub(crate) fn is_deserted(&self) -> bool {
         self.sessions.is_empty()
             && self.people.is_empty()
-            && self.rooms.iter().all(|room| room.member_count() == 0)
+            && self.rooms.values().all(|room| room.present_count() == 0)
     }
 
     fn request(

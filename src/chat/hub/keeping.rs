@@ -49,14 +49,12 @@ impl Hub {
                 return self.joined(id, member, waiting, output);
             }
             RoomFact::Left { account, .. } => {
-                let (person, session) = (PersonId::Account(account), context.session);
-                let reason = "you left on another device";
-                self.dismiss(id, person, Some(session), reason, output);
+                let (person, except) = (PersonId::Account(account), Some(context.session));
+                self.dismiss(id, person, except, LEFT_ELSEWHERE, output);
                 Done::Left { room }
             }
             RoomFact::Read { account, seq } => {
-                let person = PersonId::Account(account);
-                self.mark_read(id, person, seq, context.session, output);
+                self.mark_read(id, PersonId::Account(account), seq, context.session, output);
                 Done::Kept { room }
             }
             RoomFact::Removed { by } => {
@@ -237,6 +235,9 @@ impl Hub {
         }
     }
 }
+
+/// What the other devices of somebody who left are told.
+const LEFT_ELSEWHERE: &str = "you left on another device";
 
 fn deed(measure: Measure) -> &'static str {
     match measure {

@@ -6,7 +6,7 @@ use crate::chat::log::{Fact, LogError, Page, Recorded, RoomFact, Visibility};
 use crate::chat::order::Books;
 use crate::chat::{Body, GuestId, Message, MessageKey, Seq, Topic};
 
-#[path = "keeping/tests.rs"]
+#[cfg(test)]
 mod keeping;
 
 /// A hub, a log in memory, and what every session got to see.
