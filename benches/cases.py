@@ -26,6 +26,7 @@ PEERS = {
 
 # Names that tables and goals know.
 CHINWAG = "chinwag"
+CHINWAG_STREAM = "chinwag, streamed"
 CHINWAG_ECHO = "chinwag echo"
 CHINWAG_SERVE = "chinwag serve"
 RAW_EPOLL = "raw epoll"
@@ -67,6 +68,8 @@ SUITES = {
         "chat,64,1000,16",
     ],
 }
+# Where echo in parts is measured too: size and messages in flight.
+STREAMED = {(16384, 16), (1 << 20, 1)}
 # They belong to no goal.
 BESIDE_GOALS = {"echo:16384,100,1", "fanout:1024,1000,1"}
 
@@ -97,6 +100,10 @@ class Case:
         if mode == "idle":
             return cls(text, suite, mode, connections=numbers[0])
         return cls(text, suite, mode, *numbers)
+
+    @property
+    def is_streamed(self):
+        return self.suite == "echo" and (self.size, self.in_flight) in STREAMED
 
     @property
     def anchor(self):
@@ -156,6 +163,8 @@ def servers_of(case, extra=()):
         peers = {name: command for name, command in peers.items() if name not in skipped}
     else:
         servers = [Server(CHINWAG, ECHO + "1", mode)]
+        if case.is_streamed:
+            servers.append(Server(CHINWAG_STREAM, ECHO + "1 --stream", mode))
     servers += [Server(name, command, mode) for name, command in peers.items()]
     raw = RAW
     if mode == "fanout":

@@ -8,6 +8,7 @@ from cases import (
     CHINWAG,
     CHINWAG_ECHO,
     CHINWAG_SERVE,
+    CHINWAG_STREAM,
     ONE_WORKER,
     PEERS,
     RAW_EPOLL,
@@ -54,11 +55,11 @@ def echo_rows(results):
             yield at_most(results, case, CHINWAG, case.anchor, "server_cpu_us", 1.05)
             yield ahead_of_peers(results, case)
     for case in cases(results, "echo"):
-        if (case.size, case.in_flight) in ((16384, 16), (1 << 20, 1)):
+        if case.is_streamed:
             yield at_most(results, case, CHINWAG, case.anchor, "server_cpu_us", 1.3)
-            streamed = f"CPU ≤ 1.15 × {RAW_EPOLL}"
-            work = f"{report.title(case, [])}, streamed"
-            yield Row(work, "–", streamed, "`echo` takes whole messages")
+            row = at_most(results, case, CHINWAG_STREAM, case.anchor, "server_cpu_us", 1.15)
+            row.work += ", streamed"
+            yield row
 
 
 def fanout_rows(results):

@@ -4,12 +4,22 @@ import statistics
 from html import escape
 
 import report
-from cases import BUN, CHINWAG, CHINWAG_ECHO, CHINWAG_SERVE, RAW_COALESCED, THREADS, Case
+from cases import (
+    BUN,
+    CHINWAG,
+    CHINWAG_ECHO,
+    CHINWAG_SERVE,
+    CHINWAG_STREAM,
+    RAW_COALESCED,
+    THREADS,
+    Case,
+)
 
 # One colour a server, on light and on dark ground.
 COLOURS = {
     CHINWAG: ("#0b6e4f", "#3ecf9a"),
     CHINWAG_SERVE: ("#0b6e4f", "#3ecf9a"),
+    CHINWAG_STREAM: ("#5a9e86", "#8fdcc0"),
     CHINWAG_ECHO: ("#5a9e86", "#8fdcc0"),
     BUN: ("#b3541e", "#ff9e64"),
     THREADS: ("#6b6f76", "#9aa0a8"),

@@ -108,6 +108,9 @@ struct EchoArgs {
     /// Send everything that comes in on /broadcast to everyone there, the sender too.
     #[arg(long)]
     broadcast: bool,
+    /// Send back each part of a message as it comes, in a frame of its own: messages of any length.
+    #[arg(long)]
+    stream: bool,
     /// Do not compress messages, even for clients that offer it.
     #[arg(long)]
     no_deflate: bool,
@@ -223,6 +226,7 @@ fn run_echo(args: EchoArgs) -> Result<(), String> {
         listen,
         threads,
         broadcast,
+        stream,
         no_deflate,
         busy_poll,
         tls,
@@ -235,6 +239,7 @@ fn run_echo(args: EchoArgs) -> Result<(), String> {
             listen,
             threads,
             broadcast,
+            stream,
             deflate: !no_deflate,
             busy_poll: Duration::from_micros(busy_poll.into()),
             allow_plaintext,

@@ -6,9 +6,9 @@ mod client_support;
 mod support;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 
 use chinwag::websocket::Message;
@@ -16,7 +16,7 @@ use chinwag::websocket::blocking::{Acceptor, TlsStream, WebSocket, same_origin};
 use client_support::{Authority, Stub, answer_101, answering, closed_port, echo, read_head};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use support::Server;
+use support::{Echo, Server};
 
 /// A run of a fraction of a second.
 fn bench(url: &str, arguments: &[&str]) -> Command {
@@ -72,39 +72,6 @@ fn count(value: &Value) -> u64 {
     value.as_u64().unwrap()
 }
 
-/// `chinwag echo`, killed in the end.
-struct Echo {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Echo {
-    fn start() -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_chinwag"))
-            .args(["echo", "--listen", "127.0.0.1:0", "--threads", "1"])
-            .arg("--broadcast")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        stderr.read_line(&mut line).unwrap();
-        let address = line.trim().rsplit_once('/').unwrap().1.parse().unwrap();
-        Self { child, address }
-    }
-
-    fn url(&self) -> String {
-        format!("ws://{}/", self.address)
-    }
-}
-
-impl Drop for Echo {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// A server of one connection.
 fn stub<T: Send + 'static>(
     mut serve: impl FnMut(WebSocket<TcpStream>) -> T + Send + 'static,
@@ -116,9 +83,9 @@ fn stub<T: Send + 'static>(
 
 #[test]
 fn an_echo_is_measured_with_every_figure() {
-    let echo = Echo::start();
-    let pid = echo.child.id().to_string();
-    let result = measure_soundly(&echo.url(), &["-c", "7", "-p", "3", "--pid", &pid]);
+    let echo = Echo::start(&[]);
+    let pid = echo.process_id().to_string();
+    let result = measure_soundly(&echo.uri(), &["-c", "7", "-p", "3", "--pid", &pid]);
     assert_eq!(result["mode"], "echo");
     assert_eq!(
         (count(&result["connections"]), count(&result["pipeline"])),
@@ -143,8 +110,8 @@ fn an_echo_is_measured_with_every_figure() {
 
 #[test]
 fn people_read_the_same_as_text() {
-    let echo = Echo::start();
-    let output = bench(&echo.url(), &["--text", "--size", "40"])
+    let echo = Echo::start(&[]);
+    let output = bench(&echo.uri(), &["--text", "--size", "40"])
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -166,7 +133,7 @@ fn people_read_the_same_as_text() {
 
 #[test]
 fn messages_of_all_sizes_and_kinds_come_back() {
-    let echo = Echo::start();
+    let echo = Echo::start(&[]);
     for arguments in [
         &["--size", "0"][..],
         &["--size", "1", "-p", "200"],
@@ -184,15 +151,15 @@ fn messages_of_all_sizes_and_kinds_come_back() {
             "1000",
         ],
     ] {
-        measure_soundly(&echo.url(), arguments);
+        measure_soundly(&echo.uri(), arguments);
     }
 }
 
 #[test]
 fn a_rate_is_kept_whatever_comes_back() {
-    let echo = Echo::start();
+    let echo = Echo::start(&[]);
     let result = measure_soundly(
-        &echo.url(),
+        &echo.uri(),
         &["-c", "3", "--rate", "500", "--duration", "0.5"],
     );
     assert_eq!(
@@ -239,10 +206,10 @@ fn what_a_full_pipeline_keeps_back_is_told() {
 
 #[test]
 fn idle_connections_are_there_in_the_end() {
-    let echo = Echo::start();
-    let pid = echo.child.id().to_string();
+    let echo = Echo::start(&[]);
+    let pid = echo.process_id().to_string();
     let arguments = ["--mode", "idle", "-c", "50", "--pid", &pid];
-    let result = measure_soundly(&echo.url(), &arguments);
+    let result = measure_soundly(&echo.uri(), &arguments);
     assert_eq!(count(&result["messages"]), 50);
     assert!(result["server"]["anonymous_bytes_per_connection"].is_f64());
 
@@ -261,8 +228,8 @@ fn idle_connections_are_there_in_the_end() {
 
 #[test]
 fn a_broadcast_reaches_everyone_once() {
-    let echo = Echo::start();
-    let url = format!("{}broadcast", echo.url());
+    let echo = Echo::start(&["--broadcast"]);
+    let url = format!("{}broadcast", echo.uri());
     for pace in [["-p", "3"], ["--rate", "100"]] {
         let arguments = [&["--mode", "fanout", "-c", "20"][..], &pace].concat();
         let result = measure_soundly(&url, &arguments);
@@ -309,8 +276,8 @@ fn guests_talk_in_a_room_and_all_hear_it() {
     let nowhere = format!("ws://{}/", server.web());
     let mut command = bench(&nowhere, &["--mode", "chat"]);
     check_failure(&mut command, 1, "connection 1 of 1 did not open");
-    let echo = Echo::start();
-    let mut command = bench(&echo.url(), &["--mode", "chat"]);
+    let echo = Echo::start(&[]);
+    let mut command = bench(&echo.uri(), &["--mode", "chat"]);
     check_failure(
         &mut command,
         1,
@@ -531,11 +498,11 @@ fn an_interruption_ends_it_with_what_was_measured() {
 
 #[test]
 fn the_picture_is_one_file_without_a_script() {
-    let echo = Echo::start();
+    let echo = Echo::start(&[]);
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("latency.svg");
     let path_text = path.display().to_string();
-    measure_soundly(&echo.url(), &["--svg", &path_text]);
+    measure_soundly(&echo.uri(), &["--svg", &path_text]);
     let svg = fs::read_to_string(&path).unwrap();
     assert!(svg.starts_with("<svg xmlns=") && svg.ends_with("</svg>\n"));
     for part in ["99.9 %", "prefers-color-scheme:dark", "max "] {
@@ -543,6 +510,6 @@ fn the_picture_is_one_file_without_a_script() {
     }
     assert!(!svg.contains("script") && !svg.contains("href"));
     let nowhere = directory.path().join("no/such").display().to_string();
-    let output = bench(&echo.url(), &["--svg", &nowhere]).output().unwrap();
+    let output = bench(&echo.uri(), &["--svg", &nowhere]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
 }

@@ -7,14 +7,13 @@ mod support;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::thread;
 
 use chinwag::websocket::blocking::{Acceptor, TlsStream, same_origin};
 use chinwag::websocket::{CloseCode, Message};
 use client_support::{Authority, Stub, answer_101, answering, closed_port, echo, read_head, relay};
-use support::Server;
+use support::{Echo, Server};
 
 /// The program, in an environment without proxies.
 fn connect(arguments: &[&str]) -> Command {
@@ -65,41 +64,9 @@ fn check(output: &Output, code: i32, stdout: &str, stderr: &str) {
     assert_eq!(stderr.is_empty(), told.is_empty(), "{told}");
 }
 
-/// `chinwag echo`, killed in the end.
-struct Echo {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Echo {
-    fn start() -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_chinwag"))
-            .args(["echo", "--listen", "127.0.0.1:0", "--threads", "1"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        stderr.read_line(&mut line).unwrap();
-        let address = line.trim().rsplit_once('/').unwrap().1.parse().unwrap();
-        Self { child, address }
-    }
-
-    fn uri(&self) -> String {
-        format!("ws://{}/", self.address)
-    }
-}
-
-impl Drop for Echo {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn lines_of_input_come_back_as_lines_of_output() {
-    let echo = Echo::start();
+    let echo = Echo::start(&[]);
     let input = "one\r\ntwo\n\n\u{e9}\x1b[0m\nlast without an end".as_bytes();
     let output = run(&mut connect(&[&echo.uri()]), input);
     check(
@@ -112,7 +79,7 @@ fn lines_of_input_come_back_as_lines_of_output() {
 
 #[test]
 fn bytes_of_input_come_back_as_bytes_of_output() {
-    let echo = Echo::start();
+    let echo = Echo::start(&[]);
     let input: Vec<u8> = (0..=255).cycle().take(3_000_000).collect();
     let output = run(&mut connect(&["--binary", &echo.uri()]), &input);
     assert_eq!(output.status.code(), Some(0));
@@ -242,7 +209,7 @@ fn what_comes_between_the_end_of_input_and_the_close_is_printed() {
 
 #[test]
 fn input_that_is_no_text_ends_with_an_error() {
-    let echo = Echo::start();
+    let echo = Echo::start(&[]);
     let output = run(&mut connect(&[&echo.uri()]), b"one\n\xff\ntwo\n");
     check(
         &output,
@@ -379,7 +346,7 @@ fn names_in_a_certificate_do_nothing_to_the_terminal() {
 
 #[test]
 fn the_environment_chooses_the_proxy() {
-    let echo = Echo::start();
+    let echo = Echo::start(&[]);
     let behind = echo.address;
     let proxy = Stub::start(1, move |mut client| {
         let head = read_head(&mut client);

@@ -23,22 +23,31 @@ use std::time::Duration;
 use faults::arena::Arena;
 use faults::crowd::{Crowd, Latencies};
 use faults::footprint::{Footprint, descriptor_count};
-use faults::hostile::{FAULTS, Fault};
+use faults::hostile::{FAULTS, Fault, TLS_FAULTS};
 use faults::{raise_open_file_limit, seconds, size};
-use support::{Server, now};
+use support::{Server, now, tls};
 
 #[test]
 fn honest_users_notice_no_fault_and_nothing_of_it_stays() {
     raise_open_file_limit();
-    let server = Server::start(&[]);
-    let mut crowd = Crowd::gather(&server, CROWD_COUNT, MESSAGES_PER_SECOND);
-    let chosen = std::env::var("CHINWAG_FAULT").unwrap_or_default();
-    let findings: Vec<String> = FAULTS
-        .iter()
-        .filter(|fault| fault.name.contains(&chosen))
-        .filter_map(|fault| judge(&server, &mut crowd, fault))
-        .collect();
+    let mut findings = judge_all(&[], FAULTS);
+    findings.extend(judge_all(&[tls::SELF_SIGNED], TLS_FAULTS));
     assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+/// Says what is wrong with a server that has these flags.
+fn judge_all(flags: &[&str], faults: &[Fault]) -> Vec<String> {
+    let chosen = std::env::var("CHINWAG_FAULT").unwrap_or_default();
+    let faults = faults.iter().filter(|fault| fault.name.contains(&chosen));
+    let mut faults = faults.peekable();
+    if faults.peek().is_none() {
+        return Vec::new();
+    }
+    let server = Server::start(flags);
+    let mut crowd = Crowd::gather(&server, CROWD_COUNT, MESSAGES_PER_SECOND);
+    faults
+        .filter_map(|fault| judge(&server, &mut crowd, fault))
+        .collect()
 }
 
 /// Says what is wrong. A machine that does other things at the same time delays one attempt, not

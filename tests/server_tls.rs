@@ -10,52 +10,34 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
 use chinwag::websocket::blocking::{ClientStream, ClientTls, ConnectError, Connector, WebSocket};
 use chinwag::websocket::handshake::client::ClientRequest;
 use chinwag::websocket::{CloseCode, Message};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
-use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConnection, StreamOwned};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use support::{Http, PATIENCE, Server, run, wait_until};
+use support::tls::{self, kept_certificate};
+use support::{Http, Server, prepared, run, wait_until};
 
-const SELF_SIGNED: &[&str] = &["--tls-self-signed"];
+const SELF_SIGNED: &[&str] = &[tls::SELF_SIGNED];
 
 /// A connection for bytes of one's own, inside TLS.
 type Secure = BufReader<StreamOwned<ClientConnection, TcpStream>>;
-
-fn kept_certificate(server: &Server) -> Vec<u8> {
-    fs::read(server.data_dir().join("data/tls-self-signed.pem")).unwrap()
-}
 
 fn secure(address: SocketAddr, certificate: &[u8]) -> Secure {
     secure_over(socket(address), certificate)
 }
 
 fn secure_over(socket: TcpStream, certificate: &[u8]) -> Secure {
-    let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_slice(certificate).unwrap())
-        .unwrap();
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider);
-    let builder = builder.with_safe_default_protocol_versions().unwrap();
-    let config = builder.with_root_certificates(roots).with_no_client_auth();
-    let name = "localhost".try_into().unwrap();
-    let tls = ClientConnection::new(Arc::new(config), name).unwrap();
-    BufReader::new(StreamOwned::new(tls, socket))
+    BufReader::new(tls::secure(socket, certificate))
 }
 
 fn socket(address: SocketAddr) -> TcpStream {
-    let socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    socket.set_write_timeout(Some(PATIENCE)).unwrap();
-    socket
+    prepared(TcpStream::connect(address).unwrap())
 }
 
 /// Asks once and reads up to the end of the connection.

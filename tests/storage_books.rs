@@ -11,7 +11,8 @@ use std::time::Duration;
 use chinwag::chat::event::Role;
 use chinwag::chat::hub::SessionId;
 use chinwag::chat::log::{
-    Append, Context, Fact, LogError, Purpose, Read, Recorded, RoomFact, RoomRecord, Visibility,
+    Append, Context, Fact, LogError, Purpose, Read, Recorded, RoomFact, RoomRecord, Span,
+    Visibility,
 };
 use chinwag::chat::order::{
     AuditEntry, Deed, Invite, InviteCode, Measure, Party, Reason, Restraint, RestraintKind,
@@ -230,7 +231,7 @@ impl Data {
         let read = Read {
             purpose: Purpose::Audit(nobody()),
             room: RoomName::parse("den").unwrap(),
-            before,
+            span: before.map_or(Span::Newest, Span::Before),
             max_messages: max,
             max_weight: usize::MAX,
             max_changes: 0,

@@ -29,14 +29,15 @@ use crate::chat::log::{Append, Committed, Context, Read, ReadDone, RoomRecord};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::people::People;
-use crate::chat::permission::Action;
 use crate::chat::recent;
 use crate::chat::room::{Room, RoomId};
+use crate::chat::search::{Search, SearchDone};
 
 mod commit;
 mod direct;
 mod keeping;
 mod membership;
+mod messages;
 mod order;
 mod presence;
 mod rooms;
@@ -44,6 +45,7 @@ mod rooms;
 mod tests;
 mod upkeep;
 
+use commit::searched;
 pub use presence::MAX_PRESENCE_MEMBERS;
 
 /// A connection as the hub knows it: the worker that serves it, and the worker's name for it.
@@ -80,6 +82,8 @@ pub enum Input {
     Committed(Committed),
     /// The log answers a question.
     Read(ReadDone),
+    /// The log is through with a search.
+    Searched(SearchDone),
     /// Time has passed; of interest while [`Hub::is_behind`].
     Tick,
 }
@@ -132,6 +136,8 @@ pub enum Output {
     Append(Append),
     /// Ask the log this.
     Read(Read),
+    /// Have the log look for this.
+    Search(Search),
 }
 
 /// All rooms and all who are present.
@@ -221,6 +227,7 @@ impl Hub {
             Input::Disconnected(session) => self.disconnect(session, output),
             Input::Committed(committed) => self.committed(committed, output),
             Input::Read(done) => self.read_done(done, output),
+            Input::Searched(done) => searched(done, output),
             Input::Tick => {}
         }
         while let Some(session) = self.resumable.pop() {
@@ -328,7 +335,12 @@ impl Hub {
             Command::Hello(hello) => return self.hello(context.clone(), hello, at, output),
             other => other,
         };
-        let mut asking = self.asking(context, at, output)?;
+        let asking = self.asking(context, at, output)?;
+        self.judge_of(asking, command)
+    }
+
+    /// Judges a request of somebody who has said who they are.
+    fn judge_of(&mut self, mut asking: Asking<'_>, command: Command) -> Result<(), ChatError> {
         match command {
             Command::Hello(_) => Ok(()),
             Command::Join {
@@ -354,11 +366,21 @@ impl Hub {
                 reply_to,
             } => self.send(&mut asking, &room, body, key, reply_to),
             Command::Typing { room } => self.typing(&mut asking, &room),
-            Command::History {
+            Command::Edit { room, seq, body } => self.edit(&mut asking, &room, seq, body),
+            Command::Delete { room, seq } => self.delete(&mut asking, &room, seq),
+            Command::React {
+                room,
+                seq,
+                emoji,
+                on,
+            } => self.react(&mut asking, &room, seq, emoji, on),
+            Command::History { room, span, limit } => self.history(&mut asking, &room, span, limit),
+            Command::Search {
+                query,
                 room,
                 before,
                 limit,
-            } => self.history(&mut asking, &room, before, limit),
+            } => self.search(&mut asking, query, room.as_ref(), before, limit),
             Command::Rooms => {
                 self.list_rooms(&mut asking);
                 Ok(())
@@ -526,33 +548,6 @@ impl Hub {
         id
     }
 
-    /// The room of that name, if whoever asks may know of it.
-    fn visible(&self, name: &RoomName, asking: &Asking<'_>) -> Result<RoomId, ChatError> {
-        let id = *self.room_ids.get(name).ok_or(ChatError::NotFound("room"))?;
-        let room = self.room(id);
-        let is_rank = || {
-            self.standing(id, asking.person)
-                .may(Action::SetTopic)
-                .is_ok()
-        };
-        let is_let_in = room.is_public() || room.belongs(asking.person);
-        if is_let_in || (!room.is_direct() && is_rank()) {
-            Ok(id)
-        } else {
-            Err(ChatError::NotFound("room"))
-        }
-    }
-
-    /// The room of that name, if whoever asks belongs to it.
-    fn entered(&self, name: &RoomName, asking: &Asking<'_>) -> Result<RoomId, ChatError> {
-        let id = self.visible(name, asking)?;
-        if self.room(id).belongs(asking.person) {
-            Ok(id)
-        } else {
-            Err(ChatError::Forbidden("join the room first"))
-        }
-    }
-
     fn room(&self, id: RoomId) -> &Room {
         &self.rooms[&id]
     }
@@ -633,6 +628,9 @@ pub const MAX_LISTED_WEIGHT: usize = 128 * 1024;
 
 /// Messages of one `history` answer.
 pub const MAX_HISTORY: usize = 200;
+
+/// Messages of one `search` answer.
+pub const MAX_FOUND: usize = 50;
 
 /// Rooms that one connection can be in.
 pub const MAX_ROOMS_PER_SESSION: usize = 100;

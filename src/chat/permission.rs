@@ -34,6 +34,8 @@ pub enum Action {
     GiveRoles,
     /// Removes the room.
     RemoveRoom,
+    /// Deletes what others wrote.
+    DeleteOthersMessages,
 }
 
 impl Standing {
@@ -56,6 +58,10 @@ impl Standing {
             Action::SetTopic => needs(
                 Role::Op,
                 "only the room's owner and its operators set the topic",
+            ),
+            Action::DeleteOthersMessages => needs(
+                Role::Op,
+                "only the room's owner and its operators delete what others wrote",
             ),
             Action::KeepOrder => needs(
                 Role::Op,

@@ -372,8 +372,8 @@ const SHARED_FROM_LEN: usize = 4096;
 const MAX_SLICES: usize = 64;
 /// A buffer of this size may keep its place, however little is in it.
 const ROOMY_CAPACITY: usize = 4096;
-/// One read of the worker (256 KiB) and what framing adds fit in.
-const MAX_SPARE_CAPACITY: usize = 512 << 10;
+/// What is read at once, and what framing adds, fits in, also after growing twofold.
+const MAX_SPARE_CAPACITY: usize = 1 << 20;
 /// What a worker keeps for the next turn: small buffers for thousands of connections.
 const MAX_SPARES_CAPACITY: usize = 4 << 20;
 /// As many as there may be of the smallest.

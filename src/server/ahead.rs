@@ -57,12 +57,14 @@ impl Ahead {
                 | Done::Left { .. }
                 | Done::Sent { .. }
                 | Done::TopicSet { .. }
+                | Done::Changed { .. }
                 | Done::Kept { .. }
                 | Done::Invited { .. },
             ) => {}
             Ok(
                 Done::Joined(_)
                 | Done::History { .. }
+                | Done::Found(_)
                 | Done::Rooms { .. }
                 | Done::Who { .. }
                 | Done::Audit { .. },
@@ -82,6 +84,7 @@ fn has_long_answer(command: &Command) -> bool {
         Command::Join { .. }
         | Command::Create { .. }
         | Command::History { .. }
+        | Command::Search { .. }
         | Command::Rooms
         | Command::Who { .. }
         | Command::Direct { .. } => true,
@@ -89,6 +92,9 @@ fn has_long_answer(command: &Command) -> bool {
         Command::Hello(_)
         | Command::Leave { .. }
         | Command::Send { .. }
+        | Command::Edit { .. }
+        | Command::Delete { .. }
+        | Command::React { .. }
         | Command::Typing { .. }
         | Command::Topic { .. } => false,
     }

@@ -23,7 +23,8 @@ use crate::websocket::handshake::HandshakeError;
 use crate::websocket::handshake::http::{HttpLimits, parse_request};
 use crate::websocket::handshake::server::{Acceptance, Upgrade};
 use crate::websocket::{
-    CloseCode, CodecPool, Connection, DeflateOptions, Event, Limits, Message, State, encode_message,
+    CloseCode, CodecPool, Connection, DeflateOptions, Event, Limits, Message, Part, State,
+    encode_message,
 };
 
 /// What an echo server is told at start.
@@ -35,6 +36,9 @@ pub struct EchoConfig {
     pub threads: usize,
     /// Whether `/broadcast` sends everything to everyone there.
     pub broadcast: bool,
+    /// Whether each part of a message goes back as it comes, in a frame of its own: no message is
+    /// held in memory, and none is too long. Broadcasts are of whole messages.
+    pub stream: bool,
     /// Whether messages are compressed for clients that offer it.
     pub deflate: bool,
     /// How long a thread with nothing to do looks for events before it sleeps.
@@ -69,6 +73,11 @@ pub fn echo(config: &EchoConfig, mut announce: impl FnMut(&str)) -> Result<(), S
             ..OutboxLimits::default()
         },
         busy_poll: config.busy_poll,
+        read_len: if config.stream {
+            STREAM_READ_LEN
+        } else {
+            net::Config::default().read_len
+        },
         tls: certificates.as_ref().map(|it| Tls {
             acceptor: it.acceptor().clone(),
             listeners: (0..config.listen.len()).collect(),
@@ -113,6 +122,7 @@ fn reload(certificates: Option<&mut Certificates>, workers: &[MailSender<Mail>])
 #[derive(Debug)]
 struct EchoService {
     has_broadcast: bool,
+    is_streaming: bool,
     deflate: Option<DeflateOptions>,
     codecs: CodecPool,
     listeners: BTreeSet<ConnectionId>,
@@ -145,6 +155,7 @@ struct Session {
 enum Kind {
     Http(HttpSession),
     Echo(Connection),
+    Stream(Connection),
     Broadcast(Connection),
 }
 
@@ -156,6 +167,7 @@ impl EchoService {
             .filter(|(other, _)| *other != worker);
         Self {
             has_broadcast: config.broadcast,
+            is_streaming: config.stream,
             deflate: config.deflate.then(DeflateOptions::default),
             codecs: CodecPool::new(),
             listeners: BTreeSet::new(),
@@ -186,7 +198,12 @@ impl EchoService {
         };
         let is_broadcast = self.has_broadcast && request.path() == "/broadcast";
         let upgrade = Upgrade::from_request(&request)?;
-        let mut acceptance = Acceptance::new(Limits::default());
+        let is_stream = self.is_streaming && !is_broadcast;
+        let mut limits = Limits::default();
+        if is_stream {
+            limits.max_message_len = usize::MAX;
+        }
+        let mut acceptance = Acceptance::new(limits);
         // A broadcast is encoded once, for all.
         if let Some(options) = self.deflate.as_ref().filter(|_| !is_broadcast) {
             acceptance = acceptance.deflate(options);
@@ -195,6 +212,8 @@ impl EchoService {
         session.kind = if is_broadcast {
             turn.post(Mail::Listen(session.id));
             Kind::Broadcast(connection)
+        } else if is_stream {
+            Kind::Stream(connection)
         } else {
             Kind::Echo(connection)
         };
@@ -282,19 +301,37 @@ impl Service for EchoService {
             error.write_response(outbox.buffer());
             return Flow::Close;
         }
-        let (connection, is_broadcast) = match &mut session.kind {
-            Kind::Http(_) => return Flow::Continue,
-            Kind::Echo(connection) => (connection, false),
-            Kind::Broadcast(connection) => (connection, true),
-        };
-        connection.borrow_codecs(&mut self.codecs);
-        while let Ok(Some(event)) = connection.receive(&mut input, outbox.buffer()) {
-            match event {
-                Event::Message(message) if is_broadcast => self.broadcast(&message, turn),
-                Event::Message(message) => send_back(connection, message, outbox),
-                Event::Ping(_) | Event::Pong(_) | Event::Closed { .. } => {}
+        if let Some(connection) = session.kind.connection() {
+            connection.borrow_codecs(&mut self.codecs);
+        }
+        // Pings are answered, and a Close, by the connection itself.
+        match &mut session.kind {
+            Kind::Http(_) => {}
+            Kind::Echo(connection) => {
+                while let Ok(Some(event)) = connection.receive(&mut input, outbox.buffer()) {
+                    if let Event::Message(message) = event {
+                        send_back(connection, message, outbox);
+                    }
+                }
+            }
+            Kind::Stream(connection) => {
+                while let Ok(Some(event)) = connection.receive_part(&mut input, outbox.buffer()) {
+                    if let Event::Message(part) = event {
+                        send_part_back(connection, &part, outbox);
+                    }
+                }
+            }
+            Kind::Broadcast(connection) => {
+                while let Ok(Some(event)) = connection.receive(&mut input, outbox.buffer()) {
+                    if let Event::Message(message) = event {
+                        self.broadcast(&message, turn);
+                    }
+                }
             }
         }
+        let Some(connection) = session.kind.connection() else {
+            return Flow::Continue;
+        };
         connection.return_codecs(&mut self.codecs);
         match connection.state() {
             State::Open | State::Closing => Flow::Continue,
@@ -309,7 +346,7 @@ impl Service for EchoService {
     fn deadline(&self, session: &Session) -> Option<Instant> {
         match &session.kind {
             Kind::Http(http) => Some(http.deadline()),
-            Kind::Echo(_) | Kind::Broadcast(_) => None,
+            Kind::Echo(_) | Kind::Stream(_) | Kind::Broadcast(_) => None,
         }
     }
 
@@ -336,8 +373,7 @@ impl Service for EchoService {
             Mail::RenewTls(acceptor) => connections.renew_tls(acceptor),
             Mail::Stop => {
                 connections.for_each(|_, session, outbox| {
-                    if let Kind::Echo(connection) | Kind::Broadcast(connection) = &mut session.kind
-                    {
+                    if let Some(connection) = session.kind.connection() {
                         // A connection that is closing is told nothing more.
                         let _ = connection.close(CloseCode::GOING_AWAY, "", outbox.buffer());
                     }
@@ -362,6 +398,18 @@ impl Service for EchoService {
 
     fn turn_ended(&mut self, turn: &mut Turn<'_, Mail>) {
         self.flush_backlogs(turn.now);
+    }
+}
+
+impl Kind {
+    /// The connection, once there is one.
+    fn connection(&mut self) -> Option<&mut Connection> {
+        match self {
+            Self::Http(_) => None,
+            Self::Echo(connection) | Self::Stream(connection) | Self::Broadcast(connection) => {
+                Some(connection)
+            }
+        }
     }
 }
 
@@ -405,8 +453,21 @@ fn send_back(connection: &mut Connection, message: Message<'_>, outbox: &mut Out
     }
 }
 
+/// Echoes a part of a message, in a frame of its own: not as bytes of one frame that is as long as
+/// the peer's. A header that promises bytes which are yet to come could be followed by nothing else,
+/// not by a Close that says what was wrong with them, nor by one that says that the server ends.
+fn send_part_back(connection: &mut Connection, part: &Part<'_>, outbox: &mut Outbox) {
+    // It does not fail: the connection is open, or there would be no part, and the kind is one.
+    let _ = connection.send_part(&part.payload, part.is_final, outbox.buffer());
+}
+
 /// Bytes whose copy takes longer than the system call for one more piece.
 const GIVEN_AWAY_FROM_LEN: usize = 16 * 1024;
+
+/// What is read at once is what is sent back at once, so it has room for the headers of 256 KiB:
+/// programs send messages of 2ⁿ bytes, whose last few bytes would be read and written on their own. A
+/// streamed MiB took a quarter more. Where messages wait until they are whole it is no gain.
+const STREAM_READ_LEN: usize = 320 << 10;
 
 /// What a reader of broadcasts may leave unread: an echo stops reading, a broadcast can't.
 const MAX_UNREAD_LEN: usize = 16 * 1024 * 1024;

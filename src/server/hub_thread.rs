@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::chat::hub::{Input, Output};
 use crate::chat::log::{Append, Committed, LogError, Read, ReadDone};
+use crate::chat::search::{Search, SearchDone};
 use crate::chat::{Event, Hub, Request, RoomId, SessionId, Timestamp};
 use crate::net::{ConnectionId, MailSender};
 use crate::server::clock;
@@ -49,6 +50,7 @@ pub(crate) enum HubMail {
         commit_time: Duration,
     },
     Read(ReadDone),
+    Searched(SearchDone),
     /// To be dropped in its turn.
     Settle(Sender<()>),
     Stop,
@@ -123,6 +125,7 @@ impl From<Delivery> for HubMail {
                 commit_time,
             },
             Delivery::Read(done) => Self::Read(done),
+            Delivery::Searched(done) => Self::Searched(done),
         }
     }
 }
@@ -144,6 +147,9 @@ pub(crate) trait Reach {
 
     /// Asks the log something; gives the question back if there is no room.
     fn try_read(&mut self, read: Read) -> Result<(), Read>;
+
+    /// Has the log search; gives the search back if there is no room.
+    fn try_search(&mut self, search: Search) -> Result<(), Search>;
 }
 
 /// Those who run on threads of their own.
@@ -259,6 +265,7 @@ impl<R: Reach> HubThread<R> {
                 }
             }
             HubMail::Read(done) => self.step(Input::Read(done), now),
+            HubMail::Searched(done) => self.step(Input::Searched(done), now),
             HubMail::Settle(settled) => drop(settled),
             HubMail::Stop => return ControlFlow::Break(()),
         }
@@ -342,6 +349,12 @@ impl<R: Reach> HubThread<R> {
                     self.decide(Input::Read(ReadDone { read, outcome }));
                 }
             }
+            Output::Search(search) => {
+                if let Err(search) = self.reach.try_search(search) {
+                    let outcome = Err(LogError::Unavailable);
+                    self.decide(Input::Searched(SearchDone { search, outcome }));
+                }
+            }
         }
     }
 
@@ -394,6 +407,10 @@ impl Reach for Threads {
 
     fn try_read(&mut self, read: Read) -> Result<(), Read> {
         self.storage.try_read(read)
+    }
+
+    fn try_search(&mut self, search: Search) -> Result<(), Search> {
+        self.storage.try_search(search)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::chat::PersonId;
 use crate::chat::event::Role;
 use crate::chat::log::{Append, Committed, Fact, LogError, Recorded, RoomRecord, Visibility};
-use crate::chat::message::{MessageKey, Timestamp, Topic};
+use crate::chat::message::{MessageKey, Rev, Seq, Timestamp};
 use crate::chat::name::RoomName;
 use crate::chat::order::Party;
 use crate::storage::data_dir::DataDir;
@@ -20,6 +20,7 @@ use crate::storage::rows::books::read_books;
 use crate::storage::rows::{read_role, read_room, write_event, write_person, write_visibility};
 
 mod books;
+mod changes;
 
 /// The one writer of the database.
 #[derive(Debug)]
@@ -167,9 +168,7 @@ impl<'c> Transcript<'c> {
             }
             (Fact::DirectOpened { .. }, Some(_)) => Recorded::RoomExisted,
             (Fact::DirectOpened { parties, .. }, None) => self.open_direct(append, parties)?,
-            (Fact::MessagePosted { .. } | Fact::TopicChanged { .. } | Fact::Room { .. }, None) => {
-                return Ok(Err(LogError::NoSuchRoom));
-            }
+            (_, None) => return Ok(Err(LogError::NoSuchRoom)),
             (Fact::Room { fact, .. }, Some(room)) => self.keep(append, fact, room)?,
             (
                 Fact::MessagePosted {
@@ -183,7 +182,7 @@ impl<'c> Transcript<'c> {
                 Some(room),
             ) => self.post(
                 append,
-                *person,
+                (*person, room.is_public),
                 &NewMessage {
                     room: room.id,
                     seq: room.seq + 1,
@@ -197,11 +196,42 @@ impl<'c> Transcript<'c> {
                     reply_to: *reply_to,
                 },
             )?,
-            (Fact::TopicChanged { topic, .. }, Some(room)) => {
-                self.change_topic(append, topic, room)?
-            }
+            (_, Some(room)) => return self.change(append, room),
         };
         Ok(Ok(recorded))
+    }
+
+    fn change(&mut self, append: &Append, room: RoomState) -> Result<Outcome, DatabaseError> {
+        match &append.fact {
+            Fact::TopicChanged { topic, .. } => {
+                let rev = self.insert_change(append, &append.fact, room, None)?;
+                self.transaction.set_topic(room.id, topic.as_str())?;
+                Ok(Ok(Recorded::TopicSet { rev }))
+            }
+            Fact::MessageEdited {
+                seq, body, person, ..
+            } => self.edit(append, room, *seq, body, *person),
+            Fact::MessageDeleted {
+                seq,
+                person,
+                others,
+                ..
+            } => self.delete(append, room, *seq, *person, *others),
+            Fact::Reacted {
+                seq,
+                emoji,
+                on,
+                from,
+                person,
+                ..
+            } => self.react(append, room, *seq, emoji, (*on, from, *person)),
+            Fact::RoomCreated { .. }
+            | Fact::MessagePosted { .. }
+            | Fact::DirectOpened { .. }
+            | Fact::Room { .. } => {
+                unreachable!("these are recorded by themselves")
+            }
+        }
     }
 
     fn create_room(
@@ -232,7 +262,7 @@ impl<'c> Transcript<'c> {
         topic: &str,
     ) -> Result<i64, DatabaseError> {
         let id = self.newest_event + 1;
-        self.insert_event(append, id)?;
+        self.insert_event(append, &append.fact, id)?;
         self.transaction.insert_room(&NewRoom {
             id,
             key: name.key(),
@@ -241,8 +271,12 @@ impl<'c> Transcript<'c> {
             topic,
             created_at: append.at.0,
         })?;
-        let (seq, rev) = (0, 0);
-        let room = Room::unchanged(RoomState { id, seq, rev });
+        let room = Room::unchanged(RoomState {
+            id,
+            seq: 0,
+            rev: 0,
+            is_public: visibility == Visibility::Public,
+        });
         self.rooms.insert(name.key().to_owned(), room);
         Ok(id)
     }
@@ -250,7 +284,7 @@ impl<'c> Transcript<'c> {
     fn post(
         &mut self,
         append: &Append,
-        person: PersonId,
+        (person, is_public): (PersonId, bool),
         row: &NewMessage<'_>,
     ) -> Result<Recorded, DatabaseError> {
         // The unique index finds a repeated key: most keys are new, and cost no look-up this way.
@@ -262,7 +296,9 @@ impl<'c> Transcript<'c> {
             let at = Timestamp(at);
             return Ok(Recorded::Repeated { seq, at });
         }
-        self.insert_event(append, row.room)?;
+        self.transaction
+            .index(row.event, row.body, row.room, is_public)?;
+        self.insert_event(append, &append.fact, row.room)?;
         if let PersonId::Account(account) = person {
             // Who speaks has read what was said.
             self.transaction.set_read(row.room, account.0, row.seq)?;
@@ -271,24 +307,32 @@ impl<'c> Transcript<'c> {
         Ok(Recorded::Posted { seq: row.seq })
     }
 
-    fn change_topic(
+    /// Writes an event that is a change of the room, and of which message it holds another body; the
+    /// room's number of changes with it.
+    fn insert_change(
         &mut self,
         append: &Append,
-        topic: &Topic,
+        fact: &Fact,
         room: RoomState,
-    ) -> Result<Recorded, DatabaseError> {
+        edited: Option<Seq>,
+    ) -> Result<Rev, DatabaseError> {
         let rev = room.rev + 1;
-        let event = self.insert_event(append, room.id)?;
-        self.transaction.insert_change(room.id, rev, event)?;
-        self.transaction.set_topic(room.id, topic.as_str())?;
+        let event = self.insert_event(append, fact, room.id)?;
+        self.transaction
+            .insert_change(room.id, rev, event, edited)?;
         self.change_room(append.fact.room(), |room| room.rev = rev);
-        Ok(Recorded::TopicSet { rev })
+        Ok(rev)
     }
 
     /// Writes the next event; its number.
-    fn insert_event(&mut self, append: &Append, room: i64) -> Result<i64, DatabaseError> {
+    fn insert_event(
+        &mut self,
+        append: &Append,
+        fact: &Fact,
+        room: i64,
+    ) -> Result<i64, DatabaseError> {
         let id = self.newest_event + 1;
-        let (kind, payload) = write_event(&append.fact);
+        let (kind, payload) = write_event(fact);
         self.transaction
             .insert_event(id, append.at.0, room, kind, &payload)?;
         self.newest_event = id;
@@ -369,7 +413,7 @@ mod tests {
         assert_eq!(outcomes(&mut log, 1), posted([1, 2, 3]));
         log.database.limit_growth(0);
         for _ in 0..3 {
-            let refused = [Err(LogError::Unavailable); 3];
+            let refused = [const { Err(LogError::Unavailable) }; 3];
             assert_eq!(outcomes(&mut log, 7_999), refused);
         }
         // What fits still goes in, and a failure leaves no gap.

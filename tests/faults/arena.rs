@@ -6,15 +6,18 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
+use rustls::ClientConnection;
 use socket2::{Domain, Socket, Type};
 
-use crate::support::{PATIENCE, Server, UPGRADE, masked_frame};
+use crate::support::{PATIENCE, Server, UPGRADE, masked_frame, prepared, tls};
 
 /// What a hostile thread knows.
 pub(crate) struct Arena {
     pub(crate) web: SocketAddr,
     pub(crate) lines: SocketAddr,
     pub(crate) process_id: u32,
+    /// What the server's certificate is, if it speaks TLS.
+    certificate: Option<Vec<u8>>,
     /// How many peers it may have at once.
     pub(crate) count: usize,
     stop: Receiver<()>,
@@ -34,6 +37,7 @@ impl Arena {
             web: server.web(),
             lines: server.lines(),
             process_id: server.process_id(),
+            certificate: server.speaks_tls().then(|| tls::kept_certificate(server)),
             count,
             stop,
             under_way,
@@ -92,6 +96,18 @@ impl Arena {
         head.starts_with(b"HTTP/1.1 101").then_some(stream)
     }
 
+    /// A client's end of TLS, which has not said anything.
+    pub(crate) fn tls(&self) -> ClientConnection {
+        tls::client(self.certificate.as_ref().expect("the server speaks TLS"))
+    }
+
+    /// What a client says first in TLS.
+    pub(crate) fn hello(&self) -> Vec<u8> {
+        let mut hello = Vec::new();
+        self.tls().write_tls(&mut hello).unwrap();
+        hello
+    }
+
     pub(crate) fn web_socket(&self) -> Option<TcpStream> {
         self.upgrade(self.connect_web()?)
     }
@@ -115,13 +131,6 @@ impl Arena {
     fn connect(address: SocketAddr) -> Option<TcpStream> {
         TcpStream::connect(address).ok().map(prepared)
     }
-}
-
-fn prepared(stream: TcpStream) -> TcpStream {
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
-    stream.set_nodelay(true).unwrap();
-    stream
 }
 
 /// Ends a connection with RST.

@@ -4,7 +4,7 @@
 //! a hundred threads. Each of them checks that the room's messages come once and in order; together
 //! they know when a message has reached the last of them.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
 use chinwag::websocket::{Connection, Event, Message};
@@ -12,7 +12,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use serde_json::{Value, json};
 
-use crate::support::{PATIENCE, Server, now};
+use crate::support::{Http, PATIENCE, Server, Ws, now, prepared, tls};
 
 /// Honest users in the lobby.
 pub(crate) struct Crowd {
@@ -28,12 +28,17 @@ pub(crate) struct Crowd {
 }
 
 struct Member {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     connection: Connection,
     /// What has arrived and is not understood yet.
     input: Vec<u8>,
     last_seq: u64,
 }
+
+/// A socket, or TLS over one.
+trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
 
 struct Said {
     at: Instant,
@@ -44,25 +49,21 @@ struct Said {
 }
 
 impl Crowd {
-    /// Enters the lobby with so many, who say `per_second` messages together.
+    /// Enters the lobby with so many, who say `per_second` messages together; in TLS, if the server
+    /// speaks that.
     pub(crate) fn gather(server: &Server, count: usize, per_second: u32) -> Self {
         let poll = Poll::new().unwrap();
         let members = (0..count).map(|nth| {
-            let mut ws = server.guest(&format!("honest {nth}"));
-            let last_seq = ws.join("lobby")["seq"].as_u64().unwrap();
-            let (stream, connection, input) = ws.into_parts();
-            stream.set_nonblocking(true).unwrap();
-            let mut stream = TcpStream::from_std(stream);
-            let token = Token(nth);
+            let socket = prepared(std::net::TcpStream::connect(server.web()).unwrap());
+            let handle = socket.try_clone().unwrap();
+            let mut stream = TcpStream::from_std(socket);
             poll.registry()
-                .register(&mut stream, token, Interest::READABLE)
+                .register(&mut stream, Token(nth), Interest::READABLE)
                 .unwrap();
-            Member {
-                stream,
-                connection,
-                input,
-                last_seq,
-            }
+            let member = Member::enter(&format!("honest {nth}"), wrap(server, stream));
+            // From here on the poller tells when to read.
+            handle.set_nonblocking(true).unwrap();
+            member
         });
         let members = members.collect();
         Self {
@@ -190,7 +191,31 @@ impl Crowd {
     }
 }
 
+/// Puts TLS around a socket, if the server speaks that.
+fn wrap(server: &Server, socket: TcpStream) -> Box<dyn Stream> {
+    if server.speaks_tls() {
+        Box::new(tls::secure(socket, &tls::kept_certificate(server)))
+    } else {
+        Box::new(socket)
+    }
+}
+
 impl Member {
+    /// Enters the lobby.
+    fn enter(name: &str, stream: Box<dyn Stream>) -> Self {
+        let mut ws = Ws::over(Http::inside(stream));
+        ws.welcome();
+        ws.hello(name);
+        let last_seq = ws.join("lobby")["seq"].as_u64().unwrap();
+        let (stream, connection, input) = ws.into_parts();
+        Self {
+            stream,
+            connection,
+            input,
+            last_seq,
+        }
+    }
+
     /// Reads all there is.
     fn read(&mut self, nth: usize) {
         let mut buffer = [0; 64 * 1024];

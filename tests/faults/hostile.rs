@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use rustls::ClientConnection;
 
 use super::arena::{Arena, Flooder, TEXT, read_some, reset};
 use super::footprint::descriptor_count;
@@ -52,6 +53,26 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault("members that come and go", 4, comings_and_goings),
     fault("a flood of questions about the past", 4, histories),
     fault("a flood of new rooms", 2, new_rooms),
+];
+
+/// Those of a server that speaks TLS, before anything is agreed on.
+pub(crate) const TLS_FAULTS: &[Fault] = &[
+    fault("TLS: peers that never say anything", 200, silent_connects),
+    fault(
+        "TLS: terminals that never say anything",
+        50,
+        silent_terminals,
+    ),
+    fault("TLS: half a hello", 50, half_hellos),
+    fault("TLS: one byte of a hello a write", 10, one_byte_hellos),
+    fault("TLS: records that never end", 20, endless_records),
+    fault("TLS: hellos whose answer is not read", 20, unread_answers),
+    fault("TLS: a flood of hellos", 4, hellos),
+    fault("TLS: a flood of handshakes", 4, handshakes),
+    fault("TLS: a flood of nonsense", 4, tls_nonsense),
+    fault("TLS: a flood of plain text", 4, plain_text),
+    fault("TLS: resets in each phase", 10, tls_resets),
+    fault("TLS: peers that send FIN early", 20, tls_half_closed),
 ];
 
 const fn fault(name: &'static str, count: usize, attack: fn(&Arena)) -> Fault {
@@ -290,6 +311,147 @@ fn new_rooms(arena: &Arena) {
     flood(arena, || arena.member(), &frames, true);
 }
 
+fn half_hellos(arena: &Arena) {
+    let hello = arena.hello();
+    let half = &hello[..hello.len() / 2];
+    let _held: Vec<_> = (0..arena.count)
+        .filter_map(|_| after(arena.connect_web(), half))
+        .collect();
+    arena.hold();
+}
+
+/// Each byte in a segment of its own, and in the end nothing more.
+fn one_byte_hellos(arena: &Arena) {
+    let hello = arena.hello();
+    let mut peers: Vec<_> = (0..arena.count)
+        .filter_map(|_| arena.connect_web())
+        .collect();
+    arena.is_under_way();
+    for byte in hello {
+        // Who is cut off has nobody to write to.
+        peers.retain_mut(|stream| stream.write_all(&[byte]).is_ok());
+        if !arena.goes_on(BREATH) {
+            return;
+        }
+    }
+    arena.hold();
+}
+
+/// Handshake messages that announce 16 MiB, in records that come and come.
+fn endless_records(arena: &Arena) {
+    let mut record = vec![HANDSHAKE, 3, 1, 0x40, 0, 1, 0xff, 0xff, 0xff];
+    record.resize(5 + 0x4000, 0);
+    flood(arena, || arena.connect_web(), &record, true);
+}
+
+/// The server has done its part, and waits for theirs.
+fn unread_answers(arena: &Arena) {
+    let hello = arena.hello();
+    let _held: Vec<_> = (0..arena.count)
+        .filter_map(|_| after(arena.connect_narrow(), &hello))
+        .collect();
+    arena.hold();
+}
+
+/// Has the server sign for nothing: it costs a peer one write, the same each time.
+fn hellos(arena: &Arena) {
+    let hello = arena.hello();
+    arena.is_under_way();
+    while arena.goes_on(BREATH) {
+        for _ in 0..arena.count {
+            let Some(mut stream) = after(arena.connect_web(), &hello) else {
+                continue;
+            };
+            // When the answer begins to come, its price is paid.
+            let mut kind = [0];
+            if std::io::Read::read_exact(&mut stream, &mut kind).is_ok() {
+                assert_eq!(kind, [HANDSHAKE], "the hello is a good one");
+                reset(stream);
+            }
+        }
+    }
+}
+
+/// Complete ones, by clients that have nothing to say then.
+fn handshakes(arena: &Arena) {
+    arena.is_under_way();
+    while arena.goes_on(BREATH) {
+        for _ in 0..arena.count {
+            shaken(arena).into_iter().for_each(reset);
+        }
+    }
+}
+
+fn tls_nonsense(arena: &Arena) {
+    let record = [HANDSHAKE, 3, 1, 0, 4, 2, 0, 0, 0];
+    flood(arena, || arena.connect_web(), &record.repeat(100), true);
+}
+
+fn plain_text(arena: &Arena) {
+    flood(arena, || arena.connect_web(), UPGRADE.as_bytes(), true);
+}
+
+fn tls_resets(arena: &Arena) {
+    let hello = arena.hello();
+    with_phases(arena, &hello, |phases| {
+        arena.is_under_way();
+        while arena.goes_on(PAUSE) {
+            in_turns(arena.count, phases).for_each(reset);
+        }
+    });
+}
+
+fn tls_half_closed(arena: &Arena) {
+    let hello = arena.hello();
+    with_phases(arena, &hello, |phases| {
+        let _held: Vec<_> = in_turns(arena.count, phases)
+            .inspect(|stream| stream.shutdown(Shutdown::Write).unwrap_or_default())
+            .collect();
+        arena.hold();
+    });
+}
+
+/// Lets `act` have connections in each phase of TLS.
+fn with_phases(arena: &Arena, hello: &[u8], act: impl FnOnce(&[&dyn Fn() -> Option<TcpStream>])) {
+    act(&[
+        &|| arena.connect_web(),
+        &|| arena.connect_lines(),
+        // Inside a record's header, inside the hello, and behind it.
+        &|| after(arena.connect_web(), &hello[..3]),
+        &|| after(arena.connect_web(), &hello[..hello.len() / 2]),
+        &|| after(arena.connect_web(), hello),
+        // The client has understood everything, and the server hears nothing of it.
+        &|| answered(arena).map(|(_, stream)| stream),
+        &|| shaken(arena),
+        // Inside a record of what is said then.
+        &|| after(shaken(arena), &[0x17, 3, 3, 0, 100, 1, 2, 3]),
+    ]);
+}
+
+/// A handshake of which the client has read all, and not said its last words.
+fn answered(arena: &Arena) -> Option<(ClientConnection, TcpStream)> {
+    let (mut tls, mut stream) = (arena.tls(), arena.connect_web()?);
+    while tls.wants_write() {
+        tls.write_tls(&mut stream).ok()?;
+    }
+    while tls.is_handshaking() {
+        if tls.read_tls(&mut stream).ok()? == 0 {
+            return None;
+        }
+        tls.process_new_packets().ok()?;
+    }
+    Some((tls, stream))
+}
+
+/// A connection on which TLS is agreed on.
+fn shaken(arena: &Arena) -> Option<TcpStream> {
+    let (mut tls, mut stream) = answered(arena)?;
+    while tls.wants_write() {
+        tls.write_tls(&mut stream).ok()?;
+    }
+    Some(stream)
+}
+
 /// Has peers write the same over and over, as much as the server takes; who is cut off comes back.
 fn flood(arena: &Arena, open: impl Fn() -> Option<TcpStream>, bytes: &[u8], reads: bool) {
     let flooder = || Some(Flooder::new(open()?, bytes.to_vec(), reads));
@@ -364,6 +526,9 @@ const BREATH: Duration = Duration::from_millis(1);
 
 /// They stay as long as the server runs, so that those who come after have them too.
 const MAX_NEW_ROOMS: usize = 2_000;
+
+/// What a record of TLS begins with that belongs to a handshake.
+const HANDSHAKE: u8 = 0x16;
 
 /// What a server may open beyond what it has when its descriptors run out.
 const SPARE_DESCRIPTORS: usize = 20;

@@ -1,4 +1,4 @@
--- A database as version 2 of the schema made it: accounts and guests are told apart, roles have a table.
+-- A database as version 2 of the schema made it: two rooms, a role, a guest's and an account's messages.
 PRAGMA application_id = 1667790695;
 PRAGMA user_version = 2;
 CREATE TABLE events (
@@ -48,12 +48,17 @@ CREATE UNIQUE INDEX messages_by_event ON messages (event);
 
 INSERT INTO events VALUES
     (1, 0, 1, 'room_created', '{"name":"lobby","visibility":"public","topic":""}'),
-    (2, 1000, 2, 'room_created',
-     '{"name":"den","visibility":"private","topic":"tea","by":"Ada","owner":"9"}'),
-    (3, 1001, 2, 'message_posted', '{"from":"Ada","person":"9","body":"first"}');
+    (2, 1000, 1, 'message_posted',
+     '{"from":"Ada","person":"00000000000000000000000000000007","body":"first words","key":"k1"}'),
+    (3, 1001, 3, 'room_created',
+     '{"name":"Den","visibility":"private","topic":"","by":"Ada","owner":"00000000000000000000000000000007"}'),
+    (4, 1002, 3, 'message_posted', '{"from":"Bob","person":"5","body":"secret words"}'),
+    (5, 1003, 3, 'topic_changed', '{"topic":"compilers","by":"Ada"}');
 INSERT INTO rooms VALUES
-    (1, 'lobby', 'lobby', 'public', '', 0, 0, 0),
-    (2, 'den', 'den', 'private', 'tea', 1000, 1, 0);
-INSERT INTO roles VALUES (2, x'0000000000000009', 'owner');
+    (1, 'lobby', 'lobby', 'public', '', 0, 1, 0),
+    (3, 'den', 'Den', 'private', 'compilers', 1001, 1, 1);
 INSERT INTO messages VALUES
-    (2, 1, 3, 1001, 'Ada', 'ada', x'0000000000000009', 'first', NULL, NULL);
+    (1, 1, 2, 1000, 'Ada', 'ada', x'00000000000000000000000000000007', 'first words', 'k1', NULL),
+    (3, 1, 4, 1002, 'Bob', 'bob', x'0000000000000005', 'secret words', NULL, NULL);
+INSERT INTO roles VALUES (3, x'00000000000000000000000000000007', 'owner');
+INSERT INTO changes VALUES (3, 1, 5);

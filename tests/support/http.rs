@@ -1,14 +1,14 @@
 //! A client that speaks just enough HTTP/1.1, and says exactly what it is told.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use super::PATIENCE;
+use super::prepared;
 
 /// A connection for HTTP.
 #[derive(Debug)]
-pub(crate) struct Http {
-    stream: BufReader<TcpStream>,
+pub(crate) struct Http<S = TcpStream> {
+    stream: BufReader<S>,
 }
 
 /// The answer to a request.
@@ -26,9 +26,13 @@ impl Http {
 
     /// Over a socket that is connected already.
     pub(crate) fn over(stream: TcpStream) -> Self {
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
+        Self::inside(prepared(stream))
+    }
+}
+
+impl<S: Read + Write> Http<S> {
+    /// Inside whatever carries it, as TLS does.
+    pub(crate) fn inside(stream: S) -> Self {
         Self {
             stream: BufReader::new(stream),
         }
@@ -84,7 +88,7 @@ impl Http {
     }
 
     /// The connection, and what was read of it already.
-    pub(crate) fn into_parts(self) -> (TcpStream, Vec<u8>) {
+    pub(crate) fn into_parts(self) -> (S, Vec<u8>) {
         let read = self.stream.buffer().to_vec();
         (self.stream.into_inner(), read)
     }

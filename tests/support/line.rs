@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
-use super::PATIENCE;
+use super::prepared;
 
 /// A connection in line mode.
 #[derive(Debug)]
@@ -18,11 +18,8 @@ impl Line {
 
     /// Over a socket that is connected already.
     pub(crate) fn over(stream: TcpStream) -> Self {
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
         Self {
-            stream: BufReader::new(stream),
+            stream: BufReader::new(prepared(stream)),
         }
     }
 

@@ -9,14 +9,18 @@
     reason = "what helpers of tests cannot do fails the test"
 )]
 
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 pub(crate) mod disk;
+mod echo;
 mod http;
 mod line;
 mod server;
+pub(crate) mod tls;
 mod ws;
 
+pub(crate) use echo::Echo;
 pub(crate) use http::{Http, Response};
 pub(crate) use line::Line;
 pub(crate) use server::{Server, run};
@@ -30,6 +34,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 #[expect(clippy::disallowed_methods, reason = "tests watch the clock")]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// A socket that waits for nothing longer than one may, and sends at once what is written.
+pub(crate) fn prepared(socket: TcpStream) -> TcpStream {
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_write_timeout(Some(PATIENCE)).unwrap();
+    socket.set_nodelay(true).unwrap();
+    socket
 }
 
 /// Looks until it sees what it looks for; each look must itself take time, as a request does.

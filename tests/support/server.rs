@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{Http, Line, PATIENCE, Response, Ws, now};
+use super::{Http, Line, PATIENCE, Response, Ws, now, tls};
 
 /// A running server; dropping it kills it.
 #[derive(Debug)]
@@ -132,6 +132,11 @@ impl Server {
 
     pub(crate) fn lines(&self) -> SocketAddr {
         self.process.lines
+    }
+
+    /// Whether web and lines are for TLS only, with a certificate of its own.
+    pub(crate) fn speaks_tls(&self) -> bool {
+        self.flags.iter().any(|flag| flag == tls::SELF_SIGNED)
     }
 
     /// A WebSocket that has seen the welcome.

@@ -1,7 +1,7 @@
 //! A WebSocket client for `chinwag.v1`: the library's core over a blocking socket.
 
 use std::collections::VecDeque;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use super::{Http, PATIENCE, now};
 
 /// A connection that speaks `chinwag.v1`.
 #[derive(Debug)]
-pub(crate) struct Ws {
-    stream: TcpStream,
+pub(crate) struct Ws<S = TcpStream> {
+    stream: S,
     connection: Connection,
     /// What has arrived and is not looked at yet.
     input: Vec<u8>,
@@ -26,7 +26,7 @@ impl Ws {
     /// Connects, and takes the welcome off.
     pub(crate) fn connect(address: SocketAddr) -> Self {
         let mut ws = Self::open(TcpStream::connect(address).unwrap());
-        assert_eq!(ws.next()["type"], "welcome");
+        ws.welcome();
         ws
     }
 
@@ -46,14 +46,40 @@ impl Ws {
 
     /// Shakes hands over a connected socket.
     pub(crate) fn open(stream: TcpStream) -> Self {
-        let mut http = Http::over(stream);
+        Self::over(Http::over(stream))
+    }
+
+    /// Lets as much time pass as the server told; what arrives meanwhile is kept.
+    pub(crate) fn wait(&mut self, time: Duration) {
+        let until = now() + time;
+        while let left = until.saturating_duration_since(now())
+            && !left.is_zero()
+        {
+            self.stream.set_read_timeout(Some(left)).unwrap();
+            match self.try_fill() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => assert!(result.unwrap(), "the connection ends"),
+            }
+        }
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    }
+
+    /// Waits no longer than that for anything that is read from here on.
+    pub(crate) fn set_patience(&self, patience: Duration) {
+        self.stream.set_read_timeout(Some(patience)).unwrap();
+    }
+}
+
+impl<S: Read + Write> Ws<S> {
+    /// Shakes hands over a connection for HTTP.
+    pub(crate) fn over(mut http: Http<S>) -> Self {
         let response = http.ask(UPGRADE);
         assert_eq!(response.status, 101, "{response:?}");
         Self::upgraded(http)
     }
 
     /// Goes on behind the answer 101.
-    pub(crate) fn upgraded(http: Http) -> Self {
+    pub(crate) fn upgraded(http: Http<S>) -> Self {
         let (stream, input) = http.into_parts();
         Self {
             stream,
@@ -62,6 +88,11 @@ impl Ws {
             pushes: VecDeque::new(),
             next_id: 0,
         }
+    }
+
+    /// Takes the welcome off.
+    pub(crate) fn welcome(&mut self) {
+        assert_eq!(self.next()["type"], "welcome");
     }
 
     /// Says hello as a guest; returns the token.
@@ -206,32 +237,12 @@ impl Ws {
         code
     }
 
-    /// Lets as much time pass as the server told; what arrives meanwhile is kept.
-    pub(crate) fn wait(&mut self, time: Duration) {
-        let until = now() + time;
-        while let left = until.saturating_duration_since(now())
-            && !left.is_zero()
-        {
-            self.stream.set_read_timeout(Some(left)).unwrap();
-            match self.try_fill() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => assert!(result.unwrap(), "the connection ends"),
-            }
-        }
-        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    }
-
-    /// Waits no longer than that for anything that is read from here on.
-    pub(crate) fn set_patience(&self, patience: Duration) {
-        self.stream.set_read_timeout(Some(patience)).unwrap();
-    }
-
-    pub(crate) fn stream(&self) -> &TcpStream {
+    pub(crate) fn stream(&self) -> &S {
         &self.stream
     }
 
     /// The connection, its protocol, and what was read of it already; what was passed over is gone.
-    pub(crate) fn into_parts(self) -> (TcpStream, Connection, Vec<u8>) {
+    pub(crate) fn into_parts(self) -> (S, Connection, Vec<u8>) {
         (self.stream, self.connection, self.input)
     }
 

@@ -31,7 +31,7 @@ pub fn run(args: &Args) -> Result<(), String> {
         .enumerate()
     {
         epoll.add(opened.stream.fd(), IN | OUT | RDHUP | ET, i)?;
-        connections.push(Connection::new(opened)?);
+        connections.push(Connection::new(opened, &ring)?);
     }
 
     let mut measurement = Measurement::start(args)?;
@@ -92,17 +92,30 @@ struct Reply {
     /// The message expected, and its number on this connection.
     message: usize,
     number: u64,
+    /// How much of it has come.
+    matched: usize,
+    /// Whether a fragment of it has come.
+    is_begun: bool,
     part: Part,
 }
 
 enum Part {
-    Header { matched: usize },
-    Payload { matched: usize },
-    Control { received: Vec<u8> },
+    /// Its first `count` bytes.
+    Header {
+        received: [u8; frames::MAX_HEADER_LEN],
+        count: usize,
+    },
+    Payload {
+        left: usize,
+        is_final: bool,
+    },
+    Control {
+        received: Vec<u8>,
+    },
 }
 
 impl Connection {
-    fn new(opened: Opened) -> Result<Self, String> {
+    fn new(opened: Opened, ring: &Ring) -> Result<Self, String> {
         if !opened.received.is_empty() {
             return Err("bytes came before anything was sent".into());
         }
@@ -113,11 +126,7 @@ impl Connection {
             sent_of_it: 0,
             queued: 0,
             in_flight: VecDeque::new(),
-            reply: Reply {
-                message: 0,
-                number: 0,
-                part: Part::Header { matched: 0 },
-            },
+            reply: Reply::new(ring),
         })
     }
 
@@ -201,6 +210,16 @@ impl Connection {
 }
 
 impl Reply {
+    fn new(ring: &Ring) -> Self {
+        Self {
+            message: 0,
+            number: 0,
+            matched: 0,
+            is_begun: false,
+            part: Part::next(ring),
+        }
+    }
+
     /// Compares received bytes with what was sent; returns how many messages they completed.
     fn take(
         &mut self,
@@ -211,28 +230,27 @@ impl Reply {
         let mut completed = 0;
         while !bytes.is_empty() {
             match &mut self.part {
-                Part::Header { matched: 0 }
-                    if !ring.reply_header.is_empty() && bytes[0] & 8 != 0 =>
-                {
+                Part::Header { count: 0, .. } if bytes[0] & 8 != 0 => {
                     self.part = Part::Control {
                         received: Vec::new(),
                     };
                 }
-                Part::Header { matched } => {
-                    let expected = &ring.reply_header[*matched..];
-                    let count = expected.len().min(bytes.len());
-                    if bytes[..count] != expected[..count] {
-                        return Err(format!("unexpected header: {:02x?}", &bytes[..count]));
-                    }
-                    bytes = &bytes[count..];
-                    *matched += count;
-                    if *matched == ring.reply_header.len() {
-                        self.part = Part::Payload { matched: 0 };
+                Part::Header { received, count } => {
+                    let known = *count;
+                    let fresh = bytes.len().min(received.len() - known);
+                    *count += fresh;
+                    received[known..*count].copy_from_slice(&bytes[..fresh]);
+                    match frames::server_header(&received[..*count])? {
+                        None => bytes = &bytes[fresh..],
+                        Some(header) => {
+                            bytes = &bytes[header.len - known..];
+                            completed += self.begin(header, ring)?;
+                        }
                     }
                 }
-                Part::Payload { matched } => {
-                    let expected = &ring.payloads[self.message][*matched..];
-                    let count = expected.len().min(bytes.len());
+                Part::Payload { left, is_final } => {
+                    let count = (*left).min(bytes.len());
+                    let expected = &ring.payloads[self.message][self.matched..][..count];
                     // The first bytes of each piece always, each 64th message whole: comparing all
                     // of large ones would slow the load more than the server.
                     let compared = if self.number.is_multiple_of(64) {
@@ -244,12 +262,11 @@ impl Reply {
                         return Err(format!("message {} came back changed", self.number));
                     }
                     bytes = &bytes[count..];
-                    *matched += count;
-                    if count == expected.len() {
-                        completed += 1;
-                        self.number += 1;
-                        self.message = (self.message + 1) % ring.frame_count;
-                        self.part = Part::Header { matched: 0 };
+                    self.matched += count;
+                    *left -= count;
+                    if *left == 0 {
+                        let is_final = *is_final;
+                        completed += self.end(is_final, ring);
                     }
                 }
                 Part::Control { received } => {
@@ -265,11 +282,64 @@ impl Reply {
                             frames::CLOSE => return Err("the server sent a Close".into()),
                             _ => {}
                         }
-                        self.part = Part::Header { matched: 0 };
+                        self.part = Part::next(ring);
                     }
                 }
             }
         }
         Ok(completed)
+    }
+
+    /// Begins a data frame, which may be a fragment; returns how many messages it completes.
+    fn begin(&mut self, header: frames::Header, ring: &Ring) -> Result<usize, String> {
+        let expected = if self.is_begun { Some(0) } else { ring.opcode };
+        let left = ring.payloads[self.message].len() - self.matched;
+        let is_too_long = header.payload_len > left;
+        let is_too_short = header.is_final && header.payload_len < left;
+        if Some(header.opcode) != expected || is_too_long || is_too_short {
+            return Err(format!(
+                "unexpected frame of message {}: opcode {}, {} bytes where {left} are missing",
+                self.number, header.opcode, header.payload_len
+            ));
+        }
+        self.part = Part::Payload {
+            left: header.payload_len,
+            is_final: header.is_final,
+        };
+        // An empty one has nothing to come.
+        Ok(if header.payload_len == 0 {
+            self.end(header.is_final, ring)
+        } else {
+            0
+        })
+    }
+
+    /// Ends a frame; returns how many messages that completes.
+    fn end(&mut self, is_final: bool, ring: &Ring) -> usize {
+        self.part = Part::next(ring);
+        self.is_begun = !is_final;
+        if !is_final {
+            return 0;
+        }
+        self.matched = 0;
+        self.number += 1;
+        self.message = (self.message + 1) % ring.frame_count;
+        1
+    }
+}
+
+impl Part {
+    /// What comes after a frame; without WebSocket, a message is one.
+    fn next(ring: &Ring) -> Self {
+        match ring.opcode {
+            Some(_) => Self::Header {
+                received: [0; frames::MAX_HEADER_LEN],
+                count: 0,
+            },
+            None => Self::Payload {
+                left: ring.payloads[0].len(),
+                is_final: true,
+            },
+        }
     }
 }

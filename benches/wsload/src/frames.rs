@@ -37,6 +37,44 @@ pub fn append_masked(opcode: u8, payload: &[u8], key: [u8; 4], output: &mut Vec<
     );
 }
 
+/// The beginning of a server's frame.
+#[derive(Clone, Copy)]
+pub struct Header {
+    pub is_final: bool,
+    pub opcode: u8,
+    pub payload_len: usize,
+    /// Bytes of the header itself.
+    pub len: usize,
+}
+
+/// The longest header of a server's frame.
+pub const MAX_HEADER_LEN: usize = 10;
+
+/// The header at the front of some bytes; `None`: it is not complete yet.
+pub fn server_header(bytes: &[u8]) -> Result<Option<Header>, String> {
+    let [first, second, rest @ ..] = bytes else {
+        return Ok(None);
+    };
+    if first & 0x70 != 0 || second & 0x80 != 0 {
+        return Err(format!("reserved or masked: {first:02x} {second:02x}"));
+    }
+    let (payload_len, len) = match (second, rest) {
+        (126, [a, b, ..]) => (usize::from(u16::from_be_bytes([*a, *b])), 4),
+        (127, rest) => match rest.first_chunk() {
+            Some(len) => (u64::from_be_bytes(*len) as usize, MAX_HEADER_LEN),
+            None => return Ok(None),
+        },
+        (126, _) => return Ok(None),
+        (len, _) => (usize::from(*len), 2),
+    };
+    Ok(Some(Header {
+        is_final: first & 0x80 != 0,
+        opcode: first & 15,
+        payload_len,
+        len,
+    }))
+}
+
 /// A whole, unfragmented frame at the front of some bytes.
 pub struct Frame<'a> {
     pub opcode: u8,
@@ -45,29 +83,18 @@ pub struct Frame<'a> {
 
 /// Takes one frame from the front of `input`; `None`: it is not complete yet.
 pub fn take<'a>(input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, String> {
-    let [first, second, rest @ ..] = *input else {
+    let Some(header) = server_header(input)? else {
         return Ok(None);
     };
-    if first & 0xf0 != 0x80 || second & 0x80 != 0 {
-        return Err(format!(
-            "fragmented, reserved or masked: {first:02x} {second:02x}"
-        ));
+    if !header.is_final {
+        return Err("a fragment".into());
     }
-    let (len, rest) = match (second, rest) {
-        (126, [a, b, rest @ ..]) => (usize::from(u16::from_be_bytes([*a, *b])), rest),
-        (127, rest) => match rest.split_first_chunk() {
-            Some((len, rest)) => (u64::from_be_bytes(*len) as usize, rest),
-            None => return Ok(None),
-        },
-        (126, _) => return Ok(None),
-        (len, rest) => (usize::from(*len), rest),
-    };
-    let Some((payload, rest)) = rest.split_at_checked(len) else {
+    let Some((payload, rest)) = input[header.len..].split_at_checked(header.payload_len) else {
         return Ok(None);
     };
     *input = rest;
     Ok(Some(Frame {
-        opcode: first & 15,
+        opcode: header.opcode,
         payload,
     }))
 }
@@ -82,8 +109,8 @@ pub struct Ring {
     /// Frames laid out in `bytes`.
     pub laid_out: usize,
     pub payloads: Vec<Vec<u8>>,
-    /// The header of an unfragmented reply; empty when there is no WebSocket.
-    pub reply_header: Vec<u8>,
+    /// With which replies begin; `None` when there is no WebSocket.
+    pub opcode: Option<u8>,
 }
 
 impl Ring {
@@ -110,11 +137,6 @@ impl Ring {
                 append_masked(opcode, &payloads[i], keys[i], &mut bytes);
             }
         }
-        let reply_header = if raw {
-            Vec::new()
-        } else {
-            header(opcode, payload_len, None)
-        };
         let frame_len = bytes.len() / laid_out;
         Self {
             bytes,
@@ -122,7 +144,7 @@ impl Ring {
             frame_count,
             laid_out,
             payloads,
-            reply_header,
+            opcode: (!raw).then_some(opcode),
         }
     }
 }

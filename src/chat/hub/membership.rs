@@ -17,6 +17,7 @@ use crate::chat::log::{Append, Context, Fact, RoomFact};
 use crate::chat::message::{Seq, Timestamp};
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::order::{InviteCode, MemberRecord};
+use crate::chat::permission::Action;
 use crate::chat::recent::Waiting;
 use crate::chat::room::RoomId;
 
@@ -35,6 +36,41 @@ impl Hub {
             if let Some(room) = self.rooms.get_mut(room) {
                 room.elsewhere.insert(id);
             }
+        }
+    }
+
+    /// The room of that name, if whoever asks may know of it.
+    pub(super) fn visible(
+        &self,
+        name: &RoomName,
+        asking: &Asking<'_>,
+    ) -> Result<RoomId, ChatError> {
+        let id = *self.room_ids.get(name).ok_or(ChatError::NotFound("room"))?;
+        let room = self.room(id);
+        let is_rank = || {
+            self.standing(id, asking.person)
+                .may(Action::SetTopic)
+                .is_ok()
+        };
+        let is_let_in = room.is_public() || room.belongs(asking.person);
+        if is_let_in || (!room.is_direct() && is_rank()) {
+            Ok(id)
+        } else {
+            Err(ChatError::NotFound("room"))
+        }
+    }
+
+    /// The room of that name, if whoever asks belongs to it.
+    pub(super) fn entered(
+        &self,
+        name: &RoomName,
+        asking: &Asking<'_>,
+    ) -> Result<RoomId, ChatError> {
+        let id = self.visible(name, asking)?;
+        if self.room(id).belongs(asking.person) {
+            Ok(id)
+        } else {
+            Err(ChatError::Forbidden("join the room first"))
         }
     }
 

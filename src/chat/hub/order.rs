@@ -7,7 +7,7 @@ use crate::chat::command::RoomCommand;
 use crate::chat::error::ChatError;
 use crate::chat::event::Role;
 use crate::chat::hub::{Asking, Hub, Output};
-use crate::chat::log::{Fact, Purpose, Read, RoomFact};
+use crate::chat::log::{Fact, Purpose, Read, RoomFact, Span};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::order::{Invite, InviteCode, MAX_RANKS, Measure, Party, Reason, RestraintKind};
@@ -235,7 +235,7 @@ impl Hub {
         asking.output.push(Output::Read(Read {
             purpose: Purpose::Audit(asking.context.clone()),
             room: self.room(id).name.clone(),
-            before,
+            span: before.map_or(Span::Newest, Span::Before),
             max_messages: limit,
             max_weight: recent::MAX_WEIGHT,
             max_changes: 0,

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use crate::chat::error::ChatError;
 use crate::chat::event::{Done, Event, Joined, Role, RoomSummary};
 use crate::chat::hub::{
-    Asking, Hub, MAX_HISTORY, MAX_LISTED_MEMBERS, MAX_LISTED_ON_JOIN, MAX_LISTED_ROOMS,
-    MAX_LISTED_WEIGHT, MAX_PRESENCE_MEMBERS, MAX_ROOMS_PER_SESSION, Output, TOO_MANY_ROOMS_HERE,
-    answer,
+    Asking, Hub, MAX_LISTED_MEMBERS, MAX_LISTED_ON_JOIN, MAX_LISTED_ROOMS, MAX_LISTED_WEIGHT,
+    MAX_PRESENCE_MEMBERS, MAX_ROOMS_PER_SESSION, Output, TOO_MANY_ROOMS_HERE, answer,
 };
-use crate::chat::log::{Append, Fact, Purpose, Read, Visibility};
-use crate::chat::message::{Body, MessageKey, Rev, Seq, Topic};
+use crate::chat::log::{Append, Fact, Purpose, Read, Span, Visibility};
+use crate::chat::message::{Rev, Seq, Topic};
 use crate::chat::name::RoomName;
 use crate::chat::order::{InviteCode, Party};
 use crate::chat::permission::{Action, Standing};
@@ -121,14 +120,7 @@ impl Hub {
                     waiting: vec![waiting],
                     meanwhile: Ring::default(),
                 };
-                output.push(Output::Read(Read {
-                    purpose: Purpose::Recent,
-                    room: room.name.clone(),
-                    before: None,
-                    max_messages: recent::MAX_MESSAGES,
-                    max_weight: recent::MAX_WEIGHT,
-                    max_changes: recent::MAX_CHANGES,
-                }));
+                output.push(Output::Read(recent_past(room.name.clone())));
             }
         }
         self.begin_entering(asker);
@@ -185,34 +177,6 @@ impl Hub {
         self.end_entering(context, Ok(Done::Joined(Box::new(joined))), output);
     }
 
-    pub(super) fn send(
-        &mut self,
-        asking: &mut Asking<'_>,
-        name: &RoomName,
-        body: Body,
-        key: Option<MessageKey>,
-        reply_to: Option<Seq>,
-    ) -> Result<(), ChatError> {
-        let id = self.entered(name, asking)?;
-        let room = self.room(id);
-        if reply_to.is_some_and(|seq| seq == 0 || seq > room.seq) {
-            return Err(ChatError::NotFound("message to reply to"));
-        }
-        self.check_speech(asking, id)?;
-        self.wait_for_turn(asking, id)?;
-        let room = self.room(id);
-        let (room, from, person) = (room.name.clone(), asking.name.clone(), asking.person);
-        asking.append(Fact::MessagePosted {
-            room,
-            from,
-            person,
-            body,
-            key,
-            reply_to,
-        });
-        Ok(())
-    }
-
     pub(super) fn typing(
         &mut self,
         asking: &mut Asking<'_>,
@@ -234,25 +198,6 @@ impl Hub {
                 origin,
             });
         }
-        Ok(())
-    }
-
-    pub(super) fn history(
-        &mut self,
-        asking: &mut Asking<'_>,
-        name: &RoomName,
-        before: Option<Seq>,
-        limit: usize,
-    ) -> Result<(), ChatError> {
-        let id = self.visible(name, asking)?;
-        asking.output.push(Output::Read(Read {
-            purpose: Purpose::History(asking.context.clone()),
-            room: self.room(id).name.clone(),
-            before,
-            max_messages: limit.min(MAX_HISTORY),
-            max_weight: recent::MAX_WEIGHT,
-            max_changes: 0,
-        }));
         Ok(())
     }
 
@@ -341,6 +286,18 @@ impl Asking<'_> {
             at: self.at,
             fact,
         }));
+    }
+}
+
+/// Asks the log what is recent in a room.
+pub(super) fn recent_past(room: RoomName) -> Read {
+    Read {
+        purpose: Purpose::Recent,
+        room,
+        span: Span::Newest,
+        max_messages: recent::MAX_MESSAGES,
+        max_weight: recent::MAX_WEIGHT,
+        max_changes: recent::MAX_CHANGES,
     }
 }
 

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use crate::chat::log::{
     Change, ChangeKind, Committed, Fact, LogError, Purpose, Read, Recorded, RoomFact, RoomRecord,
+    Span,
 };
-use crate::chat::{Message, MessageKey, Timestamp};
+use crate::chat::{Content, Message, MessageKey, Reactions, Said, Timestamp};
 use crate::storage::Reader;
 
 /// A promise that was broken, and how.
@@ -58,7 +59,7 @@ impl Ledger {
         let append = &committed.append;
         let room = append.fact.room().as_str();
         let known = self.rooms.get_mut(room);
-        let recorded = match committed.outcome {
+        let recorded = match committed.outcome.clone() {
             Ok(recorded) => recorded,
             Err(LogError::NoSuchRoom) => {
                 ensure!(known.is_none(), "the log does not know {room}");
@@ -86,9 +87,13 @@ impl Ledger {
                     seq: past.newest() + 1,
                     at: append.at,
                     from: from.clone(),
-                    body: body.clone(),
-                    key: key.clone(),
-                    reply_to: *reply_to,
+                    content: Content::Said(Said {
+                        body: body.clone(),
+                        key: key.clone(),
+                        reply_to: *reply_to,
+                        edited_at: None,
+                        reactions: Reactions::default(),
+                    }),
                 };
                 if past.post(message, recorded, room)? {
                     let place = (room.to_owned(), past.newest());
@@ -134,7 +139,7 @@ impl Ledger {
             let done = reader.read(Read {
                 purpose: Purpose::Recent,
                 room: record.name.clone(),
-                before: None,
+                span: Span::Newest,
                 max_messages: usize::MAX,
                 max_weight: usize::MAX,
                 max_changes: usize::MAX,
@@ -171,11 +176,13 @@ impl Ledger {
             )));
         };
         let is_same = shown["from"] == message.from.as_str()
-            && shown["body"] == message.body.as_str()
             && shown["at"] == rfc3339(message.at)
-            && shown.get("key").and_then(Value::as_str)
-                == message.key.as_ref().map(MessageKey::as_str)
-            && shown.get("reply_to").and_then(Value::as_u64) == message.reply_to;
+            && message.said().is_some_and(|said| {
+                shown["body"] == said.body.as_str()
+                    && shown.get("key").and_then(Value::as_str)
+                        == said.key.as_ref().map(MessageKey::as_str)
+                    && shown.get("reply_to").and_then(Value::as_u64) == said.reply_to
+            });
         ensure!(is_same, "{room} has {message:?} and shows {shown}");
         Ok(seq)
     }
@@ -192,6 +199,10 @@ impl Ledger {
         let is_same = match &change.kind {
             ChangeKind::Topic(topic) => {
                 shown["type"] == "topic" && shown["topic"] == topic.as_str()
+            }
+            // No client here changes messages.
+            ChangeKind::Edited { .. } | ChangeKind::Deleted { .. } | ChangeKind::Reacted { .. } => {
+                false
             }
         };
         let is_same = is_same && shown["room"] == room && shown["by"] == change.by.as_str();
@@ -239,15 +250,18 @@ impl Past {
 
     fn topic(&self, rev: u64) -> &str {
         let change = place(rev).and_then(|nth| self.changes.get(nth));
-        change.map_or("", |change| {
-            let ChangeKind::Topic(topic) = &change.kind;
-            topic.as_str()
+        change.map_or("", |change| match &change.kind {
+            ChangeKind::Topic(topic) => topic.as_str(),
+            ChangeKind::Edited { .. } | ChangeKind::Deleted { .. } | ChangeKind::Reacted { .. } => {
+                ""
+            }
         })
     }
 
     /// Takes a message if the log says that it is new.
     fn post(&mut self, message: Message, recorded: Recorded, room: &str) -> Checked<bool> {
-        let key = message.key.as_ref().map(|key| {
+        let key = message.said().and_then(|said| said.key.as_ref());
+        let key = key.map(|key| {
             let from = message.from.key().to_owned();
             (from, key.as_str().to_owned())
         });

@@ -212,6 +212,12 @@ impl Server {
 
     /// The reader answers a question; `false`: there is none.
     pub(super) fn reader_turn(&mut self) -> bool {
+        if let Some(search) = self.hub.reach().searches.pop_front() {
+            let done = self.reader.search(search);
+            self.told_by_reader
+                .push_back(Delivery::Searched(done).into());
+            return true;
+        }
         let Some(read) = self.hub.reach().reads.pop_front() else {
             return false;
         };

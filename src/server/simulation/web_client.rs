@@ -531,7 +531,10 @@ impl WebClient {
         let seq = done["seq"].as_u64().unwrap_or(0);
         let message = sight.ledger.message(room, seq);
         ensure!(
-            message.is_some_and(|it| it.body.as_str() == body && self.is_own(it.from.as_str())),
+            message.is_some_and(|it| {
+                it.said().is_some_and(|said| said.body.as_str() == body)
+                    && self.is_own(it.from.as_str())
+            }),
             "{body:?} is acknowledged as {seq} of {room}, which is {message:?}"
         );
         self.drafts.retain(|draft| key != Some(&draft.key));

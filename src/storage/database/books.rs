@@ -241,6 +241,10 @@ impl Transaction<'_> {
         let Some(room) = rooms.next()?.map(|row| row.get::<_, i64>(0)).transpose()? else {
             return Ok(());
         };
+        // What is looked up by messages goes before them.
+        for sql in [UNINDEX, ERASE_REACTORS] {
+            self.execute(sql, (room, ERASED_AT_ONCE))?;
+        }
         let erased = self
             .0
             .prepare_cached(ERASE_EVENTS)?
@@ -304,6 +308,11 @@ const AUDIT: &str = "SELECT event, at, kind, payload FROM audit JOIN events ON i
 /// No room's key has a `#`.
 const REMOVE_ROOM: &str = "UPDATE rooms SET key = '#' || id, removed_at = ?2 WHERE id = ?1";
 const REMOVED_ROOM: &str = "SELECT id FROM rooms WHERE removed_at IS NOT NULL LIMIT 1";
+const UNINDEX: &str = "INSERT INTO message_words (message_words, rowid, body, place)
+     SELECT 'delete', event, body, place FROM searchable WHERE event IN
+     (SELECT event FROM messages WHERE room = ?1 ORDER BY seq LIMIT ?2)";
+const ERASE_REACTORS: &str = "DELETE FROM reactors WHERE message IN
+     (SELECT event FROM messages WHERE room = ?1 ORDER BY seq LIMIT ?2)";
 const ERASE_EVENTS: &str = "DELETE FROM events WHERE id IN
      (SELECT event FROM messages WHERE room = ?1 ORDER BY seq LIMIT ?2)";
 const ERASE_MESSAGES: &str = "DELETE FROM messages WHERE room = ?1 AND seq IN

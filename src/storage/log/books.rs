@@ -37,7 +37,7 @@ impl Transcript<'_> {
             self.transaction.set_read(room.id, account.0, *seq)?;
             return Ok(Recorded::Noted);
         }
-        let event = self.insert_event(append, room.id)?;
+        let event = self.insert_event(append, &append.fact, room.id)?;
         match fact {
             RoomFact::Read { .. } => {}
             RoomFact::Joined { account, name, .. } => {

@@ -713,9 +713,7 @@ fn page_of_a_removed_room_is_not_shown_in_one_of_its_name() {
         seq: 1,
         at: Timestamp(0),
         from: user("ada"),
-        body: Body::parse("a secret").unwrap(),
-        key: None,
-        reply_to: None,
+        content: Content::Said(Said::new(Body::parse("a secret").unwrap())),
     };
     let outcome = Ok(Page {
         messages: vec![message],
