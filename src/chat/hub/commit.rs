@@ -43,7 +43,7 @@ impl Hub {
                     rev: 0,
                     books: books_of_new(owner, by),
                 };
-                self.room_created(context, at, record, recorded, join, output);
+                self.room_created(context, at, record, &recorded, join, output);
             }
             Fact::MessagePosted {
                 room,
@@ -131,11 +131,11 @@ impl Hub {
         context: Context,
         at: Timestamp,
         record: RoomRecord,
-        recorded: Recorded,
+        recorded: &Recorded,
         join: bool,
         output: &mut Vec<Output>,
     ) {
-        if recorded == Recorded::RoomExisted && !join {
+        if *recorded == Recorded::RoomExisted && !join {
             return self.end_entering(context, Err(ChatError::RoomExists), output);
         }
         let name = record.name.clone();
