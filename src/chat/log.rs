@@ -393,6 +393,8 @@ pub struct Page {
     pub changes: Vec<Change>,
     /// What was done to keep order, the newest first; where that was asked for.
     pub audit: Vec<AuditEntry>,
+    /// The number of the room's newest message at that moment.
+    pub seq: Seq,
     /// The room's number of changes at that moment, which are all in `messages`.
     pub rev: Rev,
 }

@@ -415,6 +415,7 @@ mod tests {
             messages: (1..=5).map(|seq| message(seq, 1)).collect(),
             changes: Vec::new(),
             audit: Vec::new(),
+            seq: 0,
             rev: 0,
         };
         assert!(matches!(recent.load(page), Load::Done(_)));
@@ -506,6 +507,7 @@ mod tests {
             audit: Vec::new(),
             messages: vec![first],
             changes: vec![edited(1, 1, "in the page")],
+            seq: 0,
             rev: 1,
         };
         assert!(matches!(recent.load(page), Load::Done(_)));
@@ -528,6 +530,7 @@ mod tests {
             audit: Vec::new(),
             messages: vec![message(1, 1)],
             changes: Vec::new(),
+            seq: 0,
             rev,
         };
         assert!(matches!(recent.load(page(0)), Load::Again));
@@ -543,6 +546,7 @@ mod tests {
             audit: Vec::new(),
             messages: vec![message(1, 1)],
             changes: Vec::new(),
+            seq: 0,
             rev: 1,
         };
         assert!(recent.bring_up(&mut page, 2));

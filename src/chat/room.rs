@@ -6,7 +6,7 @@ use crate::chat::PersonId;
 use crate::chat::event::{Member, Role, RoomSummary};
 use crate::chat::gossip::Gossip;
 use crate::chat::hub::SessionId;
-use crate::chat::log::{RoomRecord, Visibility};
+use crate::chat::log::{Page, RoomRecord, Visibility};
 use crate::chat::message::{Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::order::{MemberRecord, Order, Party};
@@ -323,6 +323,12 @@ impl Room {
             unread_count: self.unread_count(person),
             with: self.other_party(person).map(|party| party.name.clone()),
         }
+    }
+
+    /// Whether the log has written more than the hub was told of: what is on a page would be told once
+    /// more. That is on its way, so that another page, read later, is not ahead.
+    pub(crate) fn is_behind(&self, page: &Page) -> bool {
+        page.seq > self.seq || page.rev > self.rev
     }
 
     /// Whether somebody who is not in it may know of it.

@@ -65,6 +65,7 @@ impl Reader {
             audit: Vec::new(),
             messages: messages(&transaction, room.id, read)?,
             changes: newest_changes(&transaction, room.id, read.max_changes)?,
+            seq: room.seq,
             rev: room.rev,
         }))
     }

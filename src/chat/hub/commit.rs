@@ -296,7 +296,7 @@ impl Hub {
             Ok(found) => found,
             Err(error) => return answer(context, Err(refusal(error)), output),
         };
-        if !room.recent.bring_up(&mut page, room.rev) {
+        if room.is_behind(&page) || !room.recent.bring_up(&mut page, room.rev) {
             return output.push(Output::Read(read));
         }
         let Page { messages, .. } = page;
@@ -336,6 +336,9 @@ impl Hub {
             return;
         };
         match outcome {
+            Ok(page) if self.room(id).is_behind(&page) => {
+                output.push(Output::Read(recent_past(self.room(id).name.clone())));
+            }
             Ok(page) => {
                 let Load::Done(waiting) = self.weigh(id, |room| room.recent.load(page)) else {
                     let room = self.room(id).name.clone();

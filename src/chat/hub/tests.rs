@@ -309,6 +309,7 @@ impl World {
             Span::After(seq) => m.seq > seq,
             Span::Around(seq) => m.seq.abs_diff(seq) <= 1,
         };
+        let seq = Seq::try_from(messages.len()).unwrap();
         let mut messages: Vec<Message> = messages.iter().filter(is_meant).cloned().collect();
         if let Span::After(_) = read.span {
             messages.truncate(read.max_messages);
@@ -321,6 +322,7 @@ impl World {
         Ok(Page {
             messages,
             changes,
+            seq,
             rev,
             audit: Vec::new(),
         })
@@ -539,6 +541,38 @@ fn joiners_of_a_cold_room_get_its_past_without_holes() {
         let seqs: Vec<_> = joined.messages.iter().map(|message| message.seq).collect();
         assert_eq!(seqs, [1, 2, 3, 4, 5]);
     }
+}
+
+#[test]
+fn what_the_reader_knows_before_the_hub_is_shown_once() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    world.get(2, hello("bob", 2)).unwrap();
+    world.get(1, send("lobby", "first", None)).unwrap();
+    world.ask(1, send("lobby", "second", None));
+    let leave = Command::Leave {
+        room: room("lobby"),
+    };
+    world.ask(1, leave);
+    world.ask(2, join("lobby"));
+    let (Some(Output::Append(append)), Some(Output::Read(read))) =
+        (world.waiting.pop_front(), world.waiting.pop_front())
+    else {
+        panic!("the log is asked to keep, and asked for the past");
+    };
+    // Both threads have done their part, and the reader's news comes first.
+    let outcome = world.append(&append);
+    let committed = Committed { append, outcome };
+    let outcome = world.read(&read);
+    world.step(Input::Read(ReadDone { read, outcome }));
+    world.step(Input::Committed(committed));
+    world.settle();
+    let Some((_, Ok(Done::Joined(joined)))) = world.answers.pop() else {
+        panic!("{:?}", world.answers);
+    };
+    let seqs: Vec<_> = joined.messages.iter().map(|it| it.seq).collect();
+    assert_eq!((joined.seq, seqs), (2, vec![1, 2]));
+    assert_eq!(world.seen_by(2), [""; 0]);
 }
 
 #[test]
@@ -1206,4 +1240,39 @@ fn search_goes_through_the_rooms_that_one_may_read() {
         ]
     );
     assert!(world.searches.iter().all(|it| it.max_messages == MAX_FOUND));
+}
+
+#[test]
+fn page_that_is_ahead_of_the_hub_is_read_again() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    world.get(1, send("lobby", "one", None)).unwrap();
+    world.ask(1, send("lobby", "two", None));
+    world.ask(1, react("lobby", 1, "👍", true));
+    let asked: Vec<Output> = world.waiting.drain(..).collect();
+    let committed: Vec<Input> = asked.into_iter().map(|it| world.work(it)).collect();
+    // The log has written both, and the hub is not told yet.
+    let history = Command::History {
+        room: RoomName::lobby(),
+        span: Span::Newest,
+        limit: 10,
+    };
+    world.ask(1, history);
+    let read = world.waiting.pop_front().unwrap();
+    let read = world.work(read);
+    world.answers.clear();
+    world.step(read);
+    assert!(
+        world.answers.is_empty(),
+        "what is on the page comes as pushes too"
+    );
+    committed.into_iter().for_each(|input| world.step(input));
+    world.settle();
+    let (_, answer) = world.answers.pop().unwrap();
+    let Ok(Done::History { messages, .. }) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(messages.len(), 2);
+    let reactions = &messages[0].said().unwrap().reactions;
+    assert_eq!(reactions.as_slice()[0].count, 1);
 }

@@ -220,6 +220,22 @@ impl Ledger {
         Some((room, *seq))
     }
 
+    /// Whether a message was posted under its key before.
+    pub(super) fn has_key(&self, fact: &Fact) -> bool {
+        let Fact::MessagePosted {
+            room, from, key, ..
+        } = fact
+        else {
+            return false;
+        };
+        let past = self.rooms.get(room.as_str());
+        let key = key
+            .as_ref()
+            .map(|key| (from.key().to_owned(), key.as_str().to_owned()));
+        past.zip(key)
+            .is_some_and(|(past, key)| past.keys.contains_key(&key))
+    }
+
     pub(super) fn has_room(&self, room: &str) -> bool {
         self.rooms.contains_key(room)
     }

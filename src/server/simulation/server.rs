@@ -112,7 +112,7 @@ impl Server {
     /// A worker takes some of its mail, and has a turn; `false`: there was no mail.
     pub(super) fn worker_turn(&mut self, nth: usize, now: Instant, dice: &mut Dice) -> bool {
         let queue = &mut self.hub.reach().mail[nth];
-        let count = dice.from_to(0, queue.len().min(MAX_MAIL_A_TURN));
+        let count = dice.between(0, queue.len().min(MAX_MAIL_A_TURN));
         for mail in queue.drain(..count) {
             let is_taken = self.workers[nth].mail(mail);
             assert!(is_taken, "the mailbox is empty between turns");
@@ -164,7 +164,7 @@ impl Server {
         if appends.is_empty() {
             return Ok(false);
         }
-        let count = dice.from_to(1, appends.len());
+        let count = dice.between(1, appends.len());
         let batch: Vec<Append> = appends.drain(..count).collect();
         let is_early = self.saboteur.strikes(Plant::AnswerEarly);
         if is_early && let Some(committed) = foretell(&batch, ledger) {
@@ -172,9 +172,13 @@ impl Server {
             self.unwritten = batch;
             return Ok(true);
         }
-        self.log.set_fault(fault);
+        if fault.is_some() {
+            self.log.set_fault(fault);
+        }
         let mut written = self.write(batch, ledger)?;
-        self.log.set_fault(None);
+        if fault.is_some() {
+            self.log.set_fault(None);
+        }
         if let [Committed { append, outcome }] = written.as_mut_slice()
             && *outcome == Err(LogError::Unavailable)
             && self.saboteur.strikes(Plant::HideFailure)
@@ -190,7 +194,10 @@ impl Server {
         let given = batch.clone();
         if self.saboteur.strikes(Plant::ForgetKeys) {
             for append in &mut batch {
-                if let Fact::MessagePosted { key, .. } = &mut append.fact {
+                let is_known = ledger.has_key(&append.fact);
+                if let Fact::MessagePosted { key, .. } = &mut append.fact
+                    && is_known
+                {
                     *key = None;
                 }
             }

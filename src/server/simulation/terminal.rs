@@ -181,6 +181,10 @@ impl Peer for Terminal {
             .is_some_and(|stay| !std::mem::replace(&mut stay.has_ended_input, true))
     }
 
+    fn dawdles(&mut self) -> bool {
+        false
+    }
+
     fn catch_up(&mut self, _: &Sight<'_>, _: &mut Vec<u8>) -> bool {
         false
     }

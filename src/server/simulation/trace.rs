@@ -48,12 +48,12 @@ impl Trace {
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = self.lines.iter().flatten();
-        lines.map(|line| writeln!(f, "{line}")).collect()
+        let mut lines = self.lines.iter().flatten();
+        lines.try_for_each(|line| writeln!(f, "{line}"))
     }
 }
 
 /// Enough to see what led to the end.
-const MAX_LINES: usize = 4_000;
+const MAX_LINES: usize = 20_000;
 
 const MAX_SHOWN: usize = 400;

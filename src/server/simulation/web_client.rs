@@ -35,6 +35,8 @@ pub(super) struct WebClient {
     waits_until: Option<Instant>,
     /// Its name was taken: it tries again then.
     greets_at: Option<Instant>,
+    /// It has asked for so much that it stops reading.
+    is_dawdling: bool,
 }
 
 enum Phase {
@@ -117,6 +119,8 @@ enum Deed {
     Topic,
     Typing,
     History,
+    /// Asks for more than it can read.
+    Devour,
     Look,
     Rename,
     Nonsense,
@@ -125,7 +129,7 @@ enum Deed {
     Close,
 }
 
-const DEEDS: [(Deed, usize); 13] = [
+const DEEDS: [(Deed, usize); 14] = [
     (Deed::Say, 40),
     (Deed::Repeat, 6),
     (Deed::Join, 16),
@@ -133,6 +137,7 @@ const DEEDS: [(Deed, usize); 13] = [
     (Deed::Topic, 4),
     (Deed::Typing, 3),
     (Deed::History, 5),
+    (Deed::Devour, 2),
     (Deed::Look, 3),
     (Deed::Rename, 1),
     (Deed::Nonsense, 2),
@@ -154,6 +159,7 @@ impl WebClient {
             draft_count: 0,
             waits_until: None,
             greets_at: None,
+            is_dawdling: false,
         }
     }
 
@@ -240,9 +246,10 @@ impl WebClient {
             return;
         }
         self.draft_count += 1;
-        let padding = match dice.below(24) {
-            0 => "x".repeat(dice.below(3_000)),
-            1 => "\n<eve> forged".to_owned(),
+        // A few long ones: all of them together fit the smallest outbox of a run.
+        let padding = match dice.below(12) {
+            0..=5 if self.draft_count <= 3 => "x".repeat(3_000),
+            6 => "\n<eve> forged".to_owned(),
             _ => String::new(),
         };
         let body = format!("{} says {}{padding}", self.names[0], self.draft_count);
@@ -336,6 +343,14 @@ impl WebClient {
             }
             Deed::Nonsense => self.talk_nonsense(dice, output),
             Deed::Ping | Deed::Misbehave | Deed::Close => self.do_to_connection(deed, output),
+            Deed::Devour => {
+                if let Some(room) = self.pick_room(dice) {
+                    self.is_dawdling = true;
+                    for _ in 0..MANY {
+                        self.do_in_room(Deed::History, room.clone(), dice, output);
+                    }
+                }
+            }
             Deed::Leave | Deed::Topic | Deed::Typing | Deed::History | Deed::Look => {
                 if let Some(room) = self.pick_room(dice) {
                     self.do_in_room(deed, room, dice, output);
@@ -361,7 +376,7 @@ impl WebClient {
             }
             Deed::History => {
                 let seen = self.views[&room].seen;
-                let limit = dice.from_to(1, 200);
+                let limit = dice.between(1, 200);
                 let before = dice.one_in(2).then(|| seen / 2 + 1);
                 let request =
                     json!({"type": "history", "room": room, "before": before, "limit": limit});
@@ -440,7 +455,7 @@ impl WebClient {
                 if kind == "done" {
                     self.done(asked, &told, sight)
                 } else {
-                    self.refused(asked, &told, sight)
+                    self.refused(&asked, &told, sight)
                 }
             }
             _ => self.pushed(kind, &told, sight),
@@ -546,7 +561,7 @@ impl WebClient {
     }
 
     /// It was not granted.
-    fn refused(&mut self, asked: Asked, refusal: &Value, sight: &Sight<'_>) -> Checked {
+    fn refused(&mut self, asked: &Asked, refusal: &Value, sight: &Sight<'_>) -> Checked {
         let code = refusal["code"].as_str().unwrap_or_default();
         if code == "rate_limited" {
             let wait = refusal["retry_after_ms"].as_u64();
@@ -688,6 +703,10 @@ impl Peer for WebClient {
         false
     }
 
+    fn dawdles(&mut self) -> bool {
+        std::mem::take(&mut self.is_dawdling)
+    }
+
     fn catch_up(&mut self, sight: &Sight<'_>, output: &mut Vec<u8>) -> bool {
         let had_len = output.len();
         let Some(session) = self.session() else {
@@ -781,6 +800,9 @@ impl Session {
 
 /// Where everybody meets.
 pub(super) const ROOMS: [&str; 3] = ["lobby", "tea", "chess"];
+
+/// More histories than an outbox of a run bears.
+const MANY: usize = 40;
 
 /// What is refused, and whether the refusal can name it.
 const NONSENSE: [(&str, bool); 6] = [
