@@ -130,6 +130,7 @@ const HOMES: &[(&str, &[&str])] = &[
         &[
             "src/server/config/",
             "src/storage/rows.rs",
+            "src/storage/rows/",
             "src/bench/report.rs",
         ],
     ),
@@ -140,6 +141,7 @@ const HOMES: &[(&str, &[&str])] = &[
         &[
             "src/wire/json/",
             "src/storage/rows.rs",
+            "src/storage/rows/",
             // Clients that don't trust what `wire` says of itself.
             "src/server/simulation/",
             "src/bench/chat.rs",
@@ -153,7 +155,14 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/server/assets.rs",
         ],
     ),
-    ("sha2", &["src/server/token.rs", "src/server/tls/"]),
+    (
+        "sha2",
+        &[
+            "src/server/token.rs",
+            "src/server/tls/",
+            "src/chat/secret.rs",
+        ],
+    ),
     (
         "signal_hook",
         &["src/server/control.rs", "src/bench/mod.rs"],
@@ -197,6 +206,16 @@ const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
     (
         "src/wire/json/decode.rs",
         "wanted",
+        "one match over the wire format",
+    ),
+    (
+        "src/wire/json/encode.rs",
+        "encode_event",
+        "one match over the wire format",
+    ),
+    (
+        "src/wire/json/encode.rs",
+        "done",
         "one match over the wire format",
     ),
 ];

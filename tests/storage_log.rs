@@ -523,6 +523,9 @@ impl Model {
                 Ok(Recorded::RoomCreated)
             }
             (_, None) => Err(LogError::NoSuchRoom),
+            (Fact::DirectOpened { .. } | Fact::Room { .. }, _) => {
+                unreachable!("these are not generated")
+            }
             (
                 Fact::MessagePosted {
                     from,

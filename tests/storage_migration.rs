@@ -9,8 +9,9 @@
 use chinwag::chat::event::Role;
 use chinwag::chat::hub::SessionId;
 use chinwag::chat::log::{
-    Append, ChangeKind, Context, Fact, LogError, Page, Purpose, Read, Recorded, Span,
+    Append, ChangeKind, Context, Fact, LogError, Page, Purpose, Read, Recorded, RoomFact, Span,
 };
+use chinwag::chat::order::{Books, MemberRecord};
 use chinwag::chat::search::{Query, Scope, Search};
 use chinwag::chat::{
     AccountId, Body, GuestId, Message, MessageKey, PersonId, RoomName, Timestamp, Topic, UserName,
@@ -20,7 +21,6 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 const VERSION_1: &str = include_str!("storage_migration/version_1.sql");
-
 const VERSION_2: &str = include_str!("storage_migration/version_2.sql");
 
 const ADA: PersonId = PersonId::Guest(GuestId(7));
@@ -79,6 +79,39 @@ fn database_of_version_1_goes_on_where_it_was() {
         at: Timestamp(1_000),
     };
     assert_eq!(outcomes, [Ok(first), Ok(Recorded::Posted { seq: 3 })]);
+}
+
+#[test]
+fn database_of_version_2_has_rooms_without_members_which_come_by_joining() {
+    let (_temporary, dir) = data(VERSION_2);
+    let mut log = Log::open(&dir).unwrap();
+    let rooms = log.rooms().unwrap();
+    let den = &rooms[1];
+    let bob = AccountId(5);
+    assert_eq!((den.name.as_str(), den.seq), ("Den", 1));
+    assert_eq!(den.roles, [(ADA, Role::Owner)]);
+    assert_eq!(den.books, Books::default());
+    let name = UserName::parse("bob").unwrap();
+    let joined = Append {
+        context: context(),
+        at: Timestamp(2_000),
+        fact: Fact::Room {
+            room: RoomName::parse("den").unwrap(),
+            fact: RoomFact::Joined {
+                account: bob,
+                name: name.clone(),
+                since: None,
+                rev: None,
+            },
+        },
+    };
+    assert_eq!(log.append(vec![joined])[0].outcome, Ok(Recorded::Noted));
+    let member = MemberRecord {
+        account: bob,
+        name,
+        read: 1,
+    };
+    assert_eq!(log.rooms().unwrap()[1].books.members, [member]);
 }
 
 #[test]

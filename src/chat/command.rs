@@ -1,11 +1,14 @@
 //! What users can ask for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::chat::GuestId;
+use crate::chat::event::Role;
 use crate::chat::log::{Span, Visibility};
 use crate::chat::message::{Body, MessageKey, Rev, Seq, Topic};
 use crate::chat::name::{RoomName, UserName};
+use crate::chat::order::{InviteCode, Reason, RestraintKind};
 use crate::chat::reaction::Emoji;
 use crate::chat::search::{Place, Query};
 
@@ -49,6 +52,8 @@ pub enum Command {
         rev: Option<Rev>,
         /// Whether to create the room if there is none.
         create: bool,
+        /// What lets one into a private room.
+        invite: Option<InviteCode>,
     },
     /// Leaves a room.
     Leave {
@@ -140,6 +145,83 @@ pub enum Command {
         room: RoomName,
         /// The new topic.
         topic: Topic,
+    },
+    /// Begins a conversation of two, or finds it again, and enters it.
+    Direct {
+        /// With whom.
+        to: UserName,
+    },
+    /// Something about how a room is kept, and by whom.
+    Room {
+        /// Which.
+        room: RoomName,
+        /// What.
+        command: RoomCommand,
+    },
+}
+
+/// What can be asked about how a room is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum RoomCommand {
+    /// Takes note of how far one has read.
+    Read {
+        /// The newest message that one has read.
+        seq: Seq,
+    },
+    /// Makes a code with which others may enter.
+    Invite {
+        /// A random one.
+        fresh: InviteCode,
+        /// For how long it is good.
+        lasting: Duration,
+    },
+    /// Puts somebody out.
+    Kick {
+        /// Whom.
+        name: UserName,
+        /// Why.
+        reason: Reason,
+    },
+    /// Keeps somebody from something.
+    Restrain {
+        /// From what.
+        kind: RestraintKind,
+        /// Whom.
+        name: UserName,
+        /// For how long; `None`: until it is lifted.
+        lasting: Option<Duration>,
+        /// Why.
+        reason: Reason,
+    },
+    /// Keeps somebody from it no longer.
+    Lift {
+        /// From what.
+        kind: RestraintKind,
+        /// Whom.
+        name: UserName,
+        /// Why.
+        reason: Reason,
+    },
+    /// Gives somebody a role.
+    Role {
+        /// Whom.
+        name: UserName,
+        /// Which.
+        role: Role,
+    },
+    /// Sets how long each member waits between two messages.
+    SlowMode {
+        /// So long; zero: not at all.
+        interval: Duration,
+    },
+    /// Removes the room, and all that was said there.
+    Remove,
+    /// Asks who did what to keep order.
+    Audit {
+        /// Only what has a smaller number.
+        before: Option<u64>,
+        /// At most so many.
+        limit: usize,
     },
 }
 

@@ -48,6 +48,18 @@ pub enum ChatError {
     Busy(&'static str),
     /// It is so already.
     Already(&'static str),
+    /// Whoever asks is kept out of the room.
+    Banned {
+        /// For so many seconds more; `None`: until somebody lifts it.
+        left_s: Option<u64>,
+    },
+    /// Whoever asks may not speak in the room.
+    Muted {
+        /// For so many seconds more; `None`: until somebody lifts it.
+        left_s: Option<u64>,
+    },
+    /// Nobody can speak there; why.
+    ReadOnly(&'static str),
 }
 
 /// What a length is counted in.
@@ -77,6 +89,9 @@ impl ChatError {
             Self::RateLimited { .. } => "rate_limited",
             Self::Busy(_) => "busy",
             Self::Already(_) => "already",
+            Self::Banned { .. } => "banned",
+            Self::Muted { .. } => "muted",
+            Self::ReadOnly(_) => "read_only",
         }
     }
 
@@ -85,6 +100,9 @@ impl ChatError {
         match self {
             Self::RateLimited { retry_after_ms } => Some(retry_after_ms),
             Self::Busy(_) => Some(BUSY_RETRY_MS),
+            Self::Banned { left_s } | Self::Muted { left_s } => {
+                u32::try_from(left_s?.checked_mul(1_000)?).ok()
+            }
             _ => None,
         }
     }
@@ -114,6 +132,15 @@ impl fmt::Display for ChatError {
             }
             Self::Busy(why) => write!(f, "the server is busy, nothing was done: {why}"),
             Self::Already(what) => write!(f, "nothing to do: {what}"),
+            Self::Banned { left_s: None } => f.write_str("you are banned from this room"),
+            Self::Banned { left_s: Some(left) } => {
+                write!(f, "you are banned from this room for {left} more seconds")
+            }
+            Self::Muted { left_s: None } => f.write_str("you are muted in this room"),
+            Self::Muted { left_s: Some(left) } => {
+                write!(f, "you are muted in this room for {left} more seconds")
+            }
+            Self::ReadOnly(why) => write!(f, "nobody can speak here: {why}"),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! What users are told: answers to their requests, and what happens without their asking.
 
+use std::sync::Arc;
+
 use crate::chat::GuestId;
 use crate::chat::log::{Change, Visibility};
 use crate::chat::message::{Message, Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
+use crate::chat::order::{AuditEntry, InviteCode};
 use crate::chat::search::Findings;
 
 /// What a granted request is answered with.
@@ -75,6 +78,29 @@ pub enum Done {
         /// Where.
         room: RoomName,
     },
+    /// What was asked about a room is done, and there is no more to say.
+    Kept {
+        /// Which.
+        room: RoomName,
+    },
+    /// `invite`.
+    Invited {
+        /// Where to.
+        room: RoomName,
+        /// What lets in whoever has it.
+        code: InviteCode,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// `audit`.
+    Audit {
+        /// Where.
+        room: RoomName,
+        /// The newest first.
+        entries: Vec<AuditEntry>,
+        /// Whether there are older ones.
+        more: bool,
+    },
 }
 
 /// A room as one finds it on entering.
@@ -113,6 +139,8 @@ pub struct Member {
     pub guest: bool,
     /// What they may do there.
     pub role: Role,
+    /// Whether they are there now, and do not only belong there.
+    pub is_online: bool,
 }
 
 /// What somebody may do in a room.
@@ -146,8 +174,12 @@ pub struct RoomSummary {
     pub topic: Topic,
     /// Who may see it.
     pub visibility: Visibility,
-    /// How many are in it.
+    /// How many belong to it.
     pub member_count: usize,
+    /// How many messages whoever asks has not read; 0 where they do not belong.
+    pub unread_count: u64,
+    /// In a direct conversation, the other one.
+    pub with: Option<UserName>,
 }
 
 /// What happens without one's asking.
@@ -189,6 +221,48 @@ pub enum Event {
         room: RoomName,
         /// What it is about.
         topic: Topic,
+    },
+    /// A public room is no more.
+    RoomRemoved {
+        /// Its name.
+        room: RoomName,
+        /// What it was about.
+        topic: Topic,
+    },
+    /// One has read up to a message, on another device.
+    Read {
+        /// Where.
+        room: RoomName,
+        /// The newest message that was read.
+        seq: Seq,
+    },
+    /// There is something unread in a room that one belongs to.
+    Unread {
+        /// Where.
+        room: RoomName,
+        /// Its newest message.
+        seq: Seq,
+    },
+    /// Somebody has begun a direct conversation; from here on one is told what is said there.
+    Opened {
+        /// Its name.
+        room: RoomName,
+        /// The two.
+        members: Vec<Member>,
+    },
+    /// One is no longer in a room.
+    Removed {
+        /// Which.
+        room: RoomName,
+        /// Why, for people.
+        reason: Arc<str>,
+    },
+    /// Something for people to know.
+    Notice {
+        /// Where it concerns those who are there.
+        room: RoomName,
+        /// What.
+        text: Arc<str>,
     },
     /// The server closes; reconnecting makes sense after about this time.
     Shutdown {

@@ -34,11 +34,16 @@ use crate::chat::room::{Room, RoomId};
 use crate::chat::search::{Search, SearchDone};
 
 mod commit;
+mod direct;
+mod keeping;
+mod membership;
 mod messages;
+mod order;
 mod presence;
 mod rooms;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use commit::searched;
 pub use presence::MAX_PRESENCE_MEMBERS;
@@ -106,6 +111,13 @@ pub enum Output {
     },
     /// Tell everybody present.
     Announce(Arc<Event>),
+    /// Tell one session.
+    Tell {
+        /// Whom.
+        to: SessionId,
+        /// What.
+        event: Arc<Event>,
+    },
     /// From here on, what is published to the room goes to the session too.
     Subscribe {
         /// Who.
@@ -134,14 +146,26 @@ pub struct Hub {
     policy: Policy,
     people: People,
     sessions: BTreeMap<SessionId, Session>,
-    rooms: Vec<Room>,
+    rooms: BTreeMap<RoomId, Room>,
     room_ids: BTreeMap<RoomName, RoomId>,
+    /// The number of the next room: one is never used again.
+    next_room: u32,
+    /// To which rooms somebody belongs.
+    belongings: BTreeMap<PersonId, BTreeSet<RoomId>>,
     /// What is held of all rooms' recent pasts.
     recent_weight: usize,
     /// Sessions that are no longer entering, and may have requests put aside.
     resumable: Vec<SessionId>,
     /// Rooms that have not been told of all who came and went.
     behind: BTreeSet<RoomId>,
+    /// Rooms with news that those elsewhere have not been told.
+    untold: BTreeSet<RoomId>,
+    /// Rooms that nobody may need any more.
+    abandoned: BTreeSet<RoomId>,
+    /// When those were looked at.
+    cleared_at: Timestamp,
+    /// Pages under way of rooms that are gone.
+    stale_reads: BTreeMap<RoomName, usize>,
     /// When they were told what they could bear.
     caught_up_at: Timestamp,
     /// The time of this step.
@@ -174,16 +198,23 @@ impl Hub {
             policy,
             people: People::default(),
             sessions: BTreeMap::new(),
-            rooms: Vec::new(),
+            rooms: BTreeMap::new(),
             room_ids: BTreeMap::new(),
+            next_room: 0,
+            belongings: BTreeMap::new(),
             recent_weight: 0,
             resumable: Vec::new(),
             behind: BTreeSet::new(),
+            untold: BTreeSet::new(),
+            abandoned: BTreeSet::new(),
+            cleared_at: Timestamp::default(),
+            stale_reads: BTreeMap::new(),
             caught_up_at: Timestamp::default(),
             now: Timestamp::default(),
         };
         for record in records {
-            hub.insert_room(record);
+            let id = hub.insert_room(record);
+            hub.consider_abandoned(id);
         }
         hub
     }
@@ -203,12 +234,13 @@ impl Hub {
             self.resume(session, now, output);
         }
         self.catch_up(output);
+        self.clear_away(output);
         self.assert_invariants();
     }
 
     /// Whether there is something to tell as time passes, for which [`Input::Tick`] asks.
     pub fn is_behind(&self) -> bool {
-        !self.behind.is_empty()
+        !self.behind.is_empty() || !self.untold.is_empty()
     }
 
     /// How many rooms there are.
@@ -221,7 +253,7 @@ impl Hub {
     pub(crate) fn is_deserted(&self) -> bool {
         self.sessions.is_empty()
             && self.people.is_empty()
-            && self.rooms.iter().all(|room| room.member_count() == 0)
+            && self.rooms.values().all(|room| room.present_count() == 0)
     }
 
     fn request(
@@ -303,20 +335,7 @@ impl Hub {
             Command::Hello(hello) => return self.hello(context.clone(), hello, at, output),
             other => other,
         };
-        let session = self
-            .sessions
-            .get(&context.session)
-            .ok_or(ChatError::NotAuthenticated)?;
-        let id = session.person;
-        let person = self.people.get(id).ok_or(ChatError::NotAuthenticated)?;
-        let name = person.name.clone();
-        let asking = Asking {
-            context: context.clone(),
-            at,
-            person: id,
-            name,
-            output,
-        };
+        let asking = self.asking(context, at, output)?;
         self.judge_of(asking, command)
     }
 
@@ -329,7 +348,11 @@ impl Hub {
                 since,
                 rev,
                 create,
-            } => self.join(&mut asking, room, since, rev, create),
+                invite,
+            } => {
+                let waiting = asking.waiting(since, rev);
+                self.join(&mut asking, room, waiting, create, invite.as_ref())
+            }
             Command::Leave { room } => self.leave(&mut asking, &room),
             Command::Create {
                 room,
@@ -364,7 +387,28 @@ impl Hub {
             }
             Command::Who { room } => self.who(&mut asking, &room),
             Command::Topic { room, topic } => self.set_topic(&mut asking, &room, topic),
+            Command::Direct { to } => self.direct(&mut asking, &to),
+            Command::Room { room, command } => self.keep_room(&mut asking, &room, command),
         }
+    }
+
+    /// What judging needs to know of whoever asks on a session.
+    fn asking<'a>(
+        &self,
+        context: &Context,
+        at: Timestamp,
+        output: &'a mut Vec<Output>,
+    ) -> Result<Asking<'a>, ChatError> {
+        let session = self.sessions.get(&context.session);
+        let id = session.ok_or(ChatError::NotAuthenticated)?.person;
+        let person = self.people.get(id).ok_or(ChatError::NotAuthenticated)?;
+        Ok(Asking {
+            context: context.clone(),
+            at,
+            person: id,
+            name: person.name.clone(),
+            output,
+        })
     }
 
     fn hello(
@@ -408,19 +452,13 @@ impl Hub {
         if current.is_some() {
             self.rename(person, &name, at, output)?;
         } else {
-            self.people.attach(person, name.clone(), context.session);
-            let session = Session {
-                person,
-                rooms: BTreeSet::new(),
-                is_entering: false,
-                put_aside: VecDeque::new(),
-            };
-            self.sessions.insert(context.session, session);
+            self.attach(context.session, person, name.clone());
         }
         let you = Member {
             name,
             guest: true,
             role: Role::Member,
+            is_online: true,
         };
         answer(context, Ok(Done::Welcomed { you, guest }), output);
         Ok(())
@@ -451,7 +489,7 @@ impl Hub {
         let old = self.people.rename(id, name.clone(), rooms.len(), at);
         let old = old.ok_or(ChatError::NotAuthenticated)?;
         for room in rooms {
-            self.room_mut(room).rename(&old, name.clone());
+            self.room_mut(room).rename(id, name);
             self.renamed(room, old.clone(), name, output);
         }
         Ok(())
@@ -465,65 +503,62 @@ impl Hub {
             return;
         };
         let name = person.name.clone();
+        let person = session.person;
         for room in session.rooms {
-            self.detach(id, &name, room, output);
+            self.detach(id, person, &name, room, output);
         }
-        self.people.detach(session.person, id);
+        self.people.detach(person, id);
+        for room in self.belongings.get(&person).into_iter().flatten() {
+            if let Some(room) = self.rooms.get_mut(room) {
+                room.elsewhere.remove(&id);
+            }
+        }
+        if self.people.get(person).is_none() {
+            self.consider_rooms_of(person);
+        }
     }
 
     /// Takes a connection out of a room; the session's own list is the caller's business.
     fn detach(
         &mut self,
         session: SessionId,
+        person: PersonId,
         name: &UserName,
         id: RoomId,
         output: &mut Vec<Output>,
     ) {
         output.push(Output::Unsubscribe { session, room: id });
-        if self.weigh(id, |room| room.leave(name)) {
+        if self.weigh(id, |room| room.leave(person)) {
             self.presence_changed(id, name.clone(), false, output);
+            self.consider_abandoned(id);
         }
+        self.belonging_changed(person, id);
     }
 
     fn insert_room(&mut self, record: RoomRecord) -> RoomId {
-        let id = RoomId(u32::try_from(self.rooms.len()).expect("max_rooms bounds them"));
+        let id = RoomId(self.next_room);
+        self.next_room += 1;
         self.room_ids.insert(record.name.clone(), id);
-        self.rooms.push(Room::new(record));
+        let room = Room::new(record);
+        let parties = room.parties.iter().map(|party| party.person);
+        for person in room.people().chain(parties) {
+            self.belongings.entry(person).or_default().insert(id);
+        }
+        self.rooms.insert(id, room);
         id
     }
 
-    /// The room of that name, if whoever asks may know of it.
-    fn visible(&self, name: &RoomName, asking: &Asking<'_>) -> Result<RoomId, ChatError> {
-        let id = *self.room_ids.get(name).ok_or(ChatError::NotFound("room"))?;
-        let room = self.room(id);
-        if room.is_public() || room.is_member(&asking.name) {
-            Ok(id)
-        } else {
-            Err(ChatError::NotFound("room"))
-        }
-    }
-
-    /// The room of that name, if whoever asks is in it.
-    fn entered(&self, name: &RoomName, asking: &Asking<'_>) -> Result<RoomId, ChatError> {
-        let id = self.visible(name, asking)?;
-        if self.room(id).is_member(&asking.name) {
-            Ok(id)
-        } else {
-            Err(ChatError::Forbidden("join the room first"))
-        }
-    }
-
     fn room(&self, id: RoomId) -> &Room {
-        &self.rooms[index(id)]
+        &self.rooms[&id]
     }
 
     fn room_mut(&mut self, id: RoomId) -> &mut Room {
-        &mut self.rooms[index(id)]
+        self.rooms.get_mut(&id).expect("ids come from room_ids")
     }
 
     /// Lets `change` act on a room's recent past, within what all rooms may hold together.
     fn weigh<T>(&mut self, id: RoomId, change: impl FnOnce(&mut Room) -> T) -> T {
-        let room = &mut self.rooms[index(id)];
+        let room = self.rooms.get_mut(&id).expect("ids come from room_ids");
         let others = self.recent_weight - room.recent.weight();
         let result = change(room);
         if others + room.recent.weight() > recent::MAX_TOTAL_WEIGHT {
@@ -539,8 +574,12 @@ impl Hub {
             return;
         }
         self.people.assert_invariants();
-        let weights = self.rooms.iter().map(|room| room.recent.weight());
+        let weights = self.rooms.values().map(|room| room.recent.weight());
         debug_assert_eq!(weights.sum::<usize>(), self.recent_weight);
+        if self.rooms.len() <= MAX_CHECKED_ROOMS {
+            self.rooms.values().for_each(Room::assert_invariants);
+            self.assert_belongings();
+        }
         for (id, session) in &self.sessions {
             let person = self
                 .people
@@ -552,11 +591,15 @@ impl Hub {
                 session
                     .rooms
                     .iter()
-                    .all(|room| self.room(*room).is_member(&person.name))
+                    .all(|room| self.room(*room).is_member(session.person))
             );
         }
     }
 }
+
+/// What a connection bears.
+const TOO_MANY_ROOMS_HERE: ChatError =
+    ChatError::Forbidden("a connection can be in 100 rooms; leave one first");
 
 /// Who has an account, or a token, is that person for as long as the connection stays.
 const HAS_SAID: &str = "this connection has said who it is";
@@ -568,11 +611,6 @@ fn answer(context: Context, answer: Result<Done, ChatError>, output: &mut Vec<Ou
         re: context.re,
         answer,
     });
-}
-
-/// Room numbers are places in `Hub::rooms`, which never shrinks.
-fn index(id: RoomId) -> usize {
-    usize::try_from(id.0).expect("usize has at least 32 bits")
 }
 
 /// Members listed on entering, so that a thousand joins do not cost a million names.
@@ -602,3 +640,4 @@ const MAX_PUT_ASIDE: usize = 256;
 
 /// Checking everything at each step is for tests of this size.
 const MAX_CHECKED_SESSIONS: usize = 32;
+const MAX_CHECKED_ROOMS: usize = 32;

@@ -4,13 +4,16 @@
 //! The log numbers what it takes: [`Recorded`] tells the numbers. Answers to [`Read`]s may come in
 //! any order. Both carry their [`Context`] with them, so that the hub keeps no table of them.
 
-use crate::chat::PersonId;
+use std::time::Duration;
+
 use crate::chat::command::RequestId;
 use crate::chat::event::Role;
 use crate::chat::hub::SessionId;
 use crate::chat::message::{Body, Message, MessageKey, Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
+use crate::chat::order::{AuditEntry, Books, Invite, InviteCode, Measure, Party, Reason};
 use crate::chat::reaction::Emoji;
+use crate::chat::{AccountId, PersonId};
 
 /// For whom something is done: the log carries it, and does not look at it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -115,9 +118,99 @@ pub enum Fact {
         /// By whom.
         by: UserName,
     },
+    /// Two begin to talk: the room comes into being, unless it is there.
+    DirectOpened {
+        /// Its name, which follows from who they are.
+        room: RoomName,
+        /// The two, first who asks.
+        parties: [Party; 2],
+    },
+    /// Something about how a room is kept.
+    Room {
+        /// Which.
+        room: RoomName,
+        /// What.
+        fact: RoomFact,
+    },
+}
+
+/// What can be decided about how a room is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum RoomFact {
+    /// Somebody with an account belongs to the room from now on.
+    Joined {
+        /// Who.
+        account: AccountId,
+        /// What they are called.
+        name: UserName,
+        /// The newest message that the client has; the log does not look at it.
+        since: Option<Seq>,
+        /// The newest change that the client has; the log does not look at it.
+        rev: Option<Rev>,
+    },
+    /// Somebody with an account does so no longer.
+    Left {
+        /// Who.
+        account: AccountId,
+        /// What they are called.
+        name: UserName,
+    },
+    /// Somebody with an account has read up to a message. It is kept as it is now, without an event:
+    /// nobody asks how it came about.
+    Read {
+        /// Who.
+        account: AccountId,
+        /// The newest message that they have read.
+        seq: Seq,
+    },
+    /// There is an invite.
+    Invited {
+        /// By whom.
+        by: Party,
+        /// What is kept of it.
+        invite: Invite,
+        /// What is told to whoever asked; the log does not look at it.
+        code: InviteCode,
+    },
+    /// Somebody was dealt with.
+    Measured {
+        /// By whom.
+        by: Party,
+        /// Who.
+        whom: Party,
+        /// How.
+        measure: Measure,
+        /// Why.
+        reason: Reason,
+    },
+    /// The time between two messages of a member is another one.
+    SlowModeSet {
+        /// By whom.
+        by: Party,
+        /// The time; zero: none.
+        interval: Duration,
+    },
+    /// The room is no more.
+    Removed {
+        /// By whom; `None`: nobody needed it.
+        by: Option<Party>,
+    },
 }
 
 impl Fact {
+    /// Whether the session that asked waits to enter a room.
+    pub(crate) fn is_entrance(&self) -> bool {
+        match self {
+            Self::RoomCreated { .. } | Self::DirectOpened { .. } => true,
+            Self::Room { fact, .. } => matches!(fact, RoomFact::Joined { .. }),
+            Self::MessagePosted { .. }
+            | Self::MessageEdited { .. }
+            | Self::MessageDeleted { .. }
+            | Self::Reacted { .. }
+            | Self::TopicChanged { .. } => false,
+        }
+    }
+
     /// The room that it is about.
     pub fn room(&self) -> &RoomName {
         match self {
@@ -126,14 +219,19 @@ impl Fact {
             | Self::MessageEdited { room, .. }
             | Self::MessageDeleted { room, .. }
             | Self::Reacted { room, .. }
-            | Self::TopicChanged { room, .. } => room,
+            | Self::TopicChanged { room, .. }
+            | Self::DirectOpened { room, .. }
+            | Self::Room { room, .. } => room,
         }
     }
 
     /// What it changes of what a room had already shown: where, what, and by whom.
     pub(crate) fn into_change(self, at: Timestamp) -> Option<(RoomName, ChangeKind, UserName)> {
         match self {
-            Self::RoomCreated { .. } | Self::MessagePosted { .. } => None,
+            Self::RoomCreated { .. }
+            | Self::MessagePosted { .. }
+            | Self::DirectOpened { .. }
+            | Self::Room { .. } => None,
             Self::MessageEdited {
                 room,
                 seq,
@@ -199,6 +297,8 @@ pub enum Recorded {
         /// The room's number of changes with it.
         rev: Rev,
     },
+    /// It is written down.
+    Noted,
     /// The message is edited or deleted.
     Changed {
         /// The room's number of changes with it.
@@ -270,6 +370,9 @@ pub enum Purpose {
     Recent,
     /// A request for `history`.
     History(Context),
+    /// A request for `audit`: not messages, but what was done to keep order, the newest or before the
+    /// entry of that number.
+    Audit(Context),
 }
 
 /// The answer to a [`Read`].
@@ -288,6 +391,8 @@ pub struct Page {
     pub messages: Vec<Message>,
     /// The newest changes, without holes.
     pub changes: Vec<Change>,
+    /// What was done to keep order, the newest first; where that was asked for.
+    pub audit: Vec<AuditEntry>,
     /// The number of the room's newest message at that moment.
     pub seq: Seq,
     /// The room's number of changes at that moment, which are all in `messages`.
@@ -374,6 +479,8 @@ pub struct RoomRecord {
     pub seq: Seq,
     /// The number of its newest change; 0 if there is none.
     pub rev: Rev,
+    /// Who belongs to it, and under what rules.
+    pub books: Books,
 }
 
 /// Name and numbers of a change, roughly.

@@ -223,7 +223,7 @@ impl fmt::Debug for MessageKey {
 }
 
 /// Judges bytes before characters, so that a huge text is not counted through.
-fn check_len(what: &'static str, text: &str, max: usize) -> Result<(), ChatError> {
+pub(crate) fn check_len(what: &'static str, text: &str, max: usize) -> Result<(), ChatError> {
     let max_len = max * 4;
     if text.len() > max_len {
         return Err(ChatError::TooLong {

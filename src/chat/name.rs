@@ -14,7 +14,9 @@ use std::sync::Arc;
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
+use crate::chat::PersonId;
 use crate::chat::error::ChatError;
+use crate::chat::secret::{self, SecretHash};
 
 /// A user's name: 1 to 32 visible characters, equal to every name that looks like it.
 #[derive(Clone)]
@@ -99,11 +101,41 @@ impl RoomName {
         }
     }
 
+    /// The name of the conversation of two, whichever of them asks: `@` and 16 digits in base32.
+    ///
+    /// It follows from who they are, not from what they are called: who takes a name that somebody
+    /// had before finds nothing of theirs. A hash, as identities of guests are nobody's business.
+    pub fn direct(one: PersonId, other: PersonId) -> Self {
+        let identity = |person: PersonId| match person {
+            PersonId::Account(account) => format!("account {}", account.0),
+            PersonId::Guest(guest) => format!("guest {:032x}", guest.0),
+        };
+        let (first, second) = (one.min(other), one.max(other));
+        let both = format!("direct: {}, {}", identity(first), identity(second));
+        let digits = secret::base32(&SecretHash::of(both.as_bytes()).0[..DIRECT_LEN]);
+        let text: Arc<str> = format!("@{}", digits.to_ascii_lowercase()).into();
+        Self {
+            key: Arc::clone(&text),
+            text,
+        }
+    }
+
+    /// Whether it is the name of a conversation of two.
+    pub fn is_direct(&self) -> bool {
+        self.text.starts_with('@')
+    }
+
     /// Reads a room's name, or says which rule it breaks.
     ///
     /// # Errors
     /// [`ChatError::RoomInvalid`].
     pub fn parse(text: &str) -> Result<Self, ChatError> {
+        if is_direct(text) {
+            return Ok(Self {
+                text: text.into(),
+                key: text.into(),
+            });
+        }
         let text: String = text.nfc().take(MAX_ROOM_NAME_LEN + 1).collect();
         if text.is_empty() {
             return Err(ChatError::RoomInvalid("it is empty"));
@@ -137,6 +169,15 @@ impl RoomName {
     pub fn key(&self) -> &str {
         &self.key
     }
+}
+
+/// Whether a text is of the form that [`RoomName::direct`] makes.
+fn is_direct(text: &str) -> bool {
+    let digits = text.strip_prefix('@').unwrap_or_default();
+    digits.len() == DIRECT_LEN * 8 / 5
+        && digits
+            .bytes()
+            .all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'))
 }
 
 macro_rules! compare_by_key {
@@ -233,6 +274,10 @@ fn has_stray_marks(text: &str) -> bool {
 
 /// Long enough for a full name, short enough for one line of a phone.
 const MAX_USER_NAME_LEN: usize = 32;
+
+/// Bytes of a hash in the name of a direct conversation: nobody finds two pairs that share 80 bits of
+/// it, as nobody chooses who they are.
+const DIRECT_LEN: usize = 10;
 
 /// As much as a URL's path segment bears without being unwieldy.
 const MAX_ROOM_NAME_LEN: usize = 64;

@@ -23,6 +23,8 @@ pub(crate) struct People {
 pub(crate) struct Person {
     pub(crate) name: UserName,
     pub(crate) sessions: BTreeSet<SessionId>,
+    /// Whether the server is theirs.
+    pub(crate) is_admin: bool,
     /// When all is paid that telling rooms of earlier renames cost; it may lie ahead.
     paid_at: Timestamp,
 }
@@ -38,6 +40,16 @@ impl Person {
 impl People {
     pub(crate) fn get(&self, id: PersonId) -> Option<&Person> {
         self.by_id.get(&id)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn get_mut(&mut self, id: PersonId) -> Option<&mut Person> {
+        self.by_id.get_mut(&id)
+    }
+
+    /// Who is present under that name.
+    pub(crate) fn named(&self, name: &UserName) -> Option<PersonId> {
+        self.by_name.get(name).copied()
     }
 
     /// Whether somebody other than `id` has the name, or one that looks like it.
@@ -71,6 +83,7 @@ impl People {
             Person {
                 name,
                 sessions: BTreeSet::new(),
+                is_admin: false,
                 paid_at: Timestamp::default(),
             }
         });

@@ -414,6 +414,7 @@ mod tests {
         let page = Page {
             messages: (1..=5).map(|seq| message(seq, 1)).collect(),
             changes: Vec::new(),
+            audit: Vec::new(),
             seq: 0,
             rev: 0,
         };
@@ -503,6 +504,7 @@ mod tests {
         let mut first = message(1, 1);
         first.apply(&edited(1, 1, "in the page"));
         let page = Page {
+            audit: Vec::new(),
             messages: vec![first],
             changes: vec![edited(1, 1, "in the page")],
             seq: 0,
@@ -525,6 +527,7 @@ mod tests {
         };
         (1..=201).for_each(|rev| recent.push_change(edited(rev, 1, "x")));
         let page = |rev| Page {
+            audit: Vec::new(),
             messages: vec![message(1, 1)],
             changes: Vec::new(),
             seq: 0,
@@ -540,6 +543,7 @@ mod tests {
         recent.push_change(edited(1, 1, "one"));
         recent.push_change(edited(2, 1, "two"));
         let mut page = Page {
+            audit: Vec::new(),
             messages: vec![message(1, 1)],
             changes: Vec::new(),
             seq: 0,

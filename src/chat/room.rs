@@ -1,23 +1,28 @@
-//! A room in memory: what it is, and who is in it.
+//! A room in memory: what it is, who belongs to it, and who is in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chat::PersonId;
 use crate::chat::event::{Member, Role, RoomSummary};
 use crate::chat::gossip::Gossip;
+use crate::chat::hub::SessionId;
 use crate::chat::log::{Page, RoomRecord, Visibility};
-use crate::chat::message::{Rev, Seq, Topic};
+use crate::chat::message::{Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
-use crate::chat::permission::Standing;
+use crate::chat::order::{MemberRecord, Order, Party};
 use crate::chat::recent::{Recent, Ring};
 
-/// The hub's name for a room, for as long as the server runs.
+/// The hub's name for a room, for as long as the server runs; never used again.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct RoomId(pub u32);
 
 /// A room: what the log says of it, and who is in it now.
 ///
-/// Invariant: nobody is in `members` without a connection.
+/// Accounts that the log knows as members stay when their connections go; everybody else is a
+/// member as long as connected.
+///
+/// Invariants: `present` and `absent` hold exactly the names of `members`, the former those with a
+/// connection; who is absent is kept by the log.
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) name: RoomName,
@@ -27,21 +32,39 @@ pub(crate) struct Room {
     pub(crate) rev: Rev,
     pub(crate) recent: Recent,
     pub(crate) gossip: Gossip,
-    members: BTreeMap<UserName, Membership>,
+    pub(crate) order: Order,
+    /// The two of a direct conversation; of other rooms nobody.
+    pub(crate) parties: Vec<Party>,
+    /// Connections of members that have not joined: they are told that there is something unread.
+    pub(crate) elsewhere: BTreeSet<SessionId>,
+    /// When those were told last.
+    pub(crate) told_elsewhere_at: Timestamp,
+    /// Since when nobody needs the room, if so.
+    pub(crate) abandoned_at: Option<Timestamp>,
+    members: BTreeMap<PersonId, Membership>,
+    present: BTreeMap<UserName, PersonId>,
+    absent: BTreeMap<UserName, PersonId>,
     /// Who is more than a member there, present or not.
     roles: BTreeMap<PersonId, Role>,
 }
 
 #[derive(Debug)]
 struct Membership {
-    person: PersonId,
+    name: UserName,
     connection_count: u32,
+    /// Whether the log has it.
+    is_kept: bool,
+    /// The newest message that they have read.
+    read: Seq,
+    /// When they spoke last.
+    spoke_at: Option<Timestamp>,
 }
 
 impl Room {
     pub(crate) fn new(record: RoomRecord) -> Self {
         let is_blank = record.seq == 0 && record.rev == 0;
-        Self {
+        let books = record.books;
+        let mut room = Self {
             name: record.name,
             visibility: record.visibility,
             topic: record.topic,
@@ -54,57 +77,185 @@ impl Room {
                 Recent::Unloaded
             },
             gossip: Gossip::default(),
+            order: Order::new(books.restraints, books.invites, books.slow_mode),
+            parties: books.parties,
+            elsewhere: BTreeSet::new(),
+            told_elsewhere_at: Timestamp::default(),
+            abandoned_at: None,
             members: BTreeMap::new(),
+            present: BTreeMap::new(),
+            absent: BTreeMap::new(),
             roles: record.roles.into_iter().collect(),
+        };
+        for member in books.members {
+            room.keep(member);
         }
+        room
     }
 
     /// Counts one more connection of a member; true for the first.
     pub(crate) fn enter(&mut self, name: &UserName, person: PersonId) -> bool {
-        let membership = self.members.entry(name.clone()).or_insert(Membership {
-            person,
+        let read = self.seq;
+        let membership = self.members.entry(person).or_insert_with(|| Membership {
+            name: name.clone(),
             connection_count: 0,
+            is_kept: false,
+            read,
+            spoke_at: None,
         });
         membership.connection_count += 1;
-        membership.connection_count == 1
-    }
-
-    /// Counts one connection of a member less; true for the last.
-    pub(crate) fn leave(&mut self, name: &UserName) -> bool {
-        let Some(membership) = self.members.get_mut(name) else {
-            return false;
-        };
-        membership.connection_count -= 1;
-        if membership.connection_count > 0 {
+        if membership.connection_count > 1 {
             return false;
         }
-        self.members.remove(name);
-        if self.members.is_empty() {
-            self.recent.unload();
-        }
+        self.absent.remove(&membership.name);
+        self.present.insert(membership.name.clone(), person);
         true
     }
 
+    /// Counts one connection of a member less; true for the last.
+    pub(crate) fn leave(&mut self, person: PersonId) -> bool {
+        let Some(membership) = self.members.get_mut(&person) else {
+            return false;
+        };
+        membership.connection_count = membership.connection_count.saturating_sub(1);
+        if membership.connection_count > 0 {
+            return false;
+        }
+        let was_present = self.present.remove(&membership.name).is_some();
+        if membership.is_kept {
+            self.absent.insert(membership.name.clone(), person);
+        } else {
+            self.members.remove(&person);
+        }
+        self.forget_if_empty();
+        was_present
+    }
+
+    /// Takes note that the log has somebody as a member.
+    pub(crate) fn keep(&mut self, record: MemberRecord) {
+        let MemberRecord {
+            account,
+            name,
+            read,
+        } = record;
+        let person = PersonId::Account(account);
+        if !self.members.contains_key(&person) {
+            self.absent.insert(name.clone(), person);
+        }
+        let membership = self.members.entry(person).or_insert(Membership {
+            name,
+            connection_count: 0,
+            is_kept: true,
+            read,
+            spoke_at: None,
+        });
+        membership.is_kept = true;
+        membership.read = membership.read.max(read);
+    }
+
+    /// Takes somebody out, with all connections; true if they were present.
+    pub(crate) fn dismiss(&mut self, person: PersonId) -> bool {
+        let Some(membership) = self.members.remove(&person) else {
+            return false;
+        };
+        self.absent.remove(&membership.name);
+        let was_present = self.present.remove(&membership.name).is_some();
+        self.forget_if_empty();
+        was_present
+    }
+
     /// Lists a member under another name.
-    pub(crate) fn rename(&mut self, from: &UserName, to: UserName) {
-        if let Some(membership) = self.members.remove(from) {
-            self.members.insert(to, membership);
+    pub(crate) fn rename(&mut self, person: PersonId, to: &UserName) {
+        for party in self.parties.iter_mut().filter(|it| it.person == person) {
+            party.name = to.clone();
+        }
+        let Some(membership) = self.members.get_mut(&person) else {
+            return;
+        };
+        let from = std::mem::replace(&mut membership.name, to.clone());
+        for list in [&mut self.present, &mut self.absent] {
+            if list.remove(&from).is_some() {
+                list.insert(to.clone(), person);
+            }
         }
     }
 
-    pub(crate) fn is_member(&self, name: &UserName) -> bool {
-        self.members.contains_key(name)
+    /// Whether somebody is in it, or the log has them as a member.
+    pub(crate) fn is_member(&self, person: PersonId) -> bool {
+        self.members.contains_key(&person)
     }
 
+    /// Whether the log has somebody as a member.
+    pub(crate) fn is_kept(&self, person: PersonId) -> bool {
+        self.members
+            .get(&person)
+            .is_some_and(|membership| membership.is_kept)
+    }
+
+    /// Whether somebody is a member, or one of the two of a direct conversation.
+    pub(crate) fn belongs(&self, person: PersonId) -> bool {
+        self.is_member(person) || self.parties.iter().any(|party| party.person == person)
+    }
+
+    /// The one whom somebody talks to in a direct conversation.
+    pub(crate) fn other_party(&self, person: PersonId) -> Option<&Party> {
+        let is_one = self.parties.iter().any(|party| party.person == person);
+        let mut others = self.parties.iter().filter(|party| party.person != person);
+        others.next().filter(|_| is_one)
+    }
+
+    pub(crate) fn is_direct(&self) -> bool {
+        !self.parties.is_empty()
+    }
+
+    /// How many are there now.
+    pub(crate) fn present_count(&self) -> usize {
+        self.present.len()
+    }
+
+    /// How many belong to it, there or not.
     pub(crate) fn member_count(&self) -> usize {
-        self.members.len()
+        if self.is_direct() {
+            self.parties.len()
+        } else {
+            self.members.len()
+        }
     }
 
-    /// At most `max` members, by name.
+    /// How many the log has as members.
+    pub(crate) fn kept_count(&self) -> usize {
+        let kept = self.members.values().filter(|it| it.is_kept);
+        kept.count()
+    }
+
+    /// Everybody who belongs to it as a member.
+    pub(crate) fn people(&self) -> impl Iterator<Item = PersonId> {
+        self.members.keys().copied()
+    }
+
+    /// Who of that name belongs to it.
+    pub(crate) fn named(&self, name: &UserName) -> Option<PersonId> {
+        let lists = [&self.present, &self.absent];
+        lists.into_iter().find_map(|list| list.get(name)).copied()
+    }
+
+    /// At most `max` members: those who are there by name, then the others by name.
     pub(crate) fn members(&self, max: usize) -> Vec<Member> {
-        let listed = self.members.iter().take(max);
-        listed
-            .map(|(name, membership)| self.member(name.clone(), membership.person))
+        let present = self
+            .present
+            .iter()
+            .map(|(name, person)| (name, person, true));
+        let absent = self
+            .absent
+            .iter()
+            .map(|(name, person)| (name, person, false));
+        present
+            .chain(absent)
+            .take(max)
+            .map(|(name, person, is_online)| Member {
+                is_online,
+                ..self.member(name.clone(), *person)
+            })
             .collect()
     }
 
@@ -113,6 +264,7 @@ impl Room {
             name,
             guest: person.is_guest(),
             role: self.role(person),
+            is_online: true,
         }
     }
 
@@ -120,20 +272,56 @@ impl Room {
         self.roles.get(&person).copied().unwrap_or(Role::Member)
     }
 
-    /// What somebody is in the room.
-    pub(crate) fn standing(&self, person: PersonId) -> Standing {
-        Standing {
-            guest: person.is_guest(),
-            role: self.role(person),
+    pub(crate) fn set_role(&mut self, person: PersonId, role: Role) {
+        match role {
+            Role::Member => self.roles.remove(&person),
+            Role::Op | Role::Owner => self.roles.insert(person, role),
+        };
+    }
+
+    /// Who is more than a member.
+    pub(crate) fn ranks(&self) -> impl ExactSizeIterator<Item = (PersonId, Role)> {
+        self.roles.iter().map(|(person, role)| (*person, *role))
+    }
+
+    /// The newest message that a member has read.
+    pub(crate) fn read(&self, person: PersonId) -> Option<Seq> {
+        self.members.get(&person).map(|membership| membership.read)
+    }
+
+    /// Takes note that a member has read up to a message; true if that is news.
+    pub(crate) fn mark_read(&mut self, person: PersonId, seq: Seq) -> bool {
+        match self.members.get_mut(&person) {
+            Some(membership) if membership.read < seq => {
+                membership.read = seq;
+                true
+            }
+            _ => false,
         }
     }
 
-    pub(crate) fn summary(&self) -> RoomSummary {
+    /// How many messages an account that belongs to it has not read.
+    pub(crate) fn unread_count(&self, person: PersonId) -> u64 {
+        match self.members.get(&person) {
+            Some(membership) if membership.is_kept => self.seq.saturating_sub(membership.read),
+            _ => 0,
+        }
+    }
+
+    /// When a member spoke last; where they wait between messages.
+    pub(crate) fn spoke_at(&mut self, person: PersonId) -> Option<&mut Option<Timestamp>> {
+        let membership = self.members.get_mut(&person)?;
+        Some(&mut membership.spoke_at)
+    }
+
+    pub(crate) fn summary(&self, person: PersonId) -> RoomSummary {
         RoomSummary {
             name: self.name.clone(),
             topic: self.topic.clone(),
             visibility: self.visibility,
-            member_count: self.members.len(),
+            member_count: self.member_count(),
+            unread_count: self.unread_count(person),
+            with: self.other_party(person).map(|party| party.name.clone()),
         }
     }
 
@@ -146,5 +334,26 @@ impl Room {
     /// Whether somebody who is not in it may know of it.
     pub(crate) fn is_public(&self) -> bool {
         self.visibility == Visibility::Public
+    }
+
+    pub(crate) fn assert_invariants(&self) {
+        debug_assert_eq!(self.members.len(), self.present.len() + self.absent.len());
+        for (person, membership) in &self.members {
+            let is_present = membership.connection_count > 0;
+            debug_assert!(is_present || membership.is_kept);
+            let list = if is_present {
+                &self.present
+            } else {
+                &self.absent
+            };
+            debug_assert_eq!(list.get(&membership.name), Some(person));
+        }
+    }
+
+    /// An empty room costs no memory for its past.
+    fn forget_if_empty(&mut self) {
+        if self.present.is_empty() {
+            self.recent.unload();
+        }
     }
 }

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::chat::command::RoomCommand;
 use crate::chat::{ChatError, Command, Done, Request};
 
 /// The requests that wait, in the order in which they came.
@@ -56,14 +57,17 @@ impl Ahead {
                 | Done::Left { .. }
                 | Done::Sent { .. }
                 | Done::TopicSet { .. }
-                | Done::Changed { .. },
+                | Done::Changed { .. }
+                | Done::Kept { .. }
+                | Done::Invited { .. },
             ) => {}
             Ok(
                 Done::Joined(_)
                 | Done::History { .. }
                 | Done::Found(_)
                 | Done::Rooms { .. }
-                | Done::Who { .. },
+                | Done::Who { .. }
+                | Done::Audit { .. },
             )
             | Err(_) => self.long_count = self.long_count.saturating_sub(1),
         }
@@ -82,7 +86,9 @@ fn has_long_answer(command: &Command) -> bool {
         | Command::History { .. }
         | Command::Search { .. }
         | Command::Rooms
-        | Command::Who { .. } => true,
+        | Command::Who { .. }
+        | Command::Direct { .. } => true,
+        Command::Room { command, .. } => matches!(command, RoomCommand::Audit { .. }),
         Command::Hello(_)
         | Command::Leave { .. }
         | Command::Send { .. }

@@ -282,6 +282,12 @@ impl ChatService {
     }
 }
 
+/// Tells one connection what concerns it.
+fn tell(to: ConnectionId, event: &Event, connections: &mut Connections<Session>) {
+    let shown = Shown::new(event);
+    connections.update(to, |session, outbox| session.show(&shown, false, outbox));
+}
+
 impl Session {
     fn show(&mut self, shown: &Shown<'_>, is_own: bool, outbox: &mut Outbox) -> Flow {
         match &mut self.kind {
@@ -471,6 +477,7 @@ impl Service for ChatService {
                     _ => session.show(&shown, false, outbox),
                 });
             }
+            Mail::Tell { to, event } => tell(to, &event, connections),
             Mail::Subscribe { connection, room } => {
                 self.subscribers.entry(room).or_default().insert(connection);
             }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
-use crate::chat::{GuestId, Request, SessionId, Timestamp};
+use crate::chat::{GuestId, InviteCode, Request, SessionId, Timestamp};
 use crate::server::clock;
 use crate::server::hub_thread::HubSender;
 use crate::server::shared::Shared;
@@ -81,9 +81,18 @@ impl Context<'_> {
 
     /// An identity that nobody has and nobody can guess.
     pub(crate) fn fresh_guest(&mut self) -> GuestId {
+        GuestId(self.random_bits())
+    }
+
+    /// A code that nobody can guess.
+    pub(crate) fn fresh_invite(&mut self) -> InviteCode {
+        InviteCode::new(self.random_bits())
+    }
+
+    fn random_bits(&mut self) -> u128 {
         let mut bytes = [0; 16];
         self.random.fill_bytes(&mut bytes);
-        GuestId(u128::from_be_bytes(bytes))
+        u128::from_be_bytes(bytes)
     }
 }
 

@@ -324,6 +324,13 @@ impl<R: Reach> HubThread<R> {
                     self.mail(worker, Mail::Announce(Arc::clone(&event)));
                 }
             }
+            Output::Tell { to, event } => {
+                let mail = Mail::Tell {
+                    to: connection(to),
+                    event,
+                };
+                self.mail(to.worker, mail);
+            }
             Output::Subscribe { session, room } => {
                 *self.subscriber_count(session, room) += 1;
                 let connection = connection(session);

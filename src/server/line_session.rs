@@ -38,6 +38,9 @@ pub(crate) struct LineSession {
     /// Moves to another room that are not answered: their number, and the room that was current
     /// before.
     moves: VecDeque<(i64, RoomName)>,
+    /// What is to be said to one person as soon as the conversation with them, which was asked for
+    /// under that number, is open.
+    whisper: Option<(i64, Body)>,
     /// Until when the next line waits.
     resume_at: Option<Instant>,
     /// Whether nothing more will be typed.
@@ -69,6 +72,7 @@ impl LineSession {
             unanswered_count: 0,
             next_id: 0,
             moves: VecDeque::new(),
+            whisper: None,
             resume_at: None,
             is_ended: false,
             close_at: None,
@@ -82,6 +86,7 @@ impl LineSession {
             since: None,
             rev: None,
             create: false,
+            invite: None,
         };
         session.ask(join, context, outbox);
         session
@@ -133,10 +138,31 @@ impl LineSession {
         if let Ok(Done::Welcomed { you, .. }) = answer {
             self.name = Some(you.name.clone());
         }
-        if let Some(text) = line::show_answer(answer, &self.current) {
-            show(&text, outbox);
+        match (self.whispered(re), answer) {
+            (Some(body), Ok(Done::Joined(joined))) => {
+                let send = Command::Send {
+                    room: joined.room.clone(),
+                    body,
+                    key: None,
+                    reply_to: None,
+                };
+                self.ask(send, context, outbox);
+            }
+            _ => {
+                if let Some(text) = line::show_answer(answer, &self.current) {
+                    show(&text, outbox);
+                }
+            }
         }
         self.go_on(context, outbox)
+    }
+
+    /// What is to be said now that its request is answered.
+    fn whispered(&mut self, re: Option<&RequestId>) -> Option<Body> {
+        let (_, body) = self
+            .whisper
+            .take_if(|(id, _)| re == Some(&RequestId::Integer(*id)))?;
+        Some(body)
     }
 
     /// Tells it what happened; what one typed oneself is not sent back.
@@ -234,6 +260,8 @@ impl LineSession {
         }
         let text = line::clean(line);
         match line::read(&text) {
+            // What is said to one person keeps its place.
+            _ if self.whisper.is_some() => Carried::Held,
             Line::Blank => Carried::Out,
             Line::Http => {
                 outbox.buffer().extend_from_slice(NOT_HTTP);
@@ -258,6 +286,7 @@ impl LineSession {
                 show(&line::show_notice("bye"), outbox);
                 Carried::End
             }
+            Line::Msg(text) => self.whisper(text, context, outbox),
             read => match self.command(read, context) {
                 Ok(Some(command)) => self.pass(command, context, outbox),
                 Ok(None) => {
@@ -314,6 +343,7 @@ impl LineSession {
                     since: None,
                     rev: None,
                     create: true,
+                    invite: None,
                 }
             }
             Line::Leave(name) => Command::Leave { room: room(name)? },
@@ -347,8 +377,29 @@ impl LineSession {
                     "there is no command {name}; --help: tells which there are"
                 ));
             }
-            Line::Help | Line::Blank | Line::Http | Line::Quit => return Ok(None),
+            Line::Help | Line::Blank | Line::Http | Line::Quit | Line::Msg(_) => return Ok(None),
         }))
+    }
+
+    /// Says something to one person: opens the conversation first.
+    fn whisper(&mut self, text: &str, context: &mut Context<'_>, outbox: &mut Outbox) -> Carried {
+        let (name, body) = text.split_once(' ').unwrap_or((text, ""));
+        let parsed = UserName::parse(name).and_then(|to| Ok((to, Body::parse(body)?)));
+        let (to, body) = match parsed {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let error = format!("{error}; for instance --msg: bob hello");
+                show(&line::show_error(&error), outbox);
+                return Carried::Out;
+            }
+        };
+        let id = self.next_id;
+        let carried = self.pass(Command::Direct { to }, context, outbox);
+        // A request that was refused at once has used up no number.
+        if self.next_id > id {
+            self.whisper = Some((id, body));
+        }
+        carried
     }
 
     fn pass(

@@ -24,6 +24,8 @@ pub(crate) enum Mail {
     },
     /// Something happened that concerns all who are present.
     Announce(Arc<Event>),
+    /// Something happened that concerns one connection.
+    Tell { to: ConnectionId, event: Arc<Event> },
     /// What happens in the room concerns the connection from now on.
     Subscribe {
         connection: ConnectionId,

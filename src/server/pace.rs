@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::chat::command::RoomCommand;
 use crate::chat::rate_limit::{Rate, TokenBucket};
 use crate::chat::{ChatError, Command};
 
@@ -86,7 +87,19 @@ fn cost(command: &Command) -> f64 {
         Command::Hello(_) => 10.0,
         Command::Typing { .. } => 4.0,
         Command::Join { .. } | Command::Leave { .. } | Command::History { .. } => 2.0,
-        Command::Create { .. } | Command::Rooms | Command::Who { .. } => 5.0,
+        Command::Create { .. }
+        | Command::Rooms
+        | Command::Who { .. }
+        | Command::Direct { .. }
+        | Command::Room {
+            command: RoomCommand::Audit { .. } | RoomCommand::Invite { .. },
+            ..
+        } => 5.0,
+        // Told to all who are in the room.
+        Command::Room { command, .. } => match command {
+            RoomCommand::Read { .. } => 1.0,
+            _ => 4.0,
+        },
         // Each may keep the reader busy for as long as a hundred others.
         Command::Search { .. } => 10.0,
         Command::Send { .. }

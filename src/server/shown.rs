@@ -55,7 +55,13 @@ fn room(event: &Event) -> Option<&RoomName> {
         | Event::Changed { room, .. }
         | Event::Typing { room, .. }
         | Event::Presence { room, .. }
-        | Event::RoomCreated { room, .. } => Some(room),
+        | Event::RoomCreated { room, .. }
+        | Event::RoomRemoved { room, .. }
+        | Event::Read { room, .. }
+        | Event::Unread { room, .. }
+        | Event::Opened { room, .. }
+        | Event::Removed { room, .. }
+        | Event::Notice { room, .. } => Some(room),
         Event::Shutdown { .. } => None,
     }
 }

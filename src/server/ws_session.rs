@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::chat::command::RoomCommand;
 use crate::chat::{ChatError, Command, Done, Hello, Request, RequestId};
 use crate::net::{Flow, Outbox};
 use crate::server::ahead::Ahead;
@@ -353,6 +354,13 @@ impl From<ChatError> for Refused {
 fn command(wanted: Wanted, context: &mut Context<'_>) -> Result<Command, Refused> {
     Ok(match wanted {
         Wanted::Command(command) => command,
+        Wanted::Invite { room, lasting } => Command::Room {
+            room,
+            command: RoomCommand::Invite {
+                fresh: context.fresh_invite(),
+                lasting,
+            },
+        },
         Wanted::Hello(Greeting::Guest(name)) => Command::Hello(Hello::Guest {
             name,
             fresh: context.fresh_guest(),

@@ -12,9 +12,11 @@ use rusqlite::{
 use crate::storage::error::{Refusal, StorageError};
 use crate::storage::schema::{APPLICATION_ID, SETTINGS, STEPS, VERSION};
 
+mod books;
 mod messages;
 mod search;
 
+pub(super) use books::{AuditRow, BookRows};
 pub(super) use messages::{MessageRow, StandingMessage};
 pub(super) use search::{FoundRow, MARK_BEGIN, MARK_END, Match};
 
@@ -180,11 +182,13 @@ impl Database {
             .query_row(FIRST_LOOK, (), |row| row.get(0))?)
     }
 
-    /// Reads all rooms, in the order of their creation, and who has a role in them.
-    pub(super) fn rooms(&mut self) -> Result<(Vec<RoomRow>, Vec<RoleRow>), StorageError> {
-        let rooms = self
-            .begin()
-            .and_then(|transaction| Ok((transaction.rooms()?, transaction.roles()?)));
+    /// Reads all rooms, in the order of their creation, who has a role in them, and what else is
+    /// kept of them.
+    pub(super) fn rooms(&mut self) -> Result<(Vec<RoomRow>, Vec<RoleRow>, BookRows), StorageError> {
+        let rooms = self.begin().and_then(|transaction| {
+            let rooms = transaction.rooms()?;
+            Ok((rooms, transaction.roles()?, transaction.books()?))
+        });
         rooms.map_err(|error| error.refuse(&self.path))
     }
 
@@ -294,15 +298,6 @@ impl Transaction<'_> {
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    pub(super) fn insert_role(
-        &self,
-        room: i64,
-        person: &[u8],
-        role: &str,
-    ) -> Result<(), DatabaseError> {
-        self.execute(INSERT_ROLE, (room, person, role))
     }
 
     pub(super) fn room(&self, key: &str) -> Result<Option<RoomState>, DatabaseError> {
@@ -489,10 +484,10 @@ const STEPS_BETWEEN_LOOKS: i32 = 1_000;
 const FIRST_LOOK: &str = "SELECT EXISTS (SELECT 1 FROM rooms WHERE key = 'lobby'),
     (SELECT max(id) FROM events), (SELECT max(seq) FROM messages WHERE room = 1),
     (SELECT max(rev) FROM changes WHERE room = 1)";
-const ROOMS: &str = "SELECT key, name, visibility, topic, seq, rev FROM rooms ORDER BY id";
+const ROOMS: &str = "SELECT key, name, visibility, topic, seq, rev FROM rooms
+     WHERE removed_at IS NULL ORDER BY id";
 const ROLES: &str =
     "SELECT rooms.key, person, role FROM roles JOIN rooms ON rooms.id = room ORDER BY room, person";
-const INSERT_ROLE: &str = "INSERT INTO roles (room, person, role) VALUES (?1, ?2, ?3)";
 const ROOM_BY_KEY: &str = "SELECT id, seq, rev, visibility = 'public' FROM rooms WHERE key = ?1";
 const NEWEST_EVENT: &str = "SELECT coalesce(max(id), 0) FROM events";
 const INSERT_EVENT: &str =

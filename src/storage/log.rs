@@ -7,6 +7,7 @@ use crate::chat::event::Role;
 use crate::chat::log::{Append, Committed, Fact, LogError, Recorded, RoomRecord, Visibility};
 use crate::chat::message::{MessageKey, Rev, Seq, Timestamp};
 use crate::chat::name::RoomName;
+use crate::chat::order::Party;
 use crate::storage::data_dir::DataDir;
 #[cfg(test)]
 use crate::storage::database::DiskFault;
@@ -15,8 +16,10 @@ use crate::storage::database::{
 };
 use crate::storage::error::StorageError;
 use crate::storage::opening::open_writer;
+use crate::storage::rows::books::read_books;
 use crate::storage::rows::{read_role, read_room, write_event, write_person, write_visibility};
 
+mod books;
 mod changes;
 
 /// The one writer of the database.
@@ -49,14 +52,18 @@ impl Log {
     /// # Errors
     /// [`StorageError::Database`].
     pub fn rooms(&mut self) -> Result<Vec<RoomRecord>, StorageError> {
-        let (rooms, rows) = self.database.rooms()?;
+        let (rooms, rows, books) = self.database.rooms()?;
         let mut roles: BTreeMap<String, Vec<(PersonId, Role)>> = BTreeMap::new();
         for row in rows {
             if let Some(role) = read_role(&row) {
                 roles.entry(row.room).or_default().push(role);
             }
         }
-        let read = |row: RoomRow| read_room(&row, roles.remove(&row.key).unwrap_or_default());
+        let mut books = read_books(books);
+        let read = |row: RoomRow| {
+            let roles = roles.remove(&row.key).unwrap_or_default();
+            read_room(&row, roles, books.remove(&row.key).unwrap_or_default())
+        };
         Ok(rooms.into_iter().filter_map(read).collect())
     }
 
@@ -100,6 +107,7 @@ impl Log {
 
     fn record(&mut self, batch: &[Append]) -> Result<Vec<Outcome>, DatabaseError> {
         let mut transcript = Transcript::begin(self.database.begin()?)?;
+        transcript.transaction.erase_removed()?;
         let outcomes = batch
             .iter()
             .map(|append| transcript.record(append))
@@ -147,23 +155,21 @@ impl<'c> Transcript<'c> {
                     visibility,
                     topic,
                     owner,
-                    by: _,
+                    by,
                     join: _,
                 },
                 None,
-            ) => self.create_room(
-                append,
-                &NewRoom {
-                    id: self.newest_event + 1,
-                    key: name.key(),
-                    name: name.as_str(),
-                    visibility: write_visibility(*visibility),
-                    topic: topic.as_str(),
-                    created_at: append.at.0,
-                },
-                *owner,
-            )?,
+            ) => {
+                let owner = Party {
+                    person: *owner,
+                    name: by.clone(),
+                };
+                self.create_room(append, name, *visibility, topic.as_str(), &owner)?
+            }
+            (Fact::DirectOpened { .. }, Some(_)) => Recorded::RoomExisted,
+            (Fact::DirectOpened { parties, .. }, None) => self.open_direct(append, parties)?,
             (_, None) => return Ok(Err(LogError::NoSuchRoom)),
+            (Fact::Room { fact, .. }, Some(room)) => self.keep(append, fact, room)?,
             (
                 Fact::MessagePosted {
                     room: _,
@@ -176,7 +182,7 @@ impl<'c> Transcript<'c> {
                 Some(room),
             ) => self.post(
                 append,
-                room.is_public,
+                (*person, room.is_public),
                 &NewMessage {
                     room: room.id,
                     seq: room.seq + 1,
@@ -219,7 +225,10 @@ impl<'c> Transcript<'c> {
                 person,
                 ..
             } => self.react(append, room, *seq, emoji, (*on, from, *person)),
-            Fact::RoomCreated { .. } | Fact::MessagePosted { .. } => {
+            Fact::RoomCreated { .. }
+            | Fact::MessagePosted { .. }
+            | Fact::DirectOpened { .. }
+            | Fact::Room { .. } => {
                 unreachable!("these are recorded by themselves")
             }
         }
@@ -228,28 +237,54 @@ impl<'c> Transcript<'c> {
     fn create_room(
         &mut self,
         append: &Append,
-        row: &NewRoom<'_>,
-        owner: PersonId,
+        name: &RoomName,
+        visibility: Visibility,
+        topic: &str,
+        owner: &Party,
     ) -> Result<Recorded, DatabaseError> {
-        let state = RoomState {
-            id: row.id,
+        let id = self.insert_room(append, name, visibility, topic)?;
+        let person = write_person(owner.person);
+        self.transaction
+            .set_role(id, &person, Role::Owner.as_str())?;
+        if let PersonId::Account(account) = owner.person {
+            let name = owner.name.as_str();
+            self.transaction.insert_member(id, account.0, name, 0)?;
+        }
+        Ok(Recorded::RoomCreated)
+    }
+
+    /// Makes a room that has nobody in it yet; its number.
+    fn insert_room(
+        &mut self,
+        append: &Append,
+        name: &RoomName,
+        visibility: Visibility,
+        topic: &str,
+    ) -> Result<i64, DatabaseError> {
+        let id = self.newest_event + 1;
+        self.insert_event(append, &append.fact, id)?;
+        self.transaction.insert_room(&NewRoom {
+            id,
+            key: name.key(),
+            name: name.as_str(),
+            visibility: write_visibility(visibility),
+            topic,
+            created_at: append.at.0,
+        })?;
+        let room = Room::unchanged(RoomState {
+            id,
             seq: 0,
             rev: 0,
-            is_public: row.visibility == write_visibility(Visibility::Public),
-        };
-        self.insert_event(append, &append.fact, state.id)?;
-        self.transaction.insert_room(row)?;
-        self.transaction
-            .insert_role(row.id, &write_person(owner), Role::Owner.as_str())?;
-        self.rooms
-            .insert(row.key.to_owned(), Room::unchanged(state));
-        Ok(Recorded::RoomCreated)
+            is_public: visibility == Visibility::Public,
+        });
+        self.rooms.insert(name.key().to_owned(), room);
+        Ok(id)
     }
 
     fn post(
         &mut self,
         append: &Append,
-        is_public: bool,
+        (person, is_public): (PersonId, bool),
         row: &NewMessage<'_>,
     ) -> Result<Recorded, DatabaseError> {
         // The unique index finds a repeated key: most keys are new, and cost no look-up this way.
@@ -264,6 +299,10 @@ impl<'c> Transcript<'c> {
         self.transaction
             .index(row.event, row.body, row.room, is_public)?;
         self.insert_event(append, &append.fact, row.room)?;
+        if let PersonId::Account(account) = person {
+            // Who speaks has read what was said.
+            self.transaction.set_read(row.room, account.0, row.seq)?;
+        }
         self.change_room(append.fact.room(), |room| room.seq = row.seq);
         Ok(Recorded::Posted { seq: row.seq })
     }
@@ -310,6 +349,14 @@ impl<'c> Transcript<'c> {
                 .insert(name.key().to_owned(), Room::unchanged(state));
         }
         Ok(state)
+    }
+
+    /// Forgets a room that was removed: its name may be another one's in the same batch.
+    fn forget_room(&mut self, name: &RoomName) -> Result<(), DatabaseError> {
+        match self.rooms.remove(name.key()) {
+            Some(room) if room.is_changed => self.transaction.set_counters(room.state),
+            _ => Ok(()),
+        }
     }
 
     fn change_room(&mut self, name: &RoomName, change: impl FnOnce(&mut RoomState)) {

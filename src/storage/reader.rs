@@ -2,12 +2,13 @@
 
 use std::ops::ControlFlow;
 
-use crate::chat::log::{Change, LogError, Page, Read, ReadDone, Span};
+use crate::chat::log::{Change, LogError, Page, Purpose, Read, ReadDone, Span};
 use crate::chat::message::{Message, Seq};
 use crate::storage::data_dir::DataDir;
 use crate::storage::database::{Database, DatabaseError, Transaction};
 use crate::storage::error::StorageError;
 use crate::storage::opening::open_reader;
+use crate::storage::rows::books::read_audit;
 use crate::storage::rows::{read_change, read_message};
 
 /// Reads pages of rooms' pasts, beside the [`Log`](super::Log) that writes them.
@@ -48,7 +49,20 @@ impl Reader {
         let Some(room) = transaction.room(read.room.key())? else {
             return Ok(None);
         };
+        if matches!(read.purpose, Purpose::Audit(_)) {
+            // One more than asked for tells whether there are more.
+            let before = match read.span {
+                Span::Before(id) => id,
+                Span::Newest | Span::After(_) | Span::Around(_) => u64::MAX,
+            };
+            let rows = transaction.audit(room.id, before, read.max_messages.saturating_add(1))?;
+            return Ok(Some(Page {
+                audit: rows.iter().filter_map(read_audit).collect(),
+                ..Page::default()
+            }));
+        }
         Ok(Some(Page {
+            audit: Vec::new(),
             messages: messages(&transaction, room.id, read)?,
             changes: newest_changes(&transaction, room.id, read.max_changes)?,
             seq: room.seq,

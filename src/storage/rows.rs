@@ -9,13 +9,20 @@ use crate::chat::event::Role;
 use crate::chat::log::{Change, ChangeKind, Fact, RoomRecord, Visibility};
 use crate::chat::message::{Body, Content, Message, MessageKey, Said, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
+use crate::chat::order::Books;
 use crate::chat::reaction::{Emoji, Reaction, Reactions};
 use crate::chat::{AccountId, GuestId, PersonId};
 use crate::storage::database::{ChangeRow, MessageRow, RoleRow, RoomRow};
 
+pub(super) mod books;
+
 /// The kind of an event and its payload, which holds all that its projections are made of.
 pub(super) fn write_event(fact: &Fact) -> (&'static str, String) {
     let (kind, payload) = match fact {
+        Fact::Room { fact, .. } => return books::write_room_fact(fact),
+        Fact::DirectOpened { parties, .. } => {
+            return (DIRECT_OPENED, books::write_parties(parties));
+        }
         Fact::RoomCreated {
             room,
             visibility,
@@ -109,7 +116,11 @@ pub(super) fn write_event(fact: &Fact) -> (&'static str, String) {
 }
 
 /// A room; `None` if neither its name nor its key is a name of the room any more.
-pub(super) fn read_room(row: &RoomRow, roles: Vec<(PersonId, Role)>) -> Option<RoomRecord> {
+pub(super) fn read_room(
+    row: &RoomRow,
+    roles: Vec<(PersonId, Role)>,
+    books: Books,
+) -> Option<RoomRecord> {
     let parse = |text: &str| RoomName::parse(text).ok().filter(|n| n.key() == row.key);
     let name = parse(&row.name).or_else(|| parse(&row.key))?;
     let visibility = match row.visibility.as_str() {
@@ -123,6 +134,7 @@ pub(super) fn read_room(row: &RoomRow, roles: Vec<(PersonId, Role)>) -> Option<R
         roles,
         seq: row.seq,
         rev: row.rev,
+        books,
     })
 }
 
@@ -319,6 +331,7 @@ const MESSAGE_EDITED: &str = "message_edited";
 const MESSAGE_DELETED: &str = "message_deleted";
 const REACTED: &str = "reacted";
 const TOPIC_CHANGED: &str = "topic_changed";
+const DIRECT_OPENED: &str = "direct_opened";
 
 /// Stands for what cannot be read.
 const UNREADABLE: &str = "unreadable";

@@ -4,10 +4,10 @@
 pub(super) const APPLICATION_ID: i32 = 0x6368_7767;
 
 /// The newest version of the schema: the number of steps to it.
-pub(super) const VERSION: i32 = 3;
+pub(super) const VERSION: i32 = 4;
 
 /// Each step leads from the version that is its index to the next one, in one transaction.
-pub(super) const STEPS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
+pub(super) const STEPS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// Settings of each connection.
 ///
@@ -157,4 +157,50 @@ const VERSION_3: &str = r#"
     );
     INSERT INTO message_words (message_words, rank) VALUES ('secure-delete', 1);
     INSERT INTO message_words (message_words) VALUES ('rebuild');
+"#;
+
+/// What is kept of rooms beside their past. `members` are accounts; a guest is a member as long as
+/// connected. `parties` are the two of a direct conversation. A room that was removed keeps its row,
+/// under a key that is nobody's, until all that was said there is erased.
+const VERSION_4: &str = r#"
+    ALTER TABLE rooms ADD COLUMN slow_seconds INTEGER NOT NULL DEFAULT 0 CHECK (slow_seconds >= 0);
+    ALTER TABLE rooms ADD COLUMN removed_at INTEGER;
+    CREATE INDEX rooms_removed ON rooms (removed_at) WHERE removed_at IS NOT NULL;
+
+    CREATE TABLE members (
+        room INTEGER NOT NULL REFERENCES rooms,
+        account INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        read INTEGER NOT NULL CHECK (read >= 0),
+        PRIMARY KEY (room, account)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE parties (
+        room INTEGER NOT NULL REFERENCES rooms,
+        person BLOB NOT NULL CHECK (length(person) IN (8, 16)),
+        name TEXT NOT NULL,
+        PRIMARY KEY (room, person)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE restraints (
+        room INTEGER NOT NULL REFERENCES rooms,
+        kind TEXT NOT NULL CHECK (kind IN ('ban', 'mute')),
+        person BLOB NOT NULL CHECK (length(person) IN (8, 16)),
+        name TEXT NOT NULL,
+        until INTEGER,
+        PRIMARY KEY (room, kind, person)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE invites (
+        room INTEGER NOT NULL REFERENCES rooms,
+        code BLOB NOT NULL CHECK (length(code) = 32),
+        until INTEGER NOT NULL,
+        PRIMARY KEY (room, code)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE audit (
+        room INTEGER NOT NULL REFERENCES rooms,
+        event INTEGER NOT NULL,
+        PRIMARY KEY (room, event)
+    ) STRICT, WITHOUT ROWID;
 "#;

@@ -214,9 +214,13 @@ fn fact_len(fact: &Fact) -> usize {
     match fact {
         Fact::MessagePosted { body, .. } | Fact::MessageEdited { body, .. } => body.as_str().len(),
         Fact::MessageDeleted { .. } | Fact::Reacted { .. } => 0,
+        Fact::Room { .. } | Fact::DirectOpened { .. } => SMALL_LEN,
         Fact::RoomCreated { topic, .. } | Fact::TopicChanged { topic, .. } => topic.as_str().len(),
     }
 }
+
+/// Names, a reason.
+const SMALL_LEN: usize = 300;
 
 /// Two seconds' worth of messages on a slow disk; more waiting helps nobody.
 const MAX_WAITING_APPENDS: usize = 4 * 1024;

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use crate::chat::PersonId;
 use crate::chat::error::ChatError;
 use crate::chat::event::{Done, Event, Role};
 use crate::chat::hub::rooms::recent_past;
 use crate::chat::hub::{Hub, Output, SessionId, answer};
 use crate::chat::log::{
     Append, Change, ChangeKind, Committed, Context, Fact, LogError, Page, Purpose, ReadDone,
-    Recorded, RoomRecord, Span, Visibility,
+    Recorded, RoomFact, RoomRecord, Span, Visibility,
 };
-use crate::chat::message::{Content, Message, Said};
+use crate::chat::message::{Content, Message, Said, Timestamp};
 use crate::chat::name::{RoomName, UserName};
-use crate::chat::recent::{Load, Waiting};
+use crate::chat::order::{Books, MemberRecord, Party};
+use crate::chat::recent::Load;
 use crate::chat::search::SearchDone;
 
 impl Hub {
@@ -21,19 +23,16 @@ impl Hub {
         let Append { context, at, fact } = append;
         let recorded = match outcome {
             Ok(recorded) => recorded,
-            Err(error) if matches!(fact, Fact::RoomCreated { .. }) => {
-                return self.end_entering(context, Err(refusal(error)), output);
-            }
-            Err(error) => return answer(context, Err(refusal(error)), output),
+            Err(error) => return self.not_committed(context, &fact, error, output),
         };
         match fact {
             Fact::RoomCreated {
                 room,
                 visibility,
                 topic,
+                by,
                 owner,
                 join,
-                ..
             } => {
                 let record = RoomRecord {
                     name: room,
@@ -42,8 +41,9 @@ impl Hub {
                     roles: vec![(owner, Role::Owner)],
                     seq: 0,
                     rev: 0,
+                    books: books_of_new(owner, by),
                 };
-                self.room_created(context, record, &recorded, join, output);
+                self.room_created(context, at, record, &recorded, join, output);
             }
             Fact::MessagePosted {
                 room,
@@ -51,7 +51,7 @@ impl Hub {
                 body,
                 key,
                 reply_to,
-                ..
+                person,
             } => {
                 let said = Said {
                     key,
@@ -64,8 +64,12 @@ impl Hub {
                     from,
                     content: Content::Said(said),
                 };
-                self.message_posted(context, &room, message, recorded, output);
+                self.message_posted(context, &room, person, message, recorded, output);
             }
+            Fact::DirectOpened { room, parties } => {
+                self.opened_direct(context, at, room, parties, output);
+            }
+            Fact::Room { room, fact } => self.room_kept(context, at, &room, fact, output),
             change => {
                 let Some((room, kind, by)) = change.into_change(at) else {
                     return debug_assert!(false, "all other facts are changes");
@@ -75,9 +79,57 @@ impl Hub {
         }
     }
 
+    /// The log could not do it: nothing of it happened.
+    fn not_committed(
+        &mut self,
+        context: Context,
+        fact: &Fact,
+        error: LogError,
+        output: &mut Vec<Output>,
+    ) {
+        match fact {
+            // Nobody asked.
+            Fact::Room {
+                fact: RoomFact::Removed { by: None },
+                ..
+            } => return,
+            // It did not count as spoken.
+            Fact::MessagePosted { room, person, .. } => {
+                let room = self.room_ids.get(room).copied();
+                if let Some(spoke_at) = room.and_then(|id| self.room_mut(id).spoke_at(*person)) {
+                    *spoke_at = None;
+                }
+            }
+            _ => {}
+        }
+        if fact.is_entrance() {
+            self.end_entering(context, Err(refusal(error)), output);
+        } else {
+            answer(context, Err(refusal(error)), output);
+        }
+    }
+
+    fn opened_direct(
+        &mut self,
+        context: Context,
+        at: Timestamp,
+        room: RoomName,
+        parties: [Party; 2],
+        output: &mut Vec<Output>,
+    ) {
+        // Whoever asked may have gone meanwhile: the room stays.
+        let Ok(mut asking) = self.asking(&context, at, output) else {
+            return self.direct_kept(room, parties);
+        };
+        if let Err(error) = self.direct_opened(&mut asking, room, parties) {
+            self.end_entering(context, Err(error), output);
+        }
+    }
+
     fn room_created(
         &mut self,
         context: Context,
+        at: Timestamp,
         record: RoomRecord,
         recorded: &Recorded,
         join: bool,
@@ -86,29 +138,30 @@ impl Hub {
         if *recorded == Recorded::RoomExisted && !join {
             return self.end_entering(context, Err(ChatError::RoomExists), output);
         }
-        let id = match self.room_ids.get(&record.name) {
-            Some(id) => *id,
-            None => {
-                if record.visibility == Visibility::Public {
-                    let (room, topic) = (record.name.clone(), record.topic.clone());
-                    output.push(Output::Announce(Arc::new(Event::RoomCreated {
-                        room,
-                        topic,
-                    })));
-                }
-                self.insert_room(record)
+        let name = record.name.clone();
+        if !self.room_ids.contains_key(&name) {
+            if record.visibility == Visibility::Public {
+                let (room, topic) = (name.clone(), record.topic.clone());
+                output.push(Output::Announce(Arc::new(Event::RoomCreated {
+                    room,
+                    topic,
+                })));
             }
-        };
+            let id = self.insert_room(record);
+            let people: Vec<PersonId> = self.room(id).people().collect();
+            for person in people {
+                self.belonging_changed(person, id);
+            }
+            self.consider_abandoned(id);
+        }
         // Whoever asked may have gone meanwhile: the room stays.
-        if self.sessions.contains_key(&context.session) {
-            let waiting = Waiting {
-                context: context.clone(),
-                since: None,
-                rev: None,
-            };
-            if let Err(error) = self.enter(id, waiting, output) {
-                self.end_entering(context, Err(error), output);
-            }
+        let Ok(mut asking) = self.asking(&context, at, output) else {
+            return;
+        };
+        // Somebody else may have made it, and not for everybody.
+        let waiting = asking.waiting(None, None);
+        if let Err(error) = self.join(&mut asking, name, waiting, false, None) {
+            self.end_entering(context, Err(error), output);
         }
     }
 
@@ -116,6 +169,7 @@ impl Hub {
         &mut self,
         context: Context,
         room: &RoomName,
+        person: PersonId,
         mut message: Message,
         recorded: Recorded,
         output: &mut Vec<Output>,
@@ -124,7 +178,7 @@ impl Hub {
             Recorded::Posted { seq } => {
                 message.seq = seq;
                 let at = message.at;
-                self.show(context.session, room, message, output);
+                self.show(context.session, room, person, message, output);
                 (seq, at)
             }
             Recorded::Repeated { seq, at } => (seq, at),
@@ -146,6 +200,7 @@ impl Hub {
         &mut self,
         origin: SessionId,
         name: &RoomName,
+        person: PersonId,
         message: Message,
         output: &mut Vec<Output>,
     ) {
@@ -153,9 +208,12 @@ impl Hub {
             return;
         };
         self.settle_presence(id, &message.from, output);
+        self.open_for_both(id, output);
         let room = self.room_mut(id);
         debug_assert_eq!(room.seq + 1, message.seq);
         room.seq = message.seq;
+        // Who speaks has read what was said.
+        room.mark_read(person, message.seq);
         let room_name = room.name.clone();
         self.weigh(id, |room| room.recent.push_message(&message));
         let event = Arc::new(Event::Message {
@@ -167,6 +225,7 @@ impl Hub {
             event,
             origin: Some(origin),
         });
+        self.tell_elsewhere(id, output);
     }
 
     /// Shows a change that is durable to all who are in the room, and tells whoever made it.
@@ -216,6 +275,10 @@ impl Hub {
     pub(super) fn read_done(&mut self, done: ReadDone, output: &mut Vec<Output>) {
         match done.read.purpose {
             Purpose::History(_) => self.history_read(done, output),
+            Purpose::Audit(ref context) => {
+                let context = context.clone();
+                self.audit_read(context, done, output);
+            }
             Purpose::Recent => self.recent_loaded(&done.read.room, done.outcome, output),
         }
     }
@@ -261,6 +324,14 @@ impl Hub {
         outcome: Result<Page, LogError>,
         output: &mut Vec<Output>,
     ) {
+        // It may be of a room that was removed, whose name another one has now.
+        if let Some(count) = self.stale_reads.get_mut(name) {
+            *count -= 1;
+            if *count == 0 {
+                self.stale_reads.remove(name);
+            }
+            return;
+        }
         let Some(&id) = self.room_ids.get(name) else {
             return;
         };
@@ -281,7 +352,7 @@ impl Hub {
                         self.end_entering(context, Err(error), output);
                     }
                 }
-                if self.room(id).member_count() == 0 {
+                if self.room(id).present_count() == 0 {
                     self.weigh(id, |room| room.recent.unload());
                 }
             }
@@ -294,6 +365,22 @@ impl Hub {
     }
 }
 
+/// What is kept of a room from its beginning: an account that makes it belongs to it.
+fn books_of_new(owner: PersonId, by: UserName) -> Books {
+    let member = match owner {
+        PersonId::Account(account) => Some(MemberRecord {
+            account,
+            name: by,
+            read: 0,
+        }),
+        PersonId::Guest(_) => None,
+    };
+    Books {
+        members: member.into_iter().collect(),
+        ..Books::default()
+    }
+}
+
 /// Answers a search.
 pub(super) fn searched(done: SearchDone, output: &mut Vec<Output>) {
     let result = done.outcome.map(Done::Found).map_err(refusal);
@@ -301,7 +388,7 @@ pub(super) fn searched(done: SearchDone, output: &mut Vec<Output>) {
 }
 
 /// What the user is told when the log could not do it.
-fn refusal(error: LogError) -> ChatError {
+pub(super) fn refusal(error: LogError) -> ChatError {
     match error {
         LogError::Unavailable => ChatError::Busy("the history cannot be written or read just now"),
         LogError::NoSuchRoom => ChatError::NotFound("room"),

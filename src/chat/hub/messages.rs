@@ -19,10 +19,14 @@ impl Hub {
         key: Option<MessageKey>,
         reply_to: Option<Seq>,
     ) -> Result<(), ChatError> {
-        let room = self.room(self.entered(name, asking)?);
+        let id = self.entered(name, asking)?;
+        let room = self.room(id);
         if reply_to.is_some_and(|seq| seq == 0 || seq > room.seq) {
             return Err(ChatError::NotFound("message to reply to"));
         }
+        self.check_speech(asking, id)?;
+        self.wait_for_turn(asking, id)?;
+        let room = self.room(id);
         let (room, from, person) = (room.name.clone(), asking.name.clone(), asking.person);
         asking.append(Fact::MessagePosted {
             room,
@@ -43,7 +47,9 @@ impl Hub {
         seq: Seq,
         body: Body,
     ) -> Result<(), ChatError> {
-        let room = self.room(self.entered(name, asking)?);
+        let id = self.entered(name, asking)?;
+        self.check_speech(asking, id)?;
+        let room = self.room(id);
         let (room, by, person) = (room.name.clone(), asking.name.clone(), asking.person);
         asking.append(Fact::MessageEdited {
             room,
@@ -61,8 +67,8 @@ impl Hub {
         name: &RoomName,
         seq: Seq,
     ) -> Result<(), ChatError> {
-        let room = self.room(self.entered(name, asking)?);
-        let standing = room.standing(asking.person);
+        let id = self.entered(name, asking)?;
+        let (room, standing) = (self.room(id), self.standing(id, asking.person));
         let others = standing.may(Action::DeleteOthersMessages).is_ok();
         let (room, by, person) = (room.name.clone(), asking.name.clone(), asking.person);
         asking.append(Fact::MessageDeleted {
@@ -83,7 +89,9 @@ impl Hub {
         emoji: Emoji,
         on: bool,
     ) -> Result<(), ChatError> {
-        let room = self.room(self.entered(name, asking)?);
+        let id = self.entered(name, asking)?;
+        self.check_speech(asking, id)?;
+        let room = self.room(id);
         let (room, from, person) = (room.name.clone(), asking.name.clone(), asking.person);
         asking.append(Fact::Reacted {
             room,
@@ -129,8 +137,8 @@ impl Hub {
         let scope = match room {
             Some(name) => Scope::Room(self.room(self.visible(name, asking)?).name.clone()),
             None => {
-                let private = self.rooms.iter().filter(|room| !room.is_public());
-                let own = private.filter(|room| room.is_member(&asking.name));
+                let private = self.rooms.values().filter(|room| !room.is_public());
+                let own = private.filter(|room| room.belongs(asking.person));
                 Scope::Readable {
                     private: own
                         .take(MAX_SEARCHED)

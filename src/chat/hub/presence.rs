@@ -18,7 +18,7 @@ impl Hub {
     ) {
         let now = self.now;
         let room = self.room_mut(id);
-        let count = room.member_count();
+        let count = room.present_count();
         if count > MAX_PRESENCE_MEMBERS {
             room.gossip.settle(&name);
         } else if room.gossip.changed(&name, is_present, count, now) {
@@ -67,13 +67,14 @@ impl Hub {
         let mut behind = std::mem::take(&mut self.behind);
         behind.retain(|id| {
             let room = self.room_mut(*id);
-            let count = room.member_count();
+            let count = room.present_count();
             while let Some((name, is_present)) = room.gossip.next_due(count, now) {
                 tell(room, *id, name, is_present, output);
             }
             room.gossip.is_behind()
         });
         self.behind = behind;
+        self.catch_up_elsewhere(output);
     }
 }
 
@@ -86,9 +87,10 @@ fn tell(room: &Room, id: RoomId, name: UserName, is_present: bool, output: &mut 
     publish(room, id, name, state, output);
 }
 
-/// In a crowd nobody reads who comes and goes, and it costs its square.
+/// In a crowd nobody reads who comes and goes, and it costs its square; and a conversation of two has
+/// both in it, whoever is there.
 fn publish(room: &Room, id: RoomId, name: UserName, state: Presence, output: &mut Vec<Output>) {
-    if room.member_count() <= MAX_PRESENCE_MEMBERS {
+    if room.present_count() <= MAX_PRESENCE_MEMBERS && !room.is_direct() {
         let room = room.name.clone();
         let event = Arc::new(Event::Presence { room, name, state });
         output.push(Output::Publish {

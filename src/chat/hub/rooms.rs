@@ -4,14 +4,15 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::chat::error::ChatError;
-use crate::chat::event::{Done, Event, Joined, RoomSummary};
+use crate::chat::event::{Done, Event, Joined, Role, RoomSummary};
 use crate::chat::hub::{
     Asking, Hub, MAX_LISTED_MEMBERS, MAX_LISTED_ON_JOIN, MAX_LISTED_ROOMS, MAX_LISTED_WEIGHT,
-    MAX_PRESENCE_MEMBERS, MAX_ROOMS_PER_SESSION, Output, answer,
+    MAX_PRESENCE_MEMBERS, MAX_ROOMS_PER_SESSION, Output, TOO_MANY_ROOMS_HERE, answer,
 };
 use crate::chat::log::{Append, Fact, Purpose, Read, Span, Visibility};
 use crate::chat::message::{Rev, Seq, Topic};
 use crate::chat::name::RoomName;
+use crate::chat::order::{InviteCode, Party};
 use crate::chat::permission::{Action, Standing};
 use crate::chat::recent::{self, Recent, Ring, Waiting};
 use crate::chat::room::{Room, RoomId};
@@ -21,26 +22,21 @@ impl Hub {
         &mut self,
         asking: &mut Asking<'_>,
         name: RoomName,
-        since: Option<Seq>,
-        rev: Option<Rev>,
+        waiting: Waiting,
         create: bool,
+        invite: Option<&InviteCode>,
     ) -> Result<(), ChatError> {
         match self.visible(&name, asking) {
-            Ok(id) => {
-                let context = asking.context.clone();
-                self.enter(
-                    id,
-                    Waiting {
-                        context,
-                        since,
-                        rev,
-                    },
-                    asking.output,
-                )
-            }
-            Err(ChatError::NotFound(_)) if create && !self.room_ids.contains_key(&name) => {
-                self.append_room(asking, name, Visibility::Public, Topic::default(), true)
-            }
+            Ok(id) => self.come_in(asking, id, waiting),
+            Err(ChatError::NotFound(what)) => match self.room_ids.get(&name) {
+                Some(&id) if self.is_invited(id, invite, asking.at) => {
+                    self.come_in(asking, id, waiting)
+                }
+                None if create => {
+                    self.append_room(asking, name, Visibility::Public, Topic::default(), true)
+                }
+                _ => Err(ChatError::NotFound(what)),
+            },
             Err(error) => Err(error),
         }
     }
@@ -66,17 +62,22 @@ impl Hub {
         topic: Topic,
         join: bool,
     ) -> Result<(), ChatError> {
+        if room.is_direct() {
+            return Err(ChatError::RoomInvalid(
+                "only conversations of two begin with @",
+            ));
+        }
         let action = match visibility {
             Visibility::Public => Action::CreatePublicRoom,
             Visibility::Private => Action::CreatePrivateRoom,
         };
-        let standing = Standing::of_newcomer(asking.person);
+        let standing = Standing {
+            guest: asking.person.is_guest(),
+            is_admin: self.is_admin(asking.person),
+            role: Role::Member,
+        };
         standing.may(action).map_err(ChatError::Forbidden)?;
-        if self.rooms.len() >= self.policy.max_rooms {
-            return Err(ChatError::Busy(
-                "there are as many rooms as this server holds",
-            ));
-        }
+        self.check_place(asking.person)?;
         let (by, owner) = (asking.name.clone(), asking.person);
         asking.append(Fact::RoomCreated {
             room,
@@ -103,9 +104,7 @@ impl Hub {
             .get(&asker)
             .ok_or(ChatError::NotAuthenticated)?;
         if session.rooms.len() >= MAX_ROOMS_PER_SESSION && !session.rooms.contains(&id) {
-            return Err(ChatError::Forbidden(
-                "a connection can be in 100 rooms; leave one first",
-            ));
+            return Err(TOO_MANY_ROOMS_HERE);
         }
         let room = self.room_mut(id);
         match &mut room.recent {
@@ -150,6 +149,7 @@ impl Hub {
             if room.enter(&name, person) {
                 self.presence_changed(id, name, true, output);
             }
+            self.belonging_changed(person, id);
             output.push(Output::Subscribe {
                 session: context.session,
                 room: id,
@@ -167,7 +167,7 @@ impl Hub {
             visibility: room.visibility,
             seq: room.seq,
             rev: room.rev,
-            members: room.members(MAX_LISTED_ON_JOIN),
+            members: self.members(id, MAX_LISTED_ON_JOIN),
             member_count: room.member_count(),
             messages: snapshot.messages,
             changes: snapshot.changes,
@@ -177,30 +177,15 @@ impl Hub {
         self.end_entering(context, Ok(Done::Joined(Box::new(joined))), output);
     }
 
-    pub(super) fn leave(
-        &mut self,
-        asking: &mut Asking<'_>,
-        name: &RoomName,
-    ) -> Result<(), ChatError> {
-        let id = self.visible(name, asking)?;
-        let session = self.sessions.get_mut(&asking.context.session);
-        if !session.is_some_and(|session| session.rooms.remove(&id)) {
-            return Err(ChatError::Already("you are not in this room"));
-        }
-        self.detach(asking.context.session, &asking.name, id, asking.output);
-        let room = self.room(id).name.clone();
-        asking.answer(Done::Left { room });
-        Ok(())
-    }
-
     pub(super) fn typing(
         &mut self,
         asking: &mut Asking<'_>,
         name: &RoomName,
     ) -> Result<(), ChatError> {
         let id = self.entered(name, asking)?;
+        self.check_speech(asking, id)?;
         let room = self.room_mut(id);
-        let count = room.member_count();
+        let count = room.present_count();
         if count <= MAX_PRESENCE_MEMBERS && room.gossip.may_tell_typing(count, asking.at) {
             let event = Event::Typing {
                 room: room.name.clone(),
@@ -217,9 +202,11 @@ impl Hub {
     }
 
     pub(super) fn list_rooms(&self, asking: &mut Asking<'_>) {
-        let mut rooms: Vec<&Room> = self.rooms.iter().filter(|room| room.is_public()).collect();
-        let public_count = rooms.len();
-        if public_count > MAX_LISTED_ROOMS {
+        let person = asking.person;
+        let may_list = |room: &&Room| room.is_public() || room.belongs(person);
+        let mut rooms: Vec<&Room> = self.rooms.values().filter(may_list).collect();
+        let room_count = rooms.len();
+        if room_count > MAX_LISTED_ROOMS {
             rooms.select_nth_unstable_by(MAX_LISTED_ROOMS, by_size);
             rooms.truncate(MAX_LISTED_ROOMS);
         }
@@ -230,8 +217,8 @@ impl Hub {
             weight <= MAX_LISTED_WEIGHT
         };
         let listed = rooms.into_iter().take_while(fits);
-        let rooms: Vec<RoomSummary> = listed.map(Room::summary).collect();
-        let more = rooms.len() < public_count;
+        let rooms: Vec<RoomSummary> = listed.map(|room| room.summary(person)).collect();
+        let more = rooms.len() < room_count;
         asking.answer(Done::Rooms { rooms, more });
     }
 
@@ -240,10 +227,11 @@ impl Hub {
         asking: &mut Asking<'_>,
         name: &RoomName,
     ) -> Result<(), ChatError> {
-        let room = self.room(self.visible(name, asking)?);
+        let id = self.visible(name, asking)?;
+        let room = self.room(id);
         asking.answer(Done::Who {
             room: room.name.clone(),
-            members: room.members(MAX_LISTED_MEMBERS),
+            members: self.members(id, MAX_LISTED_MEMBERS),
             member_count: room.member_count(),
         });
         Ok(())
@@ -255,19 +243,39 @@ impl Hub {
         name: &RoomName,
         topic: Topic,
     ) -> Result<(), ChatError> {
-        let room = self.room(self.entered(name, asking)?);
-        let standing = room.standing(asking.person);
+        let id = self.entered(name, asking)?;
+        if self.room(id).is_direct() {
+            return Err(ChatError::Forbidden("a conversation of two has no topic"));
+        }
+        let standing = self.standing(id, asking.person);
         standing
             .may(Action::SetTopic)
             .map_err(ChatError::Forbidden)?;
-        let (room, by) = (room.name.clone(), asking.name.clone());
+        let (room, by) = (self.room(id).name.clone(), asking.name.clone());
         asking.append(Fact::TopicChanged { room, topic, by });
         Ok(())
     }
 }
 
 impl Asking<'_> {
-    fn answer(&mut self, done: Done) {
+    /// Whoever asks, as the log knows them.
+    pub(super) fn party(&self) -> Party {
+        Party {
+            person: self.person,
+            name: self.name.clone(),
+        }
+    }
+
+    /// An entrance that is asked for.
+    pub(super) fn waiting(&self, since: Option<Seq>, rev: Option<Rev>) -> Waiting {
+        Waiting {
+            context: self.context.clone(),
+            since,
+            rev,
+        }
+    }
+
+    pub(super) fn answer(&mut self, done: Done) {
         answer(self.context.clone(), Ok(done), self.output);
     }
 

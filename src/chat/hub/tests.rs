@@ -3,10 +3,14 @@
 use super::*;
 use crate::chat::event::{self, Presence};
 use crate::chat::log::{
-    Change, ChangeKind, Fact, LogError, Page, Purpose, Recorded, Span, Visibility,
+    Change, ChangeKind, Fact, LogError, Page, Purpose, Recorded, RoomFact, Span, Visibility,
 };
+use crate::chat::order::Books;
 use crate::chat::search::{Findings, Query, Scope};
 use crate::chat::{Body, Content, Emoji, GuestId, Message, MessageKey, Said, Seq, Topic};
+
+#[cfg(test)]
+mod keeping;
 
 /// A hub, a log in memory, and what every session got to see.
 struct World {
@@ -34,6 +38,7 @@ impl World {
             roles: Vec::new(),
             seq: 0,
             rev: 0,
+            books: Books::default(),
         };
         Self {
             hub: Hub::new(
@@ -90,6 +95,7 @@ impl World {
                         .extend(sessions.map(|session| (*session, Arc::clone(&event))));
                 }
                 Output::Announce(_) => {}
+                Output::Tell { to, event } => self.seen.push((to, event)),
                 Output::Subscribe { session, room } => {
                     assert!(self.subscribed.entry(room).or_default().insert(session));
                 }
@@ -177,6 +183,18 @@ impl World {
                 });
                 self.authors.insert((room.clone(), seq), *person);
                 Ok(Recorded::Posted { seq })
+            }
+            Fact::DirectOpened { room, .. } if place.is_none() => {
+                self.log.push((room.clone(), Vec::new()));
+                Ok(Recorded::RoomCreated)
+            }
+            Fact::DirectOpened { .. } => Ok(Recorded::RoomExisted),
+            Fact::Room { fact, .. } => {
+                let place = place.ok_or(LogError::NoSuchRoom)?;
+                if let RoomFact::Removed { .. } = fact {
+                    self.log.remove(place);
+                }
+                Ok(Recorded::Noted)
             }
             Fact::TopicChanged { room, topic, by } => {
                 let rev = self.change(room, ChangeKind::Topic(topic.clone()), by);
@@ -306,6 +324,7 @@ impl World {
             changes,
             seq,
             rev,
+            audit: Vec::new(),
         })
     }
 
@@ -343,6 +362,14 @@ impl World {
                 }
             }
             Event::Typing { room, from } => format!("{room} {from} types"),
+            Event::Unread { room, seq } => format!("{room} unread {seq}"),
+            Event::Read { room, seq } => format!("{room} read {seq}"),
+            Event::Opened { room, members } => {
+                let names = members.iter().map(|member| member.name.as_str());
+                format!("{room} opened {}", names.collect::<Vec<_>>().join(" "))
+            }
+            Event::Removed { room, reason } => format!("{room} removed: {reason}"),
+            Event::Notice { text, .. } => format!("* {text}"),
             other => format!("{other:?}"),
         })
         .collect()
@@ -374,6 +401,7 @@ fn join(name: &str) -> Command {
         since: None,
         rev: None,
         create: true,
+        invite: None,
     }
 }
 
@@ -641,6 +669,7 @@ fn refusals_have_the_documented_codes() {
         since: None,
         rev: None,
         create: false,
+        invite: None,
     };
     assert_eq!(code(world.get(1, no_create)), "not_found");
     let private = Visibility::Private;
@@ -732,6 +761,7 @@ fn list_of_rooms_is_bounded_by_its_weight() {
         roles: Vec::new(),
         seq: 0,
         rev: 0,
+        books: Books::default(),
     };
     let mut world = World::new();
     world.hub = Hub::new(world.hub.policy, (0..1_000).map(record));
@@ -759,6 +789,7 @@ fn all_rooms_together_hold_a_bounded_past() {
         roles: Vec::new(),
         seq: 16,
         rev: 0,
+        books: Books::default(),
     };
     let mut world = World::new();
     world.hub = Hub::new(world.hub.policy, (0..300).map(record));
@@ -1056,6 +1087,7 @@ fn come_back(world: &mut World, copies: &mut BTreeMap<u64, (Copy, bool)>, who: u
         since: Some(copy.seq),
         rev: Some(copy.rev),
         create: false,
+        invite: None,
     };
     let joined = joined(world.get(who, join));
     copy.recover(&joined);
@@ -1171,6 +1203,7 @@ fn search_goes_through_the_rooms_that_one_may_read() {
         roles: Vec::new(),
         seq: 0,
         rev: 0,
+        books: Books::default(),
     };
     let rooms = [
         record("lobby", Visibility::Public),
@@ -1186,6 +1219,8 @@ fn search_goes_through_the_rooms_that_one_may_read() {
         .hub
         .room_mut(den)
         .enter(&name, PersonId::Guest(GuestId(1)));
+    let ada = PersonId::Guest(GuestId(1));
+    world.hub.belonging_changed(ada, den);
     let search = |name: Option<&str>| Command::Search {
         query: Query::parse("tea").unwrap(),
         room: name.map(room),

@@ -6,7 +6,8 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::chat::log::{
-    Change, ChangeKind, Committed, Fact, LogError, Purpose, Read, Recorded, RoomRecord, Span,
+    Change, ChangeKind, Committed, Fact, LogError, Purpose, Read, Recorded, RoomFact, RoomRecord,
+    Span,
 };
 use crate::chat::{Content, Message, MessageKey, Reactions, Said, Timestamp};
 use crate::storage::Reader;
@@ -108,6 +109,17 @@ impl Ledger {
                     by: by.clone(),
                 });
             }
+            (
+                Fact::Room {
+                    fact: RoomFact::Removed { .. },
+                    ..
+                },
+                Recorded::Noted,
+                Some(_),
+            ) => {
+                self.rooms.remove(room);
+            }
+            (Fact::Room { .. }, Recorded::Noted, Some(_)) => {}
             (fact, recorded, _) => ensure!(false, "the log made {recorded:?} of {fact:?}"),
         }
         Ok(())

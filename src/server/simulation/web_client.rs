@@ -465,7 +465,7 @@ impl WebClient {
     fn pushed(&mut self, kind: &str, push: &Value, sight: &Sight<'_>) -> Checked {
         let room = push["room"].as_str().unwrap_or_default();
         match kind {
-            "shutdown" | "notice" => return Ok(()),
+            "shutdown" | "notice" | "unread" => return Ok(()),
             "room" => {
                 ensure!(sight.ledger.has_room(room), "{room} is not durable");
                 return Ok(());

@@ -105,5 +105,5 @@ const SEARCH: &str =
             highlight(message_words, 0, char(2), char(3))
      FROM message_words CROSS JOIN messages ON event = message_words.rowid
                         CROSS JOIN rooms ON rooms.id = room
-     WHERE message_words MATCH ?1 AND message_words.rowid < ?2
+     WHERE message_words MATCH ?1 AND message_words.rowid < ?2 AND removed_at IS NULL
      ORDER BY message_words.rowid DESC LIMIT ?3";

@@ -1,8 +1,13 @@
 //! Reads requests.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
+use crate::chat::command::RoomCommand;
+use crate::chat::event::Role;
 use crate::chat::log::{Span, Visibility};
+use crate::chat::order::{self, InviteCode, Reason, RestraintKind};
 use crate::chat::search::Query;
 use crate::chat::{
     Body, ChatError, Command, Emoji, MessageKey, RequestId, RoomName, Seq, Topic, UserName, hub,
@@ -22,6 +27,13 @@ pub struct Incoming {
 pub enum Wanted {
     /// To be somebody.
     Hello(Greeting),
+    /// A code with which others may enter a room.
+    Invite {
+        /// Which.
+        room: RoomName,
+        /// For how long it is good.
+        lasting: Duration,
+    },
     /// Anything else.
     Command(Command),
 }
@@ -79,6 +91,10 @@ impl<'a> Fields<'a> {
                 since: self.integer("since", "since must be a number from 0")?,
                 rev: self.integer("rev", "rev must be a number from 0")?,
                 create: self.boolean("create", "create must be true or false")?,
+                invite: self
+                    .text("invite", "invite must be a string")?
+                    .map(InviteCode::parse)
+                    .transpose()?,
             },
             "leave" => Command::Leave { room: self.room()? },
             "create" => Command::Create {
@@ -137,9 +153,110 @@ impl<'a> Fields<'a> {
                     .optional_topic()?
                     .ok_or(ChatError::BadRequest("topic is missing"))?,
             },
-            _ => return Err(ChatError::UnknownType),
+            "direct" => Command::Direct {
+                to: UserName::parse(self.required("to", "to must be a name")?)?,
+            },
+            "invite" => {
+                return Ok(Wanted::Invite {
+                    room: self.room()?,
+                    lasting: self
+                        .duration("for_s", order::MAX_INVITE)?
+                        .unwrap_or(order::DEFAULT_INVITE),
+                });
+            }
+            kind => {
+                let command = self.room_command(kind)?;
+                let room = self.room()?;
+                Command::Room { room, command }
+            }
         };
         Ok(Wanted::Command(command))
+    }
+
+    /// What is asked about how a room is kept.
+    fn room_command(&self, kind: &str) -> Result<RoomCommand, ChatError> {
+        use RestraintKind::{Ban, Mute};
+        Ok(match kind {
+            "read" => RoomCommand::Read { seq: self.seq()? },
+            "kick" => RoomCommand::Kick {
+                name: self.name()?,
+                reason: self.reason()?,
+            },
+            "ban" => self.restrain(Ban)?,
+            "mute" => self.restrain(Mute)?,
+            "unban" => self.lift(Ban)?,
+            "unmute" => self.lift(Mute)?,
+            "role" => RoomCommand::Role {
+                name: self.name()?,
+                role: self.role()?,
+            },
+            "slow_mode" => RoomCommand::SlowMode {
+                interval: self
+                    .duration("seconds", order::MAX_SLOW_MODE)?
+                    .ok_or(ChatError::BadRequest("seconds is missing"))?,
+            },
+            "remove_room" => RoomCommand::Remove,
+            "audit" => RoomCommand::Audit {
+                before: self.integer("before", "before must be an entry's number")?,
+                limit: self
+                    .limit(hub::MAX_HISTORY, HISTORY_RULE)?
+                    .unwrap_or(DEFAULT_HISTORY),
+            },
+            _ => return Err(ChatError::UnknownType),
+        })
+    }
+
+    fn restrain(&self, kind: RestraintKind) -> Result<RoomCommand, ChatError> {
+        let lasting = self.duration("for_s", order::MAX_RESTRAINT)?;
+        if lasting.is_some_and(|lasting| lasting.is_zero()) {
+            return Err(ChatError::BadRequest("for_s must be at least 1"));
+        }
+        Ok(RoomCommand::Restrain {
+            kind,
+            name: self.name()?,
+            lasting,
+            reason: self.reason()?,
+        })
+    }
+
+    fn lift(&self, kind: RestraintKind) -> Result<RoomCommand, ChatError> {
+        Ok(RoomCommand::Lift {
+            kind,
+            name: self.name()?,
+            reason: self.reason()?,
+        })
+    }
+
+    fn name(&self) -> Result<UserName, ChatError> {
+        UserName::parse(self.required("name", "name must be a string")?)
+    }
+
+    fn reason(&self) -> Result<Reason, ChatError> {
+        let reason = self.text("reason", "reason must be a string")?;
+        Reason::parse(reason.unwrap_or_default())
+    }
+
+    fn role(&self) -> Result<Role, ChatError> {
+        match self.text("role", ROLE_RULE)? {
+            Some("owner") => Ok(Role::Owner),
+            Some("op") => Ok(Role::Op),
+            Some("member") => Ok(Role::Member),
+            _ => Err(ChatError::BadRequest(ROLE_RULE)),
+        }
+    }
+
+    /// A number of seconds, up to `max`.
+    fn duration(&self, name: &str, max: Duration) -> Result<Option<Duration>, ChatError> {
+        let rule = if name == "for_s" {
+            "for_s must be a number of seconds that is not too large"
+        } else {
+            "seconds must be a number from 0 to 21600"
+        };
+        let duration = self.integer(name, rule)?.map(Duration::from_secs);
+        match duration {
+            Some(duration) if duration > max => Err(ChatError::BadRequest(rule)),
+            duration => Ok(duration),
+        }
     }
 
     fn greeting(&self) -> Result<Greeting, ChatError> {
@@ -282,6 +399,8 @@ fn is_integer(digits: &str) -> bool {
 }
 
 const ID_RULE: &str = "id must be an integer or a string up to 64 characters";
+
+const ROLE_RULE: &str = "role must be owner, op or member";
 
 const VISIBILITY_RULE: &str = "visibility must be public or private";
 

@@ -2,6 +2,7 @@
 
 use crate::chat::event::{Done, Event, Joined, Member, Presence, RoomSummary};
 use crate::chat::log::{Change, ChangeKind, Visibility};
+use crate::chat::order::{AuditEntry, Deed, Measure};
 use crate::chat::search::{Finding, Findings};
 use crate::chat::{
     Body, ChatError, Content, Message, Reaction, RequestId, Said, Timestamp, UserName, hub,
@@ -99,6 +100,37 @@ pub fn encode_event(event: &Event) -> String {
             o.text("topic", topic.as_str());
             o.text("state", "created");
         }
+        Event::RoomRemoved { room, topic } => {
+            o.text("type", "room");
+            o.text("room", room.as_str());
+            o.text("topic", topic.as_str());
+            o.text("state", "removed");
+        }
+        Event::Read { room, seq } => {
+            o.text("type", "read");
+            o.text("room", room.as_str());
+            o.number("seq", *seq);
+        }
+        Event::Unread { room, seq } => {
+            o.text("type", "unread");
+            o.text("room", room.as_str());
+            o.number("seq", *seq);
+        }
+        Event::Opened { room, members } => {
+            o.text("type", "opened");
+            o.text("room", room.as_str());
+            o.array("members", members, Object::member);
+        }
+        Event::Removed { room, reason } => {
+            o.text("type", "removed");
+            o.text("room", room.as_str());
+            o.text("reason", reason);
+        }
+        Event::Notice { room, text } => {
+            o.text("type", "notice");
+            o.text("room", room.as_str());
+            o.text("text", text);
+        }
         Event::Shutdown { retry_after_ms } => {
             o.text("type", "shutdown");
             o.number("retry_after_ms", *retry_after_ms);
@@ -133,7 +165,19 @@ impl Object {
                 }
             }
             Done::Joined(joined) => self.joined(joined),
-            Done::Left { room } | Done::TopicSet { room } => self.text("room", room.as_str()),
+            Done::Left { room } | Done::TopicSet { room } | Done::Kept { room } => {
+                self.text("room", room.as_str());
+            }
+            Done::Invited { room, code, until } => {
+                self.text("room", room.as_str());
+                self.text("invite", code.as_str());
+                self.time("until", *until);
+            }
+            Done::Audit {
+                room,
+                entries,
+                more,
+            } => self.audit(room.as_str(), entries, *more),
             Done::Sent { room, seq, at } => {
                 self.text("room", room.as_str());
                 self.number("seq", *seq);
@@ -277,6 +321,9 @@ impl Object {
         self.text("name", member.name.as_str());
         self.boolean("guest", member.guest);
         self.text("role", member.role.as_str());
+        if !member.is_online {
+            self.boolean("online", false);
+        }
     }
 
     fn room(&mut self, room: &RoomSummary) {
@@ -284,8 +331,49 @@ impl Object {
         self.text("topic", room.topic.as_str());
         self.text("visibility", visibility(room.visibility));
         self.number("members", room.member_count);
-        // Unread counts belong to accounts.
-        self.number("unread", 0);
+        self.number("unread", room.unread_count);
+        if let Some(with) = &room.with {
+            self.text("with", with.as_str());
+        }
+    }
+
+    fn audit(&mut self, room: &str, entries: &[AuditEntry], more: bool) {
+        self.text("room", room);
+        self.array("entries", entries, Self::audit_entry);
+        self.boolean("more", more);
+    }
+
+    fn audit_entry(&mut self, entry: &AuditEntry) {
+        self.number("id", entry.id);
+        self.time("at", entry.at);
+        self.text("by", entry.by.as_str());
+        match &entry.deed {
+            Deed::Measure {
+                name,
+                measure,
+                reason,
+            } => {
+                self.text("action", measure.as_str());
+                self.text("name", name.as_str());
+                if let Measure::Role(role) = measure {
+                    self.text("role", role.as_str());
+                }
+                if let Some(until) = measure.until() {
+                    self.time("until", until);
+                }
+                if !reason.as_str().is_empty() {
+                    self.text("reason", reason.as_str());
+                }
+            }
+            Deed::SlowMode(interval) => {
+                self.text("action", "slow_mode");
+                self.number("seconds", interval.as_secs());
+            }
+            Deed::Invite { until } => {
+                self.text("action", "invite");
+                self.time("until", *until);
+            }
+        }
     }
 
     fn re(&mut self, re: Option<&RequestId>) {

@@ -14,6 +14,8 @@ pub enum Line<'a> {
     Say(&'a str),
     /// Something to do, said as `* name does it`.
     Me(&'a str),
+    /// Something to say to one person: a name, and what.
+    Msg(&'a str),
     /// What can be typed.
     Help,
     /// Another name.
@@ -102,6 +104,7 @@ fn named<'a>(name: &'a str, value: &'a str) -> Line<'a> {
         "who" => Line::Who,
         "topic" => Line::Topic(value),
         "me" => Line::Me(value),
+        "msg" => Line::Msg(value),
         "history" => Line::History(value),
         "quit" => Line::Quit,
         _ => Line::Unknown(name),
@@ -130,6 +133,7 @@ mod tests {
             ("--help", Line::Help),
             ("/help", Line::Help),
             ("--me: waves", Line::Me("waves")),
+            ("--msg: bob hello", Line::Msg("bob hello")),
             ("--history: 20", Line::History("20")),
             ("--topic: a: b", Line::Topic("a: b")),
             ("--quit:", Line::Quit),

@@ -36,6 +36,7 @@ pub const HELP: &str = "\
 *   --who:             who is in the room
 *   --topic: text      what the room is about
 *   --history: 20      the last 20 messages
+*   --msg: bob hello   say something to bob alone
 *   --me: waves        say what you do
 *   --help:            this list
 *   --quit:            go
@@ -53,7 +54,19 @@ pub fn show_event(event: &Event, current: &RoomName) -> Option<String> {
             Presence::Renamed { to } => format!("{name} is now called {to} in {room}"),
         })),
         Event::Shutdown { .. } => Some(show_notice("the server closes; come back in a moment")),
-        Event::Typing { .. } | Event::RoomCreated { .. } => None,
+        Event::Opened { room, members } => Some(show_notice(&match &members[..] {
+            [one, other] => format!("{} and {} can talk alone in {room}", one.name, other.name),
+            _ => format!("you can talk alone in {room}"),
+        })),
+        Event::Removed { room, reason } => Some(show_notice(&format!(
+            "you are no longer in {room}: {reason}"
+        ))),
+        Event::Notice { text, .. } => Some(show_notice(text)),
+        Event::Unread { room, .. } => Some(show_notice(&format!("there is news in {room}"))),
+        Event::Typing { .. }
+        | Event::RoomCreated { .. }
+        | Event::RoomRemoved { .. }
+        | Event::Read { .. } => None,
     }
 }
 
@@ -61,9 +74,17 @@ pub fn show_event(event: &Event, current: &RoomName) -> Option<String> {
 pub fn show_answer(answer: &Result<Done, ChatError>, current: &RoomName) -> Option<String> {
     match answer {
         Err(error) => Some(show_error(&error.to_string())),
-        Ok(Done::Sent { .. } | Done::TopicSet { .. } | Done::Changed { .. } | Done::Found(_)) => {
-            None
+        Ok(
+            Done::Sent { .. }
+            | Done::TopicSet { .. }
+            | Done::Changed { .. }
+            | Done::Found(_)
+            | Done::Kept { .. },
+        ) => None,
+        Ok(Done::Invited { room, code, .. }) => {
+            Some(show_notice(&format!("into {room} with {}", code.as_str())))
         }
+        Ok(Done::Audit { entries, .. }) => Some(show_notice(&format!("{} deeds", entries.len()))),
         Ok(Done::Welcomed { you, .. }) => Some(show_notice(&format!("you are {}", you.name))),
         Ok(Done::Left { room }) => Some(show_notice(&format!("you left {room}"))),
         Ok(Done::Joined(joined)) => Some(show_joined(joined)),

@@ -141,13 +141,15 @@ export class Room {
     if (state === 'joined' && !known) {
       this.members = [...this.members, { name, guest, role }];
       this.memberCount += 1;
+    } else if (state === 'joined') {
+      this.members = this.members.map((member) => (member === known ? { ...member, online: true } : member));
     } else if (state === 'left') {
       this.members = this.members.filter((member) => member !== known);
       this.memberCount = Math.max(this.members.length, this.memberCount - 1);
     } else if (state === 'renamed' && to) {
       this.members = this.members.map((member) => (member === known ? { ...member, name: to } : member));
     }
-    if (state !== 'joined' || !known) this.#notePresence(name, state === 'renamed' ? `is now ${to}` : state, at);
+    if (state !== 'joined' || !known || known.online === false) this.#notePresence(name, state === 'renamed' ? `is now ${to}` : state, at);
   }
 
   /** Adds a quiet line at the end. */

@@ -367,6 +367,9 @@ export class Session {
       case 'unread':
         if (store.directory.has(push.room)) store.directory.get(push.room).unread += 1;
         break;
+      case 'opened': // What is said there comes without joining; joining tells what was said before.
+        this.#rejoin(push.room);
+        break;
       case 'removed':
         this.#roomRemoved(push.room, push.reason || 'you were removed');
         break;
@@ -389,10 +392,12 @@ export class Session {
       remember('you', store.you);
     }
     if (!room || (push.name === store.you?.name && push.state === 'joined')) return;
+    // Who has an account and is not there may belong to the room or not: the list tells.
+    const mayBelong = push.state === 'left' && room.member(push.name)?.guest === false;
     room.present(push, now());
     // The push names nobody's role; in small rooms asking for it is cheap.
     const isIncomplete = push.state === 'joined' && push.role === undefined;
-    if (isIncomplete && room.memberCount <= SMALL_ROOM) this.#refreshMembers(room);
+    if ((isIncomplete || mayBelong) && room.memberCount <= SMALL_ROOM) this.#refreshMembers(room);
   }
 
   #refreshMembers(room) {

@@ -31,7 +31,7 @@ export function membersView(store, session, page) {
   });
 
   function describe(member) {
-    const marks = [member.name === store.you?.name && 'you', RANKS[member.role], member.guest && 'guest'];
+    const marks = [member.name === store.you?.name && 'you', RANKS[member.role], member.guest && 'guest', member.online === false && 'away'];
     return { name: member.name, mark: marks.filter(Boolean).join(' · ') };
   }
 }
@@ -44,13 +44,14 @@ function update(element, item, before) {
   if (item.mark !== before.mark) setText(element.lastElementChild, item.mark);
 }
 
-/** We come first, then by rank, then by name. */
+/** We come first, then by rank, then by name; who is away comes last. */
 function sorted(members, you) {
-  const rank = (member) => (member.name === you ? -1 : ORDER.indexOf(member.role) >>> 0);
+  const rank = (member) => (member.online === false ? AWAY : member.name === you ? -1 : ORDER.indexOf(member.role) >>> 0);
   return [...members].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
 }
 
 const ORDER = ['owner', 'op'];
+const AWAY = Infinity;
 const RANKS = { owner: 'owner', op: 'op' };
 /** More names than anybody reads, and few enough to draw at once. */
 const MAX_SHOWN = 200;

@@ -1,0 +1,192 @@
+//! Conversations of two: rooms that follow from who the two are, and that open by themselves.
+
+use std::sync::Arc;
+
+use crate::chat::PersonId;
+use crate::chat::error::ChatError;
+use crate::chat::event::{Event, Member};
+use crate::chat::hub::{
+    Asking, Hub, MAX_LISTED_ON_JOIN, MAX_ROOMS_PER_SESSION, Output, SessionId, TOO_MANY_ROOMS_HERE,
+};
+use crate::chat::log::{Fact, RoomRecord, Visibility};
+use crate::chat::message::Topic;
+use crate::chat::name::{RoomName, UserName};
+use crate::chat::order::{Books, MemberRecord, Party};
+use crate::chat::room::RoomId;
+
+impl Hub {
+    pub(super) fn direct(
+        &mut self,
+        asking: &mut Asking<'_>,
+        to: &UserName,
+    ) -> Result<(), ChatError> {
+        let other = self
+            .somebody(to)
+            .ok_or(ChatError::NotFound("person here"))?;
+        if other.person == asking.person {
+            return Err(ChatError::Forbidden("a conversation takes two"));
+        }
+        let name = RoomName::direct(asking.person, other.person);
+        if let Some(&id) = self.room_ids.get(&name) {
+            let session = &self.sessions[&asking.context.session];
+            if !session.rooms.contains(&id) && session.rooms.len() >= MAX_ROOMS_PER_SESSION {
+                return Err(TOO_MANY_ROOMS_HERE);
+            }
+            self.open(id, other.person, asking.output);
+            return self.enter(id, asking.waiting(None, None), asking.output);
+        }
+        self.check_place(asking.person)?;
+        self.check_direct(asking.person, MAX_DIRECTS_BEGUN)?;
+        self.check_direct(other.person, MAX_DIRECTS)?;
+        let parties = [asking.party(), other];
+        asking.append(Fact::DirectOpened {
+            room: name,
+            parties,
+        });
+        self.begin_entering(asking.context.session);
+        Ok(())
+    }
+
+    /// A conversation is in the log: lets in who asked for it, and opens it for the other.
+    pub(super) fn direct_opened(
+        &mut self,
+        asking: &mut Asking<'_>,
+        name: RoomName,
+        parties: [Party; 2],
+    ) -> Result<(), ChatError> {
+        let other = parties[1].person;
+        let id = match self.room_ids.get(&name) {
+            Some(id) => *id,
+            None => self.insert_room(record(name, parties)),
+        };
+        for party in [asking.person, other] {
+            self.belonging_changed(party, id);
+        }
+        self.open(id, other, asking.output);
+        self.enter(id, asking.waiting(None, None), asking.output)
+    }
+
+    /// Makes the room of a conversation whose opener is gone.
+    pub(super) fn direct_kept(&mut self, name: RoomName, parties: [Party; 2]) {
+        if self.room_ids.contains_key(&name) {
+            return;
+        }
+        let people = [parties[0].person, parties[1].person];
+        let id = self.insert_room(record(name, parties));
+        for person in people {
+            self.belonging_changed(person, id);
+        }
+        self.consider_abandoned(id);
+    }
+
+    /// Has all connections of one of the two hear what is said from now on.
+    pub(super) fn open(&mut self, id: RoomId, person: PersonId, output: &mut Vec<Output>) {
+        let Some(present) = self.people.get(person) else {
+            return;
+        };
+        let name = present.name.clone();
+        let is_open = |session: &SessionId| {
+            let session = &self.sessions[session];
+            session.rooms.contains(&id) || session.rooms.len() >= MAX_ROOMS_PER_SESSION
+        };
+        let sessions = present.sessions.iter().copied();
+        let sessions: Vec<SessionId> = sessions.filter(|to| !is_open(to)).collect();
+        if sessions.is_empty() {
+            return;
+        }
+        let event = Arc::new(self.opened(id));
+        for to in sessions {
+            if let Some(session) = self.sessions.get_mut(&to) {
+                session.rooms.insert(id);
+            }
+            self.room_mut(id).enter(&name, person);
+            output.push(Output::Subscribe {
+                session: to,
+                room: id,
+            });
+            let event = Arc::clone(&event);
+            output.push(Output::Tell { to, event });
+        }
+        self.belonging_changed(person, id);
+    }
+
+    /// Has both hear what is about to be said in a conversation of two.
+    pub(super) fn open_for_both(&mut self, id: RoomId, output: &mut Vec<Output>) {
+        let parties = self.room(id).parties.iter();
+        let people: Vec<PersonId> = parties.map(|party| party.person).collect();
+        for person in people {
+            self.open(id, person, output);
+        }
+    }
+
+    /// Who has that name: somebody present.
+    pub(super) fn somebody(&self, name: &UserName) -> Option<Party> {
+        let person = self.people.named(name)?;
+        let name = self.people.get(person)?.name.clone();
+        Some(Party { person, name })
+    }
+
+    fn opened(&self, id: RoomId) -> Event {
+        Event::Opened {
+            room: self.room(id).name.clone(),
+            members: self.members(id, MAX_LISTED_ON_JOIN),
+        }
+    }
+
+    /// Who belongs to a room: of a conversation both, whether they have opened it or not.
+    pub(super) fn members(&self, id: RoomId, max: usize) -> Vec<Member> {
+        let room = self.room(id);
+        if !room.is_direct() {
+            return room.members(max);
+        }
+        let member = |party: &Party| Member {
+            is_online: self.people.get(party.person).is_some(),
+            ..room.member(party.name.clone(), party.person)
+        };
+        let mut members: Vec<Member> = room.parties.iter().map(member).collect();
+        members.sort_by(|a, b| a.name.cmp(&b.name));
+        members
+    }
+
+    fn check_direct(&self, person: PersonId, max: usize) -> Result<(), ChatError> {
+        let rooms = self.belongings.get(&person).into_iter().flatten();
+        let direct_count = rooms.filter(|id| self.room(**id).is_direct()).count();
+        if direct_count < max {
+            Ok(())
+        } else {
+            Err(ChatError::Forbidden(
+                "one of you has as many conversations as one can have",
+            ))
+        }
+    }
+}
+
+fn record(name: RoomName, parties: [Party; 2]) -> RoomRecord {
+    let member = |party: &Party| match party.person {
+        PersonId::Account(account) => Some(MemberRecord {
+            account,
+            name: party.name.clone(),
+            read: 0,
+        }),
+        PersonId::Guest(_) => None,
+    };
+    RoomRecord {
+        name,
+        visibility: Visibility::Private,
+        topic: Topic::default(),
+        roles: Vec::new(),
+        seq: 0,
+        rev: 0,
+        books: Books {
+            members: parties.iter().filter_map(member).collect(),
+            parties: parties.into(),
+            ..Books::default()
+        },
+    }
+}
+
+/// Conversations that somebody may begin: those that others begin have their own place.
+const MAX_DIRECTS_BEGUN: usize = 200;
+
+/// Conversations that somebody may have.
+const MAX_DIRECTS: usize = 400;

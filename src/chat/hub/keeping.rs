@@ -1,0 +1,259 @@
+//! What changes when the log has taken something about how a room is kept.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::chat::PersonId;
+use crate::chat::error::ChatError;
+use crate::chat::event::{Done, Event, Role};
+use crate::chat::hub::{Hub, Output, answer};
+use crate::chat::log::{Context, ReadDone, RoomFact};
+use crate::chat::message::Timestamp;
+use crate::chat::name::RoomName;
+use crate::chat::order::{Measure, MemberRecord, Party, Reason, Restraint, RestraintKind};
+use crate::chat::recent::Waiting;
+use crate::chat::room::RoomId;
+
+impl Hub {
+    /// The log has taken it.
+    pub(super) fn room_kept(
+        &mut self,
+        context: Context,
+        at: Timestamp,
+        name: &RoomName,
+        fact: RoomFact,
+        output: &mut Vec<Output>,
+    ) {
+        let Some(&id) = self.room_ids.get(name) else {
+            return debug_assert!(false, "the log knows a room that the hub does not");
+        };
+        let room = self.room(id).name.clone();
+        let done = match fact {
+            RoomFact::Joined {
+                account,
+                name,
+                since,
+                rev,
+            } => {
+                let read = self.room(id).seq;
+                let member = MemberRecord {
+                    account,
+                    name,
+                    read,
+                };
+                let waiting = Waiting {
+                    context,
+                    since,
+                    rev,
+                };
+                return self.joined(id, member, waiting, output);
+            }
+            RoomFact::Left { account, .. } => {
+                let (person, except) = (PersonId::Account(account), Some(context.session));
+                self.dismiss(id, person, except, LEFT_ELSEWHERE, output);
+                Done::Left { room }
+            }
+            RoomFact::Read { account, seq } => {
+                self.mark_read(id, PersonId::Account(account), seq, context.session, output);
+                Done::Kept { room }
+            }
+            RoomFact::Removed { by } => {
+                self.remove_room(id, by.as_ref(), &context, output);
+                if by.is_none() {
+                    return;
+                }
+                Done::Kept { room }
+            }
+            RoomFact::Invited { invite, code, .. } => {
+                self.room_mut(id).order.invite(invite, at);
+                let until = invite.until;
+                Done::Invited { room, code, until }
+            }
+            RoomFact::Measured { .. } | RoomFact::SlowModeSet { .. } => {
+                self.order_kept(id, at, fact, output);
+                Done::Kept { room }
+            }
+        };
+        answer(context, Ok(done), output);
+    }
+
+    /// Those who are in the room are told of it.
+    fn order_kept(&mut self, id: RoomId, at: Timestamp, fact: RoomFact, output: &mut Vec<Output>) {
+        let room = self.room(id).name.clone();
+        match fact {
+            RoomFact::Measured {
+                by,
+                whom,
+                measure,
+                reason,
+            } => self.measured(id, &by, &whom, measure, &reason, at, output),
+            RoomFact::SlowModeSet { by, interval } => {
+                self.room_mut(id).order.slow_mode = interval;
+                let text = match interval.as_secs() {
+                    0 => format!("{} ended slow mode in {room}", by.name),
+                    secs => format!("{}: one message in {secs} seconds in {room}", by.name),
+                };
+                self.notice(id, &text, output);
+            }
+            RoomFact::Joined { .. }
+            | RoomFact::Left { .. }
+            | RoomFact::Read { .. }
+            | RoomFact::Invited { .. }
+            | RoomFact::Removed { .. } => {}
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one fact")]
+    fn measured(
+        &mut self,
+        id: RoomId,
+        by: &Party,
+        whom: &Party,
+        measure: Measure,
+        reason: &Reason,
+        at: Timestamp,
+        output: &mut Vec<Output>,
+    ) {
+        let (deed, room) = (deed(measure), self.room(id).name.clone());
+        let why = match reason.as_str() {
+            "" => String::new(),
+            reason => format!(": {reason}"),
+        };
+        match measure {
+            Measure::Kick | Measure::Ban { .. } => {
+                let told = format!("{} {deed} you{why}", by.name);
+                self.room_mut(id).set_role(whom.person, Role::Member);
+                self.dismiss(id, whom.person, None, &told, output);
+            }
+            Measure::Role(role) => self.room_mut(id).set_role(whom.person, role),
+            Measure::Mute { .. } | Measure::Unmute | Measure::Unban => {}
+        }
+        let order = &mut self.room_mut(id).order;
+        match measure {
+            Measure::Ban { until } | Measure::Mute { until } => {
+                let kind = match measure {
+                    Measure::Ban { .. } => RestraintKind::Ban,
+                    _ => RestraintKind::Mute,
+                };
+                let whom = whom.clone();
+                order.restrain(Restraint { kind, whom, until }, at);
+            }
+            Measure::Unban => order.lift(RestraintKind::Ban, whom.person),
+            Measure::Unmute => order.lift(RestraintKind::Mute, whom.person),
+            Measure::Kick | Measure::Role(_) => {}
+        }
+        let text = match measure {
+            Measure::Role(role) => {
+                format!("{} made {} {} in {room}", by.name, whom.name, a_role(role))
+            }
+            _ => format!("{} {deed} {} in {room}{why}", by.name, whom.name),
+        };
+        self.notice(id, &text, output);
+        self.consider_abandoned(id);
+    }
+
+    /// Answers a request for what was done to keep order.
+    pub(super) fn audit_read(
+        &mut self,
+        context: Context,
+        done: ReadDone,
+        output: &mut Vec<Output>,
+    ) {
+        let (room, limit) = (done.read.room, done.read.max_messages);
+        let result = done.outcome.map_err(super::commit::refusal).map(|page| {
+            let mut entries = page.audit;
+            // One more was asked for than is shown.
+            let more = entries.len() > limit;
+            entries.truncate(limit);
+            Done::Audit {
+                room,
+                entries,
+                more,
+            }
+        });
+        answer(context, result, output);
+    }
+
+    /// Tells all who are in a room something that has no form of its own.
+    fn notice(&mut self, id: RoomId, text: &str, output: &mut Vec<Output>) {
+        let room = self.room(id).name.clone();
+        let text = text.into();
+        output.push(Output::Publish {
+            room: id,
+            event: Arc::new(Event::Notice { room, text }),
+            origin: None,
+        });
+    }
+
+    /// Forgets a room, and tells all who were in it.
+    fn remove_room(
+        &mut self,
+        id: RoomId,
+        by: Option<&Party>,
+        context: &Context,
+        output: &mut Vec<Output>,
+    ) {
+        let reason = match by {
+            Some(by) => format!("{} removed the room", by.name),
+            None => "nobody needed the room any more".to_owned(),
+        };
+        let except = by.map(|_| context.session);
+        let room = self.room(id);
+        let parties = room.parties.iter().map(|party| party.person);
+        let people: BTreeSet<PersonId> = room.people().chain(parties).collect();
+        for person in people {
+            self.put_out(id, person, except, &reason, output);
+            if let Some(rooms) = self.belongings.get_mut(&person) {
+                rooms.remove(&id);
+                if rooms.is_empty() {
+                    self.belongings.remove(&person);
+                }
+            }
+        }
+        let waiting = self.weigh(id, |room| room.recent.give_up());
+        if !waiting.is_empty() {
+            let name = self.room(id).name.clone();
+            *self.stale_reads.entry(name).or_default() += 1;
+        }
+        for waiting in waiting {
+            let gone = Err(ChatError::NotFound("room"));
+            self.end_entering(waiting.context, gone, output);
+        }
+        self.weigh(id, |room| room.recent.unload());
+        let Some(room) = self.rooms.remove(&id) else {
+            return;
+        };
+        self.room_ids.remove(&room.name);
+        for rooms in [&mut self.behind, &mut self.untold, &mut self.abandoned] {
+            rooms.remove(&id);
+        }
+        if room.is_public() {
+            output.push(Output::Announce(Arc::new(Event::RoomRemoved {
+                room: room.name,
+                topic: room.topic,
+            })));
+        }
+    }
+}
+
+/// What the other devices of somebody who left are told.
+const LEFT_ELSEWHERE: &str = "you left on another device";
+
+fn deed(measure: Measure) -> &'static str {
+    match measure {
+        Measure::Kick => "kicked",
+        Measure::Ban { .. } => "banned",
+        Measure::Unban => "unbanned",
+        Measure::Mute { .. } => "muted",
+        Measure::Unmute => "unmuted",
+        Measure::Role(_) => "gave a role to",
+    }
+}
+
+fn a_role(role: Role) -> &'static str {
+    match role {
+        Role::Member => "a member",
+        Role::Op => "an operator",
+        Role::Owner => "an owner",
+    }
+}

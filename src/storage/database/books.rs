@@ -1,0 +1,323 @@
+//! The tables beside a room's past: who belongs to it, under what rules, and who set them.
+
+use crate::storage::database::{DatabaseError, Transaction, integer, number, text};
+
+/// A row of `members`, with its room's key.
+#[derive(Debug)]
+pub(in crate::storage) struct MemberRow {
+    pub(in crate::storage) room: String,
+    pub(in crate::storage) account: i64,
+    pub(in crate::storage) name: String,
+    pub(in crate::storage) read: u64,
+}
+
+/// A row of `parties`, with its room's key.
+#[derive(Debug)]
+pub(in crate::storage) struct PartyRow {
+    pub(in crate::storage) room: String,
+    pub(in crate::storage) person: Vec<u8>,
+    pub(in crate::storage) name: String,
+}
+
+/// A row of `restraints`, with its room's key.
+#[derive(Debug)]
+pub(in crate::storage) struct RestraintRow {
+    pub(in crate::storage) room: String,
+    pub(in crate::storage) kind: String,
+    pub(in crate::storage) person: Vec<u8>,
+    pub(in crate::storage) name: String,
+    pub(in crate::storage) until: Option<i64>,
+}
+
+/// A row of `invites`, with its room's key.
+#[derive(Debug)]
+pub(in crate::storage) struct InviteRow {
+    pub(in crate::storage) room: String,
+    pub(in crate::storage) code: Vec<u8>,
+    pub(in crate::storage) until: i64,
+}
+
+/// All rows of these tables, and the rooms that have slow mode: their keys and seconds.
+#[derive(Debug)]
+pub(in crate::storage) struct BookRows {
+    pub(in crate::storage) members: Vec<MemberRow>,
+    pub(in crate::storage) parties: Vec<PartyRow>,
+    pub(in crate::storage) restraints: Vec<RestraintRow>,
+    pub(in crate::storage) invites: Vec<InviteRow>,
+    pub(in crate::storage) slow_modes: Vec<(String, u64)>,
+}
+
+/// A row of `audit` with its event.
+#[derive(Debug)]
+pub(in crate::storage) struct AuditRow {
+    pub(in crate::storage) event: u64,
+    pub(in crate::storage) at: i64,
+    pub(in crate::storage) kind: String,
+    pub(in crate::storage) payload: String,
+}
+
+impl Transaction<'_> {
+    pub(in crate::storage) fn books(&self) -> Result<BookRows, DatabaseError> {
+        Ok(BookRows {
+            members: self.rows(MEMBERS, |row| {
+                Ok(MemberRow {
+                    room: text(row, 0)?,
+                    account: row.get(1)?,
+                    name: text(row, 2)?,
+                    read: number(row, 3)?,
+                })
+            })?,
+            parties: self.rows(PARTIES, |row| {
+                Ok(PartyRow {
+                    room: text(row, 0)?,
+                    person: row.get(1)?,
+                    name: text(row, 2)?,
+                })
+            })?,
+            restraints: self.rows(RESTRAINTS, |row| {
+                Ok(RestraintRow {
+                    room: text(row, 0)?,
+                    kind: text(row, 1)?,
+                    person: row.get(2)?,
+                    name: text(row, 3)?,
+                    until: row.get(4)?,
+                })
+            })?,
+            invites: self.rows(INVITES, |row| {
+                Ok(InviteRow {
+                    room: text(row, 0)?,
+                    code: row.get(1)?,
+                    until: row.get(2)?,
+                })
+            })?,
+            slow_modes: self.rows(SLOW_MODES, |row| Ok((text(row, 0)?, number(row, 1)?)))?,
+        })
+    }
+
+    /// Inserts a member who has read up to a message, unless there is one.
+    pub(in crate::storage) fn insert_member(
+        &self,
+        room: i64,
+        account: i64,
+        name: &str,
+        read: u64,
+    ) -> Result<(), DatabaseError> {
+        self.execute(INSERT_MEMBER, (room, account, name, integer(read)))
+    }
+
+    pub(in crate::storage) fn delete_member(
+        &self,
+        room: i64,
+        account: i64,
+    ) -> Result<(), DatabaseError> {
+        self.execute(DELETE_MEMBER, (room, account))
+    }
+
+    /// Moves a member's mark forward, never back.
+    pub(in crate::storage) fn set_read(
+        &self,
+        room: i64,
+        account: i64,
+        read: u64,
+    ) -> Result<(), DatabaseError> {
+        self.execute(SET_READ, (room, account, integer(read)))
+    }
+
+    pub(in crate::storage) fn insert_party(
+        &self,
+        room: i64,
+        person: &[u8],
+        name: &str,
+    ) -> Result<(), DatabaseError> {
+        self.execute(INSERT_PARTY, (room, person, name))
+    }
+
+    pub(in crate::storage) fn set_role(
+        &self,
+        room: i64,
+        person: &[u8],
+        role: &str,
+    ) -> Result<(), DatabaseError> {
+        self.execute(SET_ROLE, (room, person, role))
+    }
+
+    pub(in crate::storage) fn delete_role(
+        &self,
+        room: i64,
+        person: &[u8],
+    ) -> Result<(), DatabaseError> {
+        self.execute(DELETE_ROLE, (room, person))
+    }
+
+    /// Inserts a restraint in place of one that may be there, and forgets those that are over.
+    pub(in crate::storage) fn set_restraint(
+        &self,
+        room: i64,
+        (kind, person, name): (&str, &[u8], &str),
+        until: Option<i64>,
+        now: i64,
+    ) -> Result<(), DatabaseError> {
+        self.execute(DELETE_ENDED_RESTRAINTS, (room, now))?;
+        self.execute(SET_RESTRAINT, (room, kind, person, name, until))
+    }
+
+    pub(in crate::storage) fn delete_restraint(
+        &self,
+        room: i64,
+        kind: &str,
+        person: &[u8],
+    ) -> Result<(), DatabaseError> {
+        self.execute(DELETE_RESTRAINT, (room, kind, person))
+    }
+
+    /// Inserts an invite, and forgets those that are over.
+    pub(in crate::storage) fn insert_invite(
+        &self,
+        room: i64,
+        code: &[u8],
+        until: i64,
+        now: i64,
+    ) -> Result<(), DatabaseError> {
+        self.execute(DELETE_ENDED_INVITES, (room, now))?;
+        self.execute(INSERT_INVITE, (room, code, until))
+    }
+
+    pub(in crate::storage) fn set_slow_mode(
+        &self,
+        room: i64,
+        seconds: u64,
+    ) -> Result<(), DatabaseError> {
+        self.execute(SET_SLOW_MODE, (room, integer(seconds)))
+    }
+
+    pub(in crate::storage) fn insert_audit(
+        &self,
+        room: i64,
+        event: i64,
+    ) -> Result<(), DatabaseError> {
+        self.execute(INSERT_AUDIT, (room, event))
+    }
+
+    /// What was done in a room to keep order, the newest first.
+    pub(in crate::storage) fn audit(
+        &self,
+        room: i64,
+        before: u64,
+        max: usize,
+    ) -> Result<Vec<AuditRow>, DatabaseError> {
+        let max = i64::try_from(max).unwrap_or(i64::MAX);
+        let mut statement = self.0.prepare_cached(AUDIT)?;
+        let rows = statement.query_map((room, integer(before), max), |row| {
+            Ok(AuditRow {
+                event: number(row, 0)?,
+                at: row.get(1)?,
+                kind: text(row, 2)?,
+                payload: text(row, 3)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Takes a room away: its name is free at once, what was said there goes by and by.
+    pub(in crate::storage) fn remove_room(&self, room: i64, at: i64) -> Result<(), DatabaseError> {
+        for table in [
+            "roles",
+            "members",
+            "parties",
+            "restraints",
+            "invites",
+            "audit",
+        ] {
+            self.0
+                .execute(&format!("DELETE FROM {table} WHERE room = ?1"), (room,))?;
+        }
+        self.execute(REMOVE_ROOM, (room, at))
+    }
+
+    /// Erases some of what was said in rooms that were removed.
+    pub(in crate::storage) fn erase_removed(&self) -> Result<(), DatabaseError> {
+        let mut statement = self.0.prepare_cached(REMOVED_ROOM)?;
+        let mut rooms = statement.query(())?;
+        let Some(room) = rooms.next()?.map(|row| row.get::<_, i64>(0)).transpose()? else {
+            return Ok(());
+        };
+        // What is looked up by messages goes before them.
+        for sql in [UNINDEX, ERASE_REACTORS] {
+            self.execute(sql, (room, ERASED_AT_ONCE))?;
+        }
+        let erased = self
+            .0
+            .prepare_cached(ERASE_EVENTS)?
+            .execute((room, ERASED_AT_ONCE))?
+            + self
+                .0
+                .prepare_cached(ERASE_MESSAGES)?
+                .execute((room, ERASED_AT_ONCE))?;
+        if erased > 0 {
+            return Ok(());
+        }
+        [EMPTY_EVENTS_OF_CHANGES, DELETE_CHANGES, DELETE_ROOM]
+            .iter()
+            .try_for_each(|sql| self.execute(sql, (room,)))
+    }
+
+    fn rows<T>(
+        &self,
+        sql: &str,
+        read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, DatabaseError> {
+        let mut statement = self.0.prepare(sql)?;
+        let rows = statement.query_map((), read)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+/// Messages of a removed room that one transaction erases: a few milliseconds.
+const ERASED_AT_ONCE: i64 = 500;
+
+const MEMBERS: &str = "SELECT key, account, members.name, read FROM members
+     JOIN rooms ON rooms.id = room ORDER BY room, account";
+const PARTIES: &str = "SELECT key, person, parties.name FROM parties
+     JOIN rooms ON rooms.id = room ORDER BY room, person";
+const RESTRAINTS: &str = "SELECT key, kind, person, restraints.name, until FROM restraints
+     JOIN rooms ON rooms.id = room ORDER BY room, kind, person";
+const INVITES: &str = "SELECT key, code, until FROM invites
+     JOIN rooms ON rooms.id = room ORDER BY room, until, code";
+const SLOW_MODES: &str = "SELECT key, slow_seconds FROM rooms WHERE slow_seconds > 0";
+const INSERT_MEMBER: &str = "INSERT INTO members (room, account, name, read)
+     VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+const DELETE_MEMBER: &str = "DELETE FROM members WHERE room = ?1 AND account = ?2";
+const SET_READ: &str =
+    "UPDATE members SET read = ?3 WHERE room = ?1 AND account = ?2 AND read < ?3";
+const INSERT_PARTY: &str = "INSERT INTO parties (room, person, name) VALUES (?1, ?2, ?3)";
+const SET_ROLE: &str = "INSERT INTO roles (room, person, role) VALUES (?1, ?2, ?3)
+     ON CONFLICT (room, person) DO UPDATE SET role = excluded.role";
+const DELETE_ROLE: &str = "DELETE FROM roles WHERE room = ?1 AND person = ?2";
+const SET_RESTRAINT: &str = "INSERT INTO restraints (room, kind, person, name, until)
+     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (room, kind, person)
+     DO UPDATE SET name = excluded.name, until = excluded.until";
+const DELETE_RESTRAINT: &str =
+    "DELETE FROM restraints WHERE room = ?1 AND kind = ?2 AND person = ?3";
+const DELETE_ENDED_RESTRAINTS: &str = "DELETE FROM restraints WHERE room = ?1 AND until <= ?2";
+const INSERT_INVITE: &str = "INSERT INTO invites (room, code, until) VALUES (?1, ?2, ?3)";
+const DELETE_ENDED_INVITES: &str = "DELETE FROM invites WHERE room = ?1 AND until <= ?2";
+const SET_SLOW_MODE: &str = "UPDATE rooms SET slow_seconds = ?2 WHERE id = ?1";
+const INSERT_AUDIT: &str = "INSERT INTO audit (room, event) VALUES (?1, ?2)";
+const AUDIT: &str = "SELECT event, at, kind, payload FROM audit JOIN events ON id = event
+     WHERE audit.room = ?1 AND event < ?2 ORDER BY event DESC LIMIT ?3";
+/// No room's key has a `#`.
+const REMOVE_ROOM: &str = "UPDATE rooms SET key = '#' || id, removed_at = ?2 WHERE id = ?1";
+const REMOVED_ROOM: &str = "SELECT id FROM rooms WHERE removed_at IS NOT NULL LIMIT 1";
+const UNINDEX: &str = "INSERT INTO message_words (message_words, rowid, body, place)
+     SELECT 'delete', event, body, place FROM searchable WHERE event IN
+     (SELECT event FROM messages WHERE room = ?1 ORDER BY seq LIMIT ?2)";
+const ERASE_REACTORS: &str = "DELETE FROM reactors WHERE message IN
+     (SELECT event FROM messages WHERE room = ?1 ORDER BY seq LIMIT ?2)";
+const ERASE_EVENTS: &str = "DELETE FROM events WHERE id IN
+     (SELECT event FROM messages WHERE room = ?1 ORDER BY seq LIMIT ?2)";
+const ERASE_MESSAGES: &str = "DELETE FROM messages WHERE room = ?1 AND seq IN
+     (SELECT seq FROM messages WHERE room = ?1 ORDER BY seq LIMIT ?2)";
+const EMPTY_EVENTS_OF_CHANGES: &str = "UPDATE events SET payload = '{}' WHERE id IN
+     (SELECT event FROM changes WHERE room = ?1)";
+const DELETE_CHANGES: &str = "DELETE FROM changes WHERE room = ?1";
+const DELETE_ROOM: &str = "DELETE FROM rooms WHERE id = ?1";

@@ -1,0 +1,103 @@
+//! Writes what is decided about how rooms are kept.
+
+use crate::chat::PersonId;
+use crate::chat::event::Role;
+use crate::chat::log::{Append, Recorded, RoomFact, Visibility};
+use crate::chat::order::{Measure, Party};
+use crate::storage::database::{DatabaseError, RoomState};
+use crate::storage::log::Transcript;
+use crate::storage::rows::write_person;
+
+impl Transcript<'_> {
+    pub(super) fn open_direct(
+        &mut self,
+        append: &Append,
+        parties: &[Party; 2],
+    ) -> Result<Recorded, DatabaseError> {
+        let room = self.insert_room(append, append.fact.room(), Visibility::Private, "")?;
+        for Party { person, name } in parties {
+            let name = name.as_str();
+            self.transaction
+                .insert_party(room, &write_person(*person), name)?;
+            if let PersonId::Account(account) = person {
+                self.transaction.insert_member(room, account.0, name, 0)?;
+            }
+        }
+        Ok(Recorded::RoomCreated)
+    }
+
+    pub(super) fn keep(
+        &mut self,
+        append: &Append,
+        fact: &RoomFact,
+        room: RoomState,
+    ) -> Result<Recorded, DatabaseError> {
+        // Marks move all the time, and how they came to be where they are is of use to nobody.
+        if let RoomFact::Read { account, seq } = fact {
+            self.transaction.set_read(room.id, account.0, *seq)?;
+            return Ok(Recorded::Noted);
+        }
+        let event = self.insert_event(append, &append.fact, room.id)?;
+        match fact {
+            RoomFact::Read { .. } => {}
+            RoomFact::Joined { account, name, .. } => {
+                self.transaction
+                    .insert_member(room.id, account.0, name.as_str(), room.seq)?;
+            }
+            RoomFact::Left { account, .. } => self.transaction.delete_member(room.id, account.0)?,
+            RoomFact::Invited { invite, .. } => {
+                let (code, until) = (&invite.code.0, invite.until.0);
+                self.transaction
+                    .insert_invite(room.id, code, until, append.at.0)?;
+                self.transaction.insert_audit(room.id, event)?;
+            }
+            RoomFact::Measured { whom, measure, .. } => {
+                self.measure(append, room.id, whom, *measure)?;
+                self.transaction.insert_audit(room.id, event)?;
+            }
+            RoomFact::SlowModeSet { interval, .. } => {
+                self.transaction
+                    .set_slow_mode(room.id, interval.as_secs())?;
+                self.transaction.insert_audit(room.id, event)?;
+            }
+            RoomFact::Removed { .. } => {
+                self.transaction.remove_room(room.id, append.at.0)?;
+                self.forget_room(append.fact.room())?;
+            }
+        }
+        Ok(Recorded::Noted)
+    }
+
+    fn measure(
+        &self,
+        append: &Append,
+        room: i64,
+        whom: &Party,
+        measure: Measure,
+    ) -> Result<(), DatabaseError> {
+        let transaction = &self.transaction;
+        let (person, name) = (write_person(whom.person), whom.name.as_str());
+        let now = append.at.0;
+        let until = measure.until().map(|until| until.0);
+        match measure {
+            Measure::Kick | Measure::Ban { .. } => {
+                transaction.delete_role(room, &person)?;
+                if let PersonId::Account(account) = whom.person {
+                    transaction.delete_member(room, account.0)?;
+                }
+            }
+            Measure::Role(Role::Member) => transaction.delete_role(room, &person)?,
+            Measure::Role(role) => transaction.set_role(room, &person, role.as_str())?,
+            Measure::Mute { .. } | Measure::Unban | Measure::Unmute => {}
+        }
+        match measure {
+            Measure::Ban { .. } | Measure::Mute { .. } => {
+                let row = (measure.as_str(), person.as_slice(), name);
+                transaction.set_restraint(room, row, until, now)
+            }
+            Measure::Unban => transaction.delete_restraint(room, "ban", &person),
+            Measure::Unmute => transaction.delete_restraint(room, "mute", &person),
+            Measure::Kick | Measure::Role(_) => Ok(()),
+        }
+    }
+}
