@@ -245,7 +245,11 @@ impl Server {
             && self.told_by_log.is_empty()
             && self.told_by_reader.is_empty()
             && self.unwritten.is_empty()
-            && !self.hub.is_behind()
+    }
+
+    /// Whether the hub tells something as time passes.
+    pub(super) fn is_behind(&self) -> bool {
+        self.hub.is_behind()
     }
 
     /// Checks that nobody is owed more than the limit after a worker's turn.

@@ -343,7 +343,8 @@ impl World {
     fn come_to_rest(&mut self) -> Checked {
         for _ in 0..MAX_ROUNDS {
             if !self.round()? {
-                if self.check_settled().is_ok() {
+                let is_behind = self.server.as_ref().is_some_and(Server::is_behind);
+                if !is_behind && self.check_settled().is_ok() {
                     return Ok(());
                 }
                 self.wait();
@@ -403,7 +404,10 @@ impl World {
         let server = self.server.iter().flat_map(|server| &server.workers);
         let workers = server.filter_map(SimulatedWorker::next_at);
         let people = self.people.iter().filter_map(|it| it.peer.waits_until());
-        let next_at = workers.chain(people).filter(|at| *at > self.now).min();
+        let hub = self.server.iter().filter(|server| server.is_behind());
+        let hub = hub.map(|_| self.now + TICK);
+        let next_at = workers.chain(people).chain(hub);
+        let next_at = next_at.filter(|at| *at > self.now).min();
         let longest = self.now + LONG_WAIT;
         self.now = next_at.unwrap_or(longest);
         self.trace.note("wait", 0, &[]);
@@ -547,3 +551,6 @@ const STORM_LEN: usize = 1_000;
 
 /// Rounds of calm after which all has to be done.
 const MAX_ROUNDS: usize = 2_000;
+
+/// How often the hub looks at what it is to tell late.
+const TICK: Duration = Duration::from_millis(50);
