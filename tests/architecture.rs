@@ -69,6 +69,7 @@ const LOCKS: &[&str] = &["src/websocket/blocking/lock.rs"];
 
 /// Where each dependency may be named: beginnings of paths. To replace one is to edit its home.
 const HOMES: &[(&str, &[&str])] = &[
+    ("argon2", &["src/server/hashers.rs"]),
     (
         "base64",
         &[
@@ -82,7 +83,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("fearless_simd", &["src/websocket/mask.rs"]),
     ("flate2", &["src/websocket/deflate/"]),
     ("hdrhistogram", &["src/bench/"]),
-    ("hmac", &["src/server/token.rs"]),
+    ("hmac", &["src/server/token.rs", "src/chat/totp.rs"]),
     (
         "httparse",
         &[
@@ -113,7 +114,10 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/websocket/blocking/connect/client_tls.rs",
         ],
     ),
-    ("rusqlite", &["src/storage/database.rs"]),
+    (
+        "rusqlite",
+        &["src/storage/database.rs", "src/storage/database/"],
+    ),
     (
         "rustix",
         &[
@@ -149,9 +153,17 @@ const HOMES: &[(&str, &[&str])] = &[
         &[
             "src/websocket/handshake/accept_key.rs",
             "src/server/assets.rs",
+            "src/chat/totp.rs",
         ],
     ),
-    ("sha2", &["src/server/token.rs", "src/server/tls/"]),
+    (
+        "sha2",
+        &[
+            "src/server/token.rs",
+            "src/server/tls/",
+            "src/chat/secret.rs",
+        ],
+    ),
     (
         "signal_hook",
         &["src/server/control.rs", "src/bench/mod.rs"],
@@ -161,9 +173,13 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml", &["src/server/config/", "src/main.rs"]),
     ("tracing", &["src/server/", "src/storage/", "src/net/"]),
     ("tracing_subscriber", &["src/main.rs"]),
-    ("unicode_normalization", &["src/chat/name.rs"]),
+    (
+        "unicode_normalization",
+        &["src/chat/name.rs", "src/chat/password.rs"],
+    ),
     ("unicode_properties", &["src/chat/name.rs"]),
     ("unicode_security", &["src/chat/name.rs"]),
+    ("zeroize", &["src/chat/password.rs", "src/server/user.rs"]),
     // What flate2 stands on, for the one thing that it hides: where a block ends.
     ("zlib_rs", &["src/websocket/deflate/inflater.rs"]),
 ];

@@ -381,7 +381,7 @@ impl Model {
     }
 
     fn record(&mut self, append: &Append) -> Outcome {
-        let name = append.fact.room();
+        let name = append.fact.room().expect("these facts are about rooms");
         let room = self.rooms.get_mut(name);
         match (&append.fact, room) {
             (Fact::RoomCreated { .. }, Some(_)) => Ok(Recorded::RoomExisted),
@@ -390,6 +390,7 @@ impl Model {
                 Ok(Recorded::RoomCreated)
             }
             (_, None) => Err(LogError::NoSuchRoom),
+            (Fact::Account(_), Some(_)) => unreachable!("these facts are about rooms"),
             (Fact::TopicChanged { .. }, Some(room)) => {
                 room.rev += 1;
                 Ok(Recorded::TopicSet { rev: room.rev })

@@ -4,12 +4,13 @@
 //! The log numbers what it takes: [`Recorded`] tells the numbers. Answers to [`Read`]s may come in
 //! any order. Both carry their [`Context`] with them, so that the hub keeps no table of them.
 
-use crate::chat::PersonId;
+use crate::chat::account::{AccountFact, LoginId};
 use crate::chat::command::RequestId;
 use crate::chat::event::Role;
 use crate::chat::hub::SessionId;
 use crate::chat::message::{Body, Message, MessageKey, Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
+use crate::chat::{AccountId, PersonId};
 
 /// For whom something is done: the log carries it, and does not look at it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -73,15 +74,18 @@ pub enum Fact {
         /// By whom.
         by: UserName,
     },
+    /// Something about an account.
+    Account(AccountFact),
 }
 
 impl Fact {
-    /// The room that it is about.
-    pub fn room(&self) -> &RoomName {
+    /// The room that it is about, if it is about one.
+    pub fn room(&self) -> Option<&RoomName> {
         match self {
             Self::RoomCreated { room, .. }
             | Self::MessagePosted { room, .. }
-            | Self::TopicChanged { room, .. } => room,
+            | Self::TopicChanged { room, .. } => Some(room),
+            Self::Account(_) => None,
         }
     }
 }
@@ -128,6 +132,14 @@ pub enum Recorded {
         /// The room's number of changes with it.
         rev: Rev,
     },
+    /// The account is new, and this is its number.
+    AccountOpened(AccountId),
+    /// An account of that name was there before; nothing was changed.
+    AccountExisted,
+    /// The login has this number.
+    LoggedIn(LoginId),
+    /// It is written down.
+    Noted,
 }
 
 /// Why the log did not do something; nothing of it happened.

@@ -85,6 +85,25 @@ impl Room {
         true
     }
 
+    /// Has a connection of a member be another person's; whether it was the last of the one, and is
+    /// the first of the other. The room is not empty in between.
+    pub(crate) fn change_hands(
+        &mut self,
+        from: &UserName,
+        to: &UserName,
+        person: PersonId,
+    ) -> (bool, bool) {
+        let has_left = match self.members.get_mut(from) {
+            Some(membership) if membership.connection_count > 1 => {
+                membership.connection_count -= 1;
+                false
+            }
+            Some(_) => self.members.remove(from).is_some(),
+            None => false,
+        };
+        (has_left, self.enter(to, person))
+    }
+
     /// Lists a member under another name.
     pub(crate) fn rename(&mut self, from: &UserName, to: UserName) {
         if let Some(membership) = self.members.remove(from) {

@@ -55,7 +55,14 @@ impl Ahead {
                 Done::Welcomed { .. }
                 | Done::Left { .. }
                 | Done::Sent { .. }
-                | Done::TopicSet { .. },
+                | Done::TopicSet { .. }
+                | Done::LoggedIn(_)
+                | Done::Finished
+                | Done::Logins(_)
+                | Done::TotpBegun { .. }
+                | Done::TotpConfirmed(_)
+                | Done::Invited { .. }
+                | Done::Accounts(_),
             ) => {}
             Ok(Done::Joined(_) | Done::History { .. } | Done::Rooms { .. } | Done::Who { .. })
             | Err(_) => self.long_count = self.long_count.saturating_sub(1),
@@ -79,7 +86,8 @@ fn has_long_answer(command: &Command) -> bool {
         | Command::Leave { .. }
         | Command::Send { .. }
         | Command::Typing { .. }
-        | Command::Topic { .. } => false,
+        | Command::Topic { .. }
+        | Command::Account(_) => false,
     }
 }
 

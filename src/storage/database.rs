@@ -13,6 +13,10 @@ use rusqlite::{
 use crate::storage::error::{Refusal, StorageError};
 use crate::storage::schema::{APPLICATION_ID, SETTINGS, STEPS, VERSION};
 
+mod accounts;
+
+pub(super) use accounts::{AccountRow, LoginRow, NewAccountRow, RollRows};
+
 /// A connection that writes, or one that only reads.
 #[derive(Debug)]
 pub(super) struct Database {

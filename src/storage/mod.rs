@@ -8,6 +8,7 @@
 //!
 //! `database` alone names the database crate.
 
+mod accounts;
 mod data_dir;
 mod database;
 mod error;

@@ -4,10 +4,10 @@
 pub(super) const APPLICATION_ID: i32 = 0x6368_7767;
 
 /// The newest version of the schema: the number of steps to it.
-pub(super) const VERSION: i32 = 2;
+pub(super) const VERSION: i32 = 3;
 
 /// Each step leads from the version that is its index to the next one, in one transaction.
-pub(super) const STEPS: [&str; 2] = [VERSION_1, VERSION_2];
+pub(super) const STEPS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
 
 /// Settings of each connection.
 ///
@@ -118,4 +118,40 @@ const VERSION_2: &str = r#"
     ALTER TABLE new_messages RENAME TO messages;
     CREATE UNIQUE INDEX messages_by_key ON messages (room, sender_key, key) WHERE key IS NOT NULL;
     CREATE UNIQUE INDEX messages_by_event ON messages (event);
+"#;
+
+/// Accounts. What is secret, or was hashed from a secret, stands here and in no event, so that it can
+/// be forgotten. Events about accounts are about no room: theirs is 0.
+const VERSION_3: &str = r#"
+    CREATE TABLE accounts (
+        id INTEGER PRIMARY KEY REFERENCES events,
+        key TEXT NOT NULL UNIQUE,
+        look TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        password TEXT,
+        is_admin INTEGER NOT NULL CHECK (is_admin IN (0, 1)),
+        is_disabled INTEGER NOT NULL DEFAULT 0 CHECK (is_disabled IN (0, 1)),
+        totp_secret BLOB CHECK (length(totp_secret) = 20),
+        totp_step INTEGER
+    ) STRICT;
+
+    CREATE TABLE recovery_codes (
+        account INTEGER NOT NULL REFERENCES accounts,
+        code BLOB NOT NULL CHECK (length(code) = 32),
+        PRIMARY KEY (account, code)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE logins (
+        id INTEGER PRIMARY KEY REFERENCES events,
+        account INTEGER NOT NULL REFERENCES accounts,
+        token BLOB NOT NULL UNIQUE CHECK (length(token) = 32),
+        label TEXT NOT NULL,
+        opened_at INTEGER NOT NULL,
+        seen_at INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE invites (
+        code BLOB PRIMARY KEY CHECK (length(code) = 32),
+        until INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
 "#;

@@ -183,8 +183,12 @@ fn fact_len(fact: &Fact) -> usize {
     match fact {
         Fact::MessagePosted { body, .. } => body.as_str().len(),
         Fact::RoomCreated { topic, .. } | Fact::TopicChanged { topic, .. } => topic.as_str().len(),
+        Fact::Account(_) => ACCOUNT_FACT_LEN,
     }
 }
+
+/// A hash or two, a name, a label.
+const ACCOUNT_FACT_LEN: usize = 512;
 
 /// Two seconds' worth of messages on a slow disk; more waiting helps nobody.
 const MAX_WAITING_APPENDS: usize = 4 * 1024;

@@ -17,10 +17,16 @@ impl Hub {
     pub(super) fn committed(&mut self, committed: Committed, output: &mut Vec<Output>) {
         let Committed { append, outcome } = committed;
         let Append { context, at, fact } = append;
+        let fact = match fact {
+            Fact::Account(fact) => {
+                return self.account_committed(context, at, fact, outcome, output);
+            }
+            fact => fact,
+        };
         let recorded = match outcome {
             Ok(recorded) => recorded,
             Err(error) if matches!(fact, Fact::RoomCreated { .. }) => {
-                return self.end_entering(context, Err(refusal(error)), output);
+                return self.release(context, Err(refusal(error)), output);
             }
             Err(error) => return answer(context, Err(refusal(error)), output),
         };
@@ -61,6 +67,7 @@ impl Hub {
                 };
                 self.message_posted(context, &room, message, recorded, output);
             }
+            Fact::Account(_) => {}
             Fact::TopicChanged { room, topic, by } => {
                 self.topic_changed(context, &room, topic, by, recorded, output);
             }
@@ -76,7 +83,7 @@ impl Hub {
         output: &mut Vec<Output>,
     ) {
         if recorded == Recorded::RoomExisted && !join {
-            return self.end_entering(context, Err(ChatError::RoomExists), output);
+            return self.release(context, Err(ChatError::RoomExists), output);
         }
         let id = match self.room_ids.get(&record.name) {
             Some(id) => *id,
@@ -99,7 +106,7 @@ impl Hub {
                 rev: None,
             };
             if let Err(error) = self.enter(id, waiting, output) {
-                self.end_entering(context, Err(error), output);
+                self.release(context, Err(error), output);
             }
         }
     }
@@ -234,7 +241,7 @@ impl Hub {
                 for waiting in self.weigh(id, |room| room.recent.load(page)) {
                     let context = waiting.context.clone();
                     if let Err(error) = self.enter(id, waiting, output) {
-                        self.end_entering(context, Err(error), output);
+                        self.release(context, Err(error), output);
                     }
                 }
                 if self.room(id).member_count() == 0 {
@@ -243,7 +250,7 @@ impl Hub {
             }
             Err(error) => {
                 for waiting in self.weigh(id, |room| room.recent.give_up()) {
-                    self.end_entering(waiting.context, Err(refusal(error)), output);
+                    self.release(waiting.context, Err(refusal(error)), output);
                 }
             }
         }

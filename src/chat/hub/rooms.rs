@@ -86,7 +86,7 @@ impl Hub {
             owner,
             join,
         });
-        self.begin_entering(asking.context.session);
+        self.hold(asking.context.session);
         Ok(())
     }
 
@@ -131,7 +131,7 @@ impl Hub {
                 }));
             }
         }
-        self.begin_entering(asker);
+        self.hold(asker);
         Ok(())
     }
 
@@ -181,7 +181,7 @@ impl Hub {
             recovered: snapshot.recovered,
             more: snapshot.more,
         };
-        self.end_entering(context, Ok(Done::Joined(Box::new(joined))), output);
+        self.release(context, Ok(Done::Joined(Box::new(joined))), output);
     }
 
     pub(super) fn leave(
@@ -208,7 +208,20 @@ impl Hub {
         key: Option<MessageKey>,
         reply_to: Option<Seq>,
     ) -> Result<(), ChatError> {
-        let room = self.room(self.entered(name, asking)?);
+        let id = self.entered(name, asking)?;
+        self.post(asking, id, body, key, reply_to)
+    }
+
+    /// Posts a message of somebody who may.
+    pub(super) fn post(
+        &self,
+        asking: &mut Asking<'_>,
+        id: RoomId,
+        body: Body,
+        key: Option<MessageKey>,
+        reply_to: Option<Seq>,
+    ) -> Result<(), ChatError> {
+        let room = self.room(id);
         if reply_to.is_some_and(|seq| seq == 0 || seq > room.seq) {
             return Err(ChatError::NotFound("message to reply to"));
         }

@@ -56,7 +56,11 @@ impl Ledger {
     /// Takes note of what the log says, which must follow from all that it said before.
     pub(super) fn record(&mut self, committed: &Committed) -> Checked {
         let append = &committed.append;
-        let room = append.fact.room().as_str();
+        let Some(room) = append.fact.room() else {
+            // Nobody in a run has an account.
+            return Err(Violation(format!("{:?} was recorded", append.fact)));
+        };
+        let room = room.as_str();
         let known = self.rooms.get_mut(room);
         let recorded = match committed.outcome {
             Ok(recorded) => recorded,
@@ -155,7 +159,9 @@ impl Ledger {
     pub(super) fn check_message(&self, room: &str, shown: &Value) -> Checked<u64> {
         let seq = shown["seq"].as_u64().unwrap_or(0);
         let Some(message) = self.message(room, seq) else {
-            return Err(Violation(format!("{room} shows what is not durable: {shown}")));
+            return Err(Violation(format!(
+                "{room} shows what is not durable: {shown}"
+            )));
         };
         let is_same = shown["from"] == message.from.as_str()
             && shown["body"] == message.body.as_str()
@@ -172,7 +178,9 @@ impl Ledger {
         let rev = shown["rev"].as_u64().unwrap_or(0);
         let change = place(rev).and_then(|nth| self.rooms.get(room)?.changes.get(nth));
         let Some(change) = change else {
-            return Err(Violation(format!("{room} shows what is not durable: {shown}")));
+            return Err(Violation(format!(
+                "{room} shows what is not durable: {shown}"
+            )));
         };
         let is_same = match &change.kind {
             ChangeKind::Topic(topic) => {

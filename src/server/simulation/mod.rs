@@ -66,9 +66,14 @@ fn promises_are_kept_whatever_the_seed() {
     let mut n = 0;
     for seed in first..first + count {
         if let Err(violation) = run(seed, None) {
-            println!("seed {seed}: {}", violation.0.chars().take(300).collect::<String>());
+            println!(
+                "seed {seed}: {}",
+                violation.0.chars().take(300).collect::<String>()
+            );
             n += 1;
-            if n > 12 { break; }
+            if n > 12 {
+                break;
+            }
         }
     }
     assert_eq!(n, 0);
@@ -86,7 +91,15 @@ fn seed_settles_all_that_happens() {
 fn planted_faults_are_found() {
     for plant in Plant::ALL {
         let found = (0..SEEDS_FOR_PLANTS).find(|seed| run(*seed, Some(plant)).is_err());
-        println!("{plant:?} {found:?} {:?}", found.map(|s| run(s, Some(plant)).unwrap_err().0.chars().take(200).collect::<String>()));
+        println!(
+            "{plant:?} {found:?} {:?}",
+            found.map(|s| run(s, Some(plant))
+                .unwrap_err()
+                .0
+                .chars()
+                .take(200)
+                .collect::<String>())
+        );
         assert!(found.is_some(), "{plant:?} was not found");
     }
 }

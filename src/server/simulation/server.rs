@@ -10,7 +10,7 @@ use super::dice::Dice;
 use super::ledger::{Checked, Ledger, Violation, ensure};
 use super::plant::{Plant, Saboteur};
 use super::reach::Queues;
-use crate::chat::hub::Policy;
+use crate::chat::hub::{Policy, Registration};
 use crate::chat::log::{Append, Committed, Fact, LogError, Recorded};
 use crate::chat::rate_limit::Rate;
 use crate::chat::{Hub, Timestamp};
@@ -70,6 +70,8 @@ impl Server {
         ledger.compare(&rooms, &mut reader)?;
         let policy = Policy {
             guests: true,
+            registration: Registration::Closed,
+            claim: None,
             max_rooms: 1_000,
         };
         let shared = Arc::new(shared(setup.rate));
@@ -263,7 +265,10 @@ impl Server {
             users == 0 && admitted == 0,
             "{users} users and {admitted} connections are counted, and there is nobody"
         );
-        ensure!(self.hub.is_deserted(), "the hub believes that somebody is here");
+        ensure!(
+            self.hub.is_deserted(),
+            "the hub believes that somebody is here"
+        );
         Ok(())
     }
 }
@@ -271,7 +276,10 @@ impl Server {
 /// What the log would say if it wrote this.
 fn foretell(batch: &[Append], ledger: &Ledger) -> Option<Committed> {
     let [append] = batch else { return None };
-    let Fact::MessagePosted { room, key: None, .. } = &append.fact else {
+    let Fact::MessagePosted {
+        room, key: None, ..
+    } = &append.fact
+    else {
         return None;
     };
     let seq = ledger.newest(room.as_str()) + 1;
@@ -284,7 +292,15 @@ fn shared(rate: Rate) -> Shared {
     let admission = Admission::new(10_000, 0);
     let token_key = TokenKey::new([7; 32]);
     let motd = "a simulation".to_owned();
-    Shared::new(admission, token_key, Vec::new(), rate, motd, purposes, 10_000)
+    Shared::new(
+        admission,
+        token_key,
+        Vec::new(),
+        rate,
+        motd,
+        purposes,
+        10_000,
+    )
 }
 
 /// Mail that a worker takes in a turn at most.

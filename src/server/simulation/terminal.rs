@@ -79,7 +79,9 @@ impl Stay {
         );
         let said = &self.said;
         let Some(seen) = self.rooms.get_mut(room) else {
-            return Err(Violation(format!("it is not in {room}, and reads {line:?}")));
+            return Err(Violation(format!(
+                "it is not in {room}, and reads {line:?}"
+            )));
         };
         if let Some(seen) = *seen {
             let is_own = |seq| {
@@ -156,7 +158,9 @@ impl Peer for Terminal {
             2 => format!("--leave: {}", dice.pick(&ROOMS)),
             3 => "--who:".to_owned(),
             4 => format!("--name: tim {}", self.nth),
-            5 => (*dice.pick(&["--rooms:", "--dance:", "--topic: lines", "", "--help:"])).to_owned(),
+            5 => {
+                (*dice.pick(&["--rooms:", "--dance:", "--topic: lines", "", "--help:"])).to_owned()
+            }
             _ => {
                 self.said_count += 1;
                 let body = format!("terminal {} types {}", self.nth, self.said_count);

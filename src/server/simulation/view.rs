@@ -55,8 +55,7 @@ impl View {
             }
             Some("renamed") => {
                 self.members.remove(&name);
-                self.members
-                    .extend(push["to"].as_str().map(str::to_owned));
+                self.members.extend(push["to"].as_str().map(str::to_owned));
             }
             _ => return Err(Violation(format!("what is {push}?"))),
         }
@@ -168,7 +167,10 @@ impl View {
         let names = list(done, "members").iter();
         let names: BTreeSet<&str> = names.filter_map(|it| it["name"].as_str()).collect();
         ensure!(
-            self.members.iter().map(String::as_str).eq(names.iter().copied()),
+            self.members
+                .iter()
+                .map(String::as_str)
+                .eq(names.iter().copied()),
             "in {room} are {names:?}, and {:?} were told of",
             self.members
         );

@@ -200,9 +200,7 @@ impl WebClient {
     }
 
     fn join(&mut self, room: &str, output: &mut Vec<u8>) {
-        let is_asked = |asked: &Asked| {
-            matches!(asked, Asked::Join { room: it, .. } | Asked::Leave { room: it } if it == room)
-        };
+        let is_asked = |asked: &Asked| matches!(asked, Asked::Join { room: it, .. } | Asked::Leave { room: it } if it == room);
         if self.has_asked(is_asked) {
             return;
         }
@@ -409,7 +407,9 @@ impl WebClient {
                 output.extend_from_slice(b"\x81\x02hi");
             }
             _ => {
-                let _ = session.connection.close(CloseCode::NORMAL, "enough", output);
+                let _ = session
+                    .connection
+                    .close(CloseCode::NORMAL, "enough", output);
             }
         }
     }
@@ -708,7 +708,10 @@ impl Peer for WebClient {
     }
 
     fn waits_until(&self) -> Option<Instant> {
-        [self.waits_until, self.greets_at].into_iter().flatten().min()
+        [self.waits_until, self.greets_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn check_settled(&self, sight: &Sight<'_>) -> Checked {
@@ -781,7 +784,10 @@ const NONSENSE: [(&str, bool); 6] = [
     ("hello?", false),
     ("[]", false),
     (r#"{"type": "dance"}"#, true),
-    (r#"{"type": "send", "room": "no such room", "body": "x"}"#, true),
+    (
+        r#"{"type": "send", "room": "no such room", "body": "x"}"#,
+        true,
+    ),
     (r#"{"type": "send", "room": "lobby", "body": ""}"#, true),
     (r#"{"type": "join", "room": "../etc"}"#, true),
 ];

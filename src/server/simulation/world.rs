@@ -116,7 +116,9 @@ impl World {
     }
 
     fn step(&mut self) -> Checked {
-        let nth = self.dice.weighed(self.weights.iter().map(|(_, weight)| *weight));
+        let nth = self
+            .dice
+            .weighed(self.weights.iter().map(|(_, weight)| *weight));
         let chosen = self.weights[nth].0;
         let who = self.dice.below(self.people.len());
         match chosen {
@@ -145,7 +147,9 @@ impl World {
             Move::Cut => self.cut(who),
             Move::Time => self.pass_time(),
             Move::Disk => self.fault = *self.dice.pick(&FAULTS),
-            Move::Clock => self.clock_skew_ms = i64::try_from(self.dice.below(60_000)).expect("a minute"),
+            Move::Clock => {
+                self.clock_skew_ms = i64::try_from(self.dice.below(60_000)).expect("a minute")
+            }
             Move::Kill => {
                 self.kill();
                 self.start()?;
@@ -261,7 +265,8 @@ impl World {
             return false;
         };
         let sent = link.send(server, all, &mut self.dice);
-        self.trace.note("send", who, sent.as_deref().unwrap_or_default());
+        self.trace
+            .note("send", who, sent.as_deref().unwrap_or_default());
         sent.is_some()
     }
 
@@ -476,7 +481,13 @@ fn setup(dice: &mut Dice, plant: Option<Plant>) -> Setup {
 /// Each run has a weather of its own: what is rare in one is common in another, and some things
 /// don't happen at all.
 fn weights(dice: &mut Dice) -> [(Move, usize); 13] {
-    let mut rare = |most| if dice.one_in(2) { 0 } else { dice.from_to(1, most) };
+    let mut rare = |most| {
+        if dice.one_in(2) {
+            0
+        } else {
+            dice.from_to(1, most)
+        }
+    };
     let (stall, cut, disk, clock, kill) = (rare(12), rare(8), rare(8), rare(4), rare(4));
     [
         (Move::Worker, dice.from_to(20, 120)),

@@ -1,6 +1,6 @@
 //! Writes answers and pushes.
 
-use crate::chat::event::{Done, Event, Joined, Member, Presence, RoomSummary};
+use crate::chat::event::{Done, Event, Joined, LoginSummary, Member, Presence, RoomSummary};
 use crate::chat::log::{Change, ChangeKind, Visibility};
 use crate::chat::{Body, ChatError, Message, RequestId, Timestamp, hub};
 use crate::wire::json::PROTOCOL;
@@ -14,6 +14,8 @@ pub struct Welcome<'a> {
     pub messages_per_second: f64,
     /// Messages that pass at once.
     pub burst: f64,
+    /// Who the session cookie says it is.
+    pub you: Option<&'a Member>,
 }
 
 /// Writes the first push of a connection.
@@ -23,7 +25,10 @@ pub fn encode_welcome(welcome: &Welcome<'_>) -> String {
         o.text("server", concat!("chinwag/", env!("CARGO_PKG_VERSION")));
         o.text("protocol", PROTOCOL);
         o.text("motd", welcome.motd);
-        o.null("you");
+        match welcome.you {
+            Some(you) => o.object("you", |o| o.member(you)),
+            None => o.null("you"),
+        }
         o.object("limits", |o| {
             o.number("max_body_len", Body::MAX_CHARACTERS);
             o.number("max_body_bytes", Body::MAX_LEN);
@@ -34,7 +39,7 @@ pub fn encode_welcome(welcome: &Welcome<'_>) -> String {
     })
 }
 
-/// Writes what became of a request; `token` is what proves a guest's identity next time.
+/// Writes what became of a request; `token` is what proves next time who somebody is.
 pub fn encode_answer(
     re: Option<&RequestId>,
     answer: &Result<Done, ChatError>,
@@ -57,6 +62,9 @@ pub fn encode_refusal(re: Option<&RequestId>, error: ChatError) -> String {
         o.re(re);
         o.text("code", error.code());
         o.text("message", &error.to_string());
+        if error == ChatError::TotpNeeded {
+            o.text("needs", "totp");
+        }
         if let Some(retry_after_ms) = error.retry_after_ms() {
             o.number("retry_after_ms", retry_after_ms);
         }
@@ -141,6 +149,23 @@ impl Object {
                 }
             }
             Done::Joined(joined) => self.joined(joined),
+            Done::LoggedIn(_) => {
+                if let Some(token) = token {
+                    self.text("token", token);
+                }
+            }
+            // The operator is told in another form.
+            Done::Finished | Done::Accounts(_) => {}
+            Done::Logins(logins) => self.array("sessions", logins, Self::login),
+            Done::TotpBegun { secret, name } => {
+                self.text("secret", &secret.base32());
+                self.text("uri", &secret.uri(name));
+            }
+            Done::TotpConfirmed(codes) => self.texts("recovery_codes", codes.as_slice()),
+            Done::Invited { code, until } => {
+                self.text("invite", &code.to_string());
+                self.time("until", *until);
+            }
             Done::Left { room } | Done::TopicSet { room } => self.text("room", room.as_str()),
             Done::Sent { room, seq, at } => {
                 self.text("room", room.as_str());
@@ -221,6 +246,14 @@ impl Object {
         self.text("role", member.role.as_str());
     }
 
+    fn login(&mut self, login: &LoginSummary) {
+        self.number("session", login.id.0);
+        self.text("label", login.label.as_str());
+        self.time("created_at", login.opened_at);
+        self.time("last_seen_at", login.seen_at);
+        self.boolean("current", login.is_current);
+    }
+
     fn room(&mut self, room: &RoomSummary) {
         self.text("name", room.name.as_str());
         self.text("topic", room.topic.as_str());
@@ -281,6 +314,13 @@ impl Object {
             self.element(|o| write(o, item));
         }
         self.json.push(']');
+    }
+
+    fn texts(&mut self, name: &str, items: &[impl ToString]) {
+        self.name(name);
+        let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+        let json = serde_json::to_string(&items).expect("texts are always JSON");
+        self.json.push_str(&json);
     }
 
     fn element(&mut self, write: impl FnOnce(&mut Self)) {

@@ -29,6 +29,7 @@ pub fn welcome(motd: &str) -> String {
 /// What can be typed.
 pub const HELP: &str = "\
 *   --name: alice      be called alice
+*   --login: alice     log in as alice; type the password on the next line
 *   --join: room       enter a room, new or not; what you type goes there from then on
 *   --leave: room      leave a room
 *   --rooms:           which rooms there are
@@ -70,7 +71,18 @@ pub fn show_event(event: &Event, current: &RoomName) -> Option<String> {
 pub fn show_answer(answer: &Result<Done, ChatError>, current: &RoomName) -> Option<String> {
     match answer {
         Err(error) => Some(show_error(&error.to_string())),
-        Ok(Done::Sent { .. } | Done::TopicSet { .. }) => None,
+        Ok(
+            Done::Sent { .. }
+            | Done::TopicSet { .. }
+            // What cannot be asked for here.
+            | Done::LoggedIn(_)
+            | Done::Finished
+            | Done::Logins(_)
+            | Done::TotpBegun { .. }
+            | Done::TotpConfirmed(_)
+            | Done::Invited { .. }
+            | Done::Accounts(_),
+        ) => None,
         Ok(Done::Welcomed { you, .. }) => Some(show_notice(&format!("you are {}", you.name))),
         Ok(Done::Left { room }) => Some(show_notice(&format!("you left {room}"))),
         Ok(Done::Joined(joined)) => Some(show_joined(joined)),
