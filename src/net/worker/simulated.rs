@@ -127,7 +127,8 @@ impl<S: Service> SimulatedWorker<S> {
     /// The most that an open session is owed.
     pub(crate) fn max_owed_len(&mut self) -> usize {
         let worker = &mut self.worker;
-        let ids = (0..worker.sockets.len()).filter_map(|slot| Some(worker.sockets[slot].as_ref()?.id));
+        let ids =
+            (0..worker.sockets.len()).filter_map(|slot| Some(worker.sockets[slot].as_ref()?.id));
         let connections = &mut worker.connections;
         ids.map(|id| match connections.get(id) {
             Some(_) => connections.outbox(id).map_or(0, |outbox| outbox.len()),
