@@ -113,8 +113,7 @@ fn a_client_shows_its_certificate_to_a_server_that_asks() {
 fn a_client_without_a_certificate_is_refused_by_a_server_that_asks() {
     let authority = Authority::new();
     let server = tls_server(authority.server_config(true));
-    let connected =
-        trusting(&authority).connect(&client_support::request(&wss(&server, "localhost")));
+    let connected = trusting(&authority).connect(&request(&wss(&server, "localhost")));
     // The refusal comes when the client's part of the handshake is done.
     assert!(connected.is_err());
     assert_eq!(server.result(), None);

@@ -19,7 +19,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 
 use chinwag::chat::hub::SessionId;
-use chinwag::chat::log::{Append, Context, Fact, Purpose, Read};
+use chinwag::chat::log::{Append, Context, Fact, Purpose, Read, Span};
 use chinwag::chat::{Body, GuestId, MessageKey, PersonId, RoomName, Timestamp, UserName};
 use chinwag::storage::{DataDir, Delivery, Log, Reader, Storage};
 use disk::DiskFaults;
@@ -162,6 +162,7 @@ fn child() {
                 vec![format!("read {}", done.outcome.unwrap().messages.len())],
                 false,
             ),
+            Delivery::Searched(done) => panic!("{done:?} was not asked"),
         };
         if is_commit {
             deliver.send(()).unwrap();
@@ -261,7 +262,7 @@ fn bodies(dir: &Path) -> Vec<String> {
     page.unwrap()
         .messages
         .iter()
-        .map(|message| message.body.as_str().to_owned())
+        .map(|message| message.said().unwrap().body.as_str().to_owned())
         .collect()
 }
 
@@ -269,7 +270,7 @@ fn everything() -> Read {
     Read {
         purpose: Purpose::Recent,
         room: RoomName::lobby(),
-        before: None,
+        span: Span::Newest,
         max_messages: usize::MAX,
         max_weight: usize::MAX,
         max_changes: 0,

@@ -14,10 +14,12 @@ use std::sync::mpsc;
 use chinwag::chat::event::Role;
 use chinwag::chat::hub::SessionId;
 use chinwag::chat::log::{
-    Append, ChangeKind, Context, Fact, LogError, Page, Purpose, Read, Recorded, Visibility,
+    Append, Change, ChangeKind, Context, Fact, LogError, Page, Purpose, Read, Recorded, Span,
+    Visibility,
 };
 use chinwag::chat::{
-    AccountId, Body, GuestId, MessageKey, PersonId, RoomName, Seq, Timestamp, Topic, UserName,
+    AccountId, Body, Content, Emoji, GuestId, Message, MessageKey, PersonId, RoomName, Said, Seq,
+    Timestamp, Topic, UserName,
 };
 use chinwag::storage::{DataDir, Delivery, Log, Reader, Storage};
 use proptest::prelude::*;
@@ -77,6 +79,7 @@ fn facts_are_numbered_per_room_in_the_order_of_the_batch() {
     let changes = scratch.page("dev", 10).changes;
     let topics = changes.iter().map(|change| match &change.kind {
         ChangeKind::Topic(topic) => (change.rev, topic.as_str(), change.by.as_str()),
+        other => panic!("{other:?}"),
     });
     assert!(topics.eq([(1, "work", "ada"), (2, "more work", "ada")]));
     scratch.assert_projections_follow_from_events();
@@ -96,7 +99,7 @@ fn repeated_key_finds_its_first_answer() {
         at: Timestamp(5),
     });
     let batch = [keyed("lobby", "ada", 5), keyed("lobby", "ADA", 6)];
-    assert_eq!(append(&mut log, batch), [first, again]);
+    assert_eq!(append(&mut log, batch), [first.clone(), again.clone()]);
     log.close();
     let mut log = scratch.log();
     let batch = [
@@ -134,9 +137,11 @@ fn everything_of_a_message_comes_back() {
     assert_eq!(message.seq, 1);
     assert_eq!(message.at, Timestamp(-62_135_596_800_000));
     assert_eq!(message.from.as_str(), "Zoë 🦊");
-    assert_eq!(message.body.as_str(), "a\n\t\"b\" \\ é\u{1f98a}");
-    assert_eq!(message.key.as_ref().unwrap().as_str(), "k:1");
-    assert_eq!(message.reply_to, Some(3));
+    let said = message.said().unwrap();
+    assert_eq!(said.body.as_str(), "a\n\t\"b\" \\ é\u{1f98a}");
+    assert_eq!(said.key.as_ref().unwrap().as_str(), "k:1");
+    assert_eq!(said.reply_to, Some(3));
+    assert_eq!(said.edited_at, None);
     scratch.assert_projections_follow_from_events();
 }
 
@@ -150,20 +155,35 @@ fn pages_hold_the_newest_messages_that_fit_oldest_first() {
     );
     let weight = scratch.page("lobby", 1).messages[0].weight();
     let mut reader = Reader::open(&scratch.dir).unwrap();
-    for (before, max_messages, max_weight, expected) in [
-        (None, 3, usize::MAX, vec![48, 49, 50]),
-        (None, 0, usize::MAX, vec![]),
-        (Some(3), 10, usize::MAX, vec![1, 2]),
-        (Some(1), 10, usize::MAX, vec![]),
-        (Some(0), 10, usize::MAX, vec![]),
-        (Some(10), 1, usize::MAX, vec![9]),
-        (Some(u64::MAX), 1, usize::MAX, vec![50]),
-        (None, 10, 2 * weight, vec![49, 50]),
-        (None, 10, 2 * weight - 1, vec![50]),
-        (None, 10, 0, vec![50]),
+    let all = usize::MAX;
+    for (span, max_messages, max_weight, expected) in [
+        (Span::Newest, 3, all, vec![48, 49, 50]),
+        (Span::Newest, 0, all, vec![]),
+        (Span::Before(3), 10, all, vec![1, 2]),
+        (Span::Before(1), 10, all, vec![]),
+        (Span::Before(0), 10, all, vec![]),
+        (Span::Before(10), 1, all, vec![9]),
+        (Span::Before(u64::MAX), 1, all, vec![50]),
+        (Span::Newest, 10, 2 * weight, vec![49, 50]),
+        (Span::Newest, 10, 2 * weight - 1, vec![50]),
+        (Span::Newest, 10, 0, vec![50]),
+        (Span::After(0), 3, all, vec![1, 2, 3]),
+        (Span::After(48), 3, all, vec![49, 50]),
+        (Span::After(50), 3, all, vec![]),
+        (Span::After(u64::MAX), 3, all, vec![]),
+        (Span::After(7), 0, all, vec![]),
+        (Span::After(7), 9, 2 * weight, vec![8, 9]),
+        (Span::After(7), 9, 0, vec![8]),
+        (Span::Around(20), 5, all, vec![18, 19, 20, 21, 22]),
+        (Span::Around(20), 4, all, vec![18, 19, 20, 21]),
+        (Span::Around(20), 1, all, vec![20]),
+        (Span::Around(1), 5, all, vec![1, 2, 3]),
+        (Span::Around(50), 5, all, vec![48, 49, 50]),
+        (Span::Around(20), 9, 4 * weight, vec![18, 19, 20, 21]),
+        (Span::Around(20), 9, 0, vec![19, 20]),
     ] {
         let read = Read {
-            before,
+            span,
             max_weight,
             ..recent("LOBBY", max_messages)
         };
@@ -202,7 +222,8 @@ fn rows_edited_by_hand_are_replaced_by_something_visible() {
     );
     log.close();
     scratch.edit(
-        "UPDATE messages SET sender = '', body = x'00ff' || '', key = '' WHERE seq = 2;
+        "UPDATE messages SET sender = '', body = x'00ff' || '', key = '',
+                reactions = '[1' WHERE seq = 2;
          UPDATE rooms SET name = 'a b', key = 'c d' WHERE key = 'gone';
          UPDATE rooms SET name = 'Lobby!', topic = 'a' || char(10) WHERE key = 'lobby';
          UPDATE rooms SET name = 'other' WHERE key = 'kept';
@@ -216,8 +237,10 @@ fn rows_edited_by_hand_are_replaced_by_something_visible() {
     let page = scratch.page("lobby", 10);
     assert_eq!(seqs(&page), [1, 2, 3]);
     assert_eq!(page.messages[1].from.as_str(), "unreadable");
-    assert_eq!(page.messages[1].body.as_str(), "unreadable");
-    assert_eq!(page.messages[1].key, None);
+    let said = page.messages[1].said().unwrap();
+    assert_eq!(said.body.as_str(), "unreadable");
+    assert_eq!(said.key, None);
+    assert_eq!(said.reactions.as_slice(), []);
     let revs: Vec<_> = page.changes.iter().map(|change| change.rev).collect();
     assert_eq!(revs, [3]);
     let outcome = append(&mut log, [post("lobby", "ada", "x")]);
@@ -299,6 +322,7 @@ fn stopping_commits_what_waits_and_leaves_one_file() {
                 }
             }
             Delivery::Read(done) => answered += usize::from(done.outcome.is_ok()),
+            Delivery::Searched(done) => panic!("{done:?} was not asked"),
         }
     }
     assert_eq!((committed, answered), (1_000, 1_000));
@@ -330,6 +354,111 @@ fn full_queues_give_back_what_they_are_given() {
     storage.stop();
 }
 
+#[test]
+fn deleted_message_leaves_nothing_in_the_file() {
+    let scratch = Scratch::new();
+    let mut log = scratch.log();
+    let long = format!("xylophone {}", "quagmire ".repeat(800));
+    append(&mut log, [post("lobby", "ada", &long)]);
+    append(&mut log, [post("lobby", "ada", "stays")]);
+    append(&mut log, [edit("lobby", "ada", 1, "zeppelin")]);
+    append(&mut log, [react("lobby", "bob", 1, "🦀", true)]);
+    append(&mut log, [delete("lobby", "ada", 1, false)]);
+    log.close();
+    let file = fs::read(scratch.path("chinwag.db")).unwrap();
+    let has = |text: &str| file.windows(text.len()).any(|it| it == text.as_bytes());
+    assert!(has("stays"));
+    for secret in [
+        "xylophone",
+        "quagmire",
+        "zeppelin",
+        "ylophon",
+        "uagmir",
+        "eppeli",
+    ] {
+        assert!(!has(secret), "{secret}");
+    }
+    let page = scratch.page("lobby", 10);
+    assert_eq!(page.messages[0].content, Content::Deleted);
+    let kinds: Vec<_> = page.changes.iter().map(|change| &change.kind).collect();
+    assert_eq!(*kinds[0], ChangeKind::Deleted { seq: 1 });
+    assert_eq!(*kinds[2], ChangeKind::Deleted { seq: 1 });
+    scratch.assert_projections_follow_from_events();
+}
+
+#[test]
+fn changes_are_judged_by_who_wrote_the_message_whatever_the_name() {
+    let scratch = Scratch::new();
+    let mut log = scratch.log();
+    let as_person = |mut append: Append, who: &str| {
+        if let Fact::MessageEdited { person: it, .. }
+        | Fact::MessageDeleted { person: it, .. }
+        | Fact::Reacted { person: it, .. } = &mut append.fact
+        {
+            *it = person(who);
+        }
+        append
+    };
+    let batch = [
+        post("lobby", "ada", "one"),
+        edit("lobby", "bob", 1, "two"),
+        as_person(edit("lobby", "ada", 1, "two"), "eve"),
+        as_person(edit("lobby", "grace", 1, "two"), "ada"),
+        edit("lobby", "ada", 1, "two"),
+        delete("lobby", "bob", 1, false),
+        edit("lobby", "ada", 2, "two"),
+        edit("nowhere", "ada", 1, "two"),
+        react("lobby", "bob", 1, "👍", true),
+        react("lobby", "bob", 1, "👍", true),
+        // Known as bob when it was chosen.
+        as_person(react("lobby", "rob", 1, "👍", false), "bob"),
+        react("lobby", "bob", 1, "👍", false),
+        delete("lobby", "bob", 1, true),
+        delete("lobby", "ada", 1, false),
+        edit("lobby", "ada", 1, "three"),
+        react("lobby", "ada", 1, "👍", true),
+    ];
+    let reacted = |rev| {
+        let from = UserName::parse("bob").unwrap();
+        Ok(Recorded::Reacted { rev, from })
+    };
+    assert_eq!(
+        append(&mut log, batch),
+        [
+            Ok(Recorded::Posted { seq: 1 }),
+            Err(LogError::NotTheirs),
+            Err(LogError::NotTheirs),
+            Ok(Recorded::Changed { rev: 1 }),
+            Err(LogError::Already),
+            Err(LogError::NotTheirs),
+            Err(LogError::NoSuchMessage),
+            Err(LogError::NoSuchRoom),
+            reacted(2),
+            Err(LogError::Already),
+            reacted(3),
+            Err(LogError::Already),
+            Ok(Recorded::Changed { rev: 4 }),
+            Err(LogError::Already),
+            Err(LogError::NoSuchMessage),
+            Err(LogError::NoSuchMessage),
+        ]
+    );
+    scratch.assert_projections_follow_from_events();
+}
+
+#[test]
+fn message_has_at_most_20_different_reactions() {
+    let scratch = Scratch::new();
+    let mut log = scratch.log();
+    append(&mut log, [post("lobby", "ada", "x")]);
+    let letters = ('a'..='u').map(|c| react("lobby", "ada", 1, &c.to_string(), true));
+    let outcomes = append(&mut log, letters);
+    assert!(outcomes[..20].iter().all(Result::is_ok));
+    assert_eq!(outcomes[20], Err(LogError::TooManyReactions));
+    let others = append(&mut log, [react("lobby", "bob", 1, "a", true)]);
+    assert!(others[0].is_ok(), "one that is there already");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..Default::default() })]
 
@@ -355,6 +484,10 @@ proptest! {
             prop_assert_eq!((room.seq, room.rev), (count, rev));
             prop_assert!(seqs(&page).into_iter().eq(1..=count));
             prop_assert!(page.changes.iter().map(|change| change.rev).eq(1..=rev));
+            let expected = &model.rooms[&room.name];
+            prop_assert!(page.messages.iter().eq(expected.messages.iter().map(|(_, it)| it)));
+            prop_assert_eq!(&page.changes, &expected.changes);
+            prop_assert_eq!(page.rev, rev);
         }
         scratch.assert_projections_follow_from_events();
     }
@@ -367,8 +500,8 @@ struct Model {
 
 #[derive(Default)]
 struct ModelRoom {
-    seq: u64,
-    rev: u64,
+    messages: Vec<(PersonId, Message)>,
+    changes: Vec<Change>,
     keys: BTreeMap<(UserName, String), (Seq, Timestamp)>,
 }
 
@@ -391,28 +524,148 @@ impl Model {
             }
             (_, None) => Err(LogError::NoSuchRoom),
             (Fact::Account(_), Some(_)) => unreachable!("these facts are about rooms"),
-            (Fact::TopicChanged { .. }, Some(room)) => {
-                room.rev += 1;
-                Ok(Recorded::TopicSet { rev: room.rev })
-            }
-            (Fact::MessagePosted { from, key, .. }, Some(room)) => {
-                let key = key
+            (
+                Fact::MessagePosted {
+                    from,
+                    person,
+                    body,
+                    key,
+                    ..
+                },
+                Some(room),
+            ) => {
+                let name = key
                     .as_ref()
                     .map(|key| (from.clone(), key.as_str().to_owned()));
-                if let Some(&(seq, at)) = key.as_ref().and_then(|key| room.keys.get(key)) {
+                if let Some(&(seq, at)) = name.as_ref().and_then(|key| room.keys.get(key)) {
                     return Ok(Recorded::Repeated { seq, at });
                 }
-                room.seq += 1;
-                room.keys
-                    .extend(key.map(|key| (key, (room.seq, append.at))));
-                Ok(Recorded::Posted { seq: room.seq })
+                let seq = Seq::try_from(room.messages.len()).unwrap() + 1;
+                room.keys.extend(name.map(|key| (key, (seq, append.at))));
+                let said = Said {
+                    key: key.clone(),
+                    ..Said::new(body.clone())
+                };
+                let message = Message {
+                    seq,
+                    at: append.at,
+                    from: from.clone(),
+                    content: Content::Said(said),
+                };
+                room.messages.push((*person, message));
+                Ok(Recorded::Posted { seq })
             }
+            (fact, Some(room)) => room.change(fact, append.at),
         }
     }
 
     fn counters(&self, name: &RoomName) -> (u64, u64) {
         let room = &self.rooms[name];
-        (room.seq, room.rev)
+        let count = |len: usize| u64::try_from(len).unwrap();
+        (count(room.messages.len()), count(room.changes.len()))
+    }
+}
+
+impl ModelRoom {
+    fn change(&mut self, fact: &Fact, at: Timestamp) -> Outcome {
+        let (seq, kind, by, who) = match fact.clone() {
+            Fact::TopicChanged { topic, by, .. } => {
+                let rev = self.push(ChangeKind::Topic(topic), by);
+                return Ok(Recorded::TopicSet { rev });
+            }
+            Fact::MessageEdited {
+                seq,
+                body,
+                by,
+                person,
+                ..
+            } => (seq, ChangeKind::Edited { seq, body, at }, by, Some(person)),
+            Fact::MessageDeleted {
+                seq,
+                by,
+                person,
+                others,
+                ..
+            } => {
+                let who = (!others).then_some(person);
+                (seq, ChangeKind::Deleted { seq }, by, who)
+            }
+            Fact::Reacted {
+                seq,
+                emoji,
+                on,
+                from,
+                ..
+            } => (seq, ChangeKind::Reacted { seq, emoji, on }, from, None),
+            other => panic!("{other:?} changes nothing"),
+        };
+        let found = self.messages.iter().find(|(_, message)| message.seq == seq);
+        let (author, message) = found.ok_or(LogError::NoSuchMessage)?;
+        let is_deletion = matches!(kind, ChangeKind::Deleted { .. });
+        if message.content == Content::Deleted && !is_deletion {
+            return Err(LogError::NoSuchMessage);
+        }
+        if who.is_some_and(|who| who != *author) {
+            return Err(LogError::NotTheirs);
+        }
+        // What changes nothing was so already; in these tests one name is one person.
+        let by_then = Message::clone(message);
+        let mut after = by_then.clone();
+        let change = |kind| Change {
+            rev: 0,
+            kind,
+            by: by.clone(),
+        };
+        let is_already = match &kind {
+            ChangeKind::Edited { body, .. } => by_then.said().unwrap().body == *body,
+            ChangeKind::Reacted { emoji, on, .. } => {
+                let reactions = &by_then.said().unwrap().reactions;
+                reactions
+                    .get(emoji)
+                    .is_some_and(|it| it.names.contains(&by))
+                    == *on
+            }
+            other => {
+                after.apply(&change(other.clone()));
+                after == by_then
+            }
+        };
+        if is_already {
+            return Err(LogError::Already);
+        }
+        let is_reaction = matches!(kind, ChangeKind::Reacted { .. });
+        // Who takes a reaction back does so under the name that is known.
+        let known = match &kind {
+            ChangeKind::Reacted { emoji, .. } => by_then
+                .said()
+                .and_then(|said| said.reactions.get(emoji))
+                .and_then(|it| it.names.iter().find(|name| **name == by)),
+            _ => None,
+        };
+        let by = known.cloned().unwrap_or(by);
+        let rev = self.push(kind, by.clone());
+        Ok(if is_reaction {
+            Recorded::Reacted { rev, from: by }
+        } else {
+            Recorded::Changed { rev }
+        })
+    }
+
+    fn push(&mut self, kind: ChangeKind, by: UserName) -> u64 {
+        let rev = u64::try_from(self.changes.len()).unwrap() + 1;
+        let change = Change { rev, kind, by };
+        for (_, message) in &mut self.messages {
+            message.apply(&change);
+        }
+        if let ChangeKind::Deleted { seq: deleted } = change.kind {
+            for earlier in &mut self.changes {
+                if matches!(earlier.kind, ChangeKind::Edited { seq, .. } if seq == deleted) {
+                    earlier.kind = ChangeKind::Deleted { seq: deleted };
+                }
+            }
+        }
+        self.changes.push(change);
+        rev
     }
 }
 
@@ -420,18 +673,25 @@ fn any_append() -> impl Strategy<Value = Append> {
     let room = prop::sample::select(vec!["lobby", "Lobby", "dev", "DEV", "straße", "STRASSE"]);
     let user = prop::sample::select(vec!["ada", "Ada", "bob", "eve"]);
     let key = prop::option::weighted(0.5, prop::sample::select(vec!["1", "2", "3"]));
-    (0..10, room, user, key, 0..1_000_i64).prop_map(|(kind, room, user, key, at)| {
-        let append = match (kind, key) {
-            (0, _) => create(room),
-            (1 | 2, _) => topic(room, user),
-            (_, None) => post(room, user, "text"),
-            (_, Some(key)) => with_key(post(room, user, "text"), key),
-        };
-        Append {
-            at: Timestamp(at),
-            ..append
-        }
-    })
+    let change = (1..5_u64, any::<bool>(), 0..3_usize);
+    (0..14, room, user, key, 0..1_000_i64, change).prop_map(
+        |(kind, room, user, key, at, change)| {
+            let (seq, flag, pick) = change;
+            let append = match (kind, key) {
+                (0, _) => create(room),
+                (1 | 2, _) => topic(room, user),
+                (3 | 4, _) => edit(room, user, seq, ["text", "other", "third"][pick]),
+                (5, _) => delete(room, user, seq, flag),
+                (6 | 7, _) => react(room, user, seq, ["👍", "🎉", "❤️"][pick], flag),
+                (_, None) => post(room, user, "text"),
+                (_, Some(key)) => with_key(post(room, user, "text"), key),
+            };
+            Append {
+                at: Timestamp(at),
+                ..append
+            }
+        },
+    )
 }
 
 /// A data directory that goes away with its test.
@@ -497,8 +757,17 @@ impl Scratch {
         let path = self.path("chinwag.db");
         append(&mut log, facts_of_events(&path));
         let path_again = again.path("chinwag.db");
-        for table in ["events", "rooms", "roles", "messages", "changes"] {
+        for table in [
+            "events", "rooms", "roles", "messages", "changes", "reactors",
+        ] {
             assert_eq!(dump(&path, table), dump(&path_again, table), "{table}");
+        }
+        for path in [path, path_again] {
+            // The index has all words of the texts, and no others.
+            let connection = Connection::open(path).unwrap();
+            let check = "INSERT INTO message_words (message_words, rank)
+                         VALUES ('integrity-check', 1)";
+            connection.execute_batch(check).unwrap();
         }
     }
 }
@@ -508,14 +777,20 @@ fn facts_of_events(path: &Path) -> Vec<Append> {
     let connection = Connection::open(path).unwrap();
     let mut statement = connection
         .prepare(
-            "SELECT events.at, kind, payload, rooms.key FROM events JOIN rooms ON rooms.id = room
+            "SELECT events.at, kind, payload, rooms.key, events.id FROM events JOIN rooms ON rooms.id = room
              WHERE events.id > 1 ORDER BY events.id",
         )
         .unwrap();
     let rows = statement.query_map((), |row| {
-        let (at, kind, payload, room): (i64, String, String, String) = row.try_into()?;
+        let (at, kind, payload, room, id): (i64, String, String, String, i64) = row.try_into()?;
         let payload: serde_json::Value = serde_json::from_str(&payload).unwrap();
         let text = |name: &str| payload[name].as_str().unwrap();
+        let seq = || payload["seq"].as_u64().unwrap();
+        // What is deleted later on may have said anything, but never the same twice.
+        let body = || match payload["body"].as_str() {
+            Some(body) => Body::parse(body).unwrap(),
+            None => Body::parse(&format!("erased {id}")).unwrap(),
+        };
         let person = |name: &str| match text(name) {
             guest if guest.len() == 32 => {
                 PersonId::Guest(GuestId(u128::from_str_radix(guest, 16).unwrap()))
@@ -549,13 +824,44 @@ fn facts_of_events(path: &Path) -> Vec<Append> {
                     room: RoomName::parse(&room).unwrap(),
                     from: UserName::parse(text("from")).unwrap(),
                     person: person("person"),
-                    body: Body::parse(text("body")).unwrap(),
+                    body: body(),
                     key: payload["key"]
                         .as_str()
                         .map(|key| MessageKey::parse(key).unwrap()),
                     reply_to: payload["reply_to"].as_u64(),
                 },
                 ..create("x")
+            },
+            "message_edited" => Append {
+                at: Timestamp(at),
+                ..decided(Fact::MessageEdited {
+                    room: RoomName::parse(&room).unwrap(),
+                    seq: seq(),
+                    body: body(),
+                    by: UserName::parse(text("by")).unwrap(),
+                    person: person("person"),
+                })
+            },
+            "message_deleted" => Append {
+                at: Timestamp(at),
+                ..decided(Fact::MessageDeleted {
+                    room: RoomName::parse(&room).unwrap(),
+                    seq: seq(),
+                    by: UserName::parse(text("by")).unwrap(),
+                    person: person("person"),
+                    others: true,
+                })
+            },
+            "reacted" => Append {
+                at: Timestamp(at),
+                ..decided(Fact::Reacted {
+                    room: RoomName::parse(&room).unwrap(),
+                    seq: seq(),
+                    emoji: Emoji::parse(text("emoji")).unwrap(),
+                    on: payload["on"].as_bool().unwrap(),
+                    from: UserName::parse(text("by")).unwrap(),
+                    person: person("person"),
+                })
             },
             "topic_changed" => Append {
                 at: Timestamp(at),
@@ -593,7 +899,7 @@ fn recent(room: &str, max: usize) -> Read {
     Read {
         purpose: Purpose::Recent,
         room: RoomName::parse(room).unwrap(),
-        before: None,
+        span: Span::Newest,
         max_messages: max,
         max_weight: usize::MAX,
         max_changes: max,
@@ -604,10 +910,51 @@ fn post(room: &str, from: &str, body: &str) -> Append {
     decided(Fact::MessagePosted {
         room: RoomName::parse(room).unwrap(),
         from: UserName::parse(from).unwrap(),
-        person: PersonId::Guest(GuestId(u128::MAX - 1)),
+        person: person(from),
         body: Body::parse(body).unwrap(),
         key: None,
         reply_to: None,
+    })
+}
+
+/// Somebody for each name.
+fn person(name: &str) -> PersonId {
+    let name = UserName::parse(name).unwrap();
+    let letters = name.key().bytes();
+    let number = letters.fold(u128::MAX - 1, |number, b| {
+        number.rotate_left(8) ^ u128::from(b)
+    });
+    PersonId::Guest(GuestId(number))
+}
+
+fn edit(room: &str, by: &str, seq: Seq, body: &str) -> Append {
+    decided(Fact::MessageEdited {
+        room: RoomName::parse(room).unwrap(),
+        seq,
+        body: Body::parse(body).unwrap(),
+        by: UserName::parse(by).unwrap(),
+        person: person(by),
+    })
+}
+
+fn delete(room: &str, by: &str, seq: Seq, others: bool) -> Append {
+    decided(Fact::MessageDeleted {
+        room: RoomName::parse(room).unwrap(),
+        seq,
+        by: UserName::parse(by).unwrap(),
+        person: person(by),
+        others,
+    })
+}
+
+fn react(room: &str, by: &str, seq: Seq, emoji: &str, on: bool) -> Append {
+    decided(Fact::Reacted {
+        room: RoomName::parse(room).unwrap(),
+        seq,
+        emoji: Emoji::parse(emoji).unwrap(),
+        on,
+        from: UserName::parse(by).unwrap(),
+        person: person(by),
     })
 }
 

@@ -9,15 +9,20 @@
 use chinwag::chat::account::Roll;
 use chinwag::chat::event::Role;
 use chinwag::chat::hub::SessionId;
-use chinwag::chat::log::{Append, ChangeKind, Context, Fact, Page, Purpose, Read, Recorded};
+use chinwag::chat::log::{
+    Append, ChangeKind, Context, Fact, LogError, Page, Purpose, Read, Recorded, Span,
+};
+use chinwag::chat::search::{Query, Scope, Search};
 use chinwag::chat::{
-    Body, GuestId, Message, MessageKey, PersonId, RoomName, Timestamp, Topic, UserName,
+    AccountId, Body, GuestId, Message, MessageKey, PersonId, RoomName, Timestamp, Topic, UserName,
 };
 use chinwag::storage::{DataDir, Log, Reader};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 const VERSION_1: &str = include_str!("storage_migration/version_1.sql");
+
+const VERSION_2: &str = include_str!("storage_migration/version_2.sql");
 
 const ADA: PersonId = PersonId::Guest(GuestId(7));
 
@@ -57,15 +62,8 @@ fn database_of_version_1_keeps_rooms_messages_and_changes() {
 fn database_of_version_1_goes_on_where_it_was() {
     let (_temporary, dir) = data(VERSION_1);
     let mut log = Log::open(&dir).unwrap();
-    let context = Context {
-        session: SessionId {
-            worker: 0,
-            connection: 0,
-        },
-        re: None,
-    };
     let post = |key: &str| Append {
-        context: context.clone(),
+        context: context(),
         at: Timestamp(2_000),
         fact: Fact::MessagePosted {
             room: RoomName::lobby(),
@@ -85,16 +83,78 @@ fn database_of_version_1_goes_on_where_it_was() {
     assert_eq!(outcomes, [Ok(first), Ok(Recorded::Posted { seq: 3 })]);
 }
 
+#[test]
+fn database_of_version_2_can_be_searched_and_changed() {
+    let (_temporary, dir) = data(VERSION_2);
+    let mut log = Log::open(&dir).unwrap();
+    let mut reader = Reader::open(&dir).unwrap();
+    assert_eq!(found(&mut reader, &[]), ["first words"]);
+    let den = RoomName::parse("den").unwrap();
+    assert_eq!(
+        found(&mut reader, &[den.clone()]),
+        ["secret words", "first words"]
+    );
+    let bob = PersonId::Account(AccountId(5));
+    let by = UserName::parse("bob").unwrap();
+    let edit = |person| Append {
+        context: context(),
+        at: Timestamp(2_000),
+        fact: Fact::MessageEdited {
+            room: den.clone(),
+            seq: 1,
+            body: Body::parse("other words").unwrap(),
+            by: by.clone(),
+            person,
+        },
+    };
+    let committed = log.append(vec![edit(ADA), edit(bob)]).into_iter();
+    let outcomes: Vec<_> = committed.map(|committed| committed.outcome).collect();
+    let changed = Ok(Recorded::Changed { rev: 2 });
+    assert_eq!(outcomes, [Err(LogError::NotTheirs), changed]);
+    assert_eq!(found(&mut reader, &[den]), ["other words", "first words"]);
+}
+
+/// The bodies with `words`, in public rooms and in those.
+fn found(reader: &mut Reader, private: &[RoomName]) -> Vec<String> {
+    let search = Search {
+        context: context(),
+        query: Query::parse("words").unwrap(),
+        scope: Scope::Readable {
+            private: private.to_vec(),
+        },
+        before: None,
+        max_messages: 10,
+        max_weight: 100_000,
+    };
+    let findings = reader.search(search).outcome.unwrap();
+    let bodies = findings.messages.iter();
+    bodies
+        .map(|it| it.message.said().unwrap().body.as_str().to_owned())
+        .collect()
+}
+
+fn context() -> Context {
+    Context {
+        session: SessionId {
+            worker: 0,
+            connection: 0,
+        },
+        re: None,
+    }
+}
+
 type Said<'a> = (u64, i64, &'a str, &'a str, Option<&'a str>, Option<u64>);
 
 fn said(message: &Message) -> Said<'_> {
+    let said = message.said().unwrap();
+    assert_eq!((said.edited_at, said.reactions.as_slice()), (None, &[][..]));
     (
         message.seq,
         message.at.0,
         message.from.as_str(),
-        message.body.as_str(),
-        message.key.as_ref().map(MessageKey::as_str),
-        message.reply_to,
+        said.body.as_str(),
+        said.key.as_ref().map(MessageKey::as_str),
+        said.reply_to,
     )
 }
 
@@ -113,7 +173,7 @@ fn page(reader: &mut Reader, room: &str) -> Page {
     let read = Read {
         purpose: Purpose::Recent,
         room: RoomName::parse(room).unwrap(),
-        before: None,
+        span: Span::Newest,
         max_messages: 10,
         max_weight: 100_000,
         max_changes: 10,

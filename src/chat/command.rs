@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use crate::chat::GuestId;
 use crate::chat::account::{LoginId, LoginToken, Opening};
-use crate::chat::log::Visibility;
+use crate::chat::log::{Span, Visibility};
 use crate::chat::message::{Body, MessageKey, Rev, Seq, Topic};
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::password::{NewPassword, Password, PasswordHash};
+use crate::chat::reaction::Emoji;
+use crate::chat::search::{Place, Query};
 use crate::chat::secret::SecretHash;
 use crate::chat::totp::{RecoveryCode, SecondFactor, TotpCode, TotpSecret};
 
@@ -77,17 +79,55 @@ pub enum Command {
         /// The message that it answers.
         reply_to: Option<Seq>,
     },
+    /// Gives a message of one's own another body.
+    Edit {
+        /// Where.
+        room: RoomName,
+        /// Which.
+        seq: Seq,
+        /// What it says from now on.
+        body: Body,
+    },
+    /// Deletes a message.
+    Delete {
+        /// Where.
+        room: RoomName,
+        /// Which.
+        seq: Seq,
+    },
+    /// Reacts to a message, or takes that back.
+    React {
+        /// Where.
+        room: RoomName,
+        /// To which message.
+        seq: Seq,
+        /// How.
+        emoji: Emoji,
+        /// Whether to, from now on.
+        on: bool,
+    },
     /// Tells the others that one is writing; never answered.
     Typing {
         /// Where.
         room: RoomName,
     },
-    /// Asks for older messages.
+    /// Asks for messages of the past.
     History {
         /// Where.
         room: RoomName,
-        /// Older than this one.
-        before: Option<Seq>,
+        /// Which.
+        span: Span,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Asks which messages have these words.
+    Search {
+        /// Which words.
+        query: Query,
+        /// Where; everywhere if none is named.
+        room: Option<RoomName>,
+        /// Older than this.
+        before: Option<Place>,
         /// At most so many.
         limit: usize,
     },

@@ -5,6 +5,7 @@ use crate::chat::account::{LoginId, LoginLabel, LoginToken};
 use crate::chat::log::{Change, Visibility};
 use crate::chat::message::{Message, Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
+use crate::chat::search::Findings;
 use crate::chat::totp::{RecoveryCode, TotpSecret};
 
 /// What a granted request is answered with.
@@ -33,15 +34,28 @@ pub enum Done {
         /// When it was decided.
         at: Timestamp,
     },
+    /// `edit`, `delete` and `react`.
+    Changed {
+        /// Where.
+        room: RoomName,
+        /// Which message.
+        seq: Seq,
+        /// The room's number of changes with it.
+        rev: Rev,
+    },
     /// `history`.
     History {
         /// Where.
         room: RoomName,
         /// Oldest first.
         messages: Vec<Message>,
-        /// Whether there are older ones.
+        /// Whether there are older ones than the first.
         more: bool,
+        /// Whether there are newer ones than the last.
+        more_after: bool,
     },
+    /// `search`.
+    Found(Findings),
     /// `rooms`.
     Rooms {
         /// By number of members, then by name.
@@ -213,16 +227,12 @@ pub enum Event {
         /// What.
         message: Message,
     },
-    /// A room's topic was set.
-    Topic {
+    /// What a room had shown before is different now.
+    Changed {
         /// Where.
         room: RoomName,
-        /// The new one.
-        topic: Topic,
-        /// By whom.
-        by: UserName,
-        /// The room's number of changes with it.
-        rev: Rev,
+        /// What is.
+        change: Change,
     },
     /// Somebody is writing.
     Typing {

@@ -36,6 +36,7 @@ use crate::chat::name::{RoomName, UserName};
 use crate::chat::people::People;
 use crate::chat::recent;
 use crate::chat::room::{Room, RoomId};
+use crate::chat::search::{Search, SearchDone};
 use crate::chat::secret::SecretHash;
 use crate::chat::totp::TotpSecret;
 
@@ -43,12 +44,14 @@ mod accounts;
 mod arrival;
 mod commit;
 mod login;
+mod messages;
 mod presence;
 mod recorded;
 mod rooms;
 #[cfg(test)]
 mod tests;
 
+use commit::searched;
 pub use presence::MAX_PRESENCE_MEMBERS;
 
 /// A connection as the hub knows it: the worker that serves it, and the worker's name for it.
@@ -118,6 +121,8 @@ pub enum Input {
     Read(ReadDone),
     /// A password was hashed, or was not.
     Hashed(Hashed),
+    /// The log is through with a search.
+    Searched(SearchDone),
     /// Time has passed; of interest while [`Hub::is_behind`].
     Tick,
 }
@@ -167,6 +172,8 @@ pub enum Output {
     Hash(Hashing),
     /// Close a connection, whose login is over. The hub knows it no more.
     Close(SessionId),
+    /// Have the log look for this.
+    Search(Search),
 }
 
 /// All rooms and all who are present.
@@ -253,6 +260,7 @@ impl Hub {
             Input::Committed(committed) => self.committed(committed, output),
             Input::Read(done) => self.read_done(done, output),
             Input::Hashed(hashed) => self.hashed(hashed, output),
+            Input::Searched(done) => searched(done, output),
             Input::Tick => {}
         }
         while let Some(session) = self.resumable.pop() {
@@ -359,13 +367,18 @@ impl Hub {
         };
         self.see(context, output);
         let (person, name) = self.speaker(context.session)?;
-        let mut asking = Asking {
+        let asking = Asking {
             context: context.clone(),
             at,
             person,
             name,
             output,
         };
+        self.judge_of(asking, command)
+    }
+
+    /// Judges a request of somebody who has said who they are.
+    fn judge_of(&mut self, mut asking: Asking<'_>, command: Command) -> Result<(), ChatError> {
         match command {
             Command::Hello(_) | Command::Account(_) => Ok(()),
             Command::Join {
@@ -387,11 +400,21 @@ impl Hub {
                 reply_to,
             } => self.send(&mut asking, &room, body, key, reply_to),
             Command::Typing { room } => self.typing(&mut asking, &room),
-            Command::History {
+            Command::Edit { room, seq, body } => self.edit(&mut asking, &room, seq, body),
+            Command::Delete { room, seq } => self.delete(&mut asking, &room, seq),
+            Command::React {
+                room,
+                seq,
+                emoji,
+                on,
+            } => self.react(&mut asking, &room, seq, emoji, on),
+            Command::History { room, span, limit } => self.history(&mut asking, &room, span, limit),
+            Command::Search {
+                query,
                 room,
                 before,
                 limit,
-            } => self.history(&mut asking, &room, before, limit),
+            } => self.search(&mut asking, query, room.as_ref(), before, limit),
             Command::Rooms => {
                 self.list_rooms(&mut asking);
                 Ok(())
@@ -539,6 +562,9 @@ pub const MAX_LISTED_WEIGHT: usize = 128 * 1024;
 
 /// Messages of one `history` answer.
 pub const MAX_HISTORY: usize = 200;
+
+/// Messages of one `search` answer.
+pub const MAX_FOUND: usize = 50;
 
 /// Rooms that one connection can be in.
 pub const MAX_ROOMS_PER_SESSION: usize = 100;

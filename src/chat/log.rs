@@ -10,6 +10,7 @@ use crate::chat::event::Role;
 use crate::chat::hub::SessionId;
 use crate::chat::message::{Body, Message, MessageKey, Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
+use crate::chat::reaction::Emoji;
 use crate::chat::{AccountId, PersonId};
 
 /// For whom something is done: the log carries it, and does not look at it.
@@ -65,6 +66,47 @@ pub enum Fact {
         /// The message that it answers.
         reply_to: Option<Seq>,
     },
+    /// A message gets another body, if it is of whoever asks.
+    MessageEdited {
+        /// Where.
+        room: RoomName,
+        /// Which.
+        seq: Seq,
+        /// What it says from now on.
+        body: Body,
+        /// By whom.
+        by: UserName,
+        /// Who is behind the name.
+        person: PersonId,
+    },
+    /// A message is deleted, if it is of whoever asks, or they may delete others'.
+    MessageDeleted {
+        /// Where.
+        room: RoomName,
+        /// Which.
+        seq: Seq,
+        /// By whom.
+        by: UserName,
+        /// Who is behind the name.
+        person: PersonId,
+        /// Whether they may delete what others wrote.
+        others: bool,
+    },
+    /// Somebody reacts to a message, or no longer does.
+    Reacted {
+        /// Where.
+        room: RoomName,
+        /// To which message.
+        seq: Seq,
+        /// How.
+        emoji: Emoji,
+        /// Whether they do from now on.
+        on: bool,
+        /// Who.
+        from: UserName,
+        /// Who is behind the name.
+        person: PersonId,
+    },
     /// A room gets another topic.
     TopicChanged {
         /// Where.
@@ -84,8 +126,37 @@ impl Fact {
         match self {
             Self::RoomCreated { room, .. }
             | Self::MessagePosted { room, .. }
+            | Self::MessageEdited { room, .. }
+            | Self::MessageDeleted { room, .. }
+            | Self::Reacted { room, .. }
             | Self::TopicChanged { room, .. } => Some(room),
             Self::Account(_) => None,
+        }
+    }
+
+    /// What it changes of what a room had already shown: where, what, and by whom.
+    pub(crate) fn into_change(self, at: Timestamp) -> Option<(RoomName, ChangeKind, UserName)> {
+        match self {
+            Self::RoomCreated { .. } | Self::MessagePosted { .. } | Self::Account(_) => None,
+            Self::MessageEdited {
+                room,
+                seq,
+                body,
+                by,
+                ..
+            } => Some((room, ChangeKind::Edited { seq, body, at }, by)),
+            Self::MessageDeleted { room, seq, by, .. } => {
+                Some((room, ChangeKind::Deleted { seq }, by))
+            }
+            Self::Reacted {
+                room,
+                seq,
+                emoji,
+                on,
+                from,
+                ..
+            } => Some((room, ChangeKind::Reacted { seq, emoji, on }, from)),
+            Self::TopicChanged { room, topic, by } => Some((room, ChangeKind::Topic(topic), by)),
         }
     }
 }
@@ -109,7 +180,7 @@ pub struct Committed {
 }
 
 /// What the log made of a fact.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Recorded {
     /// The room is new.
     RoomCreated,
@@ -140,6 +211,18 @@ pub enum Recorded {
     LoggedIn(LoginId),
     /// It is written down.
     Noted,
+    /// The message is edited or deleted.
+    Changed {
+        /// The room's number of changes with it.
+        rev: Rev,
+    },
+    /// The reaction is there, or gone.
+    Reacted {
+        /// The room's number of changes with it.
+        rev: Rev,
+        /// The name that it stands under: who takes a reaction back may have another by now.
+        from: UserName,
+    },
 }
 
 /// Why the log did not do something; nothing of it happened.
@@ -150,6 +233,16 @@ pub enum LogError {
     Unavailable,
     /// There is no such room.
     NoSuchRoom,
+    /// There is no such message, or it was deleted.
+    NoSuchMessage,
+    /// The message is somebody else's.
+    NotTheirs,
+    /// It is so already.
+    Already,
+    /// The message has as many different reactions as it can have.
+    TooManyReactions,
+    /// Finding the answer would take too long.
+    TooSlow,
 }
 
 /// A question about the past.
@@ -159,14 +252,27 @@ pub struct Read {
     pub purpose: Purpose,
     /// The room.
     pub room: RoomName,
-    /// Only messages with smaller numbers.
-    pub before: Option<Seq>,
-    /// At most so many messages, the newest of them.
+    /// Which messages.
+    pub span: Span,
+    /// At most so many messages.
     pub max_messages: usize,
     /// At most so many bytes of [`Message::weight`], but at least one message.
     pub max_weight: usize,
     /// At most so many of the newest changes.
     pub max_changes: usize,
+}
+
+/// Which messages of a room.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Span {
+    /// The newest.
+    Newest,
+    /// The newest of those with smaller numbers.
+    Before(Seq),
+    /// The oldest of those with larger numbers.
+    After(Seq),
+    /// That one, and as many before it as behind it.
+    Around(Seq),
 }
 
 /// What a [`Read`] is for.
@@ -194,6 +300,8 @@ pub struct Page {
     pub messages: Vec<Message>,
     /// The newest changes, without holes.
     pub changes: Vec<Change>,
+    /// The room's number of changes at that moment, which are all in `messages`.
+    pub rev: Rev,
 }
 
 /// A change to what a room had already shown.
@@ -210,8 +318,12 @@ pub struct Change {
 impl Change {
     /// About how many bytes it takes in memory.
     pub(crate) fn weight(&self) -> usize {
-        let ChangeKind::Topic(topic) = &self.kind;
-        topic.as_str().len() + CHANGE_OVERHEAD_LEN
+        let text_len = match &self.kind {
+            ChangeKind::Topic(topic) => topic.as_str().len(),
+            ChangeKind::Edited { body, .. } => body.as_str().len(),
+            ChangeKind::Deleted { .. } | ChangeKind::Reacted { .. } => 0,
+        };
+        text_len + CHANGE_OVERHEAD_LEN
     }
 }
 
@@ -220,6 +332,41 @@ impl Change {
 pub enum ChangeKind {
     /// Its topic.
     Topic(Topic),
+    /// What a message says.
+    Edited {
+        /// Which.
+        seq: Seq,
+        /// What it says now.
+        body: Body,
+        /// When it was changed.
+        at: Timestamp,
+    },
+    /// That there is a message. An edit of one that was deleted later is told like that too.
+    Deleted {
+        /// Which.
+        seq: Seq,
+    },
+    /// Who reacts to a message.
+    Reacted {
+        /// To which.
+        seq: Seq,
+        /// How.
+        emoji: Emoji,
+        /// Whether they do now.
+        on: bool,
+    },
+}
+
+impl ChangeKind {
+    /// The message that changed.
+    pub fn seq(&self) -> Option<Seq> {
+        match self {
+            Self::Topic(_) => None,
+            Self::Edited { seq, .. } | Self::Deleted { seq } | Self::Reacted { seq, .. } => {
+                Some(*seq)
+            }
+        }
+    }
 }
 
 /// A room as the log knows it when the server starts.

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::chat::error::{ChatError, Unit};
+use crate::chat::log::{Change, ChangeKind};
 use crate::chat::name::UserName;
+use crate::chat::reaction::Reactions;
 
 /// The place of a message in its room, from 1, without holes.
 pub type Seq = u64;
@@ -25,18 +27,84 @@ pub struct Message {
     pub at: Timestamp,
     /// Who said it.
     pub from: UserName,
-    /// What was said.
+    /// What is left of it.
+    pub content: Content,
+}
+
+/// What a message says, as long as it does.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Content {
+    /// It stands.
+    Said(Said),
+    /// It was deleted; only its place is kept.
+    Deleted,
+}
+
+/// What was said, and what became of it since.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Said {
+    /// What was said, or what it was changed to.
     pub body: Body,
     /// The sender's own name for it.
     pub key: Option<MessageKey>,
     /// The message that it answers.
     pub reply_to: Option<Seq>,
+    /// When it was changed last.
+    pub edited_at: Option<Timestamp>,
+    /// How others reacted.
+    pub reactions: Reactions,
 }
 
 impl Message {
     /// About how many bytes it takes in an answer, for bounding pages.
     pub fn weight(&self) -> usize {
-        self.body.as_str().len() + MESSAGE_OVERHEAD_LEN
+        let content_len = match &self.content {
+            Content::Said(said) => said.body.as_str().len() + said.reactions.weight(),
+            Content::Deleted => 0,
+        };
+        content_len + MESSAGE_OVERHEAD_LEN
+    }
+
+    /// What it says; `None`: it was deleted.
+    pub fn said(&self) -> Option<&Said> {
+        match &self.content {
+            Content::Said(said) => Some(said),
+            Content::Deleted => None,
+        }
+    }
+
+    /// Makes it what it is after a change, if the change concerns it.
+    pub fn apply(&mut self, change: &Change) {
+        if change.kind.seq() != Some(self.seq) {
+            return;
+        }
+        let Content::Said(said) = &mut self.content else {
+            return;
+        };
+        match &change.kind {
+            ChangeKind::Topic(_) => {}
+            ChangeKind::Edited { body, at, .. } => {
+                said.body = body.clone();
+                said.edited_at = Some(*at);
+            }
+            ChangeKind::Deleted { .. } => self.content = Content::Deleted,
+            ChangeKind::Reacted { emoji, on, .. } => {
+                said.reactions.change(emoji, &change.by, *on);
+            }
+        }
+    }
+}
+
+impl Said {
+    /// A body that nobody has reacted to, and that answers nothing.
+    pub fn new(body: Body) -> Self {
+        Self {
+            body,
+            key: None,
+            reply_to: None,
+            edited_at: None,
+            reactions: Reactions::default(),
+        }
     }
 }
 

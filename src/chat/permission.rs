@@ -23,6 +23,8 @@ pub enum Action {
     CreatePrivateRoom,
     /// Says what a room is about.
     SetTopic,
+    /// Deletes what others wrote.
+    DeleteOthersMessages,
 }
 
 impl Standing {
@@ -47,6 +49,10 @@ impl Standing {
             Action::CreatePrivateRoom => Ok(()),
             Action::SetTopic if self.role >= Role::Op => Ok(()),
             Action::SetTopic => Err("only the room's owner and its operators set the topic"),
+            Action::DeleteOthersMessages if self.role >= Role::Op => Ok(()),
+            Action::DeleteOthersMessages => {
+                Err("only the room's owner and its operators delete what others wrote")
+            }
         }
     }
 }
@@ -57,19 +63,25 @@ mod tests {
 
     #[test]
     fn table_is_the_documented_one() {
-        use Action::{CreatePrivateRoom, CreatePublicRoom, SetTopic, Talk};
+        use Action::{CreatePrivateRoom, CreatePublicRoom, DeleteOthersMessages, SetTopic, Talk};
         let rows = [
-            // guest, role, talk, public, private, topic
-            (true, Role::Member, [true, true, false, false]),
-            (true, Role::Op, [true, true, false, true]),
-            (true, Role::Owner, [true, true, false, true]),
-            (false, Role::Member, [true, true, true, false]),
-            (false, Role::Op, [true, true, true, true]),
-            (false, Role::Owner, [true, true, true, true]),
+            // guest, role, talk, public, private, topic, delete others' messages
+            (true, Role::Member, [true, true, false, false, false]),
+            (true, Role::Op, [true, true, false, true, true]),
+            (true, Role::Owner, [true, true, false, true, true]),
+            (false, Role::Member, [true, true, true, false, false]),
+            (false, Role::Op, [true, true, true, true, true]),
+            (false, Role::Owner, [true, true, true, true, true]),
         ];
         for (guest, role, expected) in rows {
-            let actual = [Talk, CreatePublicRoom, CreatePrivateRoom, SetTopic]
-                .map(|action| Standing { guest, role }.may(action).is_ok());
+            let actual = [
+                Talk,
+                CreatePublicRoom,
+                CreatePrivateRoom,
+                SetTopic,
+                DeleteOthersMessages,
+            ]
+            .map(|action| Standing { guest, role }.may(action).is_ok());
             assert_eq!(actual, expected, "guest: {guest}, {role:?}");
         }
     }

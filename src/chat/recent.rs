@@ -7,10 +7,11 @@
 //! ```
 //!
 //! While the page is under way, what is committed gathers beside it; numbers tell where it fits.
+//! Changes to messages wait there too: which of them the page has already, only the page tells.
 
 use std::collections::VecDeque;
 
-use crate::chat::log::{Change, Context, Page};
+use crate::chat::log::{Change, ChangeKind, Context, Page};
 use crate::chat::message::{Message, Rev, Seq};
 
 /// The recent past of one room.
@@ -22,6 +23,15 @@ pub(crate) enum Recent {
         meanwhile: Ring,
     },
     Loaded(Ring),
+}
+
+/// What becomes of those who wait for the log's page.
+#[derive(Debug)]
+pub(crate) enum Load {
+    /// The page and what gathered are one: they can be answered.
+    Done(Vec<Waiting>),
+    /// So much gathered that a part of it is forgotten: another page is needed.
+    Again,
 }
 
 /// A join that cannot be answered before the log's page is there.
@@ -66,35 +76,69 @@ impl Recent {
     pub(crate) fn push_change(&mut self, change: Change) {
         match self {
             Self::Unloaded => {}
-            Self::Loading {
-                meanwhile: ring, ..
+            Self::Loading { meanwhile, .. } => meanwhile.push_change(change),
+            Self::Loaded(ring) => {
+                ring.apply(&change);
+                ring.push_change(change);
             }
-            | Self::Loaded(ring) => ring.push_change(change),
         }
     }
 
-    /// Takes the log's page, and returns who waited for it.
-    pub(crate) fn load(&mut self, page: Page) -> Vec<Waiting> {
-        let Self::Loading { waiting, meanwhile } = std::mem::replace(self, Self::Unloaded) else {
-            return Vec::new();
+    /// Takes the log's page.
+    pub(crate) fn load(&mut self, page: Page) -> Load {
+        let Self::Loading { waiting, meanwhile } = self else {
+            return Load::Done(Vec::new());
         };
         let mut ring = Ring::default();
+        let (newest, rev) = (page.messages.last().map_or(0, |it| it.seq), page.rev);
         page.messages
             .into_iter()
             .for_each(|message| ring.push_message(message));
         page.changes
             .into_iter()
             .for_each(|change| ring.push_change(change));
-        meanwhile
+        let is_whole = meanwhile
+            .messages
+            .front()
+            .is_none_or(|it| it.seq <= newest + 1)
+            && meanwhile.changes.front().is_none_or(|it| it.rev <= rev + 1);
+        let gathered = std::mem::take(meanwhile);
+        if !is_whole {
+            return Load::Again;
+        }
+        gathered
             .messages
             .into_iter()
             .for_each(|message| ring.push_message(message));
-        meanwhile
-            .changes
-            .into_iter()
-            .for_each(|change| ring.push_change(change));
+        for change in gathered.changes {
+            if change.rev > rev {
+                ring.apply(&change);
+                ring.push_change(change);
+            }
+        }
+        let waiting = std::mem::take(waiting);
         *self = Self::Loaded(ring);
-        waiting
+        Load::Done(waiting)
+    }
+
+    /// Brings a page of the past up to what was told since it was read; `false`: not all of that is
+    /// remembered. Nobody needs it where nothing is.
+    pub(crate) fn bring_up(&self, page: &mut Page, newest: Rev) -> bool {
+        let Self::Loaded(ring) = self else {
+            return true;
+        };
+        let missed = newest.saturating_sub(page.rev);
+        let missed = usize::try_from(missed).unwrap_or(usize::MAX);
+        if missed > ring.changes.len() {
+            return false;
+        }
+        for change in ring.changes.range(ring.changes.len() - missed..) {
+            page.messages
+                .iter_mut()
+                .for_each(|message| message.apply(change));
+        }
+        page.rev = page.rev.max(newest);
+        true
     }
 
     /// Gives up on the log's page, and returns who waited for it.
@@ -182,10 +226,41 @@ impl Ring {
         );
         self.weight += message.weight();
         self.messages.push_back(message);
+        self.bound_messages();
+    }
+
+    fn bound_messages(&mut self) {
         while self.messages.len() > MAX_MESSAGES
             || (self.weight > MAX_WEIGHT && self.messages.len() > 1)
         {
             self.forget_message();
+        }
+    }
+
+    /// Changes what is here of the message that a change is about, and of what was told of it: what
+    /// was deleted is nowhere.
+    fn apply(&mut self, change: &Change) {
+        let Some(seq) = change.kind.seq() else {
+            return;
+        };
+        let first = self.messages.front().map_or(0, |message| message.seq);
+        let place = seq
+            .checked_sub(first)
+            .and_then(|it| usize::try_from(it).ok());
+        if let Some(message) = place.and_then(|place| self.messages.get_mut(place)) {
+            self.weight -= message.weight();
+            message.apply(change);
+            self.weight += message.weight();
+        }
+        self.bound_messages();
+        if matches!(change.kind, ChangeKind::Deleted { .. }) {
+            for earlier in &mut self.changes {
+                if matches!(earlier.kind, ChangeKind::Edited { seq: it, .. } if it == seq) {
+                    self.changes_weight -= earlier.weight();
+                    earlier.kind = ChangeKind::Deleted { seq };
+                    self.changes_weight += earlier.weight();
+                }
+            }
         }
     }
 
@@ -222,7 +297,7 @@ impl Ring {
         }
         self.changes_weight += change.weight();
         self.changes.push_back(change);
-        if self.changes.len() > MAX_CHANGES {
+        while self.changes.len() > MAX_CHANGES || self.changes_weight > MAX_CHANGES_WEIGHT {
             self.forget_change();
         }
     }
@@ -239,8 +314,11 @@ pub(crate) const MAX_MESSAGES: usize = 500;
 /// Bounds a room's memory, and the answer to a join well below a connection's outbox.
 pub(crate) const MAX_WEIGHT: usize = 512 * 1024;
 
-/// Changes are small and rare beside messages.
+/// Most changes are small, and all are rare beside messages.
 pub(crate) const MAX_CHANGES: usize = 200;
+
+/// Edits have bodies; together with those of messages they stay below a connection's outbox.
+pub(crate) const MAX_CHANGES_WEIGHT: usize = 128 * 1024;
 
 /// What all rooms may hold together, before those that hold more than [`MAX_TRIMMED_WEIGHT`] are
 /// trimmed to that: 10,000 rooms of 512 KiB would be 5 GB, which a hundred clients have loaded by
@@ -256,7 +334,7 @@ const PAGE_LEN: usize = 100;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::message::{Body, Timestamp};
+    use crate::chat::message::{Body, Content, Said, Timestamp};
     use crate::chat::name::UserName;
 
     fn message(seq: Seq, len: usize) -> Message {
@@ -264,9 +342,7 @@ mod tests {
             seq,
             at: Timestamp(0),
             from: UserName::parse("ada").unwrap(),
-            body: Body::parse(&"x".repeat(len)).unwrap(),
-            key: None,
-            reply_to: None,
+            content: Content::Said(Said::new(Body::parse(&"x".repeat(len)).unwrap())),
         }
     }
 
@@ -338,8 +414,9 @@ mod tests {
         let page = Page {
             messages: (1..=5).map(|seq| message(seq, 1)).collect(),
             changes: Vec::new(),
+            rev: 0,
         };
-        recent.load(page);
+        assert!(matches!(recent.load(page), Load::Done(_)));
         let Recent::Loaded(ring) = recent else {
             panic!("not loaded")
         };
@@ -347,5 +424,131 @@ mod tests {
             seqs(&ring.snapshot(Some(0), None, 6, 0)),
             [1, 2, 3, 4, 5, 6]
         );
+    }
+
+    fn edited(rev: Rev, seq: Seq, text: &str) -> Change {
+        let kind = ChangeKind::Edited {
+            seq,
+            body: Body::parse(text).unwrap(),
+            at: Timestamp(1),
+        };
+        change(rev, kind)
+    }
+
+    fn change(rev: Rev, kind: ChangeKind) -> Change {
+        let by = UserName::parse("ada").unwrap();
+        Change { rev, kind, by }
+    }
+
+    fn body(ring: &Ring, seq: Seq) -> Option<&str> {
+        let message = ring.messages.iter().find(|message| message.seq == seq)?;
+        message.said().map(|said| said.body.as_str())
+    }
+
+    #[test]
+    fn changes_reach_the_messages_that_are_kept() {
+        let mut recent = Recent::Loaded(ring(1..=600));
+        let weight = recent.weight();
+        recent.push_change(edited(1, 600, "longer"));
+        // Forgotten, and not there yet.
+        recent.push_change(edited(2, 1, "older"));
+        recent.push_change(edited(3, 601, "newer"));
+        let Recent::Loaded(ring) = &recent else {
+            panic!("not loaded")
+        };
+        assert_eq!(body(ring, 600), Some("longer"));
+        let changes: usize = ring.changes.iter().map(Change::weight).sum();
+        assert_eq!(recent.weight(), weight + 5 + changes);
+    }
+
+    #[test]
+    fn what_was_deleted_is_nowhere_in_the_ring() {
+        let mut recent = Recent::Loaded(ring(1..=2));
+        recent.push_change(edited(1, 1, "secret"));
+        recent.push_change(edited(2, 2, "stays"));
+        recent.push_change(change(3, ChangeKind::Deleted { seq: 1 }));
+        let Recent::Loaded(ring) = &recent else {
+            panic!("not loaded")
+        };
+        assert_eq!((body(ring, 1), body(ring, 2)), (None, Some("stays")));
+        let kinds = ring.changes.iter().map(|change| &change.kind);
+        let deleted = |seq| ChangeKind::Deleted { seq };
+        assert!(kinds.eq([&deleted(1), &edited(2, 2, "stays").kind, &deleted(1)]));
+        assert_eq!(ring.snapshot(Some(2), Some(0), 2, 3).changes.len(), 3);
+    }
+
+    #[test]
+    fn changes_are_bounded_by_weight_too() {
+        let mut recent = Recent::Loaded(ring(1..=1));
+        for rev in 1..=100 {
+            recent.push_change(edited(rev, 1, &"x".repeat(8_000)));
+        }
+        let Recent::Loaded(ring) = &recent else {
+            panic!("not loaded")
+        };
+        assert!(ring.changes_weight <= MAX_CHANGES_WEIGHT && ring.changes.len() > 10);
+        assert!(!ring.snapshot(Some(1), Some(0), 1, 100).recovered);
+    }
+
+    #[test]
+    fn page_gets_the_changes_that_it_has_not_and_no_others() {
+        let mut recent = Recent::Loading {
+            waiting: Vec::new(),
+            meanwhile: Ring::default(),
+        };
+        recent.push_change(edited(1, 1, "in the page"));
+        recent.push_message(&message(2, 1));
+        recent.push_change(edited(2, 2, "after the page"));
+        let mut first = message(1, 1);
+        first.apply(&edited(1, 1, "in the page"));
+        let page = Page {
+            messages: vec![first],
+            changes: vec![edited(1, 1, "in the page")],
+            rev: 1,
+        };
+        assert!(matches!(recent.load(page), Load::Done(_)));
+        let Recent::Loaded(ring) = &recent else {
+            panic!("not loaded")
+        };
+        assert_eq!(body(ring, 1), Some("in the page"));
+        assert_eq!(body(ring, 2), Some("after the page"));
+        assert_eq!(ring.changes.len(), 2);
+    }
+
+    #[test]
+    fn page_that_leaves_a_hole_is_read_again() {
+        let mut recent = Recent::Loading {
+            waiting: Vec::new(),
+            meanwhile: Ring::default(),
+        };
+        (1..=201).for_each(|rev| recent.push_change(edited(rev, 1, "x")));
+        let page = |rev| Page {
+            messages: vec![message(1, 1)],
+            changes: Vec::new(),
+            rev,
+        };
+        assert!(matches!(recent.load(page(0)), Load::Again));
+        assert!(matches!(recent.load(page(201)), Load::Done(_)));
+    }
+
+    #[test]
+    fn old_page_is_brought_up_to_what_was_told() {
+        let mut recent = Recent::Loaded(ring(1..=2));
+        recent.push_change(edited(1, 1, "one"));
+        recent.push_change(edited(2, 1, "two"));
+        let mut page = Page {
+            messages: vec![message(1, 1)],
+            changes: Vec::new(),
+            rev: 1,
+        };
+        assert!(recent.bring_up(&mut page, 2));
+        let said = page.messages[0].said().map(|said| said.body.as_str());
+        assert_eq!((said, page.rev), (Some("two"), 2));
+        page.rev = 0;
+        assert!(
+            !recent.bring_up(&mut page, 3),
+            "three are missed, two known"
+        );
+        assert!(Recent::Unloaded.bring_up(&mut page, 3));
     }
 }

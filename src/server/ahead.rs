@@ -56,6 +56,7 @@ impl Ahead {
                 | Done::Left { .. }
                 | Done::Sent { .. }
                 | Done::TopicSet { .. }
+                | Done::Changed { .. }
                 | Done::LoggedIn(_)
                 | Done::Finished
                 | Done::Logins(_)
@@ -64,7 +65,13 @@ impl Ahead {
                 | Done::Invited { .. }
                 | Done::Accounts(_),
             ) => {}
-            Ok(Done::Joined(_) | Done::History { .. } | Done::Rooms { .. } | Done::Who { .. })
+            Ok(
+                Done::Joined(_)
+                | Done::History { .. }
+                | Done::Found(_)
+                | Done::Rooms { .. }
+                | Done::Who { .. },
+            )
             | Err(_) => self.long_count = self.long_count.saturating_sub(1),
         }
     }
@@ -80,11 +87,15 @@ fn has_long_answer(command: &Command) -> bool {
         Command::Join { .. }
         | Command::Create { .. }
         | Command::History { .. }
+        | Command::Search { .. }
         | Command::Rooms
         | Command::Who { .. } => true,
         Command::Hello(_)
         | Command::Leave { .. }
         | Command::Send { .. }
+        | Command::Edit { .. }
+        | Command::Delete { .. }
+        | Command::React { .. }
         | Command::Typing { .. }
         | Command::Topic { .. }
         | Command::Account(_) => false,

@@ -17,6 +17,7 @@ use crate::chat::command::{AccountCommand, Order};
 use crate::chat::hash::{Hashed, Hashing};
 use crate::chat::hub::{Input, Output};
 use crate::chat::log::{Append, Committed, LogError, Read, ReadDone};
+use crate::chat::search::{Search, SearchDone};
 use crate::chat::{ChatError, Command, Done, Event, Hub, Request, RoomId, SessionId, Timestamp};
 use crate::net::{ConnectionId, MailSender};
 use crate::server::clock;
@@ -58,6 +59,7 @@ pub(crate) enum HubMail {
         order: Order,
         reply: SyncSender<Result<Done, ChatError>>,
     },
+    Searched(SearchDone),
     /// To be dropped in its turn.
     Settle(Sender<()>),
     Stop,
@@ -144,6 +146,7 @@ impl From<Delivery> for HubMail {
                 commit_time,
             },
             Delivery::Read(done) => Self::Read(done),
+            Delivery::Searched(done) => Self::Searched(done),
         }
     }
 }
@@ -168,6 +171,9 @@ pub(crate) trait Reach {
 
     /// Has a password hashed; gives it back if there is no room.
     fn try_hash(&mut self, hashing: Hashing) -> Result<(), Box<Hashing>>;
+
+    /// Has the log search; gives the search back if there is no room.
+    fn try_search(&mut self, search: Search) -> Result<(), Search>;
 }
 
 /// Those who run on threads of their own.
@@ -291,6 +297,7 @@ impl<R: Reach> HubThread<R> {
             HubMail::Read(done) => self.step(Input::Read(done), now),
             HubMail::Hashed(hashed) => self.step(Input::Hashed(hashed), now),
             HubMail::Order { order, reply } => self.order(order, reply, now),
+            HubMail::Searched(done) => self.step(Input::Searched(done), now),
             HubMail::Settle(settled) => drop(settled),
             HubMail::Stop => return ControlFlow::Break(()),
         }
@@ -405,6 +412,12 @@ impl<R: Reach> HubThread<R> {
                     self.decide(Input::Read(ReadDone { read, outcome }));
                 }
             }
+            Output::Search(search) => {
+                if let Err(search) = self.reach.try_search(search) {
+                    let outcome = Err(LogError::Unavailable);
+                    self.decide(Input::Searched(SearchDone { search, outcome }));
+                }
+            }
         }
     }
 
@@ -461,6 +474,10 @@ impl Reach for Threads {
 
     fn try_hash(&mut self, hashing: Hashing) -> Result<(), Box<Hashing>> {
         self.hashers.try_submit(hashing)
+    }
+
+    fn try_search(&mut self, search: Search) -> Result<(), Search> {
+        self.storage.try_search(search)
     }
 }
 

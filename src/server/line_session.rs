@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::chat::log::Span;
 use crate::chat::password::Password;
 use crate::chat::{
     Body, ChatError, Command, Done, Event, Hello, Request, RequestId, RoomName, Topic, UserName,
@@ -399,7 +400,7 @@ impl LineSession {
                 let limit = limit.clamp(1, hub::MAX_HISTORY);
                 Command::History {
                     room: self.current.clone(),
-                    before: None,
+                    span: Span::Newest,
                     limit,
                 }
             }

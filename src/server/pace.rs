@@ -37,7 +37,11 @@ impl Pace {
     /// Lets a request pass, or says how long it has to wait, for whoever keeps it until then.
     pub(crate) fn take(&mut self, command: &Command, now: Instant) -> Result<(), Duration> {
         match command {
-            Command::Send { .. } => self.messages.take(1.0, now),
+            // All of them are written to disk and told to a whole room.
+            Command::Send { .. }
+            | Command::Edit { .. }
+            | Command::Delete { .. }
+            | Command::React { .. } => self.messages.take(1.0, now),
             other => self.requests.take(cost(other), now),
         }
     }
@@ -85,7 +89,13 @@ fn cost(command: &Command) -> f64 {
         Command::Typing { .. } => 4.0,
         Command::Join { .. } | Command::Leave { .. } | Command::History { .. } => 2.0,
         Command::Create { .. } | Command::Rooms | Command::Who { .. } => 5.0,
-        Command::Send { .. } | Command::Topic { .. } => 1.0,
+        // Each may keep the reader busy for as long as a hundred others.
+        Command::Search { .. } => 10.0,
+        Command::Send { .. }
+        | Command::Edit { .. }
+        | Command::Delete { .. }
+        | Command::React { .. }
+        | Command::Topic { .. } => 1.0,
     }
 }
 

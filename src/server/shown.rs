@@ -52,7 +52,7 @@ impl<'a> Shown<'a> {
 fn room(event: &Event) -> Option<&RoomName> {
     match event {
         Event::Message { room, .. }
-        | Event::Topic { room, .. }
+        | Event::Changed { room, .. }
         | Event::Typing { room, .. }
         | Event::Presence { room, .. }
         | Event::RoomCreated { room, .. } => Some(room),

@@ -1,9 +1,8 @@
-//! The database, in words of the log: the only file that names the database crate.
+//! The database, in words of the log: nothing else names the database crate.
 
 use std::fmt;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::types::ValueRef;
 use rusqlite::{
@@ -14,8 +13,12 @@ use crate::storage::error::{Refusal, StorageError};
 use crate::storage::schema::{APPLICATION_ID, SETTINGS, STEPS, VERSION};
 
 mod accounts;
+mod messages;
+mod search;
 
 pub(super) use accounts::{AccountRow, LoginRow, NewAccountRow, RollRows};
+pub(super) use messages::{MessageRow, StandingMessage};
+pub(super) use search::{FoundRow, MARK_BEGIN, MARK_END, Match};
 
 /// A connection that writes, or one that only reads.
 #[derive(Debug)]
@@ -41,6 +44,7 @@ pub(super) struct RoomState {
     pub(super) id: i64,
     pub(super) seq: u64,
     pub(super) rev: u64,
+    pub(super) is_public: bool,
 }
 
 /// A row of `rooms`, as far as it is read.
@@ -73,17 +77,6 @@ pub(super) struct NewRoom<'a> {
     pub(super) created_at: i64,
 }
 
-/// A row of `messages`, as far as it is read.
-#[derive(Debug)]
-pub(super) struct MessageRow {
-    pub(super) seq: u64,
-    pub(super) at: i64,
-    pub(super) sender: String,
-    pub(super) body: String,
-    pub(super) key: Option<String>,
-    pub(super) reply_to: Option<u64>,
-}
-
 /// A row for `messages`.
 #[derive(Debug)]
 pub(super) struct NewMessage<'a> {
@@ -104,6 +97,7 @@ pub(super) struct NewMessage<'a> {
 #[derive(Debug)]
 pub(super) struct ChangeRow {
     pub(super) rev: u64,
+    pub(super) at: i64,
     pub(super) kind: String,
     pub(super) payload: String,
 }
@@ -212,6 +206,25 @@ impl Database {
         Ok(Transaction(transaction))
     }
 
+    /// Gives up on what takes longer than that, from now on; `None`: on nothing.
+    ///
+    /// The time is looked at between steps of a statement. One step through the full-text index has
+    /// no end of its own, but a bound: it reads each message that has the word once.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long a search takes is known only while it runs"
+    )]
+    pub(super) fn limit_time(&mut self, limit: Option<Duration>) {
+        let is_late = limit.map(|limit| {
+            let began_at = Instant::now();
+            move || began_at.elapsed() >= limit
+        });
+        // It fails for a connection that is not ours only.
+        let _ = self
+            .connection
+            .progress_handler(STEPS_BETWEEN_LOOKS, is_late);
+    }
+
     /// Notes that a transaction failed: [`begin`](Self::begin) may need another connection.
     pub(super) fn note_failure(&mut self, error: &DatabaseError) {
         // What a full disk, a lock or a constraint makes fail is rolled back without a trace.
@@ -301,6 +314,7 @@ impl Transaction<'_> {
                 id: row.get(0)?,
                 seq: number(row, 1)?,
                 rev: number(row, 2)?,
+                is_public: row.get(3)?,
             })
         });
         Ok(room.optional()?)
@@ -366,13 +380,16 @@ impl Transaction<'_> {
         })?)
     }
 
+    /// Notes an event as a change, and of which message it holds another body.
     pub(super) fn insert_change(
         &self,
         room: i64,
         rev: u64,
         event: i64,
+        edited: Option<u64>,
     ) -> Result<(), DatabaseError> {
-        self.execute(INSERT_CHANGE, (room, integer(rev), event))
+        let row = (room, integer(rev), event, edited.map(integer));
+        self.execute(INSERT_CHANGE, row)
     }
 
     pub(super) fn set_topic(&self, room: i64, topic: &str) -> Result<(), DatabaseError> {
@@ -384,31 +401,6 @@ impl Transaction<'_> {
         self.execute(SET_COUNTERS, row)
     }
 
-    /// Shows messages numbered below `before`, newest first, until `visit` has seen enough.
-    pub(super) fn visit_messages(
-        &self,
-        room: i64,
-        before: u64,
-        mut visit: impl FnMut(MessageRow) -> ControlFlow<()>,
-    ) -> Result<(), DatabaseError> {
-        let mut statement = self.0.prepare_cached(MESSAGES_BEFORE)?;
-        let mut rows = statement.query((room, integer(before)))?;
-        while let Some(row) = rows.next()? {
-            let message = MessageRow {
-                seq: number(row, 0)?,
-                at: row.get(1)?,
-                sender: text(row, 2)?,
-                body: text(row, 3)?,
-                key: optional_text(row, 4)?,
-                reply_to: row.get::<_, Option<i64>>(5)?.map(natural),
-            };
-            if visit(message).is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
     /// The newest changes, newest first.
     pub(super) fn changes(&self, room: i64, max: usize) -> Result<Vec<ChangeRow>, DatabaseError> {
         let max = i64::try_from(max).unwrap_or(i64::MAX);
@@ -416,8 +408,9 @@ impl Transaction<'_> {
         let rows = statement.query_map((room, max), |row| {
             Ok(ChangeRow {
                 rev: number(row, 0)?,
-                kind: text(row, 1)?,
-                payload: text(row, 2)?,
+                at: row.get(1)?,
+                kind: text(row, 2)?,
+                payload: text(row, 3)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -430,6 +423,11 @@ impl Transaction<'_> {
 }
 
 impl DatabaseError {
+    /// Whether it took longer than it may.
+    pub(super) fn is_out_of_time(&self) -> bool {
+        self.0.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)
+    }
+
     /// What it means for a server that is about to use the database.
     pub(super) fn refuse(&self, path: &Path) -> StorageError {
         let refusal = match self.0.sqlite_error_code() {
@@ -487,6 +485,9 @@ fn natural(number: i64) -> u64 {
 /// How long another program's lock is waited for; ours never waits for ourselves.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// Some microseconds.
+const STEPS_BETWEEN_LOOKS: i32 = 1_000;
+
 const FIRST_LOOK: &str = "SELECT EXISTS (SELECT 1 FROM rooms WHERE key = 'lobby'),
     (SELECT max(id) FROM events), (SELECT max(seq) FROM messages WHERE room = 1),
     (SELECT max(rev) FROM changes WHERE room = 1)";
@@ -494,7 +495,7 @@ const ROOMS: &str = "SELECT key, name, visibility, topic, seq, rev FROM rooms OR
 const ROLES: &str =
     "SELECT rooms.key, person, role FROM roles JOIN rooms ON rooms.id = room ORDER BY room, person";
 const INSERT_ROLE: &str = "INSERT INTO roles (room, person, role) VALUES (?1, ?2, ?3)";
-const ROOM_BY_KEY: &str = "SELECT id, seq, rev FROM rooms WHERE key = ?1";
+const ROOM_BY_KEY: &str = "SELECT id, seq, rev, visibility = 'public' FROM rooms WHERE key = ?1";
 const NEWEST_EVENT: &str = "SELECT coalesce(max(id), 0) FROM events";
 const INSERT_EVENT: &str =
     "INSERT INTO events (id, at, room, kind, payload) VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -506,12 +507,11 @@ const INSERT_MESSAGE: &str =
      ON CONFLICT (room, sender_key, key) WHERE key IS NOT NULL DO NOTHING";
 const MESSAGE_BY_KEY: &str =
     "SELECT seq, at FROM messages WHERE room = ?1 AND sender_key = ?2 AND key = ?3";
-const INSERT_CHANGE: &str = "INSERT INTO changes (room, rev, event) VALUES (?1, ?2, ?3)";
+const INSERT_CHANGE: &str =
+    "INSERT INTO changes (room, rev, event, edited) VALUES (?1, ?2, ?3, ?4)";
 const SET_TOPIC: &str = "UPDATE rooms SET topic = ?2 WHERE id = ?1";
 const SET_COUNTERS: &str = "UPDATE rooms SET seq = ?2, rev = ?3 WHERE id = ?1";
-const MESSAGES_BEFORE: &str = "SELECT seq, at, sender, body, key, reply_to FROM messages
-     WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC";
-const NEWEST_CHANGES: &str = "SELECT rev, kind, payload FROM changes JOIN events ON id = event
+const NEWEST_CHANGES: &str = "SELECT rev, at, kind, payload FROM changes JOIN events ON id = event
      WHERE changes.room = ?1 ORDER BY rev DESC LIMIT ?2";
 
 /// How a disk fails while a batch is written.
@@ -565,6 +565,9 @@ impl Database {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
+    use super::messages::{ERASE_EDITED, MESSAGES_AFTER, MESSAGES_BEFORE};
     use super::*;
     use crate::storage::data_dir::DataDir;
     use crate::storage::opening::open_writer;
@@ -578,14 +581,24 @@ mod tests {
             .execute_batch(
                 "WITH RECURSIVE number (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM number
                                                  WHERE seq < 100000)
-                 INSERT INTO messages SELECT 1, seq, seq, 0, 'ada', 'ada', zeroblob(16),
-                                             'text ' || seq, 'key ' || seq, NULL FROM number",
+                 INSERT INTO messages (room, seq, event, at, sender, sender_key, person, body, key)
+                 SELECT 1, seq, seq, 0, 'ada', 'ada', zeroblob(16),
+                                             'text ' || seq, 'key ' || seq FROM number",
             )
             .unwrap();
         for (sql, plan) in [
             (
                 MESSAGES_BEFORE,
                 "SEARCH messages USING PRIMARY KEY (room=? AND seq<?)",
+            ),
+            (
+                MESSAGES_AFTER,
+                "SEARCH messages USING PRIMARY KEY (room=? AND seq>?)",
+            ),
+            (
+                ERASE_EDITED,
+                "SEARCH events USING INTEGER PRIMARY KEY (rowid=?); LIST SUBQUERY 1; \
+                 SEARCH changes USING INDEX changes_by_edited (room=? AND edited=?)",
             ),
             (
                 MESSAGE_BY_KEY,
@@ -606,7 +619,7 @@ mod tests {
         let mut seen = Vec::new();
         let transaction = database.begin().unwrap();
         transaction
-            .visit_messages(1, 50_000, |message| {
+            .visit_messages_before(1, 50_000, |message| {
                 seen.push(message.seq);
                 if seen.len() < 200 {
                     ControlFlow::Continue(())

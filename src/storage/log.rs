@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::chat::PersonId;
 use crate::chat::account::{AccountFact, NewAccount, Roll};
 use crate::chat::event::Role;
-use crate::chat::log::{Append, Committed, Fact, LogError, Recorded, RoomRecord};
-use crate::chat::message::{MessageKey, Timestamp, Topic};
+use crate::chat::log::{Append, Committed, Fact, LogError, Recorded, RoomRecord, Visibility};
+use crate::chat::message::{MessageKey, Rev, Seq, Timestamp};
 use crate::chat::name::RoomName;
 use crate::storage::accounts::{self, read_roll};
 use crate::storage::data_dir::DataDir;
@@ -18,6 +18,8 @@ use crate::storage::database::{
 use crate::storage::error::StorageError;
 use crate::storage::opening::open_writer;
 use crate::storage::rows::{read_role, read_room, write_event, write_person, write_visibility};
+
+mod changes;
 
 /// The one writer of the database.
 #[derive(Debug)]
@@ -180,9 +182,7 @@ impl<'c> Transcript<'c> {
                 },
                 *owner,
             )?,
-            (Fact::MessagePosted { .. } | Fact::TopicChanged { .. }, None) => {
-                return Ok(Err(LogError::NoSuchRoom));
-            }
+            (_, None) => return Ok(Err(LogError::NoSuchRoom)),
             (
                 Fact::MessagePosted {
                     room: _,
@@ -195,6 +195,7 @@ impl<'c> Transcript<'c> {
                 Some(room),
             ) => self.post(
                 append,
+                room.is_public,
                 &NewMessage {
                     room: room.id,
                     seq: room.seq + 1,
@@ -208,9 +209,7 @@ impl<'c> Transcript<'c> {
                     reply_to: *reply_to,
                 },
             )?,
-            (Fact::TopicChanged { topic, .. }, Some(room)) => {
-                self.change_topic(append, topic, room)?
-            }
+            (_, Some(room)) => return self.change(append, room),
         };
         Ok(Ok(recorded))
     }
@@ -228,9 +227,39 @@ impl<'c> Transcript<'c> {
         // That somebody is still there is no event.
         let event = match fact {
             AccountFact::Seen { .. } => 0,
-            _ => self.insert_event(append, NO_ROOM)?,
+            _ => self.insert_event(append, &append.fact, NO_ROOM)?,
         };
         accounts::record(&self.transaction, event, append.at, fact)
+    }
+
+    fn change(&mut self, append: &Append, room: RoomState) -> Result<Outcome, DatabaseError> {
+        match &append.fact {
+            Fact::TopicChanged { topic, .. } => {
+                let rev = self.insert_change(append, &append.fact, room, None)?;
+                self.transaction.set_topic(room.id, topic.as_str())?;
+                Ok(Ok(Recorded::TopicSet { rev }))
+            }
+            Fact::MessageEdited {
+                seq, body, person, ..
+            } => self.edit(append, room, *seq, body, *person),
+            Fact::MessageDeleted {
+                seq,
+                person,
+                others,
+                ..
+            } => self.delete(append, room, *seq, *person, *others),
+            Fact::Reacted {
+                seq,
+                emoji,
+                on,
+                from,
+                person,
+                ..
+            } => self.react(append, room, *seq, emoji, (*on, from, *person)),
+            Fact::RoomCreated { .. } | Fact::MessagePosted { .. } | Fact::Account(_) => {
+                unreachable!("these are recorded by themselves")
+            }
+        }
     }
 
     fn create_room(
@@ -243,8 +272,9 @@ impl<'c> Transcript<'c> {
             id: row.id,
             seq: 0,
             rev: 0,
+            is_public: row.visibility == write_visibility(Visibility::Public),
         };
-        self.insert_event(append, state.id)?;
+        self.insert_event(append, &append.fact, state.id)?;
         self.transaction.insert_room(row)?;
         self.transaction
             .insert_role(row.id, &write_person(owner), Role::Owner.as_str())?;
@@ -253,7 +283,12 @@ impl<'c> Transcript<'c> {
         Ok(Recorded::RoomCreated)
     }
 
-    fn post(&mut self, append: &Append, row: &NewMessage<'_>) -> Result<Recorded, DatabaseError> {
+    fn post(
+        &mut self,
+        append: &Append,
+        is_public: bool,
+        row: &NewMessage<'_>,
+    ) -> Result<Recorded, DatabaseError> {
         // The unique index finds a repeated key: most keys are new, and cost no look-up this way.
         let is_new = self.transaction.insert_message(row)?;
         if let (false, Some(key)) = (is_new, row.key) {
@@ -263,29 +298,39 @@ impl<'c> Transcript<'c> {
             let at = Timestamp(at);
             return Ok(Recorded::Repeated { seq, at });
         }
-        self.insert_event(append, row.room)?;
+        self.transaction
+            .index(row.event, row.body, row.room, is_public)?;
+        self.insert_event(append, &append.fact, row.room)?;
         self.change_room(append.fact.room(), |room| room.seq = row.seq);
         Ok(Recorded::Posted { seq: row.seq })
     }
 
-    fn change_topic(
+    /// Writes an event that is a change of the room, and of which message it holds another body; the
+    /// room's number of changes with it.
+    fn insert_change(
         &mut self,
         append: &Append,
-        topic: &Topic,
+        fact: &Fact,
         room: RoomState,
-    ) -> Result<Recorded, DatabaseError> {
+        edited: Option<Seq>,
+    ) -> Result<Rev, DatabaseError> {
         let rev = room.rev + 1;
-        let event = self.insert_event(append, room.id)?;
-        self.transaction.insert_change(room.id, rev, event)?;
-        self.transaction.set_topic(room.id, topic.as_str())?;
+        let event = self.insert_event(append, fact, room.id)?;
+        self.transaction
+            .insert_change(room.id, rev, event, edited)?;
         self.change_room(append.fact.room(), |room| room.rev = rev);
-        Ok(Recorded::TopicSet { rev })
+        Ok(rev)
     }
 
     /// Writes the next event; its number.
-    fn insert_event(&mut self, append: &Append, room: i64) -> Result<i64, DatabaseError> {
+    fn insert_event(
+        &mut self,
+        append: &Append,
+        fact: &Fact,
+        room: i64,
+    ) -> Result<i64, DatabaseError> {
         let id = self.newest_event + 1;
-        let (kind, payload) = write_event(&append.fact);
+        let (kind, payload) = write_event(fact);
         self.transaction
             .insert_event(id, append.at.0, room, kind, &payload)?;
         self.newest_event = id;
@@ -361,7 +406,7 @@ mod tests {
         assert_eq!(outcomes(&mut log, 1), posted([1, 2, 3]));
         log.database.limit_growth(0);
         for _ in 0..3 {
-            let refused = [Err(LogError::Unavailable); 3];
+            let refused = [const { Err(LogError::Unavailable) }; 3];
             assert_eq!(outcomes(&mut log, 7_999), refused);
         }
         // What fits still goes in, and a failure leaves no gap.

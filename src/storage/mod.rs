@@ -6,7 +6,7 @@
 //! past on a connection of its own; [`Storage`] runs both on threads. All of it lives in a
 //! [`DataDir`], which belongs to one process at a time.
 //!
-//! `database` alone names the database crate.
+//! `database` alone names the database crate; what was said is found by its words through `search`.
 
 mod accounts;
 mod data_dir;
@@ -17,6 +17,7 @@ mod opening;
 mod reader;
 mod rows;
 mod schema;
+mod search;
 mod thread;
 
 pub use data_dir::DataDir;

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use crate::chat::log::{Change, LogError, Page, Read, ReadDone};
-use crate::chat::message::Message;
+use crate::chat::log::{Change, LogError, Page, Read, ReadDone, Span};
+use crate::chat::message::{Message, Seq};
 use crate::storage::data_dir::DataDir;
 use crate::storage::database::{Database, DatabaseError, Transaction};
 use crate::storage::error::StorageError;
@@ -13,7 +13,7 @@ use crate::storage::rows::{read_change, read_message};
 /// Reads pages of rooms' pasts, beside the [`Log`](super::Log) that writes them.
 #[derive(Debug)]
 pub struct Reader {
-    database: Database,
+    pub(super) database: Database,
     /// Whether the newest read failed: a streak of failures is reported once.
     is_failing: bool,
     /// Keeps the directory locked.
@@ -35,22 +35,11 @@ impl Reader {
 
     /// Answers a question: everything in the page is of the same moment.
     ///
-    /// Where numbers have a hole, which only editing by hand makes, the page begins after it.
+    /// Where numbers have a hole, which only editing by hand makes, the page ends at it.
     pub fn read(&mut self, read: Read) -> ReadDone {
-        let outcome = match self.page(&read) {
-            Ok(page) => {
-                self.is_failing = false;
-                page.ok_or(LogError::NoSuchRoom)
-            }
-            Err(error) => {
-                if !self.is_failing {
-                    tracing::error!(%error, "the log cannot be read");
-                }
-                self.is_failing = true;
-                self.database.note_failure(&error);
-                Err(LogError::Unavailable)
-            }
-        };
+        let page = self.page(&read);
+        let page = self.note(page);
+        let outcome = page.and_then(|page| page.ok_or(LogError::NoSuchRoom));
         ReadDone { read, outcome }
     }
 
@@ -60,40 +49,123 @@ impl Reader {
             return Ok(None);
         };
         Ok(Some(Page {
-            messages: newest_messages(&transaction, room.id, read)?,
+            messages: messages(&transaction, room.id, read)?,
             changes: newest_changes(&transaction, room.id, read.max_changes)?,
+            rev: room.rev,
         }))
+    }
+
+    /// Takes note of whether the database could be read.
+    pub(super) fn note<T>(&mut self, outcome: Result<T, DatabaseError>) -> Result<T, LogError> {
+        match outcome {
+            Ok(value) => {
+                self.is_failing = false;
+                Ok(value)
+            }
+            Err(error) => {
+                if !self.is_failing {
+                    tracing::error!(%error, "the log cannot be read");
+                }
+                self.is_failing = true;
+                self.database.note_failure(&error);
+                Err(LogError::Unavailable)
+            }
+        }
     }
 }
 
-/// The newest messages that fit, oldest first.
-fn newest_messages(
+/// The messages of a page, oldest first.
+fn messages(
     transaction: &Transaction<'_>,
     room: i64,
     read: &Read,
 ) -> Result<Vec<Message>, DatabaseError> {
-    let mut messages: Vec<Message> = Vec::new();
-    if read.max_messages == 0 {
-        return Ok(messages);
+    let (max, max_weight) = (read.max_messages, read.max_weight);
+    match read.span {
+        Span::Newest => older(transaction, room, u64::MAX, Taking::new(max, max_weight)),
+        Span::Before(seq) => older(transaction, room, seq, Taking::new(max, max_weight)),
+        Span::After(seq) => newer(transaction, room, seq, Taking::new(max, max_weight)),
+        Span::Around(seq) => {
+            let taking = Taking::new(max.div_ceil(2), max_weight / 2);
+            let behind = newer(transaction, room, seq.saturating_sub(1), taking)?;
+            let taking = Taking::new(max / 2, max_weight / 2);
+            let mut messages = older(transaction, room, seq, taking)?;
+            let is_joined = match (messages.last(), behind.first()) {
+                (Some(last), Some(first)) => last.seq + 1 == first.seq,
+                _ => true,
+            };
+            if !is_joined {
+                messages.clear();
+            }
+            messages.extend(behind);
+            Ok(messages)
+        }
     }
-    let mut weight = 0;
-    let before = read.before.unwrap_or(u64::MAX);
-    transaction.visit_messages(room, before, |row| {
-        let message = read_message(row);
-        weight += message.weight();
-        if let Some(next) = messages.last()
-            && (weight > read.max_weight || message.seq + 1 != next.seq)
+}
+
+/// The newest messages numbered below `before` that fit, oldest first.
+fn older(
+    transaction: &Transaction<'_>,
+    room: i64,
+    before: Seq,
+    mut taking: Taking,
+) -> Result<Vec<Message>, DatabaseError> {
+    if taking.max > 0 {
+        transaction.visit_messages_before(room, before, |row| {
+            taking.take(read_message(row), |last, next| next + 1 == last)
+        })?;
+    }
+    taking.messages.reverse();
+    Ok(taking.messages)
+}
+
+/// The oldest messages numbered above `after` that fit, oldest first.
+fn newer(
+    transaction: &Transaction<'_>,
+    room: i64,
+    after: Seq,
+    mut taking: Taking,
+) -> Result<Vec<Message>, DatabaseError> {
+    if taking.max > 0 {
+        transaction.visit_messages_after(room, after, |row| {
+            taking.take(read_message(row), |last, next| last + 1 == next)
+        })?;
+    }
+    Ok(taking.messages)
+}
+
+/// Messages being taken in a row, within bounds.
+struct Taking {
+    messages: Vec<Message>,
+    weight: usize,
+    max: usize,
+    max_weight: usize,
+}
+
+impl Taking {
+    fn new(max: usize, max_weight: usize) -> Self {
+        Self {
+            messages: Vec::new(),
+            weight: 0,
+            max,
+            max_weight,
+        }
+    }
+
+    /// Takes a message, unless it is too heavy or does not follow the last one; breaks when done.
+    fn take(&mut self, message: Message, follows: fn(Seq, Seq) -> bool) -> ControlFlow<()> {
+        self.weight += message.weight();
+        if let Some(last) = self.messages.last()
+            && (self.weight > self.max_weight || !follows(last.seq, message.seq))
         {
             return ControlFlow::Break(());
         }
-        messages.push(message);
-        if messages.len() == read.max_messages {
+        self.messages.push(message);
+        if self.messages.len() == self.max {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
-    })?;
-    messages.reverse();
-    Ok(messages)
+    }
 }
 
 /// The newest changes that can be read, oldest first.

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::chat::account::{AccountFact, NewAccount};
 use crate::chat::event::Role;
 use crate::chat::log::{Change, ChangeKind, Fact, RoomRecord, Visibility};
-use crate::chat::message::{Body, Message, MessageKey, Seq, Timestamp, Topic};
+use crate::chat::message::{Body, Content, Message, MessageKey, Said, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
+use crate::chat::reaction::{Emoji, Reaction, Reactions};
 use crate::chat::{AccountId, GuestId, PersonId};
 use crate::storage::database::{ChangeRow, MessageRow, RoleRow, RoomRow};
 
@@ -51,6 +52,52 @@ pub(super) fn write_event(fact: &Fact) -> (&'static str, String) {
             },
         ),
         Fact::Account(fact) => write_account_event(fact),
+        Fact::MessageEdited {
+            room: _,
+            seq,
+            body,
+            by,
+            person,
+        } => (
+            MESSAGE_EDITED,
+            Payload::MessageEdited {
+                seq: *seq,
+                body: body.as_str(),
+                by: by.as_str(),
+                person: write_person_in_json(*person),
+            },
+        ),
+        Fact::MessageDeleted {
+            room: _,
+            seq,
+            by,
+            person,
+            others: _,
+        } => (
+            MESSAGE_DELETED,
+            Payload::MessageDeleted {
+                seq: *seq,
+                by: by.as_str(),
+                person: write_person_in_json(*person),
+            },
+        ),
+        Fact::Reacted {
+            room: _,
+            seq,
+            emoji,
+            on,
+            from,
+            person,
+        } => (
+            REACTED,
+            Payload::Reacted {
+                seq: *seq,
+                emoji: emoji.as_str(),
+                on: *on,
+                by: from.as_str(),
+                person: write_person_in_json(*person),
+            },
+        ),
         Fact::TopicChanged { room: _, topic, by } => (
             TOPIC_CHANGED,
             Payload::TopicChanged {
@@ -134,25 +181,76 @@ pub(super) fn read_room(row: &RoomRow, roles: Vec<(PersonId, Role)>) -> Option<R
 }
 
 pub(super) fn read_message(row: MessageRow) -> Message {
+    let content = if row.is_deleted {
+        Content::Deleted
+    } else {
+        Content::Said(Said {
+            body: Body::parse(&row.body).unwrap_or_else(|_| unreadable_body()),
+            key: row.key.and_then(|key| MessageKey::parse(&key).ok()),
+            reply_to: row.reply_to,
+            edited_at: row.edited_at.map(Timestamp),
+            reactions: read_reactions(row.reactions.as_deref()),
+        })
+    };
     Message {
         seq: row.seq,
         at: Timestamp(row.at),
         from: read_user(&row.sender),
-        body: Body::parse(&row.body).unwrap_or_else(|_| unreadable_body()),
-        key: row.key.and_then(|key| MessageKey::parse(&key).ok()),
-        reply_to: row.reply_to,
+        content,
     }
+}
+
+/// Reactions as they are shown; those that cannot be read are none.
+pub(super) fn read_reactions(json: Option<&str>) -> Reactions {
+    let parts: Vec<ReactionPart> = json
+        .and_then(|json| serde_json::from_str(json).ok())
+        .unwrap_or_default();
+    Reactions::from_parts(parts.into_iter().filter_map(|part| {
+        Some(Reaction {
+            emoji: Emoji::parse(&part.emoji).ok()?,
+            names: part.names.iter().map(|name| read_user(name)).collect(),
+            count: part.count,
+        })
+    }))
+}
+
+/// `None` where there are none.
+pub(super) fn write_reactions(reactions: &Reactions) -> Option<String> {
+    let part = |reaction: &Reaction| ReactionPart {
+        emoji: reaction.emoji.as_str().to_owned(),
+        names: reaction.names.iter().map(ToString::to_string).collect(),
+        count: reaction.count,
+    };
+    let parts: Vec<ReactionPart> = reactions.as_slice().iter().map(part).collect();
+    let json = serde_json::to_string(&parts).expect("texts and numbers serialize");
+    (!parts.is_empty()).then_some(json)
 }
 
 /// A change; `None` if it is none that this version knows.
 pub(super) fn read_change(row: &ChangeRow) -> Option<Change> {
-    if row.kind != TOPIC_CHANGED {
-        return None;
-    }
-    let change: TopicChanged = serde_json::from_str(&row.payload).ok()?;
+    let change: ChangePayload = serde_json::from_str(&row.payload).ok()?;
+    let kind = match row.kind.as_str() {
+        TOPIC_CHANGED => ChangeKind::Topic(Topic::parse(&change.topic?).unwrap_or_default()),
+        MESSAGE_EDITED => match change.body {
+            Some(body) => ChangeKind::Edited {
+                seq: change.seq?,
+                body: Body::parse(&body).unwrap_or_else(|_| unreadable_body()),
+                at: Timestamp(row.at),
+            },
+            // Erased when the message was deleted.
+            None => ChangeKind::Deleted { seq: change.seq? },
+        },
+        MESSAGE_DELETED => ChangeKind::Deleted { seq: change.seq? },
+        REACTED => ChangeKind::Reacted {
+            seq: change.seq?,
+            emoji: Emoji::parse(&change.emoji?).ok()?,
+            on: change.on?,
+        },
+        _ => return None,
+    };
     Some(Change {
         rev: row.rev,
-        kind: ChangeKind::Topic(Topic::parse(&change.topic).unwrap_or_default()),
+        kind,
         by: read_user(&change.by),
     })
 }
@@ -189,7 +287,7 @@ fn read_person(bytes: &[u8]) -> Option<PersonId> {
     Some(PersonId::Guest(GuestId(u128::from_be_bytes(guest))))
 }
 
-fn read_user(text: &str) -> UserName {
+pub(super) fn read_user(text: &str) -> UserName {
     UserName::parse(text)
         .unwrap_or_else(|_| UserName::parse(UNREADABLE).expect("one ASCII word is a user name"))
 }
@@ -226,6 +324,24 @@ enum Payload<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         reply_to: Option<Seq>,
     },
+    MessageEdited {
+        seq: Seq,
+        body: &'a str,
+        by: &'a str,
+        person: String,
+    },
+    MessageDeleted {
+        seq: Seq,
+        by: &'a str,
+        person: String,
+    },
+    Reacted {
+        seq: Seq,
+        emoji: &'a str,
+        on: bool,
+        by: &'a str,
+        person: String,
+    },
     TopicChanged {
         topic: &'a str,
         by: &'a str,
@@ -245,15 +361,30 @@ enum Payload<'a> {
     },
 }
 
-/// The payload of a change of topic, as it is read.
+/// The payload of a change of any kind, as it is read.
 #[derive(Deserialize)]
-struct TopicChanged {
-    topic: String,
+struct ChangePayload {
     by: String,
+    topic: Option<String>,
+    seq: Option<Seq>,
+    body: Option<String>,
+    emoji: Option<String>,
+    on: Option<bool>,
+}
+
+/// A reaction in `messages.reactions`.
+#[derive(Deserialize, Serialize)]
+struct ReactionPart {
+    emoji: String,
+    names: Vec<String>,
+    count: u64,
 }
 
 const ROOM_CREATED: &str = "room_created";
 const MESSAGE_POSTED: &str = "message_posted";
+const MESSAGE_EDITED: &str = "message_edited";
+const MESSAGE_DELETED: &str = "message_deleted";
+const REACTED: &str = "reacted";
 const TOPIC_CHANGED: &str = "topic_changed";
 
 /// Stands for what cannot be read.

@@ -4,16 +4,17 @@
 pub(super) const APPLICATION_ID: i32 = 0x6368_7767;
 
 /// The newest version of the schema: the number of steps to it.
-pub(super) const VERSION: i32 = 3;
+pub(super) const VERSION: i32 = 4;
 
 /// Each step leads from the version that is its index to the next one, in one transaction.
-pub(super) const STEPS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
+pub(super) const STEPS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// Settings of each connection.
 ///
 /// `synchronous = FULL` syncs the write-ahead log before a commit returns. The log is brought into
 /// the database every 4 MiB, and cut back to 16 MiB if a long read made it grow. A cache of 32 MiB
-/// holds all pages of the largest batch, so that nothing is written before it commits.
+/// holds all pages of the largest batch, so that nothing is written before it commits. What is
+/// deleted is overwritten, not only left for others to be put in its place.
 pub(super) const SETTINGS: &str = "
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
@@ -23,6 +24,7 @@ pub(super) const SETTINGS: &str = "
     PRAGMA cache_size = -32768;
     PRAGMA trusted_schema = OFF;
     PRAGMA cell_size_check = ON;
+    PRAGMA secure_delete = ON;
 ";
 
 /// A room is known by the number of the event that created it. What an event says stands in its
@@ -120,9 +122,46 @@ const VERSION_2: &str = r#"
     CREATE UNIQUE INDEX messages_by_event ON messages (event);
 "#;
 
+/// Messages are edited, deleted and reacted to; all of them are found by their words.
+///
+/// A deleted message keeps its row and loses its text, also in the events that `changes.edited` leads
+/// to. `messages.reactions` is what is shown of `reactors`, as JSON.
+///
+/// `message_words` is an index without a text of its own: it reads bodies through `searchable`, and
+/// must be told of each that comes, goes or changes. The word `public` and a room's number stand in
+/// `place`, so that a search in few rooms does not walk through all that others said. Beginnings of
+/// up to four letters are words of the index, as of those there are the most.
+const VERSION_3: &str = r#"
+    ALTER TABLE messages ADD COLUMN edited_at INTEGER;
+    ALTER TABLE messages ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0 CHECK (deleted IN (0, 1));
+    ALTER TABLE messages ADD COLUMN reactions TEXT;
+
+    ALTER TABLE changes ADD COLUMN edited INTEGER CHECK (edited > 0);
+    CREATE INDEX changes_by_edited ON changes (room, edited) WHERE edited IS NOT NULL;
+
+    CREATE TABLE reactors (
+        message INTEGER NOT NULL,
+        emoji TEXT NOT NULL,
+        person BLOB NOT NULL CHECK (length(person) IN (8, 16)),
+        name TEXT NOT NULL,
+        PRIMARY KEY (message, emoji, person)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE VIEW searchable (event, body, place) AS
+        SELECT event, body, CASE visibility WHEN 'public' THEN 'public ' ELSE '' END || room
+        FROM messages JOIN rooms ON rooms.id = room WHERE deleted = 0;
+
+    CREATE VIRTUAL TABLE message_words USING fts5 (
+        body, place, content = 'searchable', content_rowid = 'event', columnsize = 0,
+        tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3 4'
+    );
+    INSERT INTO message_words (message_words, rank) VALUES ('secure-delete', 1);
+    INSERT INTO message_words (message_words) VALUES ('rebuild');
+"#;
+
 /// Accounts. What is secret, or was hashed from a secret, stands here and in no event, so that it can
 /// be forgotten. Events about accounts are about no room: theirs is 0.
-const VERSION_3: &str = r#"
+const VERSION_4: &str = r#"
     CREATE TABLE accounts (
         id INTEGER PRIMARY KEY REFERENCES events,
         key TEXT NOT NULL UNIQUE,

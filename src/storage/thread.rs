@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::chat::log::{Append, Committed, Fact, Read, ReadDone};
+use crate::chat::search::{Search, SearchDone};
 use crate::storage::log::Log;
 use crate::storage::reader::Reader;
 
@@ -25,6 +26,8 @@ pub enum Delivery {
     },
     /// The answer to a question.
     Read(ReadDone),
+    /// What a search found.
+    Searched(SearchDone),
 }
 
 /// The running threads.
@@ -42,7 +45,14 @@ pub struct Storage {
 #[derive(Clone, Debug)]
 pub struct StorageHandle {
     appends: SyncSender<Job<Append>>,
-    reads: SyncSender<Job<Read>>,
+    reads: SyncSender<Job<Question>>,
+}
+
+/// What the reader is asked.
+#[derive(Debug)]
+enum Question {
+    Read(Read),
+    Search(Search),
 }
 
 #[derive(Debug)]
@@ -116,7 +126,25 @@ impl StorageHandle {
     /// # Errors
     /// The question, as it came.
     pub fn try_read(&self, read: Read) -> Result<(), Read> {
-        try_send(&self.reads, read)
+        try_send(&self.reads, Question::Read(read)).map_err(|question| match question {
+            Question::Read(read) => read,
+            Question::Search(_) => unreachable!("what comes back is what was sent"),
+        })
+    }
+
+    /// Queues a search; gives it back if 1,024 questions wait already.
+    ///
+    /// # Errors
+    /// The search, as it came.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the search goes back by value, as it came"
+    )]
+    pub fn try_search(&self, search: Search) -> Result<(), Search> {
+        try_send(&self.reads, Question::Search(search)).map_err(|question| match question {
+            Question::Search(search) => search,
+            Question::Read(_) => unreachable!("what comes back is what was sent"),
+        })
     }
 }
 
@@ -172,16 +200,20 @@ fn commit(log: &mut Log, batch: Vec<Append>) -> Delivery {
     }
 }
 
-fn run_reader(mut reader: Reader, queue: &Receiver<Job<Read>>, deliver: impl Fn(Delivery)) {
-    while let Ok(Job::Do(read)) = queue.recv() {
-        deliver(Delivery::Read(reader.read(read)));
+fn run_reader(mut reader: Reader, queue: &Receiver<Job<Question>>, deliver: impl Fn(Delivery)) {
+    while let Ok(Job::Do(question)) = queue.recv() {
+        deliver(match question {
+            Question::Read(read) => Delivery::Read(reader.read(read)),
+            Question::Search(search) => Delivery::Searched(reader.search(search)),
+        });
     }
 }
 
 /// About how many bytes a fact brings into the log.
 fn fact_len(fact: &Fact) -> usize {
     match fact {
-        Fact::MessagePosted { body, .. } => body.as_str().len(),
+        Fact::MessagePosted { body, .. } | Fact::MessageEdited { body, .. } => body.as_str().len(),
+        Fact::MessageDeleted { .. } | Fact::Reacted { .. } => 0,
         Fact::RoomCreated { topic, .. } | Fact::TopicChanged { topic, .. } => topic.as_str().len(),
         Fact::Account(_) => ACCOUNT_FACT_LEN,
     }
@@ -193,7 +225,7 @@ const ACCOUNT_FACT_LEN: usize = 512;
 /// Two seconds' worth of messages on a slow disk; more waiting helps nobody.
 const MAX_WAITING_APPENDS: usize = 4 * 1024;
 
-/// Reads take less than a millisecond each.
+/// Reads take less than a millisecond each, and most searches.
 const MAX_WAITING_READS: usize = 1024;
 
 /// Bound how long one transaction takes, and how much memory.

@@ -87,7 +87,12 @@ impl Source {
             .flat_map(|source| source.facts.test_files.iter().cloned())
             .collect();
         for source in &mut sources {
-            source.is_test = test_files.contains(&source.path);
+            // What a module of tests is made of stands below it.
+            let is_below = |file: &String| {
+                let directory = file.strip_suffix("mod.rs");
+                directory.is_some_and(|directory| source.path.starts_with(directory))
+            };
+            source.is_test = test_files.contains(&source.path) || test_files.iter().any(is_below);
         }
         sources
     }

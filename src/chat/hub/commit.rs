@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use crate::chat::error::ChatError;
 use crate::chat::event::{Done, Event, Role};
+use crate::chat::hub::rooms::recent_past;
 use crate::chat::hub::{Hub, Output, SessionId, answer};
 use crate::chat::log::{
     Append, Change, ChangeKind, Committed, Context, Fact, LogError, Page, Purpose, ReadDone,
-    Recorded, RoomRecord, Visibility,
+    Recorded, RoomRecord, Span, Visibility,
 };
-use crate::chat::message::{Message, Topic};
+use crate::chat::message::{Content, Message, Said};
 use crate::chat::name::{RoomName, UserName};
-use crate::chat::recent::Waiting;
+use crate::chat::recent::{Load, Waiting};
+use crate::chat::search::SearchDone;
 
 impl Hub {
     pub(super) fn committed(&mut self, committed: Committed, output: &mut Vec<Output>) {
@@ -57,19 +59,24 @@ impl Hub {
                 reply_to,
                 ..
             } => {
+                let said = Said {
+                    key,
+                    reply_to,
+                    ..Said::new(body)
+                };
                 let message = Message {
                     seq: 0,
                     at,
                     from,
-                    body,
-                    key,
-                    reply_to,
+                    content: Content::Said(said),
                 };
                 self.message_posted(context, &room, message, recorded, output);
             }
-            Fact::Account(_) => {}
-            Fact::TopicChanged { room, topic, by } => {
-                self.topic_changed(context, &room, topic, by, recorded, output);
+            change => {
+                let Some((room, kind, by)) = change.into_change(at) else {
+                    return debug_assert!(false, "all other facts are changes");
+                };
+                self.changed(context, &room, kind, by, recorded, output);
             }
         }
     }
@@ -168,63 +175,90 @@ impl Hub {
         });
     }
 
-    fn topic_changed(
+    /// Shows a change that is durable to all who are in the room, and tells whoever made it.
+    fn changed(
         &mut self,
         context: Context,
         name: &RoomName,
-        topic: Topic,
+        kind: ChangeKind,
         by: UserName,
         recorded: Recorded,
         output: &mut Vec<Output>,
     ) {
-        let Recorded::TopicSet { rev } = recorded else {
-            return debug_assert!(false, "{recorded:?} recorded for a topic");
+        let (rev, by) = match recorded {
+            Recorded::TopicSet { rev } | Recorded::Changed { rev } => (rev, by),
+            Recorded::Reacted { rev, from } => (rev, from),
+            other => return debug_assert!(false, "{other:?} recorded for a change"),
         };
         let Some(&id) = self.room_ids.get(name) else {
             return;
         };
+        let change = Change { rev, kind, by };
         let room = self.room_mut(id);
-        room.topic = topic.clone();
+        debug_assert_eq!(room.rev + 1, rev);
         room.rev = rev;
+        if let ChangeKind::Topic(topic) = &change.kind {
+            room.topic = topic.clone();
+        }
         let room = room.name.clone();
-        let kind = ChangeKind::Topic(topic.clone());
-        let change = Change {
-            rev,
-            kind,
-            by: by.clone(),
+        let done = match change.kind.seq() {
+            None => Done::TopicSet { room: room.clone() },
+            Some(seq) => Done::Changed {
+                room: room.clone(),
+                seq,
+                rev,
+            },
         };
-        self.weigh(id, |room| room.recent.push_change(change));
-        let event = Arc::new(Event::Topic {
-            room: room.clone(),
-            topic,
-            by,
-            rev,
-        });
+        self.weigh(id, |room| room.recent.push_change(change.clone()));
+        let event = Arc::new(Event::Changed { room, change });
         output.push(Output::Publish {
             room: id,
             event,
             origin: Some(context.session),
         });
-        answer(context, Ok(Done::TopicSet { room }), output);
+        answer(context, Ok(done), output);
     }
 
     pub(super) fn read_done(&mut self, done: ReadDone, output: &mut Vec<Output>) {
         match done.read.purpose {
-            Purpose::History(context) => {
-                let room = done.read.room;
-                let result = done.outcome.map_err(refusal).map(|Page { messages, .. }| {
-                    // Without messages nothing is older than `before`.
-                    let more = messages.first().is_some_and(|first| first.seq > 1);
-                    Done::History {
-                        room,
-                        messages,
-                        more,
-                    }
-                });
-                answer(context, result, output);
-            }
+            Purpose::History(_) => self.history_read(done, output),
             Purpose::Recent => self.recent_loaded(&done.read.room, done.outcome, output),
         }
+    }
+
+    /// Answers with a page of the past as it is by now: who is in the room has been told of changes
+    /// that the log had not made yet when the page was read.
+    fn history_read(&mut self, done: ReadDone, output: &mut Vec<Output>) {
+        let ReadDone { read, outcome } = done;
+        let Purpose::History(context) = &read.purpose else {
+            return debug_assert!(false, "{:?} is no history", read.purpose);
+        };
+        let context = context.clone();
+        let room = self.room_ids.get(&read.room).ok_or(LogError::NoSuchRoom);
+        let (room, mut page) = match room.and_then(|id| Ok((self.room(*id), outcome?))) {
+            Ok(found) => found,
+            Err(error) => return answer(context, Err(refusal(error)), output),
+        };
+        if !room.recent.bring_up(&mut page, room.rev) {
+            return output.push(Output::Read(read));
+        }
+        let Page { messages, .. } = page;
+        let (first, last) = match (messages.first(), messages.last()) {
+            (Some(first), Some(last)) => (first.seq, last.seq),
+            // Nothing is older than what `before` named, or newer than what `after` did.
+            _ => match read.span {
+                Span::Newest | Span::Around(_) => (1, room.seq),
+                Span::Before(seq) => (1, seq.saturating_sub(1)),
+                Span::After(seq) => (seq.saturating_add(1), room.seq),
+            },
+        };
+        let done = Done::History {
+            room: room.name.clone(),
+            messages,
+            more: first > 1 && room.seq > 0,
+            more_after: last < room.seq,
+        };
+        answer(context, Ok(done), output);
     }
 
     fn recent_loaded(
@@ -237,8 +271,17 @@ impl Hub {
             return;
         };
         match outcome {
-            Ok(page) => {
-                for waiting in self.weigh(id, |room| room.recent.load(page)) {
+            Ok(mut page) => {
+                // The reader may know of a commit before the hub does. What it brought is shown when
+                // the hub is told: shown now, it would come twice.
+                let (seq, rev) = (self.room(id).seq, self.room(id).rev);
+                page.messages.retain(|message| message.seq <= seq);
+                page.changes.retain(|change| change.rev <= rev);
+                let Load::Done(waiting) = self.weigh(id, |room| room.recent.load(page)) else {
+                    let room = self.room(id).name.clone();
+                    return output.push(Output::Read(recent_past(room)));
+                };
+                for waiting in waiting {
                     let context = waiting.context.clone();
                     if let Err(error) = self.enter(id, waiting, output) {
                         self.release(context, Err(error), output);
@@ -257,10 +300,25 @@ impl Hub {
     }
 }
 
+/// Answers a search.
+pub(super) fn searched(done: SearchDone, output: &mut Vec<Output>) {
+    let result = done.outcome.map(Done::Found).map_err(refusal);
+    answer(done.search.context, result, output);
+}
+
 /// What the user is told when the log could not do it.
 fn refusal(error: LogError) -> ChatError {
     match error {
         LogError::Unavailable => ChatError::Busy("the history cannot be written or read just now"),
         LogError::NoSuchRoom => ChatError::NotFound("room"),
+        LogError::NoSuchMessage => ChatError::NotFound("message"),
+        LogError::NotTheirs => ChatError::Forbidden("the message is somebody else's"),
+        LogError::Already => ChatError::Already("it is so already"),
+        LogError::TooManyReactions => {
+            ChatError::Forbidden("a message has at most 20 different reactions")
+        }
+        LogError::TooSlow => ChatError::Busy(
+            "this search takes too long; rarer words, or one room, are found sooner",
+        ),
     }
 }

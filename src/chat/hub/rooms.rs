@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::chat::error::ChatError;
 use crate::chat::event::{Done, Event, Joined, RoomSummary};
 use crate::chat::hub::{
-    Asking, Hub, MAX_HISTORY, MAX_LISTED_MEMBERS, MAX_LISTED_ON_JOIN, MAX_LISTED_ROOMS,
-    MAX_LISTED_WEIGHT, MAX_PRESENCE_MEMBERS, MAX_ROOMS_PER_SESSION, Output, answer,
+    Asking, Hub, MAX_LISTED_MEMBERS, MAX_LISTED_ON_JOIN, MAX_LISTED_ROOMS, MAX_LISTED_WEIGHT,
+    MAX_PRESENCE_MEMBERS, MAX_ROOMS_PER_SESSION, Output, answer,
 };
-use crate::chat::log::{Append, Fact, Purpose, Read, Visibility};
-use crate::chat::message::{Body, MessageKey, Rev, Seq, Topic};
+use crate::chat::log::{Append, Fact, Purpose, Read, Span, Visibility};
+use crate::chat::message::{Rev, Seq, Topic};
 use crate::chat::name::RoomName;
 use crate::chat::permission::{Action, Standing};
 use crate::chat::recent::{self, Recent, Ring, Waiting};
@@ -121,14 +121,7 @@ impl Hub {
                     waiting: vec![waiting],
                     meanwhile: Ring::default(),
                 };
-                output.push(Output::Read(Read {
-                    purpose: Purpose::Recent,
-                    room: room.name.clone(),
-                    before: None,
-                    max_messages: recent::MAX_MESSAGES,
-                    max_weight: recent::MAX_WEIGHT,
-                    max_changes: recent::MAX_CHANGES,
-                }));
+                output.push(Output::Read(recent_past(room.name.clone())));
             }
         }
         self.hold(asker);
@@ -200,43 +193,6 @@ impl Hub {
         Ok(())
     }
 
-    pub(super) fn send(
-        &mut self,
-        asking: &mut Asking<'_>,
-        name: &RoomName,
-        body: Body,
-        key: Option<MessageKey>,
-        reply_to: Option<Seq>,
-    ) -> Result<(), ChatError> {
-        let id = self.entered(name, asking)?;
-        self.post(asking, id, body, key, reply_to)
-    }
-
-    /// Posts a message of somebody who may.
-    pub(super) fn post(
-        &self,
-        asking: &mut Asking<'_>,
-        id: RoomId,
-        body: Body,
-        key: Option<MessageKey>,
-        reply_to: Option<Seq>,
-    ) -> Result<(), ChatError> {
-        let room = self.room(id);
-        if reply_to.is_some_and(|seq| seq == 0 || seq > room.seq) {
-            return Err(ChatError::NotFound("message to reply to"));
-        }
-        let (room, from, person) = (room.name.clone(), asking.name.clone(), asking.person);
-        asking.append(Fact::MessagePosted {
-            room,
-            from,
-            person,
-            body,
-            key,
-            reply_to,
-        });
-        Ok(())
-    }
-
     pub(super) fn typing(
         &mut self,
         asking: &mut Asking<'_>,
@@ -257,25 +213,6 @@ impl Hub {
                 origin,
             });
         }
-        Ok(())
-    }
-
-    pub(super) fn history(
-        &mut self,
-        asking: &mut Asking<'_>,
-        name: &RoomName,
-        before: Option<Seq>,
-        limit: usize,
-    ) -> Result<(), ChatError> {
-        let id = self.visible(name, asking)?;
-        asking.output.push(Output::Read(Read {
-            purpose: Purpose::History(asking.context.clone()),
-            room: self.room(id).name.clone(),
-            before,
-            max_messages: limit.min(MAX_HISTORY),
-            max_weight: recent::MAX_WEIGHT,
-            max_changes: 0,
-        }));
         Ok(())
     }
 
@@ -334,13 +271,25 @@ impl Asking<'_> {
         answer(self.context.clone(), Ok(done), self.output);
     }
 
-    fn append(&mut self, fact: Fact) {
+    pub(super) fn append(&mut self, fact: Fact) {
         let context = self.context.clone();
         self.output.push(Output::Append(Append {
             context,
             at: self.at,
             fact,
         }));
+    }
+}
+
+/// Asks the log what is recent in a room.
+pub(super) fn recent_past(room: RoomName) -> Read {
+    Read {
+        purpose: Purpose::Recent,
+        room,
+        span: Span::Newest,
+        max_messages: recent::MAX_MESSAGES,
+        max_weight: recent::MAX_WEIGHT,
+        max_changes: recent::MAX_CHANGES,
     }
 }
 

@@ -2,11 +2,16 @@
 
 use super::*;
 use crate::chat::account::{AccountFact, LoginId, NewAccount};
-use crate::chat::event::Presence;
+use crate::chat::event::{self, Presence};
 use crate::chat::hash::{HashOutcome, HashTask};
-use crate::chat::log::{Fact, LogError, Page, Recorded, Visibility};
+use crate::chat::log::{
+    Change, ChangeKind, Fact, LogError, Page, Purpose, Recorded, Span, Visibility,
+};
 use crate::chat::password::PasswordHash;
-use crate::chat::{AccountId, Body, GuestId, Hello, Message, MessageKey, Seq, Topic};
+use crate::chat::search::{Findings, Query, Scope};
+use crate::chat::{
+    AccountId, Body, Content, Emoji, GuestId, Hello, Message, MessageKey, Said, Seq, Topic,
+};
 
 #[cfg(test)]
 mod accounts;
@@ -15,6 +20,10 @@ mod accounts;
 struct World {
     hub: Hub,
     log: Vec<(RoomName, Vec<Message>)>,
+    /// What changed in each of them, and who wrote what.
+    changes: BTreeMap<RoomName, Vec<Change>>,
+    authors: BTreeMap<(RoomName, Seq), PersonId>,
+    searches: Vec<Search>,
     /// What the log has not been given yet; taken by `settle`.
     waiting: VecDeque<Output>,
     is_log_failing: bool,
@@ -50,6 +59,9 @@ impl World {
                 [record],
             ),
             log: vec![(RoomName::lobby(), Vec::new())],
+            changes: BTreeMap::new(),
+            authors: BTreeMap::new(),
+            searches: Vec::new(),
             waiting: VecDeque::new(),
             is_log_failing: false,
             are_hashers_busy: false,
@@ -102,7 +114,7 @@ impl World {
                 Output::Unsubscribe { session, room } => {
                     assert!(self.subscribed.entry(room).or_default().remove(&session));
                 }
-                Output::Append(_) | Output::Read(_) | Output::Hash(_) => {
+                Output::Append(_) | Output::Read(_) | Output::Search(_) | Output::Hash(_) => {
                     self.waiting.push_back(output);
                 }
                 Output::Close(session) => self.closed.push(session),
@@ -112,18 +124,7 @@ impl World {
 
     fn settle(&mut self) {
         while let Some(asked) = self.waiting.pop_front() {
-            let input = match asked {
-                Output::Append(append) => {
-                    let outcome = self.append(&append);
-                    Input::Committed(Committed { append, outcome })
-                }
-                Output::Read(read) => {
-                    let outcome = self.read(&read);
-                    Input::Read(ReadDone { read, outcome })
-                }
-                Output::Hash(hashing) => Input::Hashed(self.hash(hashing)),
-                _ => unreachable!("only these wait for the log"),
-            };
+            let input = self.work(asked);
             self.step(input);
         }
     }
@@ -164,6 +165,27 @@ impl World {
         }
     }
 
+    /// The log does what it was asked.
+    fn work(&mut self, asked: Output) -> Input {
+        match asked {
+            Output::Append(append) => {
+                let outcome = self.append(&append);
+                Input::Committed(Committed { append, outcome })
+            }
+            Output::Read(read) => {
+                let outcome = self.read(&read);
+                Input::Read(ReadDone { read, outcome })
+            }
+            Output::Search(search) => {
+                self.searches.push(search.clone());
+                let outcome = Ok(Findings::default());
+                Input::Searched(SearchDone { search, outcome })
+            }
+            Output::Hash(hashing) => Input::Hashed(self.hash(hashing)),
+            _ => unreachable!("only these wait for the log"),
+        }
+    }
+
     fn append(&mut self, append: &Append) -> Result<Recorded, LogError> {
         if self.is_log_failing {
             return Err(LogError::Unavailable);
@@ -179,15 +201,18 @@ impl World {
             }
             Fact::RoomCreated { .. } => Ok(Recorded::RoomExisted),
             Fact::MessagePosted {
+                room,
                 from,
+                person,
                 body,
                 key,
                 reply_to,
-                ..
             } => {
                 let messages = &mut self.log[place.ok_or(LogError::NoSuchRoom)?].1;
+                let is_first =
+                    |m: &&Message| m.said().is_some_and(|said| said.key == *key) && m.from == *from;
                 if key.is_some()
-                    && let Some(first) = messages.iter().find(|m| m.key == *key && m.from == *from)
+                    && let Some(first) = messages.iter().find(is_first)
                 {
                     return Ok(Recorded::Repeated {
                         seq: first.seq,
@@ -195,21 +220,117 @@ impl World {
                     });
                 }
                 let seq = Seq::try_from(messages.len()).unwrap() + 1;
-                let (from, body) = (from.clone(), body.clone());
-                let (key, reply_to) = (key.clone(), *reply_to);
+                let said = Said {
+                    key: key.clone(),
+                    reply_to: *reply_to,
+                    ..Said::new(body.clone())
+                };
                 messages.push(Message {
                     seq,
                     at: append.at,
-                    from,
-                    body,
-                    key,
-                    reply_to,
+                    from: from.clone(),
+                    content: Content::Said(said),
                 });
+                self.authors.insert((room.clone(), seq), *person);
                 Ok(Recorded::Posted { seq })
             }
-            Fact::TopicChanged { .. } => Ok(Recorded::TopicSet { rev: 1 }),
+            Fact::TopicChanged { room, topic, by } => {
+                let rev = self.change(room, ChangeKind::Topic(topic.clone()), by);
+                Ok(Recorded::TopicSet { rev })
+            }
+            Fact::MessageEdited { .. } | Fact::MessageDeleted { .. } | Fact::Reacted { .. } => {
+                self.change_message(&append.fact, append.at)
+            }
             Fact::Account(fact) => Ok(self.append_account(fact)),
         }
+    }
+
+    /// Judges as the log does.
+    fn change_message(&mut self, fact: &Fact, at: Timestamp) -> Result<Recorded, LogError> {
+        let (room, seq, kind, by, person, may) = match fact {
+            Fact::MessageEdited {
+                room,
+                seq,
+                body,
+                by,
+                person,
+            } => {
+                let (seq, body) = (*seq, body.clone());
+                let kind = ChangeKind::Edited { seq, body, at };
+                (room, seq, kind, by, person, false)
+            }
+            Fact::MessageDeleted {
+                room,
+                seq,
+                by,
+                person,
+                others,
+            } => {
+                let kind = ChangeKind::Deleted { seq: *seq };
+                (room, *seq, kind, by, person, *others)
+            }
+            Fact::Reacted {
+                room,
+                seq,
+                emoji,
+                on,
+                from,
+                person,
+            } => {
+                let (seq, emoji, on) = (*seq, emoji.clone(), *on);
+                let kind = ChangeKind::Reacted { seq, emoji, on };
+                (room, seq, kind, from, person, true)
+            }
+            _ => unreachable!("only these change messages"),
+        };
+        let author = self.authors.get(&(room.clone(), seq));
+        let author = author.ok_or(LogError::NoSuchMessage)?;
+        if !may && author != person {
+            return Err(LogError::NotTheirs);
+        }
+        let log = self.log.iter().find(|(name, _)| name == room);
+        let messages = &log.ok_or(LogError::NoSuchRoom)?.1;
+        let message = messages.iter().find(|message| message.seq == seq);
+        let said = message.and_then(Message::said);
+        let said = said.ok_or(LogError::NoSuchMessage)?;
+        // One name is one person in these tests.
+        if let ChangeKind::Reacted { emoji, on, .. } = &kind
+            && said
+                .reactions
+                .get(emoji)
+                .is_some_and(|it| it.names.contains(by))
+                == *on
+        {
+            return Err(LogError::Already);
+        }
+        let is_reaction = matches!(kind, ChangeKind::Reacted { .. });
+        let rev = self.change(room, kind, by);
+        Ok(if is_reaction {
+            let from = by.clone();
+            Recorded::Reacted { rev, from }
+        } else {
+            Recorded::Changed { rev }
+        })
+    }
+
+    fn change(&mut self, room: &RoomName, kind: ChangeKind, by: &UserName) -> u64 {
+        let changes = self.changes.entry(room.clone()).or_default();
+        let rev = u64::try_from(changes.len()).unwrap() + 1;
+        let by = by.clone();
+        let change = Change { rev, kind, by };
+        if let ChangeKind::Deleted { seq } = change.kind {
+            let edits = changes.iter_mut().filter(
+                |it| matches!(it.kind, ChangeKind::Edited { seq: edited, .. } if edited == seq),
+            );
+            edits.for_each(|it| it.kind = ChangeKind::Deleted { seq });
+        }
+        for (_, messages) in self.log.iter_mut().filter(|(name, _)| name == room) {
+            messages
+                .iter_mut()
+                .for_each(|message| message.apply(&change));
+        }
+        changes.push(change);
+        rev
     }
 
     fn read(&self, read: &Read) -> Result<Page, LogError> {
@@ -221,14 +342,25 @@ impl World {
             .iter()
             .find(|(name, _)| *name == read.room)
             .ok_or(LogError::NoSuchRoom)?;
-        let older = messages
-            .iter()
-            .filter(|m| read.before.is_none_or(|before| m.seq < before));
-        let mut messages: Vec<Message> = older.cloned().collect();
-        messages.drain(..messages.len().saturating_sub(read.max_messages));
+        let is_meant = |m: &&Message| match read.span {
+            Span::Newest => true,
+            Span::Before(seq) => m.seq < seq,
+            Span::After(seq) => m.seq > seq,
+            Span::Around(seq) => m.seq.abs_diff(seq) <= 1,
+        };
+        let mut messages: Vec<Message> = messages.iter().filter(is_meant).cloned().collect();
+        if let Span::After(_) = read.span {
+            messages.truncate(read.max_messages);
+        } else {
+            messages.drain(..messages.len().saturating_sub(read.max_messages));
+        }
+        let mut changes = self.changes.get(&read.room).cloned().unwrap_or_default();
+        let rev = u64::try_from(changes.len()).unwrap();
+        changes.drain(..changes.len().saturating_sub(read.max_changes));
         Ok(Page {
             messages,
-            changes: Vec::new(),
+            changes,
+            rev,
         })
     }
 
@@ -241,7 +373,9 @@ impl World {
                     "{room} {} {}: {}",
                     message.seq,
                     message.from,
-                    message.body.as_str()
+                    message
+                        .said()
+                        .map_or("(deleted)", |said| said.body.as_str())
                 )
             }
             Event::Presence { room, name, state } => match state {
@@ -249,9 +383,20 @@ impl World {
                 Presence::Left => format!("{room} -{name}"),
                 Presence::Renamed { to } => format!("{room} {name} -> {to}"),
             },
-            Event::Topic {
-                room, topic, by, ..
-            } => format!("{room} {by} topic {}", topic.as_str()),
+            Event::Changed { room, change } => {
+                let by = &change.by;
+                match &change.kind {
+                    ChangeKind::Topic(topic) => format!("{room} {by} topic {}", topic.as_str()),
+                    ChangeKind::Edited { seq, body, .. } => {
+                        format!("{room} {by} edited {seq}: {}", body.as_str())
+                    }
+                    ChangeKind::Deleted { seq } => format!("{room} {by} deleted {seq}"),
+                    ChangeKind::Reacted { seq, emoji, on } => {
+                        let sign = if *on { '+' } else { '-' };
+                        format!("{room} {by} {sign}{} {seq}", emoji.as_str())
+                    }
+                }
+            }
             Event::Typing { room, from } => format!("{room} {from} types"),
             other => format!("{other:?}"),
         })
@@ -423,6 +568,37 @@ fn joiners_of_a_cold_room_get_its_past_without_holes() {
         let seqs: Vec<_> = joined.messages.iter().map(|message| message.seq).collect();
         assert_eq!(seqs, [1, 2, 3, 4, 5]);
     }
+}
+
+#[test]
+fn what_the_reader_knows_before_the_hub_is_shown_once() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    world.get(2, hello("bob", 2)).unwrap();
+    world.get(1, send("lobby", "first", None)).unwrap();
+    world.ask(1, send("lobby", "second", None));
+    let leave = Command::Leave {
+        room: room("lobby"),
+    };
+    world.ask(1, leave);
+    world.ask(2, join("lobby"));
+    let (Some(Output::Append(append)), Some(Output::Read(read))) =
+        (world.waiting.pop_front(), world.waiting.pop_front())
+    else {
+        panic!("the log is asked to keep, and asked for the past");
+    };
+    // Both threads have done their part, and the reader's news comes first.
+    let outcome = world.append(&append);
+    let committed = Committed { append, outcome };
+    let outcome = world.read(&read);
+    world.step(Input::Read(ReadDone { read, outcome }));
+    let Some((_, Ok(Done::Joined(joined)))) = world.answers.pop() else {
+        panic!("{:?}", world.answers);
+    };
+    let seqs: Vec<_> = joined.messages.iter().map(|it| it.seq).collect();
+    assert_eq!((joined.seq, seqs), (1, vec![1]));
+    world.step(Input::Committed(committed));
+    assert_eq!(world.seen_by(2), ["lobby 2 ada: second"]);
 }
 
 #[test]
@@ -625,9 +801,7 @@ fn all_rooms_together_hold_a_bounded_past() {
         seq,
         at: Timestamp(0),
         from: UserName::parse("ada").unwrap(),
-        body: Body::parse(&"😀".repeat(8_000)).unwrap(),
-        key: None,
-        reply_to: None,
+        content: Content::Said(Said::new(Body::parse(&"😀".repeat(8_000)).unwrap())),
     };
     let messages: Vec<Message> = (1..=16).map(message).collect();
     let record = |i| RoomRecord {
@@ -712,4 +886,377 @@ fn who_speaks_or_is_renamed_is_told_of_first() {
             "lobby bob -> bo"
         ]
     );
+}
+
+fn edit(name: &str, seq: Seq, body: &str) -> Command {
+    let body = Body::parse(body).expect(body);
+    let room = room(name);
+    Command::Edit { room, seq, body }
+}
+
+fn delete(name: &str, seq: Seq) -> Command {
+    let room = room(name);
+    Command::Delete { room, seq }
+}
+
+fn react(name: &str, seq: Seq, emoji: &str, on: bool) -> Command {
+    Command::React {
+        room: room(name),
+        seq,
+        emoji: Emoji::parse(emoji).expect(emoji),
+        on,
+    }
+}
+
+#[test]
+fn changes_are_shown_to_all_when_the_log_has_them() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    world.enter(2, "bob", "lobby");
+    world.get(1, send("lobby", "helo", None)).unwrap();
+    world.seen.clear();
+    world.ask(1, edit("lobby", 1, "hello"));
+    assert!(world.seen_by(2).is_empty());
+    world.settle();
+    let room = RoomName::lobby();
+    let done = Done::Changed {
+        room,
+        seq: 1,
+        rev: 1,
+    };
+    assert_eq!(world.answers.pop(), Some((session(1), Ok(done))));
+    world.get(2, react("lobby", 1, "👍", true)).unwrap();
+    world.get(2, react("lobby", 1, "👍", false)).unwrap();
+    world.get(1, delete("lobby", 1)).unwrap();
+    let expected = [
+        "lobby ada edited 1: hello",
+        "lobby bob +👍 1",
+        "lobby bob -👍 1",
+        "lobby ada deleted 1",
+    ];
+    assert_eq!(world.seen_by(1), expected);
+    assert_eq!(world.seen_by(2), expected);
+}
+
+#[test]
+fn changes_are_refused_with_the_documented_codes() {
+    let mut world = World::new();
+    world.enter(1, "ada", "dev");
+    world.enter(2, "bob", "dev");
+    world.get(1, hello("ada", 1)).unwrap();
+    world.get(2, send("dev", "mine", None)).unwrap();
+    world.get(1, send("dev", "the owner's", None)).unwrap();
+    for (who, command, expected) in [
+        (1, edit("dev", 1, "theirs"), "forbidden"),
+        (2, delete("dev", 2), "forbidden"),
+        (2, edit("dev", 3, "none"), "not_found"),
+        (2, delete("dev", 0), "not_found"),
+        (2, react("dev", 3, "👍", true), "not_found"),
+        (2, react("dev", 1, "👍", false), "already"),
+        (2, edit("nowhere", 1, "x"), "not_found"),
+    ] {
+        assert_eq!(
+            code(world.get(who, command.clone())),
+            expected,
+            "{command:?}"
+        );
+    }
+    assert!(world.get(1, delete("dev", 1)).is_ok(), "the owner may");
+    assert_eq!(code(world.get(2, edit("dev", 1, "x"))), "not_found");
+    assert_eq!(code(world.get(2, react("dev", 1, "👍", true))), "not_found");
+    world.get(3, hello("eve", 3)).unwrap();
+    assert_eq!(code(world.get(3, react("dev", 2, "👍", true))), "forbidden");
+    world.is_log_failing = true;
+    assert_eq!(code(world.get(1, delete("dev", 2))), "busy");
+    assert!(!world.seen_by(2).contains(&"dev ada deleted 2".to_owned()));
+}
+
+/// A client that keeps of a room what it is told.
+#[derive(Debug, Default, Eq, PartialEq)]
+struct Copy {
+    messages: BTreeMap<Seq, Message>,
+    topic: Topic,
+    seq: Seq,
+    rev: u64,
+}
+
+impl Copy {
+    fn hear(&mut self, event: &Event) {
+        match event {
+            Event::Message { message, .. } => {
+                assert_eq!(self.seq + 1, message.seq, "without holes");
+                self.seq = message.seq;
+                self.messages.insert(message.seq, message.clone());
+            }
+            Event::Changed { change, .. } => {
+                assert_eq!(self.rev + 1, change.rev, "without holes");
+                self.apply(change);
+            }
+            _ => {}
+        }
+    }
+
+    fn apply(&mut self, change: &Change) {
+        self.rev = change.rev;
+        if let ChangeKind::Topic(topic) = &change.kind {
+            self.topic = topic.clone();
+        }
+        self.messages.values_mut().for_each(|it| it.apply(change));
+    }
+
+    /// As the protocol's document says: changes for what is here, then the messages.
+    fn recover(&mut self, joined: &event::Joined) {
+        if joined.recovered {
+            joined.changes.iter().for_each(|change| self.apply(change));
+        } else {
+            self.messages.clear();
+        }
+        let messages = joined.messages.iter().cloned();
+        self.messages
+            .extend(messages.map(|message| (message.seq, message)));
+        self.topic = joined.topic.clone();
+        (self.seq, self.rev) = (joined.seq, joined.rev);
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    /// Whoever applies pushes and recoveries has the room that one finds who comes in afresh; the
+    /// log does its work whenever it likes.
+    #[test]
+    fn copies_of_a_room_agree(
+        steps in proptest::collection::vec((0_u8..10, 0_u64..4, 1_u64..8, 0_usize..3), 1..120),
+    ) {
+        let mut world = World::new();
+        world.enter(9, "keeper", "dev");
+        for who in 1..=3 {
+            world.enter(who, &format!("user {who}"), "dev");
+        }
+        world.seen.clear();
+        let mut copies: BTreeMap<u64, (Copy, bool)> =
+            (1..=3).map(|who| (who, (Copy::default(), true))).collect();
+        for (kind, who, seq, pick) in steps {
+            let who = who.max(1);
+            let emoji = ["👍", "🎉", "❤️"][pick];
+            let is_here = copies[&who].1;
+            match kind {
+                0 => {
+                    if let Some(asked) = world.waiting.pop_front() {
+                        let input = world.work(asked);
+                        world.step(input);
+                    }
+                }
+                1 => world.settle(),
+                // Goes, and comes back with what it has.
+                2 if is_here => {
+                    world.settle();
+                    hear(&mut world, &mut copies);
+                    world.step(Input::Disconnected(session(who)));
+                    copies.get_mut(&who).unwrap().1 = false;
+                }
+                2 => come_back(&mut world, &mut copies, who),
+                _ if !is_here => {}
+                3 | 4 => world.ask(who, send("dev", &format!("m{pick}"), None)),
+                5 | 6 => world.ask(who, react("dev", seq, emoji, pick < 2)),
+                7 => world.ask(who, edit("dev", seq, &format!("e{kind}{pick}"))),
+                8 => world.ask(who, delete("dev", seq)),
+                _ => world.ask(9, Command::Topic {
+                    room: room("dev"),
+                    topic: Topic::parse(emoji).unwrap(),
+                }),
+            }
+            hear(&mut world, &mut copies);
+        }
+        for who in 1..=3 {
+            come_back(&mut world, &mut copies, who);
+        }
+        world.settle();
+        hear(&mut world, &mut copies);
+        let mut fresh = Copy::default();
+        world.get(7, hello("fresh", 7)).unwrap();
+        fresh.recover(&joined(world.get(7, join("dev"))));
+        for (copy, _) in copies.values() {
+            proptest::prop_assert_eq!(copy, &fresh);
+        }
+        // And the log has the same, whatever is held in memory.
+        let read = recent_read("dev");
+        let page = world.read(&read).unwrap();
+        proptest::prop_assert!(page.messages.iter().eq(fresh.messages.values()));
+    }
+}
+
+fn hear(world: &mut World, copies: &mut BTreeMap<u64, (Copy, bool)>) {
+    for (to, event) in std::mem::take(&mut world.seen) {
+        if let Some((copy, true)) = copies.get_mut(&to.connection) {
+            copy.hear(&event);
+        }
+    }
+}
+
+fn come_back(world: &mut World, copies: &mut BTreeMap<u64, (Copy, bool)>, who: u64) {
+    world.settle();
+    hear(world, copies);
+    let (copy, is_here) = copies.get_mut(&who).unwrap();
+    if *is_here {
+        return;
+    }
+    *is_here = true;
+    world.get(who, hello(&format!("user {who}"), who)).unwrap();
+    let join = Command::Join {
+        room: room("dev"),
+        since: Some(copy.seq),
+        rev: Some(copy.rev),
+        create: false,
+    };
+    let joined = joined(world.get(who, join));
+    copy.recover(&joined);
+    world.seen.retain(|(to, _)| *to != session(who));
+}
+
+fn joined(answer: Result<Done, ChatError>) -> event::Joined {
+    match answer {
+        Ok(Done::Joined(joined)) => *joined,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn recent_read(name: &str) -> Read {
+    Read {
+        purpose: Purpose::Recent,
+        room: room(name),
+        span: Span::Newest,
+        max_messages: 500,
+        max_weight: usize::MAX,
+        max_changes: 0,
+    }
+}
+
+#[test]
+fn old_history_is_answered_as_it_is_by_now() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    world.get(1, send("lobby", "old", None)).unwrap();
+    world.ask(
+        1,
+        Command::History {
+            room: RoomName::lobby(),
+            span: Span::Newest,
+            limit: 10,
+        },
+    );
+    let Some(asked) = world.waiting.pop_front() else {
+        panic!("the log is asked");
+    };
+    // The log reads, and tells of it only after the next change.
+    let read = world.work(asked);
+    world.get(1, edit("lobby", 1, "new")).unwrap();
+    world.step(read);
+    let (_, answer) = world.answers.pop().unwrap();
+    let Ok(Done::History { messages, .. }) = answer else {
+        panic!("{answer:?}");
+    };
+    let bodies = messages.iter().map(|it| it.said().unwrap().body.as_str());
+    assert!(bodies.eq(["new"]));
+}
+
+#[test]
+fn history_says_whether_there_is_more_on_either_side() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    assert_eq!(history(&mut world, Span::Newest, 5), (vec![], false, false));
+    assert_eq!(
+        history(&mut world, Span::After(0), 5),
+        (vec![], false, false)
+    );
+    for i in 1..=5 {
+        world.get(1, send("lobby", &i.to_string(), None)).unwrap();
+    }
+    for (span, limit, expected) in [
+        (Span::Newest, 2, (vec![4, 5], true, false)),
+        (Span::Before(4), 2, (vec![2, 3], true, true)),
+        (Span::Before(1), 2, (vec![], false, true)),
+        (Span::After(0), 2, (vec![1, 2], false, true)),
+        (Span::After(3), 9, (vec![4, 5], true, false)),
+        (Span::After(5), 2, (vec![], true, false)),
+        (Span::After(99), 2, (vec![], true, false)),
+        (Span::Around(3), 3, (vec![2, 3, 4], true, true)),
+    ] {
+        assert_eq!(history(&mut world, span, limit), expected, "{span:?}");
+    }
+    for seq in [0, 6] {
+        let room = RoomName::lobby();
+        let span = Span::Around(seq);
+        let around = Command::History {
+            room,
+            span,
+            limit: 3,
+        };
+        assert_eq!(code(world.get(1, around)), "not_found");
+    }
+}
+
+/// The numbers on a page, and whether there are others before and behind them.
+fn history(world: &mut World, span: Span, limit: usize) -> (Vec<Seq>, bool, bool) {
+    let room = RoomName::lobby();
+    match world.get(1, Command::History { room, span, limit }) {
+        Ok(Done::History {
+            messages,
+            more,
+            more_after,
+            ..
+        }) => {
+            let seqs = messages.iter().map(|it| it.seq);
+            (seqs.collect(), more, more_after)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn search_goes_through_the_rooms_that_one_may_read() {
+    let mut world = World::new();
+    let record = |name: &str, visibility| RoomRecord {
+        name: room(name),
+        visibility,
+        topic: Topic::default(),
+        roles: Vec::new(),
+        seq: 0,
+        rev: 0,
+    };
+    let rooms = [
+        record("lobby", Visibility::Public),
+        record("den", Visibility::Private),
+        record("attic", Visibility::Private),
+    ];
+    world.hub = Hub::new(world.hub.policy, rooms);
+    world.get(1, hello("ada", 1)).unwrap();
+    let ada = world.hub.people.get(PersonId::Guest(GuestId(1))).unwrap();
+    let name = ada.name.clone();
+    let den = world.hub.room_ids[&room("den")];
+    world
+        .hub
+        .room_mut(den)
+        .enter(&name, PersonId::Guest(GuestId(1)));
+    let search = |name: Option<&str>| Command::Search {
+        query: Query::parse("tea").unwrap(),
+        room: name.map(room),
+        before: None,
+        limit: 99,
+    };
+    world.get(1, search(None)).unwrap();
+    world.get(1, search(Some("DEN"))).unwrap();
+    world.get(1, search(Some("lobby"))).unwrap();
+    assert_eq!(code(world.get(1, search(Some("attic")))), "not_found");
+    let scopes: Vec<&Scope> = world.searches.iter().map(|it| &it.scope).collect();
+    let private = vec![room("den")];
+    assert_eq!(
+        scopes,
+        [
+            &Scope::Readable { private },
+            &Scope::Room(room("den")),
+            &Scope::Room(room("lobby")),
+        ]
+    );
+    assert!(world.searches.iter().all(|it| it.max_messages == MAX_FOUND));
 }

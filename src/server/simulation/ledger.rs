@@ -6,9 +6,9 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::chat::log::{
-    Change, ChangeKind, Committed, Fact, LogError, Purpose, Read, Recorded, RoomRecord,
+    Change, ChangeKind, Committed, Fact, LogError, Purpose, Read, Recorded, RoomRecord, Span,
 };
-use crate::chat::{Message, MessageKey, Timestamp};
+use crate::chat::{Content, Message, MessageKey, Reactions, Said, Timestamp};
 use crate::storage::Reader;
 
 /// A promise that was broken, and how.
@@ -62,7 +62,7 @@ impl Ledger {
         };
         let room = room.as_str();
         let known = self.rooms.get_mut(room);
-        let recorded = match committed.outcome {
+        let recorded = match committed.outcome.clone() {
             Ok(recorded) => recorded,
             Err(LogError::NoSuchRoom) => {
                 ensure!(known.is_none(), "the log does not know {room}");
@@ -90,9 +90,13 @@ impl Ledger {
                     seq: past.newest() + 1,
                     at: append.at,
                     from: from.clone(),
-                    body: body.clone(),
-                    key: key.clone(),
-                    reply_to: *reply_to,
+                    content: Content::Said(Said {
+                        body: body.clone(),
+                        key: key.clone(),
+                        reply_to: *reply_to,
+                        edited_at: None,
+                        reactions: Reactions::default(),
+                    }),
                 };
                 if past.post(message, recorded, room)? {
                     let place = (room.to_owned(), past.newest());
@@ -127,7 +131,7 @@ impl Ledger {
             let done = reader.read(Read {
                 purpose: Purpose::Recent,
                 room: record.name.clone(),
-                before: None,
+                span: Span::Newest,
                 max_messages: usize::MAX,
                 max_weight: usize::MAX,
                 max_changes: usize::MAX,
@@ -164,11 +168,13 @@ impl Ledger {
             )));
         };
         let is_same = shown["from"] == message.from.as_str()
-            && shown["body"] == message.body.as_str()
             && shown["at"] == rfc3339(message.at)
-            && shown.get("key").and_then(Value::as_str)
-                == message.key.as_ref().map(MessageKey::as_str)
-            && shown.get("reply_to").and_then(Value::as_u64) == message.reply_to;
+            && message.said().is_some_and(|said| {
+                shown["body"] == said.body.as_str()
+                    && shown.get("key").and_then(Value::as_str)
+                        == said.key.as_ref().map(MessageKey::as_str)
+                    && shown.get("reply_to").and_then(Value::as_u64) == said.reply_to
+            });
         ensure!(is_same, "{room} has {message:?} and shows {shown}");
         Ok(seq)
     }
@@ -186,6 +192,10 @@ impl Ledger {
             ChangeKind::Topic(topic) => {
                 shown["type"] == "topic" && shown["topic"] == topic.as_str()
             }
+            // No client here changes messages.
+            ChangeKind::Edited { .. } | ChangeKind::Deleted { .. } | ChangeKind::Reacted { .. } => {
+                false
+            }
         };
         let is_same = is_same && shown["room"] == room && shown["by"] == change.by.as_str();
         ensure!(is_same, "{room} has {change:?} and shows {shown}");
@@ -200,6 +210,22 @@ impl Ledger {
     pub(super) fn place_of(&self, body: &str) -> Option<(&str, u64)> {
         let (room, seq) = self.said.get(body)?;
         Some((room, *seq))
+    }
+
+    /// Whether a message was posted under its key before.
+    pub(super) fn has_key(&self, fact: &Fact) -> bool {
+        let Fact::MessagePosted {
+            room, from, key, ..
+        } = fact
+        else {
+            return false;
+        };
+        let past = self.rooms.get(room.as_str());
+        let key = key
+            .as_ref()
+            .map(|key| (from.key().to_owned(), key.as_str().to_owned()));
+        past.zip(key)
+            .is_some_and(|(past, key)| past.keys.contains_key(&key))
     }
 
     pub(super) fn has_room(&self, room: &str) -> bool {
@@ -232,15 +258,18 @@ impl Past {
 
     fn topic(&self, rev: u64) -> &str {
         let change = place(rev).and_then(|nth| self.changes.get(nth));
-        change.map_or("", |change| {
-            let ChangeKind::Topic(topic) = &change.kind;
-            topic.as_str()
+        change.map_or("", |change| match &change.kind {
+            ChangeKind::Topic(topic) => topic.as_str(),
+            ChangeKind::Edited { .. } | ChangeKind::Deleted { .. } | ChangeKind::Reacted { .. } => {
+                ""
+            }
         })
     }
 
     /// Takes a message if the log says that it is new.
     fn post(&mut self, message: Message, recorded: Recorded, room: &str) -> Checked<bool> {
-        let key = message.key.as_ref().map(|key| {
+        let key = message.said().and_then(|said| said.key.as_ref());
+        let key = key.map(|key| {
             let from = message.from.key().to_owned();
             (from, key.as_str().to_owned())
         });

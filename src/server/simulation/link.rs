@@ -123,7 +123,7 @@ fn portion(len: usize, all: bool, dice: &mut Dice) -> usize {
     if all {
         return len;
     }
-    match dice.below(4) {
+    match dice.below(8) {
         0 => 1,
         1 => dice.from_to(1, len.min(16)),
         2 => dice.from_to(1, len),

@@ -28,6 +28,9 @@ pub(super) trait Peer {
     /// Whether it says now that nothing more comes from it, and goes on reading.
     fn ends_input(&mut self) -> bool;
 
+    /// Whether it stops reading now, for a while.
+    fn dawdles(&mut self) -> bool;
+
     /// Does what is left to do until it has seen all and said all; `true`: it did something.
     fn catch_up(&mut self, sight: &Sight<'_>, output: &mut Vec<u8>) -> bool;
 

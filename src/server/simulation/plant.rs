@@ -27,7 +27,7 @@ pub(super) enum Plant {
     ForgetKeys,
     /// A failed batch is answered as if it was written.
     HideFailure,
-    /// Slow readers are never cut off.
+    /// Slow readers are cut off far later than they should be.
     BearSlowReaders,
     /// A history is cut short in its middle.
     TearHistory,

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::plant::{Plant, Saboteur};
 use crate::chat::hash::Hashing;
 use crate::chat::log::{Append, Read};
+use crate::chat::search::Search;
 use crate::server::hub_thread::Reach;
 use crate::server::mail::Mail;
 
@@ -15,6 +16,7 @@ pub(super) struct Queues {
     pub(super) mail: Vec<VecDeque<Mail>>,
     pub(super) appends: VecDeque<Append>,
     pub(super) reads: VecDeque<Read>,
+    pub(super) searches: VecDeque<Search>,
     max_appends: usize,
     max_reads: usize,
     saboteur: Saboteur,
@@ -26,6 +28,7 @@ impl Queues {
             mail: (0..worker_count).map(|_| VecDeque::new()).collect(),
             appends: VecDeque::new(),
             reads: VecDeque::new(),
+            searches: VecDeque::new(),
             max_appends: max_waiting,
             max_reads: max_waiting,
             saboteur,
@@ -39,7 +42,7 @@ impl Queues {
 
     pub(super) fn is_empty(&self) -> bool {
         let has_mail = self.mail.iter().any(|queue| !queue.is_empty());
-        !has_mail && self.appends.is_empty() && self.reads.is_empty()
+        !has_mail && self.appends.is_empty() && self.reads.is_empty() && self.searches.is_empty()
     }
 }
 
@@ -93,6 +96,14 @@ impl Reach for Queues {
             return Err(read);
         }
         self.reads.push_back(read);
+        Ok(())
+    }
+
+    fn try_search(&mut self, search: Search) -> Result<(), Search> {
+        if self.searches.len() >= self.max_reads {
+            return Err(search);
+        }
+        self.searches.push_back(search);
         Ok(())
     }
 }

@@ -174,9 +174,13 @@ impl Server {
             self.unwritten = batch;
             return Ok(true);
         }
-        self.log.set_fault(fault);
+        if fault.is_some() {
+            self.log.set_fault(fault);
+        }
         let mut written = self.write(batch, ledger)?;
-        self.log.set_fault(None);
+        if fault.is_some() {
+            self.log.set_fault(None);
+        }
         if let [Committed { append, outcome }] = written.as_mut_slice()
             && *outcome == Err(LogError::Unavailable)
             && self.saboteur.strikes(Plant::HideFailure)
@@ -192,7 +196,10 @@ impl Server {
         let given = batch.clone();
         if self.saboteur.strikes(Plant::ForgetKeys) {
             for append in &mut batch {
-                if let Fact::MessagePosted { key, .. } = &mut append.fact {
+                let is_known = ledger.has_key(&append.fact);
+                if let Fact::MessagePosted { key, .. } = &mut append.fact
+                    && is_known
+                {
                     *key = None;
                 }
             }
@@ -214,6 +221,12 @@ impl Server {
 
     /// The reader answers a question; `false`: there is none.
     pub(super) fn reader_turn(&mut self) -> bool {
+        if let Some(search) = self.hub.reach().searches.pop_front() {
+            let done = self.reader.search(search);
+            self.told_by_reader
+                .push_back(Delivery::Searched(done).into());
+            return true;
+        }
         let Some(read) = self.hub.reach().reads.pop_front() else {
             return false;
         };

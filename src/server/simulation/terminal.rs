@@ -86,7 +86,10 @@ impl Stay {
         if let Some(seen) = *seen {
             let is_own = |seq| {
                 let message = sight.ledger.message(room, seq);
-                message.is_some_and(|message| said.contains(message.body.as_str()))
+                {
+                    let known = message.and_then(|message| message.said());
+                    known.is_some_and(|known| said.contains(known.body.as_str()))
+                }
             };
             ensure!(
                 seq > seen && (seen + 1..seq).all(is_own),
@@ -176,6 +179,10 @@ impl Peer for Terminal {
         self.stay
             .as_mut()
             .is_some_and(|stay| !std::mem::replace(&mut stay.has_ended_input, true))
+    }
+
+    fn dawdles(&mut self) -> bool {
+        false
     }
 
     fn catch_up(&mut self, _: &Sight<'_>, _: &mut Vec<u8>) -> bool {

@@ -54,6 +54,6 @@ impl fmt::Display for Trace {
 }
 
 /// Enough to see what led to the end.
-const MAX_LINES: usize = 4_000;
+const MAX_LINES: usize = 20_000;
 
 const MAX_SHOWN: usize = 400;

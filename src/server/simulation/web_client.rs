@@ -35,6 +35,8 @@ pub(super) struct WebClient {
     waits_until: Option<Instant>,
     /// Its name was taken: it tries again then.
     greets_at: Option<Instant>,
+    /// It has asked for so much that it stops reading.
+    is_dawdling: bool,
 }
 
 enum Phase {
@@ -117,6 +119,8 @@ enum Deed {
     Topic,
     Typing,
     History,
+    /// Asks for more than it can read.
+    Devour,
     Look,
     Rename,
     Nonsense,
@@ -125,7 +129,7 @@ enum Deed {
     Close,
 }
 
-const DEEDS: [(Deed, usize); 13] = [
+const DEEDS: [(Deed, usize); 14] = [
     (Deed::Say, 40),
     (Deed::Repeat, 6),
     (Deed::Join, 16),
@@ -133,6 +137,7 @@ const DEEDS: [(Deed, usize); 13] = [
     (Deed::Topic, 4),
     (Deed::Typing, 3),
     (Deed::History, 5),
+    (Deed::Devour, 2),
     (Deed::Look, 3),
     (Deed::Rename, 1),
     (Deed::Nonsense, 2),
@@ -154,6 +159,7 @@ impl WebClient {
             draft_count: 0,
             waits_until: None,
             greets_at: None,
+            is_dawdling: false,
         }
     }
 
@@ -240,9 +246,10 @@ impl WebClient {
             return;
         }
         self.draft_count += 1;
-        let padding = match dice.below(24) {
-            0 => "x".repeat(dice.below(3_000)),
-            1 => "\n<eve> forged".to_owned(),
+        // A few long ones: all of them together fit the smallest outbox of a run.
+        let padding = match dice.below(12) {
+            0..=5 if self.draft_count <= 3 => "x".repeat(3_000),
+            6 => "\n<eve> forged".to_owned(),
             _ => String::new(),
         };
         let body = format!("{} says {}{padding}", self.names[0], self.draft_count);
@@ -336,6 +343,14 @@ impl WebClient {
             }
             Deed::Nonsense => self.talk_nonsense(dice, output),
             Deed::Ping | Deed::Misbehave | Deed::Close => self.do_to_connection(deed, output),
+            Deed::Devour => {
+                if let Some(room) = self.pick_room(dice) {
+                    self.is_dawdling = true;
+                    for _ in 0..MANY {
+                        self.do_in_room(Deed::History, room.clone(), dice, output);
+                    }
+                }
+            }
             Deed::Leave | Deed::Topic | Deed::Typing | Deed::History | Deed::Look => {
                 if let Some(room) = self.pick_room(dice) {
                     self.do_in_room(deed, room, dice, output);
@@ -531,7 +546,10 @@ impl WebClient {
         let seq = done["seq"].as_u64().unwrap_or(0);
         let message = sight.ledger.message(room, seq);
         ensure!(
-            message.is_some_and(|it| it.body.as_str() == body && self.is_own(it.from.as_str())),
+            message.is_some_and(|it| {
+                it.said().is_some_and(|said| said.body.as_str() == body)
+                    && self.is_own(it.from.as_str())
+            }),
             "{body:?} is acknowledged as {seq} of {room}, which is {message:?}"
         );
         self.drafts.retain(|draft| key != Some(&draft.key));
@@ -685,6 +703,10 @@ impl Peer for WebClient {
         false
     }
 
+    fn dawdles(&mut self) -> bool {
+        std::mem::take(&mut self.is_dawdling)
+    }
+
     fn catch_up(&mut self, sight: &Sight<'_>, output: &mut Vec<u8>) -> bool {
         let had_len = output.len();
         let Some(session) = self.session() else {
@@ -778,6 +800,9 @@ impl Session {
 
 /// Where everybody meets.
 pub(super) const ROOMS: [&str; 3] = ["lobby", "tea", "chess"];
+
+/// More histories than an outbox of a run bears.
+const MANY: usize = 40;
 
 /// What is refused, and whether the refusal can name it.
 const NONSENSE: [(&str, bool); 6] = [

@@ -132,15 +132,19 @@ impl World {
                 self.log_turn()?;
             }
             Move::Reader => {
-                self.reader_turn();
+                for _ in 0..self.dice.from_to(1, 4) {
+                    self.reader_turn();
+                }
             }
             Move::Act => self.act(who),
             Move::Send => {
-                self.send(who, false);
+                let _ = self.from(who).any(|who| self.send(who, false));
             }
             Move::Receive => {
-                if !self.people[who].is_stalled {
-                    self.receive(who, false)?;
+                for who in self.from(who) {
+                    if !self.people[who].is_stalled && self.receive(who, false)? {
+                        break;
+                    }
                 }
             }
             Move::Stall => self.people[who].is_stalled ^= true,
@@ -156,6 +160,12 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Everybody, from somebody on.
+    fn from(&self, who: usize) -> impl Iterator<Item = usize> + use<> {
+        let count = self.people.len();
+        (who..who + count).map(move |who| who % count)
     }
 
     fn start(&mut self) -> Checked {
@@ -210,24 +220,31 @@ impl World {
 
     fn hub_turn(&mut self) -> bool {
         let now = self.time_of_day();
-        self.trace.note("hub", 0, &[]);
-        match &mut self.server {
-            Some(server) => server.hub_turn(now, &mut self.dice),
-            None => false,
+        let server = self.server.as_mut();
+        let has_judged = server.is_some_and(|server| server.hub_turn(now, &mut self.dice));
+        if has_judged {
+            self.trace.note("hub", 0, &[]);
         }
+        has_judged
     }
 
     fn log_turn(&mut self) -> Checked<bool> {
-        self.trace.note("log", 0, &[]);
-        match &mut self.server {
-            Some(server) => server.log_turn(&mut self.ledger, self.fault, &mut self.dice),
-            None => Ok(false),
+        let Some(server) = &mut self.server else {
+            return Ok(false);
+        };
+        let has_written = server.log_turn(&mut self.ledger, self.fault, &mut self.dice)?;
+        if has_written {
+            self.trace.note("log", 0, &[]);
         }
+        Ok(has_written)
     }
 
     fn reader_turn(&mut self) -> bool {
-        self.trace.note("reader", 0, &[]);
-        self.server.as_mut().is_some_and(Server::reader_turn)
+        let has_read = self.server.as_mut().is_some_and(Server::reader_turn);
+        if has_read {
+            self.trace.note("reader", 0, &[]);
+        }
+        has_read
     }
 
     fn act(&mut self, who: usize) {
@@ -244,6 +261,7 @@ impl World {
             now: self.now,
         };
         person.peer.act(&sight, &mut self.dice, link.output());
+        person.is_stalled |= person.peer.dawdles();
     }
 
     fn connect(&mut self, who: usize) {
@@ -264,10 +282,11 @@ impl World {
         let (Some(server), Some(link)) = (&mut self.server, &mut self.people[who].link) else {
             return false;
         };
-        let sent = link.send(server, all, &mut self.dice);
-        self.trace
-            .note("send", who, sent.as_deref().unwrap_or_default());
-        sent.is_some()
+        let Some(sent) = link.send(server, all, &mut self.dice) else {
+            return false;
+        };
+        self.trace.note("send", who, &sent);
+        true
     }
 
     /// Lets somebody read what has come: some of it, or all; `false`: nothing has.
@@ -281,8 +300,8 @@ impl World {
             now: self.now,
         };
         let mut bytes = link.receive(server, all, &mut self.dice);
-        self.trace.note("receive", who, &bytes);
         if !bytes.is_empty() {
+            self.trace.note("receive", who, &bytes);
             person.peer.receive(&mut bytes, &sight, link.output())?;
             return Ok(true);
         }
@@ -385,8 +404,8 @@ impl World {
         let workers = server.filter_map(|worker| worker.next_at());
         let people = self.people.iter().filter_map(|it| it.peer.waits_until());
         let next_at = workers.chain(people).filter(|at| *at > self.now).min();
-        let longest = self.now + Duration::from_secs(1);
-        self.now = next_at.unwrap_or(longest).min(longest);
+        let longest = self.now + LONG_WAIT;
+        self.now = next_at.unwrap_or(longest);
         self.trace.note("wait", 0, &[]);
     }
 
@@ -454,16 +473,16 @@ impl Person {
 }
 
 fn setup(dice: &mut Dice, plant: Option<Plant>) -> Setup {
-    let hard_len = *dice.pick(&[16 << 10, 64 << 10, 4 << 20]);
-    let nominal_outbox = OutboxLimits {
+    let hard_len = *dice.pick(&[64 << 10, 4 << 20]);
+    let outbox = OutboxLimits {
         soft_len: hard_len / 4,
         hard_len,
         floor_len: hard_len / 64,
         ..OutboxLimits::default()
     };
-    let mut outbox = nominal_outbox.clone();
+    let mut nominal_outbox = outbox.clone();
     if plant == Some(Plant::BearSlowReaders) {
-        outbox = OutboxLimits::default();
+        nominal_outbox.hard_len = 4 << 10;
     }
     let per_second = *dice.pick(&[0.0, 10.0]);
     Setup {
@@ -488,13 +507,13 @@ fn weights(dice: &mut Dice) -> [(Move, usize); 13] {
             dice.from_to(1, most)
         }
     };
-    let (stall, cut, disk, clock, kill) = (rare(12), rare(8), rare(8), rare(4), rare(4));
+    let (stall, cut, disk, clock, kill) = (rare(8), rare(4), rare(8), rare(4), rare(2));
     [
         (Move::Worker, dice.from_to(20, 120)),
         (Move::Hub, dice.from_to(20, 120)),
-        (Move::Log, dice.from_to(5, 80)),
+        (Move::Log, dice.from_to(10, 80)),
         (Move::Reader, dice.from_to(5, 40)),
-        (Move::Act, dice.from_to(30, 120)),
+        (Move::Act, dice.from_to(80, 300)),
         (Move::Send, dice.from_to(40, 160)),
         (Move::Receive, dice.from_to(40, 160)),
         (Move::Time, dice.from_to(5, 40)),
@@ -519,6 +538,9 @@ const FAULTS: [Option<DiskFault>; 6] = [
     Some(DiskFault::ReadOnly),
     Some(DiskFault::Commit),
 ];
+
+/// How long nobody may want anything.
+const LONG_WAIT: Duration = Duration::from_secs(10);
 
 /// Moves of a run before it calms down.
 const STORM_LEN: usize = 1_000;

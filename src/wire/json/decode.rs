@@ -4,12 +4,13 @@ use serde_json::{Map, Value};
 
 use crate::chat::account::{LoginId, LoginLabel};
 use crate::chat::command::AccountCommand;
-use crate::chat::log::Visibility;
+use crate::chat::log::{Span, Visibility};
 use crate::chat::password::{NewPassword, Password};
+use crate::chat::search::Query;
 use crate::chat::secret::SecretHash;
 use crate::chat::totp::{RecoveryCode, SecondFactor, TotpCode};
 use crate::chat::{
-    Body, ChatError, Command, MessageKey, RequestId, RoomName, Seq, Topic, UserName, hub,
+    Body, ChatError, Command, Emoji, MessageKey, RequestId, RoomName, Seq, Topic, UserName, hub,
 };
 
 /// A request as it came: what it is called, and what it wants.
@@ -189,10 +190,38 @@ impl<'a> Fields<'a> {
                 }
             }
             "typing" => Command::Typing { room: self.room()? },
+            "edit" => Command::Edit {
+                room: self.room()?,
+                seq: self.seq()?,
+                body: Body::parse(self.required("body", "body must be a string")?)?,
+            },
+            "delete" => Command::Delete {
+                room: self.room()?,
+                seq: self.seq()?,
+            },
+            "react" => Command::React {
+                room: self.room()?,
+                seq: self.seq()?,
+                emoji: Emoji::parse(self.required("emoji", "emoji must be a string")?)?,
+                on: self.on()?,
+            },
             "history" => Command::History {
                 room: self.room()?,
-                before: self.integer("before", "before must be a message's number")?,
-                limit: self.limit()?,
+                span: self.span()?,
+                limit: self
+                    .limit(hub::MAX_HISTORY, HISTORY_RULE)?
+                    .unwrap_or(DEFAULT_HISTORY),
+            },
+            "search" => Command::Search {
+                query: Query::parse(self.required("query", "query must be a string")?)?,
+                room: self
+                    .text("room", "room must be a string")?
+                    .map(RoomName::parse)
+                    .transpose()?,
+                before: self.integer("before", "before must be the next of an earlier answer")?,
+                limit: self
+                    .limit(hub::MAX_FOUND, FOUND_RULE)?
+                    .unwrap_or(DEFAULT_FOUND),
             },
             "rooms" => Command::Rooms,
             "who" => Command::Who { room: self.room()? },
@@ -341,15 +370,42 @@ impl<'a> Fields<'a> {
             .transpose()
     }
 
-    fn limit(&self) -> Result<usize, ChatError> {
-        let rule = "limit must be a number from 1 to 200";
+    fn limit(&self, max: usize, rule: &'static str) -> Result<Option<usize>, ChatError> {
         match self.integer("limit", rule)? {
-            None => Ok(DEFAULT_HISTORY),
-            Some(0) => Err(ChatError::BadRequest(rule)),
+            None => Ok(None),
             Some(limit) => match usize::try_from(limit) {
-                Ok(limit) if limit <= hub::MAX_HISTORY => Ok(limit),
+                Ok(limit) if (1..=max).contains(&limit) => Ok(Some(limit)),
                 _ => Err(ChatError::BadRequest(rule)),
             },
+        }
+    }
+
+    fn seq(&self) -> Result<Seq, ChatError> {
+        let rule = "seq must be a message's number";
+        self.integer("seq", rule)?
+            .ok_or(ChatError::BadRequest(rule))
+    }
+
+    fn on(&self) -> Result<bool, ChatError> {
+        let rule = "on must be true or false";
+        match self.value("on") {
+            Some(Value::Bool(on)) => Ok(*on),
+            _ => Err(ChatError::BadRequest(rule)),
+        }
+    }
+
+    fn span(&self) -> Result<Span, ChatError> {
+        let before = self.integer("before", "before must be a message's number")?;
+        let after = self.integer("after", "after must be a message's number")?;
+        let around = self.integer("around", "around must be a message's number")?;
+        match (before, after, around) {
+            (None, None, None) => Ok(Span::Newest),
+            (Some(seq), None, None) => Ok(Span::Before(seq)),
+            (None, Some(seq), None) => Ok(Span::After(seq)),
+            (None, None, Some(seq)) => Ok(Span::Around(seq)),
+            _ => Err(ChatError::BadRequest(
+                "only one of before, after and around can be given",
+            )),
         }
     }
 
@@ -403,8 +459,15 @@ const PASSWORD_RULE: &str = "a password is missing, or not a string";
 
 const VISIBILITY_RULE: &str = "visibility must be public or private";
 
+const HISTORY_RULE: &str = "limit must be a number from 1 to 200";
+
+const FOUND_RULE: &str = "limit must be a number from 1 to 50";
+
 /// Messages of a `history` answer where the request sets no limit.
 const DEFAULT_HISTORY: usize = 50;
+
+/// Messages of a `search` answer where the request sets no limit.
+const DEFAULT_FOUND: usize = 20;
 
 #[cfg(test)]
 mod tests {
@@ -494,6 +557,36 @@ mod tests {
             ),
             (
                 r#"{"id":1,"type":"create","room":"a","visibility":"secret"}"#,
+                "bad_request",
+            ),
+            (
+                r#"{"id":1,"type":"history","room":"a","before":3,"after":1}"#,
+                "bad_request",
+            ),
+            (
+                r#"{"id":1,"type":"edit","room":"a","body":"x"}"#,
+                "bad_request",
+            ),
+            (
+                r#"{"id":1,"type":"edit","room":"a","seq":1,"body":" "}"#,
+                "empty",
+            ),
+            (
+                r#"{"id":1,"type":"delete","room":"a","seq":"1"}"#,
+                "bad_request",
+            ),
+            (
+                r#"{"id":1,"type":"react","room":"a","seq":1,"emoji":"👍"}"#,
+                "bad_request",
+            ),
+            (
+                r#"{"id":1,"type":"react","room":"a","seq":1,"emoji":"no","on":true}"#,
+                "bad_request",
+            ),
+            (r#"{"id":1,"type":"search"}"#, "bad_request"),
+            (r#"{"id":1,"type":"search","query":"?"}"#, "empty"),
+            (
+                r#"{"id":1,"type":"search","query":"x","limit":51}"#,
                 "bad_request",
             ),
             (r#"{"id":1,"type":"topic","room":"a"}"#, "bad_request"),

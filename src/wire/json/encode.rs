@@ -2,7 +2,10 @@
 
 use crate::chat::event::{Done, Event, Joined, LoginSummary, Member, Presence, RoomSummary};
 use crate::chat::log::{Change, ChangeKind, Visibility};
-use crate::chat::{Body, ChatError, Message, RequestId, Timestamp, hub};
+use crate::chat::search::{Finding, Findings};
+use crate::chat::{
+    Body, ChatError, Content, Message, Reaction, RequestId, Said, Timestamp, UserName, hub,
+};
 use crate::wire::json::PROTOCOL;
 
 /// The first push of a connection.
@@ -79,18 +82,7 @@ pub fn encode_event(event: &Event) -> String {
             o.text("room", room.as_str());
             o.message(message);
         }
-        Event::Topic {
-            room,
-            topic,
-            by,
-            rev,
-        } => {
-            o.text("type", "topic");
-            o.text("room", room.as_str());
-            o.text("topic", topic.as_str());
-            o.text("by", by.as_str());
-            o.number("rev", *rev);
-        }
+        Event::Changed { room, change } => o.change(room.as_str(), change),
         Event::Typing { room, from } => {
             o.text("type", "typing");
             o.text("room", room.as_str());
@@ -161,7 +153,10 @@ impl Object {
                 self.text("secret", &secret.base32());
                 self.text("uri", &secret.uri(name));
             }
-            Done::TotpConfirmed(codes) => self.texts("recovery_codes", codes.as_slice()),
+            Done::TotpConfirmed(codes) => {
+                let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
+                self.texts("recovery_codes", codes.iter().map(String::as_str));
+            }
             Done::Invited { code, until } => {
                 self.text("invite", &code.to_string());
                 self.time("until", *until);
@@ -172,14 +167,27 @@ impl Object {
                 self.number("seq", *seq);
                 self.time("at", *at);
             }
+            Done::Changed { room, seq, rev } => {
+                self.text("room", room.as_str());
+                self.number("seq", *seq);
+                self.number("rev", *rev);
+            }
             Done::History {
                 room,
                 messages,
                 more,
+                more_after,
             } => {
                 self.text("room", room.as_str());
                 self.array("messages", messages, Self::message);
                 self.boolean("more", *more);
+                self.boolean("more_after", *more_after);
+            }
+            Done::Found(Findings { messages, next }) => {
+                self.array("messages", messages, Self::finding);
+                if let Some(next) = next {
+                    self.number("next", *next);
+                }
             }
             Done::Rooms { rooms, more } => {
                 self.array("rooms", rooms, Self::room);
@@ -218,13 +226,44 @@ impl Object {
         self.number("seq", message.seq);
         self.time("at", message.at);
         self.text("from", message.from.as_str());
-        self.text("body", message.body.as_str());
-        if let Some(key) = &message.key {
+        match &message.content {
+            Content::Said(said) => self.said(said),
+            Content::Deleted => self.boolean("deleted", true),
+        }
+    }
+
+    fn said(&mut self, said: &Said) {
+        self.text("body", said.body.as_str());
+        if let Some(key) = &said.key {
             self.text("key", key.as_str());
         }
-        if let Some(reply_to) = message.reply_to {
+        if let Some(reply_to) = said.reply_to {
             self.number("reply_to", reply_to);
         }
+        if let Some(edited_at) = said.edited_at {
+            self.time("edited_at", edited_at);
+        }
+        let reactions = said.reactions.as_slice();
+        if !reactions.is_empty() {
+            self.array("reactions", reactions, Self::reaction);
+        }
+    }
+
+    fn reaction(&mut self, reaction: &Reaction) {
+        self.text("emoji", reaction.emoji.as_str());
+        self.texts("names", reaction.names.iter().map(UserName::as_str));
+        self.number("count", reaction.count);
+    }
+
+    fn finding(&mut self, finding: &Finding) {
+        self.text("room", finding.room.as_str());
+        self.message(&finding.message);
+        self.name("marks");
+        let marks = finding.marks.iter();
+        let marks: Vec<String> = marks
+            .map(|it| format!("[{},{}]", it.start, it.count))
+            .collect();
+        self.json.push_str(&format!("[{}]", marks.join(",")));
     }
 
     /// A change in the form of the push that told of it.
@@ -234,9 +273,31 @@ impl Object {
                 self.text("type", "topic");
                 self.text("room", room);
                 self.text("topic", topic.as_str());
+                self.text("by", change.by.as_str());
+            }
+            ChangeKind::Edited { seq, body, at } => {
+                self.text("type", "edited");
+                self.text("room", room);
+                self.number("seq", *seq);
+                self.text("body", body.as_str());
+                self.time("edited_at", *at);
+                self.text("by", change.by.as_str());
+            }
+            ChangeKind::Deleted { seq } => {
+                self.text("type", "deleted");
+                self.text("room", room);
+                self.number("seq", *seq);
+                self.text("by", change.by.as_str());
+            }
+            ChangeKind::Reacted { seq, emoji, on } => {
+                self.text("type", "reaction");
+                self.text("room", room);
+                self.number("seq", *seq);
+                self.text("from", change.by.as_str());
+                self.text("emoji", emoji.as_str());
+                self.boolean("on", *on);
             }
         }
-        self.text("by", change.by.as_str());
         self.number("rev", change.rev);
     }
 
@@ -316,11 +377,16 @@ impl Object {
         self.json.push(']');
     }
 
-    fn texts(&mut self, name: &str, items: &[impl ToString]) {
+    fn texts<'t>(&mut self, name: &str, texts: impl Iterator<Item = &'t str>) {
         self.name(name);
-        let items: Vec<String> = items.iter().map(ToString::to_string).collect();
-        let json = serde_json::to_string(&items).expect("texts are always JSON");
-        self.json.push_str(&json);
+        self.json.push('[');
+        for (i, text) in texts.enumerate() {
+            if i > 0 {
+                self.json.push(',');
+            }
+            push_string(&mut self.json, text);
+        }
+        self.json.push(']');
     }
 
     fn element(&mut self, write: impl FnOnce(&mut Self)) {
@@ -376,9 +442,11 @@ mod tests {
             seq: 7,
             at: Timestamp(1_700_000_000_042),
             from: UserName::parse("ada \"the\" countess").unwrap(),
-            body: Body::parse("a\n\"b\" \\ é 🦊 \u{2028}").unwrap(),
-            key: Some(MessageKey::parse("k").unwrap()),
-            reply_to: Some(3),
+            content: Content::Said(Said {
+                key: Some(MessageKey::parse("k").unwrap()),
+                reply_to: Some(3),
+                ..Said::new(Body::parse("a\n\"b\" \\ é 🦊 \u{2028}").unwrap())
+            }),
         }
     }
 
@@ -415,6 +483,7 @@ mod tests {
             room,
             messages,
             more: true,
+            more_after: false,
         };
         let value = parsed(&encode_answer(
             Some(&RequestId::Text("x".into())),

@@ -4,7 +4,8 @@
 //! a message can begin with one of these: further lines begin with two spaces.
 
 use crate::chat::event::{Done, Event, Joined, Member, Presence, RoomSummary};
-use crate::chat::{ChatError, Message, RoomName};
+use crate::chat::log::{Change, ChangeKind};
+use crate::chat::{ChatError, Content, Message, RoomName};
 
 /// What is sent before anything was typed.
 pub fn welcome(motd: &str) -> String {
@@ -46,17 +47,7 @@ pub const HELP: &str = "\
 pub fn show_event(event: &Event, current: &RoomName) -> Option<String> {
     match event {
         Event::Message { room, message } => Some(show_message(message, room, current)),
-        Event::Topic {
-            room, topic, by, ..
-        } if topic.as_str().is_empty() => {
-            Some(show_notice(&format!("{by} took away the topic of {room}")))
-        }
-        Event::Topic {
-            room, topic, by, ..
-        } => Some(show_notice(&format!(
-            "{by} set the topic of {room}: {}",
-            topic.as_str()
-        ))),
+        Event::Changed { room, change } => show_change(change, room),
         Event::Presence { room, name, state } => Some(show_notice(&match state {
             Presence::Joined => format!("{name} joined {room}"),
             Presence::Left => format!("{name} left {room}"),
@@ -74,6 +65,8 @@ pub fn show_answer(answer: &Result<Done, ChatError>, current: &RoomName) -> Opti
         Ok(
             Done::Sent { .. }
             | Done::TopicSet { .. }
+            | Done::Changed { .. }
+            | Done::Found(_)
             // What cannot be asked for here.
             | Done::LoggedIn(_)
             | Done::Finished
@@ -112,13 +105,33 @@ pub fn show_message(message: &Message, room: &RoomName, current: &RoomName) -> S
     } else {
         format!("#{} ", room.as_str())
     };
+    let Content::Said(said) = &message.content else {
+        return show_notice(&format!("a message of {} was deleted", message.from));
+    };
     let mut text = String::new();
     push_line(
         &mut text,
         &format!("{prefix}<{}> ", message.from),
-        message.body.as_str(),
+        said.body.as_str(),
     );
     text
+}
+
+/// Shows a change as a notice: behind `<name> ` anybody could have typed it. Who reacts is not shown,
+/// as lines that were printed long ago can't be pointed at.
+fn show_change(change: &Change, room: &RoomName) -> Option<String> {
+    let by = &change.by;
+    Some(show_notice(&match &change.kind {
+        ChangeKind::Topic(topic) if topic.as_str().is_empty() => {
+            format!("{by} took away the topic of {room}")
+        }
+        ChangeKind::Topic(topic) => format!("{by} set the topic of {room}: {}", topic.as_str()),
+        ChangeKind::Edited { body, .. } => {
+            format!("{by} edited a message in {room}: {}", body.as_str())
+        }
+        ChangeKind::Deleted { .. } => format!("{by} deleted a message in {room}"),
+        ChangeKind::Reacted { .. } => return None,
+    }))
 }
 
 /// Shows a notice.
@@ -215,16 +228,14 @@ const MEMBERS_ON_JOIN: usize = 20;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Body, Timestamp, UserName};
+    use crate::chat::{Body, Said, Timestamp, UserName};
 
     fn message(body: &str) -> Message {
         Message {
             seq: 1,
             at: Timestamp(0),
             from: UserName::parse("alice").unwrap(),
-            body: Body::parse(body).unwrap(),
-            key: None,
-            reply_to: None,
+            content: Content::Said(Said::new(Body::parse(body).unwrap())),
         }
     }
 
@@ -260,6 +271,38 @@ mod tests {
         let lobby = room("lobby");
         let shown = show_message(&message("a\u{202e}b\u{2069}c\td"), &lobby, &lobby);
         assert_eq!(shown, "<alice> abc d\n");
+    }
+
+    #[test]
+    fn changes_are_notices_that_nobody_can_forge() {
+        let kind = ChangeKind::Edited {
+            seq: 1,
+            body: Body::parse("new\n<bob> forged").unwrap(),
+            at: Timestamp(0),
+        };
+        let shown = |kind| {
+            let by = UserName::parse("alice").unwrap();
+            let change = Change { rev: 1, kind, by };
+            let room = room("lobby");
+            show_event(&Event::Changed { room, change }, &RoomName::lobby())
+        };
+        assert_eq!(
+            shown(kind).as_deref(),
+            Some("* alice edited a message in lobby: new\n  <bob> forged\n")
+        );
+        assert_eq!(
+            shown(ChangeKind::Deleted { seq: 1 }).as_deref(),
+            Some("* alice deleted a message in lobby\n")
+        );
+    }
+
+    #[test]
+    fn deleted_message_is_a_notice() {
+        let lobby = room("lobby");
+        let mut deleted = message("secret");
+        deleted.content = Content::Deleted;
+        let shown = show_message(&deleted, &lobby, &lobby);
+        assert_eq!(shown, "* a message of alice was deleted\n");
     }
 
     #[test]
