@@ -5,6 +5,7 @@ mod blocking_support;
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -355,9 +356,11 @@ fn peer_that_talks_is_kept_though_it_answers_no_ping() {
         timeouts.ping_interval = Some(Duration::from_millis(20));
         timeouts.idle_timeout = Duration::from_secs(1);
         let talk = |mut client: TcpStream| {
+            let (_until, never) = mpsc::channel::<()>();
             for _ in 0..15 {
                 client.write_all(HI).unwrap();
-                thread::sleep(Duration::from_millis(100));
+                let waited = never.recv_timeout(Duration::from_millis(100));
+                assert_eq!(waited, Err(mpsc::RecvTimeoutError::Timeout));
             }
             client
         };

@@ -418,7 +418,9 @@ fn the_deadline_of_connecting_ends_with_it() {
     let server = echo_server(1);
     let connector = Connector::new().with_timeouts(timeouts);
     let mut connected = check_echo(&connector, &server.uri());
-    thread::sleep(Duration::from_millis(1_100));
+    let (_until, never) = mpsc::channel::<()>();
+    let waited = never.recv_timeout(Duration::from_millis(1_100));
+    assert_eq!(waited, Err(mpsc::RecvTimeoutError::Timeout));
     exchange(&mut connected.web_socket);
     connected.web_socket.close(CloseCode::NORMAL, "").unwrap();
     server.result();

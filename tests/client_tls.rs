@@ -6,7 +6,7 @@ mod client_support;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -219,13 +219,15 @@ fn a_redirect_into_tls_is_followed() {
 fn what_is_told_as_sent_reaches_a_server_that_reads_late() {
     let authority = Authority::new();
     let config = authority.server_config(false);
-    let (release, released) = mpsc::channel();
-    let released = Mutex::new(released);
+    let (is_sent, may_read) = {
+        let barrier = Arc::new(Barrier::new(2));
+        (Arc::clone(&barrier), barrier)
+    };
     let server = Stub::start(1, move |stream| {
         let connection = ServerConnection::new(config.clone()).unwrap();
         let stream = TlsStream::server(connection, stream);
         let mut socket = Acceptor::new().accept(stream, same_origin).unwrap();
-        released.lock().unwrap().recv().unwrap();
+        may_read.wait();
         let mut count = 0;
         while let Ok(Some(_)) = socket.read() {
             count += 1;
@@ -245,7 +247,7 @@ fn what_is_told_as_sent_reaches_a_server_that_reads_late() {
         assert!(sent_count < 100_000, "the sockets' buffers are full by now");
     }
     drop(socket);
-    release.send(()).unwrap();
+    is_sent.wait();
     assert_eq!(server.result(), sent_count);
 }
 

@@ -91,7 +91,7 @@ fn database_of_version_2_can_be_searched_and_changed() {
     assert_eq!(found(&mut reader, &[]), ["first words"]);
     let den = RoomName::parse("den").unwrap();
     assert_eq!(
-        found(&mut reader, &[den.clone()]),
+        found(&mut reader, std::slice::from_ref(&den)),
         ["secret words", "first words"]
     );
     let bob = PersonId::Account(AccountId(5));

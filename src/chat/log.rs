@@ -300,6 +300,8 @@ pub struct Page {
     pub messages: Vec<Message>,
     /// The newest changes, without holes.
     pub changes: Vec<Change>,
+    /// The number of the room's newest message at that moment.
+    pub seq: Seq,
     /// The room's number of changes at that moment, which are all in `messages`.
     pub rev: Rev,
 }

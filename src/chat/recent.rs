@@ -414,6 +414,7 @@ mod tests {
         let page = Page {
             messages: (1..=5).map(|seq| message(seq, 1)).collect(),
             changes: Vec::new(),
+            seq: 0,
             rev: 0,
         };
         assert!(matches!(recent.load(page), Load::Done(_)));
@@ -504,6 +505,7 @@ mod tests {
         let page = Page {
             messages: vec![first],
             changes: vec![edited(1, 1, "in the page")],
+            seq: 0,
             rev: 1,
         };
         assert!(matches!(recent.load(page), Load::Done(_)));
@@ -525,6 +527,7 @@ mod tests {
         let page = |rev| Page {
             messages: vec![message(1, 1)],
             changes: Vec::new(),
+            seq: 0,
             rev,
         };
         assert!(matches!(recent.load(page(0)), Load::Again));
@@ -539,6 +542,7 @@ mod tests {
         let mut page = Page {
             messages: vec![message(1, 1)],
             changes: Vec::new(),
+            seq: 0,
             rev: 1,
         };
         assert!(recent.bring_up(&mut page, 2));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::chat::PersonId;
 use crate::chat::event::{Member, Role, RoomSummary};
 use crate::chat::gossip::Gossip;
-use crate::chat::log::{RoomRecord, Visibility};
+use crate::chat::log::{Page, RoomRecord, Visibility};
 use crate::chat::message::{Rev, Seq, Topic};
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::permission::Standing;
@@ -154,6 +154,12 @@ impl Room {
             visibility: self.visibility,
             member_count: self.members.len(),
         }
+    }
+
+    /// Whether the log has written more than the hub was told of: what is on a page would be told once
+    /// more. That is on its way, so that another page, read later, is not ahead.
+    pub(crate) fn is_behind(&self, page: &Page) -> bool {
+        page.seq > self.seq || page.rev > self.rev
     }
 
     /// Whether somebody who is not in it may know of it.

@@ -62,6 +62,7 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/modules/backoff.js" "modules/backoff.js" JS
     "/modules/connection.js" "modules/connection.js" JS
     "/modules/dom.js" "modules/dom.js" JS
+    "/modules/markdown.js" "modules/markdown.js" JS
     "/modules/memory.js" "modules/memory.js" JS
     "/modules/outbox.js" "modules/outbox.js" JS
     "/modules/protocol.js" "modules/protocol.js" JS
@@ -70,6 +71,7 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/modules/store.js" "modules/store.js" JS
     "/modules/text.js" "modules/text.js" JS
     "/modules/timeline.js" "modules/timeline.js" JS
+    "/modules/views/actions.js" "modules/views/actions.js" JS
     "/modules/views/avatar.js" "modules/views/avatar.js" JS
     "/modules/views/composer.js" "modules/views/composer.js" JS
     "/modules/views/dialog.js" "modules/views/dialog.js" JS
@@ -80,6 +82,7 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/modules/views/members.js" "modules/views/members.js" JS
     "/modules/views/message.js" "modules/views/message.js" JS
     "/modules/views/rooms.js" "modules/views/rooms.js" JS
+    "/modules/views/search.js" "modules/views/search.js" JS
     "/modules/views/toasts.js" "modules/views/toasts.js" JS
 };
 

@@ -173,6 +173,10 @@ pub(crate) trait Reach {
     fn try_hash(&mut self, hashing: Hashing) -> Result<(), Box<Hashing>>;
 
     /// Has the log search; gives the search back if there is no room.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the search goes back by value, as it came"
+    )]
     fn try_search(&mut self, search: Search) -> Result<(), Search>;
 }
 

@@ -51,6 +51,7 @@ impl Reader {
         Ok(Some(Page {
             messages: messages(&transaction, room.id, read)?,
             changes: newest_changes(&transaction, room.id, read.max_changes)?,
+            seq: room.seq,
             rev: room.rev,
         }))
     }

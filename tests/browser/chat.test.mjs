@@ -178,16 +178,60 @@ test('newcomers get the recent history and load earlier pages on demand', async 
   assert.deepEqual(bodies, Array.from({ length: 70 }, (_, index) => `line ${index + 1}.`));
 });
 
-test('the search shows only loaded messages that contain the words, and says so', async () => {
+test('the search finds messages of all rooms, and each result leads to its message', async () => {
   const ada = await person('ada');
   await say(ada, 'needle in the hay');
-  await say(ada, 'only straw');
-  await article(ada, 'only straw').waitFor();
-  await parts(ada).search.fill('NEEDLE');
-  await countIs(parts(ada).articles, 1);
-  await ada.getByText(/messages loaded here contain/u).waitFor();
+  await article(ada, 'needle in the hay').waitFor();
+  await ada.getByRole('button', { name: 'New room' }).click();
+  await ada.getByRole('textbox', { name: 'Room name' }).fill('barn');
+  await ada.getByRole('button', { name: 'Create room' }).click();
+  await ada.getByRole('heading', { name: 'barn', level: 1 }).waitFor();
+  await say(ada, 'a 🦊 with a Needle');
+  await article(ada, 'Needle').waitFor();
+  await parts(ada).search.fill('needl');
+  const results = ada.getByRole('region', { name: 'Search results' });
+  await countIs(results.getByRole('listitem'), 2);
+  assert.deepEqual(await results.locator('mark').allTextContents(), ['Needle', 'needle']);
+  await parts(ada).search.press('ArrowDown');
+  await ada.keyboard.press('Tab');
+  await ada.keyboard.press('Enter');
+  await ada.getByRole('heading', { name: 'lobby', level: 1 }).waitFor();
+  await until(() => ada.evaluate(() => document.activeElement.textContent.includes('needle in the hay')), 'the message in focus');
+  await parts(ada).search.fill('nothing like it');
+  await ada.getByText('Nothing found.').waitFor();
   await parts(ada).search.press('Escape');
-  await article(ada, 'only straw').waitFor();
+  await article(ada, 'needle in the hay').waitFor();
+});
+
+test('messages are edited, answered, reacted to and deleted by keyboard, and all see it', async () => {
+  const ada = await person('ada');
+  const bob = await person('bob');
+  await say(ada, 'helo *there*');
+  await article(bob, 'helo there').waitFor();
+  assert.equal(await article(bob, 'helo').locator('em').textContent(), 'there');
+  await parts(ada).message.fill('a draft');
+  await act(ada, article(ada, 'helo'), 'Edit');
+  await until(async () => (await parts(ada).message.inputValue()) === 'helo *there*', 'the text to edit');
+  await say(ada, 'hello **there**');
+  await article(bob, 'hello there').getByText('(edited)').waitFor();
+  await until(async () => (await parts(ada).message.inputValue()) === 'a draft', 'the draft again');
+
+  await act(bob, article(bob, 'hello'), 'React with 👍');
+  await article(ada, 'hello').getByRole('button', { name: '👍 by bob' }).press('Enter');
+  await article(bob, 'hello').getByRole('button', { name: '👍 by bob, ada', pressed: true }).press('Enter');
+  await article(ada, 'hello').getByRole('button', { name: '👍 by ada', pressed: true }).waitFor();
+
+  await act(bob, article(bob, 'hello'), 'Reply');
+  await bob.getByText('Answering ada: hello').waitFor();
+  await say(bob, 'hello yourself');
+  await article(ada, 'yourself').getByRole('button', { name: /In answer to ada/u }).press('Enter');
+  await until(() => ada.evaluate(() => document.activeElement.querySelector('.body')?.textContent.startsWith('hello there')), 'the quoted message in focus');
+
+  await act(ada, article(ada, '(edited)'), 'Delete');
+  await ada.keyboard.press('Enter');
+  await article(bob, 'This message was deleted.').waitFor();
+  await countIs(article(bob, 'hello there'), 0);
+  await countIs(article(bob, 'This message was deleted.').getByRole('button'), 0);
 });
 
 test('a reload keeps the guest, the rooms and the draft', async () => {
@@ -201,3 +245,9 @@ test('a reload keeps the guest, the rooms and the draft', async () => {
   assert.equal(await parts(ada).message.inputValue(), 'half a thought');
   await parts(ada).members.getByText('ada', { exact: true }).waitFor();
 });
+
+/** Opens what can be done with a message, and does it, by keyboard. */
+async function act(page, message, name) {
+  await message.getByRole('button', { name: /^Actions for/u }).press('Enter');
+  await message.getByRole('button', { name }).press('Enter');
+}

@@ -93,25 +93,90 @@ test('markup in topics is shown as text', async () => {
   for (const page of [ada, bob]) await textIs(page.locator('#topic'), topic);
 });
 
-test('links in a sentence are found without changing it', async () => {
+test('Markdown becomes elements of a few kinds, and everything else stays text', async () => {
   const page = await fresh();
-  const found = await page.evaluate(async () => {
-    const { linked } = await import('/modules/text.js');
-    return [
-      'see https://example.org/a_(b), or (http://example.org/).',
-      'mailto:ada@example.org javascript:alert(1) data:text/html,x',
-      'https:// http://[ and https://example.org/\u202egnp.exe',
-    ].map((body) => {
-      const parts = linked(body);
-      return { same: parts.map(({ text }) => text).join('') === body, links: parts.filter(({ href }) => href).map(({ text }) => text) };
+  const shown = await page.evaluate(async (bodies) => {
+    const { markdown } = await import('/modules/markdown.js');
+    return bodies.map((body) => {
+      const nodes = markdown(body);
+      return nodes.map((node) => (typeof node === 'string' ? node : node.outerHTML)).join('|');
     });
-  });
-  assert.deepEqual(found, [
-    { same: true, links: ['https://example.org/a_(b)', 'http://example.org/'] },
-    { same: true, links: ['mailto:ada@example.org'] },
-    { same: true, links: ['https://example.org/'] },
-  ]);
+  }, MARKDOWN.map(([body]) => body));
+  assert.deepEqual(shown, MARKDOWN.map(([, html]) => html));
 });
+
+test('no text makes Markdown run, lead elsewhere, or take long', async () => {
+  const page = await fresh();
+  const took = await page.evaluate(async (bodies) => {
+    const { markdown } = await import('/modules/markdown.js');
+    const allowed = new Set(['A', 'CODE', 'EM', 'LI', 'OL', 'PRE', 'STRONG', 'UL']);
+    const began = performance.now();
+    for (const body of bodies) {
+      const box = document.createElement('div');
+      box.append(...markdown(body));
+      for (const element of box.querySelectorAll('*')) {
+        if (!allowed.has(element.tagName)) throw new Error(`${element.tagName} of ${body}`);
+        for (const { name, value } of element.attributes) {
+          const isLink = element.tagName === 'A' && ['href', 'title', 'target', 'rel'].includes(name);
+          if (!isLink && name !== 'start') throw new Error(`${name}=${value} of ${body}`);
+        }
+        if (element.tagName !== 'A') continue;
+        if (!/^(https?:|mailto:)/u.test(element.href) || element.rel !== 'noopener noreferrer') throw new Error(element.outerHTML);
+      }
+    }
+    return performance.now() - began;
+  }, [...INJECTIONS, ...HEAVY]);
+  assert.ok(took < 5_000, `${took} ms`);
+});
+
+/** What is typed, and what comes of it, nodes set apart by bars. */
+const MARKDOWN = [
+  ['plain\ntext', 'plain\ntext'],
+  ['*so* _it_ **goes** __on__', '<em>so</em>| |<em>it</em>| |<strong>goes</strong>| |<strong>on</strong>'],
+  ['**a *b* c**', '<strong>a <em>b</em> c</strong>'],
+  ['2 * 3 * 4, snake_case_name, * alice waves', '2 * 3 * 4, snake_case_name, * alice waves'],
+  ['`a *b*` and ``c`d``', '<code>a *b*</code>| and |<code>c`d</code>'],
+  ['```js\n<b>\n```\nend', '<pre><code>&lt;b&gt;</code></pre>|end'],
+  ['```\nno end', '```\nno end'],
+  ['- one\n- *two*\nend', '<ul><li>one</li><li><em>two</em></li></ul>|end'],
+  ['3. three\n4. four', '<ol start="3"><li>three</li><li>four</li></ol>'],
+  ['see https://example.org/a_(b), or', `see |${link('https://example.org/a_(b)')}|, or`],
+  ['(http://example.org/).', `(|${link('http://example.org/')}|).`],
+  ['[tea](https://example.org/t)', link('https://example.org/t', 'tea')],
+  ['mailto:ada@example.org', link('mailto:ada@example.org')],
+  ['xhttps://example.org https://', 'xhttps://example.org https://'],
+  ['[x](javascript:alert(1)) javascript:alert(1)', '[x](javascript:alert(1)) javascript:alert(1)'],
+  ['https://example.org/\u202egnp.exe', `${link('https://example.org/')}|\u202egnp.exe`],
+];
+
+function link(href, words = href) {
+  return `<a href="${href}" title="${href}" target="_blank" rel="noopener noreferrer">${words}</a>`;
+}
+
+const INJECTIONS = [
+  '<script>alert(1)</script>',
+  '<img src=x onerror=alert(1)>',
+  '[a](data:text/html,<script>alert(1)</script>)',
+  '[a](vbscript:msgbox(1))',
+  '[a](https://x/" onmouseover="alert(1))',
+  "[a](https://x/'onmouseover='alert(1))",
+  '[<img src=x onerror=alert(1)>](https://example.org)',
+  '[a](java\nscript:alert(1))',
+  '[a](\u0001javascript:alert(1))',
+  '[a](JaVaScRiPt:alert(1))',
+  '[a](//example.org) [a](/session) [a](#x) [a](file:///etc/passwd) [a](blob:https://x/y)',
+  '**<svg onload=alert(1)>** `</code><script>alert(1)</script>`',
+  '```\n</pre><script>alert(1)</script>\n```',
+  '- <iframe src=javascript:alert(1)>\n1. <b onclick=alert(1)>',
+  'https://example.org/"onclick="alert(1)',
+  "https://user:pass@example.org/<script>",
+  '{{constructor.constructor("alert(1)")()}} ${alert(1)}',
+];
+
+/** The longest bodies, each made to be slow where the work is not linear. */
+const HEAVY = ['*a ', '**a', '_', '`', '``a', '[', '[a](', '](', 'https://', 'mailto:x ', '- *a\n', '```\n', '*_', '1. `'].map((part) =>
+  part.repeat(Math.ceil(8000 / part.length)).slice(0, 8000),
+);
 
 test('the watch over the page sees what it is there to see', async () => {
   const page = await newPage(browser, server);

@@ -10,7 +10,7 @@ use crate::chat::log::{
     Append, Change, ChangeKind, Committed, Context, Fact, LogError, Page, Purpose, ReadDone,
     Recorded, RoomRecord, Span, Visibility,
 };
-use crate::chat::message::{Content, Message, Said};
+use crate::chat::message::{Content, Message, Said, Timestamp};
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::recent::{Load, Waiting};
 use crate::chat::search::SearchDone;
@@ -19,12 +19,20 @@ impl Hub {
     pub(super) fn committed(&mut self, committed: Committed, output: &mut Vec<Output>) {
         let Committed { append, outcome } = committed;
         let Append { context, at, fact } = append;
-        let fact = match fact {
-            Fact::Account(fact) => {
-                return self.account_committed(context, at, fact, outcome, output);
-            }
-            fact => fact,
-        };
+        match fact {
+            Fact::Account(fact) => self.account_committed(context, at, fact, outcome, output),
+            fact => self.room_committed(context, at, fact, outcome, output),
+        }
+    }
+
+    fn room_committed(
+        &mut self,
+        context: Context,
+        at: Timestamp,
+        fact: Fact,
+        outcome: Result<Recorded, LogError>,
+        output: &mut Vec<Output>,
+    ) {
         let recorded = match outcome {
             Ok(recorded) => recorded,
             Err(error) if matches!(fact, Fact::RoomCreated { .. }) => {
@@ -49,7 +57,7 @@ impl Hub {
                     seq: 0,
                     rev: 0,
                 };
-                self.room_created(context, record, recorded, join, output);
+                self.room_created(context, record, &recorded, join, output);
             }
             Fact::MessagePosted {
                 room,
@@ -85,11 +93,11 @@ impl Hub {
         &mut self,
         context: Context,
         record: RoomRecord,
-        recorded: Recorded,
+        recorded: &Recorded,
         join: bool,
         output: &mut Vec<Output>,
     ) {
-        if recorded == Recorded::RoomExisted && !join {
+        if *recorded == Recorded::RoomExisted && !join {
             return self.release(context, Err(ChatError::RoomExists), output);
         }
         let id = match self.room_ids.get(&record.name) {
@@ -239,7 +247,7 @@ impl Hub {
             Ok(found) => found,
             Err(error) => return answer(context, Err(refusal(error)), output),
         };
-        if !room.recent.bring_up(&mut page, room.rev) {
+        if room.is_behind(&page) || !room.recent.bring_up(&mut page, room.rev) {
             return output.push(Output::Read(read));
         }
         let Page { messages, .. } = page;
@@ -271,12 +279,10 @@ impl Hub {
             return;
         };
         match outcome {
-            Ok(mut page) => {
-                // The reader may know of a commit before the hub does. What it brought is shown when
-                // the hub is told: shown now, it would come twice.
-                let (seq, rev) = (self.room(id).seq, self.room(id).rev);
-                page.messages.retain(|message| message.seq <= seq);
-                page.changes.retain(|change| change.rev <= rev);
+            Ok(page) if self.room(id).is_behind(&page) => {
+                output.push(Output::Read(recent_past(self.room(id).name.clone())));
+            }
+            Ok(page) => {
                 let Load::Done(waiting) = self.weigh(id, |room| room.recent.load(page)) else {
                     let room = self.room(id).name.clone();
                     return output.push(Output::Read(recent_past(room)));

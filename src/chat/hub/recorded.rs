@@ -27,7 +27,7 @@ impl Hub {
         };
         match fact {
             AccountFact::Opened(account) => {
-                self.account_opened(context, account, recorded, output);
+                self.account_opened(context, account, &recorded, output);
             }
             AccountFact::LoggedIn {
                 account,
@@ -57,7 +57,7 @@ impl Hub {
         &mut self,
         context: Context,
         account: NewAccount,
-        recorded: Recorded,
+        recorded: &Recorded,
         output: &mut Vec<Output>,
     ) {
         let NewAccount {
@@ -68,7 +68,7 @@ impl Hub {
             claim,
             login,
         } = account;
-        let Recorded::AccountOpened(id) = recorded else {
+        let Recorded::AccountOpened(id) = *recorded else {
             self.take_back(invite, claim);
             return self.release(context, Err(ChatError::NameTaken), output);
         };

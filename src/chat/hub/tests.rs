@@ -348,6 +348,7 @@ impl World {
             Span::After(seq) => m.seq > seq,
             Span::Around(seq) => m.seq.abs_diff(seq) <= 1,
         };
+        let seq = Seq::try_from(messages.len()).unwrap();
         let mut messages: Vec<Message> = messages.iter().filter(is_meant).cloned().collect();
         if let Span::After(_) = read.span {
             messages.truncate(read.max_messages);
@@ -360,6 +361,7 @@ impl World {
         Ok(Page {
             messages,
             changes,
+            seq,
             rev,
         })
     }
@@ -592,13 +594,14 @@ fn what_the_reader_knows_before_the_hub_is_shown_once() {
     let committed = Committed { append, outcome };
     let outcome = world.read(&read);
     world.step(Input::Read(ReadDone { read, outcome }));
+    world.step(Input::Committed(committed));
+    world.settle();
     let Some((_, Ok(Done::Joined(joined)))) = world.answers.pop() else {
         panic!("{:?}", world.answers);
     };
     let seqs: Vec<_> = joined.messages.iter().map(|it| it.seq).collect();
-    assert_eq!((joined.seq, seqs), (1, vec![1]));
-    world.step(Input::Committed(committed));
-    assert_eq!(world.seen_by(2), ["lobby 2 ada: second"]);
+    assert_eq!((joined.seq, seqs), (2, vec![1, 2]));
+    assert_eq!(world.seen_by(2), [""; 0]);
 }
 
 #[test]
@@ -1259,4 +1262,39 @@ fn search_goes_through_the_rooms_that_one_may_read() {
         ]
     );
     assert!(world.searches.iter().all(|it| it.max_messages == MAX_FOUND));
+}
+
+#[test]
+fn page_that_is_ahead_of_the_hub_is_read_again() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    world.get(1, send("lobby", "one", None)).unwrap();
+    world.ask(1, send("lobby", "two", None));
+    world.ask(1, react("lobby", 1, "👍", true));
+    let asked: Vec<Output> = world.waiting.drain(..).collect();
+    let committed: Vec<Input> = asked.into_iter().map(|it| world.work(it)).collect();
+    // The log has written both, and the hub is not told yet.
+    let history = Command::History {
+        room: RoomName::lobby(),
+        span: Span::Newest,
+        limit: 10,
+    };
+    world.ask(1, history);
+    let read = world.waiting.pop_front().unwrap();
+    let read = world.work(read);
+    world.answers.clear();
+    world.step(read);
+    assert!(
+        world.answers.is_empty(),
+        "what is on the page comes as pushes too"
+    );
+    committed.into_iter().for_each(|input| world.step(input));
+    world.settle();
+    let (_, answer) = world.answers.pop().unwrap();
+    let Ok(Done::History { messages, .. }) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(messages.len(), 2);
+    let reactions = &messages[0].said().unwrap().reactions;
+    assert_eq!(reactions.as_slice()[0].count, 1);
 }

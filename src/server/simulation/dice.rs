@@ -18,7 +18,7 @@ impl Dice {
     }
 
     /// A number from `first` to `last`.
-    pub(super) fn from_to(&mut self, first: usize, last: usize) -> usize {
+    pub(super) fn between(&mut self, first: usize, last: usize) -> usize {
         self.0.random_range(first..=last)
     }
 

@@ -125,8 +125,8 @@ fn portion(len: usize, all: bool, dice: &mut Dice) -> usize {
     }
     match dice.below(8) {
         0 => 1,
-        1 => dice.from_to(1, len.min(16)),
-        2 => dice.from_to(1, len),
+        1 => dice.between(1, len.min(16)),
+        2 => dice.between(1, len),
         _ => len,
     }
 }

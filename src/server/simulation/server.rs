@@ -114,7 +114,7 @@ impl Server {
     /// A worker takes some of its mail, and has a turn; `false`: there was no mail.
     pub(super) fn worker_turn(&mut self, nth: usize, now: Instant, dice: &mut Dice) -> bool {
         let queue = &mut self.hub.reach().mail[nth];
-        let count = dice.from_to(0, queue.len().min(MAX_MAIL_A_TURN));
+        let count = dice.between(0, queue.len().min(MAX_MAIL_A_TURN));
         for mail in queue.drain(..count) {
             let is_taken = self.workers[nth].mail(mail);
             assert!(is_taken, "the mailbox is empty between turns");
@@ -166,7 +166,7 @@ impl Server {
         if appends.is_empty() {
             return Ok(false);
         }
-        let count = dice.from_to(1, appends.len());
+        let count = dice.between(1, appends.len());
         let batch: Vec<Append> = appends.drain(..count).collect();
         let is_early = self.saboteur.strikes(Plant::AnswerEarly);
         if is_early && let Some(committed) = foretell(&batch, ledger) {

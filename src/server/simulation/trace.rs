@@ -48,8 +48,8 @@ impl Trace {
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = self.lines.iter().flatten();
-        lines.map(|line| writeln!(f, "{line}")).collect()
+        let mut lines = self.lines.iter().flatten();
+        lines.try_for_each(|line| writeln!(f, "{line}"))
     }
 }
 

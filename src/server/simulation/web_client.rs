@@ -376,7 +376,7 @@ impl WebClient {
             }
             Deed::History => {
                 let seen = self.views[&room].seen;
-                let limit = dice.from_to(1, 200);
+                let limit = dice.between(1, 200);
                 let before = dice.one_in(2).then(|| seen / 2 + 1);
                 let request =
                     json!({"type": "history", "room": room, "before": before, "limit": limit});
@@ -455,7 +455,7 @@ impl WebClient {
                 if kind == "done" {
                     self.done(asked, &told, sight)
                 } else {
-                    self.refused(asked, &told, sight)
+                    self.refused(&asked, &told, sight)
                 }
             }
             _ => self.pushed(kind, &told, sight),
@@ -561,7 +561,7 @@ impl WebClient {
     }
 
     /// It was not granted.
-    fn refused(&mut self, asked: Asked, refusal: &Value, sight: &Sight<'_>) -> Checked {
+    fn refused(&mut self, asked: &Asked, refusal: &Value, sight: &Sight<'_>) -> Checked {
         let code = refusal["code"].as_str().unwrap_or_default();
         if code == "rate_limited" {
             let wait = refusal["retry_after_ms"].as_u64();

@@ -15,7 +15,7 @@ use super::trace::Trace;
 use super::web_client::WebClient;
 use crate::chat::Timestamp;
 use crate::chat::rate_limit::Rate;
-use crate::net::OutboxLimits;
+use crate::net::{OutboxLimits, SimulatedWorker};
 use crate::storage::DiskFault;
 
 /// Everything there is in a run.
@@ -68,7 +68,7 @@ impl World {
         let mut dice = Dice::new(seed);
         let setup = setup(&mut dice, plant);
         let names = ["ada", "bob", "cyd", "dan"];
-        let web_count = dice.from_to(2, names.len());
+        let web_count = dice.between(2, names.len());
         let web = names[..web_count].iter().map(|name| {
             let client: Box<dyn Peer> = Box::new(WebClient::new(name, &mut dice));
             client
@@ -124,7 +124,7 @@ impl World {
         match chosen {
             Move::Worker => self.worker_turn()?,
             Move::Hub => {
-                for _ in 0..self.dice.from_to(1, 4) {
+                for _ in 0..self.dice.between(1, 4) {
                     self.hub_turn();
                 }
             }
@@ -132,7 +132,7 @@ impl World {
                 self.log_turn()?;
             }
             Move::Reader => {
-                for _ in 0..self.dice.from_to(1, 4) {
+                for _ in 0..self.dice.between(1, 4) {
                     self.reader_turn();
                 }
             }
@@ -152,7 +152,7 @@ impl World {
             Move::Time => self.pass_time(),
             Move::Disk => self.fault = *self.dice.pick(&FAULTS),
             Move::Clock => {
-                self.clock_skew_ms = i64::try_from(self.dice.below(60_000)).expect("a minute")
+                self.clock_skew_ms = i64::try_from(self.dice.below(60_000)).expect("a minute");
             }
             Move::Kill => {
                 self.kill();
@@ -271,7 +271,7 @@ impl World {
         self.trace.note("connect", who, &[]);
         let worker = self.dice.below(server.workers.len());
         let person = &mut self.people[who];
-        let room_len = self.dice.from_to(200, 8_000);
+        let room_len = self.dice.between(200, 8_000);
         let mut link = Link::open(server, worker, person.peer.listener(), room_len, self.now);
         person.peer.connected(link.output());
         person.link = Some(link);
@@ -401,7 +401,7 @@ impl World {
     /// Time passes until somebody wants to do something.
     fn wait(&mut self) {
         let server = self.server.iter().flat_map(|server| &server.workers);
-        let workers = server.filter_map(|worker| worker.next_at());
+        let workers = server.filter_map(SimulatedWorker::next_at);
         let people = self.people.iter().filter_map(|it| it.peer.waits_until());
         let next_at = workers.chain(people).filter(|at| *at > self.now).min();
         let longest = self.now + LONG_WAIT;
@@ -486,7 +486,7 @@ fn setup(dice: &mut Dice, plant: Option<Plant>) -> Setup {
     }
     let per_second = *dice.pick(&[0.0, 10.0]);
     Setup {
-        worker_count: dice.from_to(1, 3),
+        worker_count: dice.between(1, 3),
         outbox,
         nominal_outbox,
         rate: Rate {
@@ -504,19 +504,19 @@ fn weights(dice: &mut Dice) -> [(Move, usize); 13] {
         if dice.one_in(2) {
             0
         } else {
-            dice.from_to(1, most)
+            dice.between(1, most)
         }
     };
     let (stall, cut, disk, clock, kill) = (rare(8), rare(4), rare(8), rare(4), rare(2));
     [
-        (Move::Worker, dice.from_to(20, 120)),
-        (Move::Hub, dice.from_to(20, 120)),
-        (Move::Log, dice.from_to(10, 80)),
-        (Move::Reader, dice.from_to(5, 40)),
-        (Move::Act, dice.from_to(80, 300)),
-        (Move::Send, dice.from_to(40, 160)),
-        (Move::Receive, dice.from_to(40, 160)),
-        (Move::Time, dice.from_to(5, 40)),
+        (Move::Worker, dice.between(20, 120)),
+        (Move::Hub, dice.between(20, 120)),
+        (Move::Log, dice.between(10, 80)),
+        (Move::Reader, dice.between(5, 40)),
+        (Move::Act, dice.between(80, 300)),
+        (Move::Send, dice.between(40, 160)),
+        (Move::Receive, dice.between(40, 160)),
+        (Move::Time, dice.between(5, 40)),
         (Move::Stall, stall),
         (Move::Cut, cut),
         (Move::Disk, disk),

@@ -9,6 +9,7 @@ import { logView } from './modules/views/log.js';
 import { loginView } from './modules/views/login.js';
 import { membersView } from './modules/views/members.js';
 import { roomsView } from './modules/views/rooms.js';
+import { searchView } from './modules/views/search.js';
 import { announce } from './modules/views/toasts.js';
 
 placeIcons(document);
@@ -19,6 +20,7 @@ const page = { announce, closeDrawers: drawers().close };
 
 const login = loginView(store, session);
 headerView(store, session);
+searchView(store, session);
 roomsView(store, session, page);
 membersView(store, session, page);
 logView(store, session, page);

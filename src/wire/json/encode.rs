@@ -141,26 +141,13 @@ impl Object {
                 }
             }
             Done::Joined(joined) => self.joined(joined),
-            Done::LoggedIn(_) => {
-                if let Some(token) = token {
-                    self.text("token", token);
-                }
-            }
-            // The operator is told in another form.
-            Done::Finished | Done::Accounts(_) => {}
-            Done::Logins(logins) => self.array("sessions", logins, Self::login),
-            Done::TotpBegun { secret, name } => {
-                self.text("secret", &secret.base32());
-                self.text("uri", &secret.uri(name));
-            }
-            Done::TotpConfirmed(codes) => {
-                let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
-                self.texts("recovery_codes", codes.iter().map(String::as_str));
-            }
-            Done::Invited { code, until } => {
-                self.text("invite", &code.to_string());
-                self.time("until", *until);
-            }
+            Done::LoggedIn(_)
+            | Done::Finished
+            | Done::Accounts(_)
+            | Done::Logins(_)
+            | Done::TotpBegun { .. }
+            | Done::TotpConfirmed(_)
+            | Done::Invited { .. } => self.done_for_account(done, token),
             Done::Left { room } | Done::TopicSet { room } => self.text("room", room.as_str()),
             Done::Sent { room, seq, at } => {
                 self.text("room", room.as_str());
@@ -202,6 +189,31 @@ impl Object {
                 self.array("members", members, Self::member);
                 self.number("member_count", *member_count);
             }
+        }
+    }
+
+    fn done_for_account(&mut self, done: &Done, token: Option<&str>) {
+        match done {
+            Done::LoggedIn(_) => {
+                if let Some(token) = token {
+                    self.text("token", token);
+                }
+            }
+            Done::Logins(logins) => self.array("sessions", logins, Self::login),
+            Done::TotpBegun { secret, name } => {
+                self.text("secret", &secret.base32());
+                self.text("uri", &secret.uri(name));
+            }
+            Done::TotpConfirmed(codes) => {
+                let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
+                self.texts("recovery_codes", codes.iter().map(String::as_str));
+            }
+            Done::Invited { code, until } => {
+                self.text("invite", &code.to_string());
+                self.time("until", *until);
+            }
+            // Nothing more; the operator is told in another form.
+            _ => {}
         }
     }
 

@@ -25,9 +25,9 @@ export class Outbox {
   }
 
   /** Queues a message for a room. */
-  post(room, body) {
+  post(room, body, replyTo) {
     const at = new Date(Date.now()).toISOString();
-    this.#change((store) => store.pending.push({ key: newKey(), room, body, at, state: 'sending', reason: '' }));
+    this.#change((store) => store.pending.push({ key: newKey(), room, body, replyTo, at, state: 'sending', reason: '' }));
     this.flush();
   }
 
@@ -65,16 +65,17 @@ export class Outbox {
   }
 
   async #send(message) {
-    const { key, room, body } = message;
+    const { key, room, body, replyTo } = message;
+    const reply = replyTo ? { reply_to: replyTo } : {};
     try {
-      const { seq, at } = await this.#connection.patientRequest('send', { room, body, key }, (delay) =>
+      const { seq, at } = await this.#connection.patientRequest('send', { room, body, key, ...reply }, (delay) =>
         this.#store.update((store) => (store.sendingAt = Date.now() + delay)),
       );
       this.#change((store) => {
         store.sendingAt = 0;
         if (!store.pending.includes(message)) return; // Its push came first.
         store.pending = store.pending.filter((pending) => pending !== message);
-        store.rooms.get(room)?.add({ seq, at, from: store.you.name, body, key });
+        store.rooms.get(room)?.add({ seq, at, from: store.you.name, body, key, ...reply });
       });
     } catch (error) {
       this.#change((store) => {

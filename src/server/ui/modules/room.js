@@ -23,6 +23,8 @@ export class Room {
     this.messages = [];
     /** There are older messages than the first of `messages`. */
     this.more = false;
+    /** There are newer messages than the last of `messages`: the reader has jumped to an old one. */
+    this.later = false;
     /** The number below which messages were missed, as long as they have not been loaded; else 0. */
     this.gap = 0;
     /** @type {Member[]} */
@@ -53,16 +55,23 @@ export class Room {
       this.messages = [];
       this.notices = [];
       this.more = Boolean(answer.more);
+      this.later = false;
     }
-    for (const message of messages) this.#insert(message);
+    // Changes are for what is here already: the new messages have them.
+    else for (const change of answer.changes ?? []) this.changed(change);
+    if (!this.later) for (const message of messages) this.#insert(message);
     this.seq = answer.seq ?? this.seq;
-    for (const change of answer.changes ?? []) this.changed(change);
     this.rev = answer.rev ?? this.rev;
   }
 
   /** @returns {boolean} whether the message was new here */
   add(message) {
     this.typing.delete(message.from);
+    if (this.later) {
+      const isNext = message.seq === this.seq + 1;
+      if (isNext) this.seq = message.seq;
+      return isNext;
+    }
     const isNew = this.#insert(message);
     let index = this.#indexOf(this.seq + 1);
     while (this.messages[index]?.seq === this.seq + 1) {
@@ -80,7 +89,30 @@ export class Room {
     if (!more || (messages[0]?.seq ?? 0) <= this.gap) this.gap = 0;
   }
 
-  /** Applies `edited`, `deleted` or `topic`. */
+  /** Takes over a page of `history` that begins just behind the last message. */
+  append(messages, moreAfter) {
+    for (const message of messages) this.#insert(message);
+    this.later = moreAfter;
+  }
+
+  /** Shows a page of `history` and nothing else: old messages around one, or the newest. */
+  replace({ messages, more, more_after: moreAfter }) {
+    this.messages = [];
+    this.gap = 0;
+    for (const message of messages) this.#insert(message);
+    this.more = more;
+    this.later = moreAfter;
+    this.seq = Math.max(this.seq, this.#last());
+    this.isAtEnd = !moreAfter;
+  }
+
+  /** @returns {Message | undefined} the message of that number, if it is loaded */
+  message(seq) {
+    const message = this.messages[this.#indexOf(seq)];
+    return message?.seq === seq ? message : undefined;
+  }
+
+  /** Applies `edited`, `deleted`, `reaction` or `topic`. */
   changed(change) {
     if (change.rev) this.rev = Math.max(this.rev, change.rev);
     if (change.type === 'topic') {
@@ -169,13 +201,38 @@ export class Room {
 
 function apply(change, message) {
   if (change.type === 'edited') return { ...message, body: change.body, edited_at: change.edited_at };
-  if (change.type === 'deleted') return { seq: message.seq, at: message.at, from: message.from, deleted: true };
+  // The key stays: the row on screen is known by it.
+  if (change.type === 'deleted') {
+    const { seq, at, from, key } = message;
+    return { seq, at, from, ...(key && { key }), deleted: true };
+  }
+  if (change.type === 'reaction' && !message.deleted) {
+    return { ...message, reactions: reacted(message.reactions ?? [], change) };
+  }
   return message;
+}
+
+/** As the server counts: names up to `MAX_NAMED`, the count beyond. */
+function reacted(reactions, { emoji, from, on }) {
+  const known = reactions.find((reaction) => reaction.emoji === emoji);
+  if (!known) return on ? [...reactions, { emoji, names: [from], count: 1 }] : reactions;
+  const { names, count } = known;
+  let next;
+  if (on) {
+    next = { emoji, names: names.length < MAX_NAMED ? [...names, from] : names, count: count + 1 };
+  } else {
+    const place = names.indexOf(from);
+    const rest = place < 0 ? names : names.toSpliced(place, 1);
+    next = { emoji, names: rest.slice(0, count - 1), count: count - 1 };
+  }
+  return reactions.map((reaction) => (reaction === known ? next : reaction)).filter((reaction) => reaction.count > 0);
 }
 
 /** What a page keeps of a room while its reader is at the end; the rest can be loaded again. */
 const MAX_MESSAGES = 1000;
 const TRIM_STEP = 200;
 const MAX_NOTICES = 100;
+/** Names that the server lists of those who chose an emoji. */
+const MAX_NAMED = 20;
 /** Names in one line of coming and going. */
 const MAX_PEOPLE = 50;

@@ -101,11 +101,13 @@ export class Session {
     await this.#connection.patientRequest('topic', { room: this.#store.current, topic });
   }
 
-  send(body) {
+  /** @param {string} body @param {number} [replyTo] the number of the message that it answers */
+  async send(body, replyTo) {
     const { room } = this.#store;
     this.#typingSentAt = -Infinity;
     this.#store.update(() => (room.divider = 0));
-    this.outbox.post(room.name, body);
+    this.outbox.post(room.name, body, replyTo);
+    if (room.later) await this.toLatest();
   }
 
   /** Tells the room, at most every few seconds, that something is being typed. */
@@ -129,6 +131,70 @@ export class Session {
       if (room.messages[0]?.seq === before) this.#store.update(() => room.prepend(messages, more));
     } finally {
       this.#store.update((store) => (store.isLoadingEarlier = false));
+    }
+  }
+
+  /** Loads the page of history behind the last message on screen, which was jumped to. */
+  async loadLater() {
+    const { room } = this.#store;
+    if (!room?.later || this.#store.isLoadingLater || !this.#connection.isOpen) return;
+    this.#store.update((store) => (store.isLoadingLater = true));
+    try {
+      const after = room.messages.at(-1)?.seq ?? 0;
+      const fields = { room: room.name, limit: HISTORY_PAGE, after };
+      const { messages, more_after: moreAfter } = await this.#connection.patientRequest('history', fields);
+      if (room.later && room.messages.at(-1)?.seq === after) {
+        this.#store.update(() => room.append(messages, moreAfter));
+      }
+    } finally {
+      this.#store.update((store) => (store.isLoadingLater = false));
+    }
+  }
+
+  /** Shows a message, wherever it is; the log goes there. */
+  async jump(name, seq) {
+    await this.open(name);
+    const room = this.#store.rooms.get(name);
+    if (!room || this.#store.current !== name) return;
+    if (!room.message(seq)) {
+      const fields = { room: name, limit: HISTORY_PAGE, around: seq };
+      const page = await this.#connection.patientRequest('history', fields);
+      this.#store.update(() => room.replace(page));
+    }
+    this.#store.update((store) => (store.target = { room: name, seq }));
+  }
+
+  /** Back to the newest messages. */
+  async toLatest() {
+    const { room } = this.#store;
+    if (!room?.later) return;
+    const page = await this.#connection.patientRequest('history', { room: room.name, limit: HISTORY_PAGE });
+    this.#store.update(() => room.replace(page));
+  }
+
+  /** Messages with these words, of all rooms that one may read. */
+  search(query, before) {
+    return this.#connection.patientRequest('search', { query, ...(before && { before }) });
+  }
+
+  async edit(seq, body) {
+    await this.#change('edit', { seq, body });
+  }
+
+  async delete(seq) {
+    await this.#change('delete', { seq });
+  }
+
+  async react(seq, emoji, on) {
+    await this.#change('react', { seq, emoji, on });
+  }
+
+  async #change(type, fields) {
+    try {
+      await this.#connection.patientRequest(type, { room: this.#store.current, ...fields });
+    } catch (error) {
+      // An earlier try may have arrived without its answer.
+      if (!(error instanceof ServerError && error.code === 'already')) throw error;
     }
   }
 
@@ -256,7 +322,7 @@ export class Session {
       if (store.room?.unread === 0) store.room.divider = 0;
       if (store.room) store.room.isAtEnd = true;
       store.current = name;
-      store.query = '';
+      store.writing = null;
     });
     this.#typingSentAt = -Infinity;
     remember('current', name);
@@ -280,6 +346,7 @@ export class Session {
         break;
       case 'edited':
       case 'deleted':
+      case 'reaction':
         room?.changed(push);
         break;
       case 'topic':

@@ -23,11 +23,15 @@ export class Store {
   current = null;
   /** @type {Pending[]} own messages without an answer yet, oldest first, of all rooms */
   pending = [];
-  /** What the messages on screen must contain, as typed. */
-  query = '';
   /** When sending goes on after the server asked for patience, in `Date.now()` terms; 0: it is not waiting. */
   sendingAt = 0;
   isLoadingEarlier = false;
+  isLoadingLater = false;
+  /** The message that the log should go to. @type {{room: string, seq: number} | null} */
+  target = null;
+  /** What is being written belongs to this message of the room on screen: an answer to it, or its new text.
+   * @type {{kind: 'reply' | 'edit', seq: number} | null} */
+  writing = null;
 
   #listeners = [];
   #isScheduled = false;
@@ -101,7 +105,8 @@ export class Store {
     this.directory.clear();
     this.current = null;
     this.pending = [];
-    this.query = '';
+    this.target = null;
+    this.writing = null;
     this.sendingAt = 0;
   }
 }

@@ -1,22 +1,20 @@
-/** How bodies, names and times look: links found, initials taken, dates in the reader's language. */
+/** How names and times look: addresses found, initials taken, dates in the reader's language. */
 
-/**
- * Splits a body into text and links, without changing a character.
- * @returns {{text: string, href?: string}[]}
- */
-export function linked(body) {
-  const parts = [];
-  let end = 0;
-  for (const match of body.matchAll(LINK)) {
-    const text = withoutTail(match[0]);
-    const href = safeAddress(text);
-    if (!href) continue;
-    if (match.index > end) parts.push({ text: body.slice(end, match.index) });
-    parts.push({ text, href });
-    end = match.index + text.length;
-  }
-  if (end < body.length) parts.push({ text: body.slice(end) });
-  return parts;
+/** The address that begins at a place of a text, as far as it is one. @returns {{text: string, href: string} | null} */
+export function addressAt(text, at) {
+  LINK.lastIndex = at;
+  const found = LINK.exec(text);
+  if (!found) return null;
+  const address = withoutTail(found[0]);
+  const href = safeAddress(address);
+  return href && { text: address, href };
+}
+
+/** An address as a browser writes it; `null` for all but web and mail addresses. */
+export function safeAddress(text) {
+  if (!URL.canParse(text)) return null;
+  const url = new URL(text);
+  return ['http:', 'https:', 'mailto:'].includes(url.protocol) ? url.href : null;
 }
 
 /** One or two letters for a name, as people see letters. */
@@ -49,6 +47,11 @@ export function shortTime(at) {
   return format(TIME, at);
 }
 
+/** The date, for what may be of any day. */
+export function shortDate(at) {
+  return format(SHORT, at);
+}
+
 export function fullTime(at) {
   return format(FULL, at);
 }
@@ -65,7 +68,7 @@ export function isSameDay(a, b) {
 }
 
 /** Addresses end at spaces, quotes, and at the characters that could turn the text around. */
-const LINK = /\b(?:https?:\/\/|mailto:)[^\s<>"\u200e\u200f\u202a-\u202e\u2066-\u2069]+/giu;
+const LINK = /(?:https?:\/\/|mailto:)[^\s<>"\u200e\u200f\u202a-\u202e\u2066-\u2069]{1,2000}/iuy;
 
 /** A full stop or a closing bracket after an address belongs to the sentence. */
 function withoutTail(text) {
@@ -76,12 +79,6 @@ function withoutTail(text) {
     if (!isTail) return text;
     text = text.slice(0, -1);
   }
-}
-
-function safeAddress(text) {
-  if (!URL.canParse(text)) return null;
-  const url = new URL(text);
-  return ['http:', 'https:', 'mailto:'].includes(url.protocol) ? url.href : null;
 }
 
 function graphemes(text) {
@@ -103,6 +100,7 @@ function capital(text) {
 
 const DAY = 86_400_000;
 const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
+const SHORT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
 const DATE = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 const LONG_DATE = new Intl.DateTimeFormat(undefined, { dateStyle: 'long' });

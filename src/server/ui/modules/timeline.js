@@ -19,30 +19,24 @@ import { isSameDay } from './text.js';
 export function timeline(store) {
   const { room } = store;
   if (!room) return [];
-  const query = store.query.trim().toLocaleLowerCase();
-  const messages = query ? room.messages.filter((message) => matches(message, query)) : room.messages;
+  const { messages } = room;
   const builder = new Builder(room, store.you?.name);
-  if (room.gap && !query) builder.mark('gap', room.messages[0]?.at ?? '');
+  if (room.gap) builder.mark('gap', room.messages[0]?.at ?? '');
   let noticeIndex = room.notices.findIndex((notice) => notice.after >= (messages[0]?.seq ?? 0) - 1);
-  if (noticeIndex < 0 || query) noticeIndex = room.notices.length;
+  if (noticeIndex < 0 || room.later) noticeIndex = room.notices.length;
   const noticesUpTo = (seq) => {
     while (room.notices[noticeIndex]?.after < seq) builder.notice(room.notices[noticeIndex++]);
   };
   for (const message of messages) {
     noticesUpTo(message.seq);
-    if (message.seq === room.divider && !query) builder.mark('new', message.at);
+    if (message.seq === room.divider) builder.mark('new', message.at);
     builder.message(message, message.from === store.you?.name ? 'saved' : '');
   }
   noticesUpTo(Infinity);
-  if (!query) {
+  if (!room.later) {
     for (const pending of store.pending) if (pending.room === room.name) builder.pending(pending);
   }
   return builder.rows;
-}
-
-/** Messages of the room that contain the query. */
-export function matches({ body = '', from }, query) {
-  return body.toLocaleLowerCase().includes(query) || from.toLocaleLowerCase().includes(query);
 }
 
 class Builder {
@@ -86,8 +80,8 @@ class Builder {
     this.#above = message;
   }
 
-  pending({ key, body, at, state, reason }) {
-    this.message({ seq: 0, key, body, at, from: this.you }, state, reason);
+  pending({ key, body, replyTo, at, state, reason }) {
+    this.message({ seq: 0, key, body, reply_to: replyTo, at, from: this.you }, state, reason);
   }
 
   #startDay(at) {

@@ -2,6 +2,7 @@
 import { byId, setText } from '../dom.js';
 import { recall, remember } from '../memory.js';
 import { characterCount, withoutControls } from '../text.js';
+import { announce } from './toasts.js';
 
 /** @param {import('../store.js').Store} store @param {import('../session.js').Session} session */
 export function composerView(store, session) {
@@ -12,12 +13,23 @@ export function composerView(store, session) {
   /** The room whose draft is in the box. */
   let current = null;
   let waitTimer = 0;
+  /** What is being answered or edited, as it is drawn. */
+  let writing = null;
+  const banner = byId('writing');
+
+  byId('writing-cancel').addEventListener('click', cancel);
 
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     submit();
   });
   box.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape' && store.writing) {
+      event.stopPropagation();
+      cancel();
+    } else if (event.key === 'ArrowUp' && !box.value && !store.writing) {
+      editLatest(event);
+    }
     // While an input method composes, Enter chooses a word.
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
@@ -33,9 +45,15 @@ export function composerView(store, session) {
   function submit() {
     const body = withoutControls(box.value);
     if (!store.room || !body.trim() || excess(body) > 0) return;
-    session.send(body);
-    box.value = '';
-    keepDraft();
+    const { kind, seq } = store.writing ?? {};
+    const done = kind === 'edit' ? session.edit(seq, body) : session.send(body, seq);
+    done.catch((error) => announce(error.message));
+    store.update(() => (store.writing = null));
+    // What was drafted before an edit comes back when it is drawn that nothing is edited.
+    if (kind !== 'edit') {
+      box.value = '';
+      keepDraft();
+    }
     fit();
     drawHint();
     box.focus();
@@ -45,7 +63,37 @@ export function composerView(store, session) {
     return characterCount(body) - store.limits.max_body_len;
   }
 
+  function cancel() {
+    store.update(() => (store.writing = null));
+    box.focus();
+  }
+
+  function editLatest(event) {
+    const latest = store.room?.messages.findLast((message) => message.from === store.you?.name && !message.deleted);
+    if (!latest) return;
+    event.preventDefault();
+    store.update(() => (store.writing = { kind: 'edit', seq: latest.seq }));
+  }
+
+  function drawWriting() {
+    if (store.writing === writing) return;
+    const wasEdit = writing?.kind === 'edit';
+    writing = store.writing;
+    const message = writing && store.room?.message(writing.seq);
+    banner.hidden = !message;
+    if (message?.body !== undefined) {
+      const isEdit = writing.kind === 'edit';
+      setText(byId('writing-text'), isEdit ? 'Editing your message' : `Answering ${message.from}: ${message.body.slice(0, 80)}`);
+      if (isEdit) box.value = message.body;
+      box.focus();
+    }
+    if (wasEdit && writing?.kind !== 'edit') box.value = recall('drafts', {})[current] ?? '';
+    fit();
+  }
+
   function keepDraft() {
+    // The new text of a message is no draft of another one.
+    if (store.writing?.kind === 'edit') return;
     const { [current]: _, ...others } = recall('drafts', {});
     remember('drafts', box.value ? { ...others, [current]: box.value } : others);
   }
@@ -88,6 +136,7 @@ export function composerView(store, session) {
       box.placeholder = current ? `Message #${current}` : '';
       fit();
     }
+    drawWriting();
     drawHint();
     drawTyping();
   });

@@ -15,21 +15,31 @@ export function logView(store, session, page) {
   const actions = {
     retry: (key) => session.outbox.retry(key),
     discard: (key) => session.outbox.discard(key),
+    you: () => store.you?.name,
+    message: (seq) => store.room?.message(seq),
+    mayDelete: (message) => message.from === store.you?.name || store.mayEditTopic,
+    reply: ({ seq }) => store.update(() => (store.writing = { kind: 'reply', seq })),
+    edit: ({ seq }) => store.update(() => (store.writing = { kind: 'edit', seq })),
+    delete: ({ seq }) => tried(session.delete(seq)),
+    react: ({ seq }, emoji, on) => tried(session.react(seq, emoji, on)),
+    jump: (seq) => tried(session.jump(store.current, seq)),
   };
   /** What is drawn: to notice a change of room, older messages on top, and own new ones. */
-  let drawn = { room: null, first: 0, lastPending: '', query: '' };
+  let drawn = { room: null, first: 0, lastPending: '' };
   let lastTop = 0;
 
   loadEarlier.addEventListener('click', load);
   byId('jump').addEventListener('click', () => {
-    toEnd();
+    if (store.room?.later) tried(session.toLatest());
+    else toEnd();
     byId('message').focus();
   });
   log.addEventListener('scroll', () => {
     const isUpwards = log.scrollTop < lastTop;
     reached();
     lastTop = log.scrollTop;
-    if (isUpwards && log.scrollTop < LOAD_DISTANCE && !store.query) load();
+    if (isUpwards && log.scrollTop < LOAD_DISTANCE) load();
+    if (!isUpwards && isNearEnd() && store.room?.later) tried(session.loadLater());
   });
   rows.addEventListener('click', (event) => {
     // Who unfolds a long message wants to read it from where it stands.
@@ -38,11 +48,15 @@ export function logView(store, session, page) {
   new ResizeObserver(() => store.room?.isAtEnd && toEnd()).observe(log);
   document.addEventListener('visibilitychange', reached);
 
-  async function load() {
+  function load() {
+    return tried(session.loadEarlier());
+  }
+
+  /** Without a connection everything simply stays as it is; the status says why. */
+  async function tried(done) {
     try {
-      await session.loadEarlier();
+      await done;
     } catch (error) {
-      // Without a connection the button simply stays; the status says why.
       if (error instanceof ServerError) page.announce(error.message);
     }
   }
@@ -50,8 +64,8 @@ export function logView(store, session, page) {
   /** Follows from where the log stands: at the end or not, everything seen or not. */
   function reached() {
     const { room } = store;
-    if (!room || store.query) return;
-    const isAtEnd = isNearEnd() || (room.isAtEnd && !hasScrolledUp());
+    if (!room) return;
+    const isAtEnd = !room.later && (isNearEnd() || (room.isAtEnd && !hasScrolledUp()));
     if (isAtEnd !== room.isAtEnd) store.update(() => (room.isAtEnd = isAtEnd));
     if (isAtEnd) session.seen();
   }
@@ -81,24 +95,22 @@ export function logView(store, session, page) {
       room: room ?? null,
       first: room?.messages[0]?.seq ?? 0,
       lastPending: store.pending.findLast((pending) => pending.room === room?.name)?.key ?? '',
-      query: store.query,
     };
     const isOtherRoom = next.room !== drawn.room;
     const isOwnNew = next.lastPending !== '' && next.lastPending !== drawn.lastPending;
-    const isSearchChanged = next.query !== drawn.query;
     // Only what is said now is worth reading out, not pages of what was said before.
-    log.ariaLive = isOtherRoom || next.first !== drawn.first || isSearchChanged ? 'off' : 'polite';
+    log.ariaLive = isOtherRoom || next.first !== drawn.first ? 'off' : 'polite';
     if (!isOtherRoom && room && hasScrolledUp()) room.isAtEnd = false;
-    const anchor = isOtherRoom || room?.isAtEnd || isOwnNew || isSearchChanged ? null : firstVisible();
+    const anchor = isOtherRoom || room?.isAtEnd || isOwnNew ? null : firstVisible();
     drawn = next;
 
     drawTop(room);
     const create = (row) => createRow(row, actions);
     const update = (element, row, before) => updateRow(element, row, before, actions);
     reconcile(rows, items, (row) => row.id, create, update);
-    drawMatches();
 
-    if (anchor) log.scrollTop += anchor.element.getBoundingClientRect().top - anchor.top;
+    if (toTarget()) reached();
+    else if (anchor) log.scrollTop += anchor.element.getBoundingClientRect().top - anchor.top;
     else if (isOtherRoom && room?.unread && rows.querySelector('.new')) toDivider();
     else toEnd();
     lastTop = log.scrollTop;
@@ -110,14 +122,14 @@ export function logView(store, session, page) {
     setText(loadEarlier, store.isLoadingEarlier ? 'Loading earlier messages…' : 'Load earlier messages');
     const start = byId('log-start');
     const isArriving = !room && store.status !== 'connected';
-    start.hidden = Boolean(room?.more) || store.query !== '' || isArriving;
+    start.hidden = Boolean(room?.more) || isArriving;
     if (start.childElementCount > 0 && start.dataset.room === (room?.name ?? '')) return;
     start.dataset.room = room?.name ?? '';
     start.replaceChildren(...beginning(room));
   }
 
   function drawJump(room) {
-    const isAway = Boolean(room) && !room.isAtEnd && store.query === '';
+    const isAway = Boolean(room) && !room.isAtEnd;
     byId('jump').hidden = !isAway;
     if (!isAway) return;
     const { unread } = room;
@@ -125,11 +137,19 @@ export function logView(store, session, page) {
     byId('jump').classList.toggle('has-unread', unread > 0);
   }
 
-  function drawMatches() {
-    if (!globalThis.Highlight || !CSS.highlights) return;
-    CSS.highlights.delete('found');
-    const query = store.query.trim().toLocaleLowerCase();
-    if (query) CSS.highlights.set('found', new Highlight(...rangesOf(rows, query)));
+  /** Goes to the message that was jumped to, and gives it the focus; `false`: there is none. */
+  function toTarget() {
+    const { target, room } = store;
+    if (!target || target.room !== room?.name) return false;
+    const element = rows.querySelector(`[data-seq="${Number(target.seq)}"]`);
+    if (!element) return false;
+    store.target = null;
+    room.isAtEnd = false;
+    log.scrollTop += element.getBoundingClientRect().top - log.getBoundingClientRect().top - log.clientHeight / 3;
+    element.classList.add('target');
+    element.addEventListener('blur', () => element.classList.remove('target'), { once: true });
+    element.focus({ preventScroll: true });
+    return true;
   }
 
   function toDivider() {
@@ -159,26 +179,7 @@ function beginning(room) {
   ];
 }
 
-/** Where the words stand that are searched for. */
-function rangesOf(root, query) {
-  const ranges = [];
-  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
-  for (let node = walker.nextNode(); node && ranges.length < MAX_RANGES; node = walker.nextNode()) {
-    if (!node.parentElement.closest('.body, .from')) continue;
-    const text = node.data.toLocaleLowerCase();
-    if (text.length !== node.data.length) continue; // Lower-casing moved the places.
-    for (let at = text.indexOf(query); at >= 0; at = text.indexOf(query, at + query.length)) {
-      const range = new Range();
-      range.setStart(node, at);
-      range.setEnd(node, at + query.length);
-      ranges.push(range);
-    }
-  }
-  return ranges;
-}
-
 /** Pixels from the end within which new messages are followed. */
 const END_DISTANCE = 60;
 /** Pixels from the top at which the page before is fetched. */
 const LOAD_DISTANCE = 160;
-const MAX_RANGES = 1000;

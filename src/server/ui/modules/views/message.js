@@ -1,10 +1,12 @@
 /** One row of the log: a message, a day, a quiet line, a mark. */
 import { h, icon, setText } from '../dom.js';
-import { dayName, fullTime, linked, shortTime } from '../text.js';
+import { markdown } from '../markdown.js';
+import { dayName, fullTime, shortTime } from '../text.js';
+import { createActions, createReactions } from './actions.js';
 import { avatar } from './avatar.js';
 
 /** @typedef {import('../timeline.js').Row} Row */
-/** @typedef {{retry: (key: string) => void, discard: (key: string) => void}} Actions */
+/** @typedef {import('./actions.js').Actions} Actions */
 
 /** @param {Row} row @param {Actions} actions @returns {Element} */
 export function createRow(row, actions) {
@@ -34,6 +36,13 @@ export function updateRow(element, row, before, actions) {
     if (body !== before.message.body || edited_at !== before.message.edited_at || deleted !== before.message.deleted) {
       element.querySelector('.body').replaceWith(createBody(row.message));
     }
+    // Whether it can be acted on has changed too, when it became saved or was deleted.
+    element.querySelector('.reactions').replaceWith(createReactions(row.message, actions));
+    if (row.message.seq !== before.message.seq || deleted) {
+      element.querySelector('.actions').replaceWith(createActions(row.message, actions));
+      if (deleted) element.querySelector('.quote')?.remove();
+    }
+    element.dataset.seq = String(row.message.seq);
   }
   if (row.state !== before.state || row.reason !== before.reason) {
     element.querySelector('.state').replaceWith(createState(row, actions));
@@ -44,11 +53,27 @@ function createMessage(row, actions) {
   const { message } = row;
   return h(
     'article',
-    { class: classes(row) },
+    { class: classes(row), 'data-seq': message.seq, tabindex: -1 },
     avatar(message.from),
     h('div', { class: 'byline' }, h('bdi', { class: 'from' }, message.from), ' ', time(message.at)),
-    createBody(message),
+    h('div', { class: 'content' }, createQuote(message, actions), createBody(message), createReactions(message, actions)),
     createState(row, actions),
+    createActions(message, actions),
+  );
+}
+
+/** What the message answers: its beginning, as a way there. */
+function createQuote({ reply_to: seq, deleted }, actions) {
+  if (!seq || deleted) return null;
+  const message = actions.message(seq);
+  const text = !message ? 'an earlier message' : message.deleted ? 'a deleted message' : message.body.slice(0, QUOTE_LEN);
+  return h(
+    'button',
+    { class: 'quote', type: 'button', dir: 'auto', onclick: () => actions.jump(seq) },
+    h('span', { class: 'visually-hidden' }, 'In answer to '),
+    message && h('bdi', { class: 'quoted' }, message.from),
+    message && ' ',
+    text,
   );
 }
 
@@ -62,14 +87,9 @@ function time(at) {
 
 function createBody({ body = '', deleted, edited_at }) {
   if (deleted) return h('div', { class: 'body deleted' }, 'This message was deleted.');
-  const element = h('div', { class: 'body', dir: 'auto' }, ...linked(body).map(linkOrText));
+  const element = h('div', { class: 'body', dir: 'auto' }, ...markdown(body));
   if (edited_at) element.append(h('small', { class: 'edited', title: fullTime(edited_at) }, ' (edited)'));
   return body.length > LONG_BODY || body.split('\n', LONG_LINES + 1).length > LONG_LINES ? folded(element) : element;
-}
-
-function linkOrText({ text, href }) {
-  if (!href) return text;
-  return h('a', { href, target: '_blank', rel: 'noopener noreferrer' }, text);
 }
 
 /** A body that would fill the screen shows its beginning first. */
@@ -115,6 +135,7 @@ function noticeText({ text, people }) {
 }
 
 const NAMES_SHOWN = 5;
+const QUOTE_LEN = 140;
 /** UTF-16 units and lines from which a body is folded. */
 const LONG_BODY = 2500;
 const LONG_LINES = 30;
