@@ -19,9 +19,15 @@ impl Hub {
     pub(super) fn committed(&mut self, committed: Committed, output: &mut Vec<Output>) {
         let Committed { append, outcome } = committed;
         let Append { context, at, fact } = append;
-        match fact {
-            Fact::Account(fact) => self.account_committed(context, at, fact, outcome, output),
-            fact => self.room_committed(context, at, fact, outcome, output),
+        match (fact, outcome) {
+            (Fact::Account(fact), outcome) => {
+                self.account_committed(context, at, fact, outcome, output);
+            }
+            (Fact::RoomCreated { .. }, Err(error)) => {
+                self.release(context, Err(refusal(error)), output);
+            }
+            (_, Err(error)) => answer(context, Err(refusal(error)), output),
+            (fact, Ok(recorded)) => self.room_committed(context, at, fact, recorded, output),
         }
     }
 
@@ -30,16 +36,9 @@ impl Hub {
         context: Context,
         at: Timestamp,
         fact: Fact,
-        outcome: Result<Recorded, LogError>,
+        recorded: Recorded,
         output: &mut Vec<Output>,
     ) {
-        let recorded = match outcome {
-            Ok(recorded) => recorded,
-            Err(error) if matches!(fact, Fact::RoomCreated { .. }) => {
-                return self.release(context, Err(refusal(error)), output);
-            }
-            Err(error) => return answer(context, Err(refusal(error)), output),
-        };
         match fact {
             Fact::RoomCreated {
                 room,
