@@ -9,7 +9,7 @@ use std::time::Duration;
 use chinwag::bench::{BenchArgs, bench};
 use chinwag::client::{ConnectOptions, connect};
 use chinwag::server::config::{self, Config, Flags, TlsConfig};
-use chinwag::server::{EchoConfig, check_certificates, echo, serve};
+use chinwag::server::{EchoConfig, UserCommand, check_certificates, echo, serve, user};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use toml::Value;
@@ -32,6 +32,8 @@ enum Command {
     Connect(ConnectArgs),
     /// Load a WebSocket server, check every reply, and tell how fast they came.
     Bench(BenchArgs),
+    /// Add, list and change accounts, beside a running server or without one.
+    User(UserArgs),
     /// Check the configuration, and say nothing if it is fine.
     CheckConfig(ServeArgs),
     /// Print the effective configuration, with comments.
@@ -75,6 +77,10 @@ struct ServeArgs {
     /// Admit names without an account [default: on].
     #[arg(long, value_name = "on/off", value_parser = ["on", "off"])]
     guests: Option<String>,
+    /// Let everybody register, those with an invite, or nobody [default: open if only this machine
+    /// can connect, else closed].
+    #[arg(long, value_name = "open/invite/closed", value_parser = ["open", "invite", "closed"])]
+    registration: Option<String>,
     /// Run this many event-loop threads [default: one a core].
     #[arg(long, value_name = "N")]
     threads: Option<u32>,
@@ -95,6 +101,52 @@ struct ServeArgs {
     /// Spread the closes over this many seconds on SIGTERM [default: 10].
     #[arg(long, value_name = "SECONDS")]
     drain: Option<f64>,
+}
+
+#[derive(Args, Debug)]
+struct UserArgs {
+    /// Read the configuration from this TOML file.
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// The data directory [default: ./chinwag-data].
+    #[arg(long, value_name = "DIR", global = true)]
+    data_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    command: UserArgsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum UserArgsCommand {
+    /// Add an account; the password comes from standard input, or is asked for.
+    Add {
+        /// Its name.
+        name: String,
+        /// Make it an owner of the server.
+        #[arg(long)]
+        admin: bool,
+    },
+    /// Add an account for a program, or another token for one; the token is printed.
+    Bot {
+        /// Its name.
+        name: String,
+    },
+    /// List all accounts.
+    List,
+    /// Set another password; all sessions of the account end.
+    Passwd {
+        /// Whose.
+        name: String,
+    },
+    /// Have nobody log in any more; all sessions of the account end.
+    Disable {
+        /// To which account.
+        name: String,
+    },
+    /// Let somebody log in again.
+    Enable {
+        /// To which account.
+        name: String,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -174,6 +226,7 @@ fn main() -> ExitCode {
         Command::Echo(args) => run_echo(args),
         Command::Connect(args) => return run_connect(args),
         Command::Bench(args) => return run_bench(&args),
+        Command::User(args) => run_user(args),
         Command::CheckConfig(args) => {
             load(&args).and_then(|config| check_certificates(&config.tls).map_err(describe))
         }
@@ -219,6 +272,31 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
 
 fn run_serve(args: &ServeArgs) -> Result<(), String> {
     serve(&load(args)?, say).map_err(describe)
+}
+
+fn run_user(args: UserArgs) -> Result<(), String> {
+    let data_dir = args.data_dir.as_ref().map(|path| {
+        let path = Value::String(path.display().to_string());
+        ("server", "data_dir", path)
+    });
+    let flags = Flags {
+        config: args.config,
+        settings: data_dir.into_iter().collect(),
+    };
+    let config = config::load(&flags, std::env::vars_os()).map_err(describe)?;
+    let command = match args.command {
+        UserArgsCommand::Add { name, admin } => UserCommand::Add {
+            name,
+            is_admin: admin,
+        },
+        UserArgsCommand::Bot { name } => UserCommand::AddBot { name },
+        UserArgsCommand::List => UserCommand::List,
+        UserArgsCommand::Passwd { name } => UserCommand::SetPassword { name },
+        UserArgsCommand::Disable { name } => UserCommand::Disable { name },
+        UserArgsCommand::Enable { name } => UserCommand::Enable { name },
+    };
+    let text = user(&config.server.data_dir, &command).map_err(describe)?;
+    io::stdout().write_all(text.as_bytes()).map_err(describe)
 }
 
 fn run_echo(args: EchoArgs) -> Result<(), String> {
@@ -333,6 +411,11 @@ impl ServeArgs {
             ("server", "busy_poll", self.busy_poll.as_ref().map(number)),
             ("server", "allow_origin", list(&self.allow_origin)),
             ("accounts", "guests", self.guests.as_ref().map(text)),
+            (
+                "accounts",
+                "registration",
+                self.registration.as_ref().map(text),
+            ),
             ("server", "threads", self.threads.as_ref().map(number)),
             (
                 "server",

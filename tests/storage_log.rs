@@ -514,7 +514,7 @@ impl Model {
     }
 
     fn record(&mut self, append: &Append) -> Outcome {
-        let name = append.fact.room();
+        let name = append.fact.room().expect("these facts are about rooms");
         let room = self.rooms.get_mut(name);
         match (&append.fact, room) {
             (Fact::RoomCreated { .. }, Some(_)) => Ok(Recorded::RoomExisted),
@@ -526,6 +526,7 @@ impl Model {
             (Fact::DirectOpened { .. } | Fact::Room { .. }, _) => {
                 unreachable!("these are not generated")
             }
+            (Fact::Account(_), Some(_)) => unreachable!("these facts are about rooms"),
             (
                 Fact::MessagePosted {
                     from,

@@ -6,6 +6,7 @@
     reason = "what helpers of tests cannot do fails the test"
 )]
 
+use chinwag::chat::account::Roll;
 use chinwag::chat::event::Role;
 use chinwag::chat::hub::SessionId;
 use chinwag::chat::log::{
@@ -36,6 +37,7 @@ fn database_of_version_1_keeps_rooms_messages_and_changes() {
     assert_eq!(rooms[1].roles, [(ADA, Role::Owner)]);
     assert_eq!((rooms[0].seq, rooms[0].rev), (2, 0));
     assert_eq!((rooms[1].seq, rooms[1].rev), (1, 1));
+    assert_eq!(log.accounts().unwrap(), Roll::default());
 
     let mut reader = Reader::open(&dir).unwrap();
     let lobby = page(&mut reader, "lobby");

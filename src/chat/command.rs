@@ -4,13 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::chat::GuestId;
+use crate::chat::account::{LoginId, LoginToken, Opening};
 use crate::chat::event::Role;
 use crate::chat::log::{Span, Visibility};
 use crate::chat::message::{Body, MessageKey, Rev, Seq, Topic};
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::order::{InviteCode, Reason, RestraintKind};
+use crate::chat::password::{NewPassword, Password, PasswordHash};
 use crate::chat::reaction::Emoji;
 use crate::chat::search::{Place, Query};
+use crate::chat::secret::SecretHash;
+use crate::chat::totp::{RecoveryCode, SecondFactor, TotpCode, TotpSecret};
 
 /// A command, and what its sender calls it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -158,6 +162,8 @@ pub enum Command {
         /// What.
         command: RoomCommand,
     },
+    /// Something about accounts.
+    Account(AccountCommand),
 }
 
 /// What can be asked about how a room is kept.
@@ -225,6 +231,146 @@ pub enum RoomCommand {
     },
 }
 
+/// What can be asked about accounts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum AccountCommand {
+    /// Makes an account, and logs in to it.
+    Register(Box<Registration>),
+    /// Logs in without speaking through this connection.
+    LogIn {
+        /// To what.
+        login: Box<Login>,
+        /// The password.
+        password: Password,
+    },
+    /// Ends the login of a token.
+    LogOut(LoginToken),
+    /// Asks for one's logins.
+    Sessions,
+    /// Ends one of them.
+    Revoke(LoginId),
+    /// Sets another password; all other logins end.
+    SetPassword {
+        /// The one so far.
+        current: Password,
+        /// The one from now on.
+        new: NewPassword,
+    },
+    /// Begins to set up a second factor.
+    TotpBegin {
+        /// Proves again who asks.
+        password: Password,
+        /// A random secret.
+        fresh: TotpSecret,
+    },
+    /// Shows that the device has the secret; from then on it takes the device to log in.
+    TotpConfirm {
+        /// What the device shows.
+        code: TotpCode,
+        /// Random codes for when the device is lost.
+        fresh: Box<[RecoveryCode; RecoveryCode::COUNT]>,
+    },
+    /// Takes the second factor away.
+    TotpDisable {
+        /// Proves again who asks.
+        password: Password,
+    },
+    /// Makes an invite with which somebody may register.
+    Invite {
+        /// A random code.
+        fresh: RecoveryCode,
+    },
+    /// Posts a message for whoever has the token.
+    Post {
+        /// A login's.
+        token: LoginToken,
+        /// Where.
+        room: RoomName,
+        /// What.
+        body: Body,
+        /// The sender's own name for it.
+        key: Option<MessageKey>,
+        /// The message that it answers.
+        reply_to: Option<Seq>,
+    },
+    /// Asks whether the server still waits for its owner, who has a link with this secret.
+    Claimable(SecretHash),
+    /// Something that only the operator asks, by the control socket.
+    Order(Order),
+}
+
+/// What the operator of a server asks for; nothing that comes over the network becomes one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Order {
+    /// Makes an account.
+    Add {
+        /// Its name.
+        name: UserName,
+        /// What is kept of its password.
+        password: PasswordHash,
+        /// Whether it owns the server.
+        is_admin: bool,
+    },
+    /// Makes an account for a program, or another token for it.
+    AddBot {
+        /// Its name.
+        name: UserName,
+        /// What it will hold.
+        token: LoginToken,
+    },
+    /// Sets another password; all logins end.
+    SetPassword {
+        /// Whose.
+        name: UserName,
+        /// What is kept of it.
+        password: PasswordHash,
+    },
+    /// Has nobody log in any more, or lets somebody again.
+    Disable {
+        /// To which account.
+        name: UserName,
+        /// Which of both.
+        is_disabled: bool,
+    },
+    /// Asks which accounts there are.
+    List,
+}
+
+/// An account that somebody claims to have, beside its password.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Login {
+    /// Its name.
+    pub name: UserName,
+    /// What else proves it.
+    pub factor: Option<SecondFactor>,
+    /// What to open.
+    pub opening: Opening,
+}
+
+/// An account that somebody wants.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Registration {
+    /// Its name.
+    pub name: UserName,
+    /// Its password.
+    pub password: NewPassword,
+    /// By what right.
+    pub grounds: Grounds,
+    /// What to open for it.
+    pub opening: Opening,
+}
+
+/// By what right somebody gets an account.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Grounds {
+    /// None: anybody may, or nobody.
+    None,
+    /// An invite.
+    Invite(SecretHash),
+    /// The one-time link of the server's first owner.
+    Claim(SecretHash),
+}
+
 /// Who somebody claims to be.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Hello {
@@ -247,4 +393,13 @@ pub enum Hello {
         /// The name that the proof was made for.
         name: UserName,
     },
+    /// Somebody with an account, who logs in.
+    Password {
+        /// To what.
+        login: Box<Login>,
+        /// The password.
+        password: Password,
+    },
+    /// Somebody who logged in before.
+    Login(LoginToken),
 }

@@ -14,8 +14,12 @@ pub enum ChatError {
     UnknownType,
     /// Nothing but `hello` is answered before a name is known.
     NotAuthenticated,
-    /// The token was not made here.
+    /// The token was not made here, or what it was made for is over.
     BadToken,
+    /// Name and password do not belong together, or the code is wrong.
+    BadPassword,
+    /// The password is right, and a second factor is needed.
+    TotpNeeded,
     /// Whoever asks may not do that; what it takes.
     Forbidden(&'static str),
     /// There is no such thing; which kind of thing.
@@ -77,7 +81,9 @@ impl ChatError {
         match self {
             Self::BadRequest(_) => "bad_request",
             Self::UnknownType => "unknown_type",
-            Self::NotAuthenticated | Self::BadToken => "not_authenticated",
+            Self::NotAuthenticated | Self::BadToken | Self::BadPassword | Self::TotpNeeded => {
+                "not_authenticated"
+            }
             Self::Forbidden(_) => "forbidden",
             Self::NotFound(_) => "not_found",
             Self::NameTaken => "name_taken",
@@ -114,7 +120,9 @@ impl fmt::Display for ChatError {
             Self::BadRequest(what) => write!(f, "the request is malformed: {what}"),
             Self::UnknownType => f.write_str("no request has this type"),
             Self::NotAuthenticated => f.write_str("say hello with a name first"),
-            Self::BadToken => f.write_str("this token was not made here"),
+            Self::BadToken => f.write_str("this token was not made here, or is over"),
+            Self::BadPassword => f.write_str("name, password or code is wrong"),
+            Self::TotpNeeded => f.write_str("the code of your device is needed, too"),
             Self::Forbidden(why) => write!(f, "not allowed: {why}"),
             Self::NotFound(what) => write!(f, "there is no such {what}"),
             Self::NameTaken => {

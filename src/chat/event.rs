@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use crate::chat::GuestId;
+use crate::chat::account::{LoginId, LoginLabel, LoginToken};
 use crate::chat::log::{Change, Visibility};
 use crate::chat::message::{Message, Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::order::{AuditEntry, InviteCode};
 use crate::chat::search::Findings;
+use crate::chat::totp::{RecoveryCode, TotpSecret};
 
 /// What a granted request is answered with.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -16,8 +18,8 @@ pub enum Done {
     Welcomed {
         /// Who one is now.
         you: Member,
-        /// The identity behind the name, for the token that proves it.
-        guest: GuestId,
+        /// What proves it next time.
+        proof: Proof,
     },
     /// `join` and `create`.
     Joined(Box<Joined>),
@@ -101,6 +103,71 @@ pub enum Done {
         /// Whether there are older ones.
         more: bool,
     },
+    /// Somebody logged in, elsewhere than on this connection.
+    LoggedIn(LoginToken),
+    /// What was asked is done, and there is no more to say.
+    Finished,
+    /// `sessions`.
+    Logins(Vec<LoginSummary>),
+    /// `totp_begin`: what to put into the device.
+    TotpBegun {
+        /// The secret.
+        secret: TotpSecret,
+        /// The account's name.
+        name: UserName,
+    },
+    /// `totp_confirm`: what to put on paper.
+    TotpConfirmed(Box<[RecoveryCode; RecoveryCode::COUNT]>),
+    /// `invite`, to the server.
+    RegistrationInvited {
+        /// What to register with.
+        code: RecoveryCode,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// All accounts, by their numbers; for the operator.
+    Accounts(Vec<AccountSummary>),
+}
+
+/// What proves next time who somebody is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Proof {
+    /// The identity behind a guest's name, to be sealed.
+    Guest(GuestId),
+    /// A login.
+    Login(LoginToken),
+}
+
+/// A login in the list of its owner.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LoginSummary {
+    /// Which.
+    pub id: LoginId,
+    /// What its owner knows it by.
+    pub label: LoginLabel,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When its owner was there last, to the hour.
+    pub seen_at: Timestamp,
+    /// Whether the connection that asks came with it.
+    pub is_current: bool,
+}
+
+/// An account in the operator's list.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AccountSummary {
+    /// Its name.
+    pub name: UserName,
+    /// Whether it owns the server.
+    pub is_admin: bool,
+    /// Whether it is a program's.
+    pub is_bot: bool,
+    /// Whether nobody can log in.
+    pub is_disabled: bool,
+    /// Whether it has a second factor.
+    pub has_totp: bool,
+    /// How many logins there are.
+    pub login_count: usize,
 }
 
 /// A room as one finds it on entering.

@@ -10,21 +10,26 @@
 //! nothing to take back when the log fails, and nothing to be seen that could be lost. Who is
 //! present is not in the log and changes at once.
 //!
-//! A session that waits to enter a room has its further requests put aside until it is in, so that
-//! a client may send them all at once and still have them judged one after the other.
+//! A session that waits to enter a room, or for its password to be checked, has its further requests
+//! put aside until that is over, so that a client may send them all at once and still have them
+//! judged one after the other.
 //!
 //! Invariants: each request gets exactly one answer (`typing`, when granted, none) unless its
 //! session is gone; a session is subscribed to exactly the rooms in its `rooms`; the outputs of a
 //! step are in the order in which every connection must see them; requests are put aside only for
-//! a session that is entering.
+//! a session that waits.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::chat::PersonId;
-use crate::chat::command::{Command, Hello, Request, RequestId};
+use crate::chat::account::Roll;
+use crate::chat::accounts::Accounts;
+use crate::chat::attempts::Attempts;
+use crate::chat::command::{Command, Request, RequestId};
 use crate::chat::error::ChatError;
-use crate::chat::event::{Done, Event, Member, Role};
+use crate::chat::event::{Done, Event};
+use crate::chat::hash::{Hashed, Hashing};
 use crate::chat::log::{Append, Committed, Context, Read, ReadDone, RoomRecord};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
@@ -32,14 +37,20 @@ use crate::chat::people::People;
 use crate::chat::recent;
 use crate::chat::room::{Room, RoomId};
 use crate::chat::search::{Search, SearchDone};
+use crate::chat::secret::SecretHash;
+use crate::chat::totp::TotpSecret;
 
+mod accounts;
+mod arrival;
 mod commit;
 mod direct;
 mod keeping;
+mod login;
 mod membership;
 mod messages;
 mod order;
 mod presence;
+mod recorded;
 mod rooms;
 #[cfg(test)]
 mod tests;
@@ -57,13 +68,44 @@ pub struct SessionId {
     pub connection: u64,
 }
 
+impl SessionId {
+    /// The operator's request of that number, by the control socket: no worker serves it.
+    pub fn operator(number: u64) -> Self {
+        Self {
+            worker: OPERATOR,
+            connection: number,
+        }
+    }
+
+    /// Whether it is the operator.
+    pub fn is_operator(self) -> bool {
+        self.worker == OPERATOR
+    }
+}
+
 /// What the server's owner decided.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
     /// Whether names without an account are admitted.
     pub guests: bool,
+    /// Who may register.
+    pub registration: Registration,
+    /// What is kept of the one-time link for the server's first owner; it is of no use when there is
+    /// one.
+    pub claim: Option<SecretHash>,
     /// Most rooms that can exist.
     pub max_rooms: usize,
+}
+
+/// Who may register.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Registration {
+    /// Everybody.
+    Open,
+    /// Whoever has an invite.
+    Invite,
+    /// Nobody.
+    Closed,
 }
 
 /// What the hub is told.
@@ -82,6 +124,8 @@ pub enum Input {
     Committed(Committed),
     /// The log answers a question.
     Read(ReadDone),
+    /// A password was hashed, or was not.
+    Hashed(Hashed),
     /// The log is through with a search.
     Searched(SearchDone),
     /// Time has passed; of interest while [`Hub::is_behind`].
@@ -136,6 +180,10 @@ pub enum Output {
     Append(Append),
     /// Ask the log this.
     Read(Read),
+    /// Have this hashed.
+    Hash(Hashing),
+    /// Close a connection, whose login is over. The hub knows it no more.
+    Close(SessionId),
     /// Have the log look for this.
     Search(Search),
 }
@@ -145,7 +193,11 @@ pub enum Output {
 pub struct Hub {
     policy: Policy,
     people: People,
+    accounts: Accounts,
+    attempts: Attempts,
     sessions: BTreeMap<SessionId, Session>,
+    /// What sessions have asked that wait for something, and whose turn it is not yet.
+    held: BTreeMap<SessionId, VecDeque<Request>>,
     rooms: BTreeMap<RoomId, Room>,
     room_ids: BTreeMap<RoomName, RoomId>,
     /// The number of the next room: one is never used again.
@@ -154,7 +206,7 @@ pub struct Hub {
     belongings: BTreeMap<PersonId, BTreeSet<RoomId>>,
     /// What is held of all rooms' recent pasts.
     recent_weight: usize,
-    /// Sessions that are no longer entering, and may have requests put aside.
+    /// Sessions that wait no longer, and may have requests put aside.
     resumable: Vec<SessionId>,
     /// Rooms that have not been told of all who came and went.
     behind: BTreeSet<RoomId>,
@@ -177,9 +229,10 @@ pub struct Hub {
 struct Session {
     person: PersonId,
     rooms: BTreeSet<RoomId>,
-    /// Whether a join or create waits for the log.
-    is_entering: bool,
-    put_aside: VecDeque<Request>,
+    /// With which login it came; guests have none.
+    login: Option<SecretHash>,
+    /// A second factor that was begun to be set up.
+    totp_begun: Option<TotpSecret>,
 }
 
 /// One request under way, with what judging it needs.
@@ -197,7 +250,10 @@ impl Hub {
         let mut hub = Self {
             policy,
             people: People::default(),
+            accounts: Accounts::default(),
+            attempts: Attempts::default(),
             sessions: BTreeMap::new(),
+            held: BTreeMap::new(),
             rooms: BTreeMap::new(),
             room_ids: BTreeMap::new(),
             next_room: 0,
@@ -219,6 +275,13 @@ impl Hub {
         hub
     }
 
+    /// The hub, with the accounts that the log knows.
+    #[must_use]
+    pub fn with_accounts(self, roll: Roll) -> Self {
+        let accounts = Accounts::new(roll);
+        Self { accounts, ..self }
+    }
+
     /// Takes one input, and appends what is to be done about it.
     pub fn step(&mut self, input: Input, now: Timestamp, output: &mut Vec<Output>) {
         self.now = now;
@@ -227,6 +290,7 @@ impl Hub {
             Input::Disconnected(session) => self.disconnect(session, output),
             Input::Committed(committed) => self.committed(committed, output),
             Input::Read(done) => self.read_done(done, output),
+            Input::Hashed(hashed) => self.hashed(hashed, output),
             Input::Searched(done) => searched(done, output),
             Input::Tick => {}
         }
@@ -252,6 +316,7 @@ impl Hub {
     #[cfg(test)]
     pub(crate) fn is_deserted(&self) -> bool {
         self.sessions.is_empty()
+            && self.held.is_empty()
             && self.people.is_empty()
             && self.rooms.values().all(|room| room.present_count() == 0)
     }
@@ -263,13 +328,11 @@ impl Hub {
         now: Timestamp,
         output: &mut Vec<Output>,
     ) {
-        if let Some(session) = self.sessions.get_mut(&id)
-            && session.is_entering
-        {
-            if session.put_aside.len() < MAX_PUT_ASIDE {
-                session.put_aside.push_back(request);
+        if let Some(put_aside) = self.held.get_mut(&id) {
+            if put_aside.len() < MAX_PUT_ASIDE {
+                put_aside.push_back(request);
             } else {
-                let busy = ChatError::Busy("an earlier join is not answered yet");
+                let busy = ChatError::Busy("an earlier request is not answered yet");
                 answer(
                     Context {
                         session: id,
@@ -290,34 +353,32 @@ impl Hub {
         }
     }
 
-    /// Goes on with what was put aside while a session was entering.
+    /// Goes on with what was put aside while a session waited.
     fn resume(&mut self, id: SessionId, now: Timestamp, output: &mut Vec<Output>) {
-        while let Some(session) = self
-            .sessions
-            .get_mut(&id)
-            .filter(|session| !session.is_entering)
-            && let Some(request) = session.put_aside.pop_front()
-        {
+        let mut put_aside = self.held.remove(&id).unwrap_or_default();
+        while let Some(request) = put_aside.pop_front() {
             self.request(id, request, now, output);
+            if let Some(held) = self.held.get_mut(&id) {
+                // It waits again, and the rest with it.
+                *held = put_aside;
+                return;
+            }
         }
     }
 
-    /// Has what a session asks from now on put aside until it is in, or refused.
-    fn begin_entering(&mut self, id: SessionId) {
-        if let Some(session) = self.sessions.get_mut(&id) {
-            session.is_entering = true;
-        }
+    /// Has what a session asks from now on put aside until what it waits for is answered.
+    fn hold(&mut self, id: SessionId) {
+        self.held.entry(id).or_default();
     }
 
-    /// Answers the join or create that a session waited for.
-    fn end_entering(
+    /// Answers what a session waited for.
+    fn release(
         &mut self,
         context: Context,
         result: Result<Done, ChatError>,
         output: &mut Vec<Output>,
     ) {
-        if let Some(session) = self.sessions.get_mut(&context.session) {
-            session.is_entering = false;
+        if self.held.contains_key(&context.session) {
             self.resumable.push(context.session);
         }
         answer(context, result, output);
@@ -332,9 +393,11 @@ impl Hub {
         output: &mut Vec<Output>,
     ) -> Result<(), ChatError> {
         let command = match command {
-            Command::Hello(hello) => return self.hello(context.clone(), hello, at, output),
+            Command::Hello(hello) => return self.hello(context, hello, output),
+            Command::Account(command) => return self.account_command(context, command, output),
             other => other,
         };
+        self.see(context, output);
         let asking = self.asking(context, at, output)?;
         self.judge_of(asking, command)
     }
@@ -342,7 +405,7 @@ impl Hub {
     /// Judges a request of somebody who has said who they are.
     fn judge_of(&mut self, mut asking: Asking<'_>, command: Command) -> Result<(), ChatError> {
         match command {
-            Command::Hello(_) => Ok(()),
+            Command::Hello(_) | Command::Account(_) => Ok(()),
             Command::Join {
                 room,
                 since,
@@ -411,91 +474,8 @@ impl Hub {
         })
     }
 
-    fn hello(
-        &mut self,
-        context: Context,
-        hello: Hello,
-        at: Timestamp,
-        output: &mut Vec<Output>,
-    ) -> Result<(), ChatError> {
-        if !self.policy.guests {
-            return Err(ChatError::Forbidden("guests are not admitted here"));
-        }
-        let current = self
-            .sessions
-            .get(&context.session)
-            .map(|session| session.person);
-        let current = match current {
-            Some(PersonId::Account(_)) => return Err(ChatError::Already(HAS_SAID)),
-            Some(PersonId::Guest(guest)) => Some(guest),
-            None => None,
-        };
-        let (guest, name) = match hello {
-            Hello::Guest { name, fresh } => (current.unwrap_or(fresh), name),
-            Hello::Anyone { fresh } => {
-                let guest = current.unwrap_or(fresh);
-                (guest, self.people.free_guest_name(guest))
-            }
-            Hello::Returning { guest, name } => {
-                if current.is_some_and(|current| current != guest) {
-                    return Err(ChatError::Already(HAS_SAID));
-                }
-                // Present under another name since the token was made: that name stands.
-                let present = self.people.get(PersonId::Guest(guest));
-                (guest, present.map_or(name, |person| person.name.clone()))
-            }
-        };
-        let person = PersonId::Guest(guest);
-        if self.people.is_taken(&name, person) {
-            return Err(ChatError::NameTaken);
-        }
-        if current.is_some() {
-            self.rename(person, &name, at, output)?;
-        } else {
-            self.attach(context.session, person, name.clone());
-        }
-        let you = Member {
-            name,
-            guest: true,
-            role: Role::Member,
-            is_online: true,
-        };
-        answer(context, Ok(Done::Welcomed { you, guest }), output);
-        Ok(())
-    }
-
-    /// Gives somebody present another name, and tells everyone who shares a room with them.
-    fn rename(
-        &mut self,
-        id: PersonId,
-        name: &UserName,
-        at: Timestamp,
-        output: &mut Vec<Output>,
-    ) -> Result<(), ChatError> {
-        let person = self.people.get(id).ok_or(ChatError::NotAuthenticated)?;
-        if person.name.as_str() == name.as_str() {
-            return Ok(());
-        }
-        // Judged before the rooms are gathered: a refusal must not cost what it saves.
-        if let Some(retry_after_ms) = person.early_ms(at) {
-            return Err(ChatError::RateLimited { retry_after_ms });
-        }
-        let rooms: BTreeSet<RoomId> = person
-            .sessions
-            .iter()
-            .filter_map(|session| self.sessions.get(session))
-            .flat_map(|session| session.rooms.iter().copied())
-            .collect();
-        let old = self.people.rename(id, name.clone(), rooms.len(), at);
-        let old = old.ok_or(ChatError::NotAuthenticated)?;
-        for room in rooms {
-            self.room_mut(room).rename(id, name);
-            self.renamed(room, old.clone(), name, output);
-        }
-        Ok(())
-    }
-
     fn disconnect(&mut self, id: SessionId, output: &mut Vec<Output>) {
+        self.held.remove(&id);
         let Some(session) = self.sessions.remove(&id) else {
             return;
         };
@@ -586,7 +566,6 @@ impl Hub {
                 .get(session.person)
                 .expect("a session speaks for somebody");
             debug_assert!(person.sessions.contains(id));
-            debug_assert!(session.is_entering || session.put_aside.is_empty());
             debug_assert!(
                 session
                     .rooms
@@ -600,9 +579,6 @@ impl Hub {
 /// What a connection bears.
 const TOO_MANY_ROOMS_HERE: ChatError =
     ChatError::Forbidden("a connection can be in 100 rooms; leave one first");
-
-/// Who has an account, or a token, is that person for as long as the connection stays.
-const HAS_SAID: &str = "this connection has said who it is";
 
 /// Answers a request.
 fn answer(context: Context, answer: Result<Done, ChatError>, output: &mut Vec<Output>) {
@@ -637,6 +613,9 @@ pub const MAX_ROOMS_PER_SESSION: usize = 100;
 
 /// Requests that one connection can have put aside: more than a client sends ahead in earnest.
 const MAX_PUT_ASIDE: usize = 256;
+
+/// A worker that no server has.
+const OPERATOR: u32 = u32::MAX;
 
 /// Checking everything at each step is for tests of this size.
 const MAX_CHECKED_SESSIONS: usize = 32;

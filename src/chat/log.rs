@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::chat::account::{AccountFact, LoginId};
 use crate::chat::command::RequestId;
 use crate::chat::event::Role;
 use crate::chat::hub::SessionId;
@@ -132,6 +133,8 @@ pub enum Fact {
         /// What.
         fact: RoomFact,
     },
+    /// Something about an account.
+    Account(AccountFact),
 }
 
 /// What can be decided about how a room is kept.
@@ -207,12 +210,13 @@ impl Fact {
             | Self::MessageEdited { .. }
             | Self::MessageDeleted { .. }
             | Self::Reacted { .. }
-            | Self::TopicChanged { .. } => false,
+            | Self::TopicChanged { .. }
+            | Self::Account(_) => false,
         }
     }
 
-    /// The room that it is about.
-    pub fn room(&self) -> &RoomName {
+    /// The room that it is about, if it is about one.
+    pub fn room(&self) -> Option<&RoomName> {
         match self {
             Self::RoomCreated { room, .. }
             | Self::MessagePosted { room, .. }
@@ -221,7 +225,8 @@ impl Fact {
             | Self::Reacted { room, .. }
             | Self::TopicChanged { room, .. }
             | Self::DirectOpened { room, .. }
-            | Self::Room { room, .. } => room,
+            | Self::Room { room, .. } => Some(room),
+            Self::Account(_) => None,
         }
     }
 
@@ -231,7 +236,8 @@ impl Fact {
             Self::RoomCreated { .. }
             | Self::MessagePosted { .. }
             | Self::DirectOpened { .. }
-            | Self::Room { .. } => None,
+            | Self::Room { .. }
+            | Self::Account(_) => None,
             Self::MessageEdited {
                 room,
                 seq,
@@ -297,6 +303,12 @@ pub enum Recorded {
         /// The room's number of changes with it.
         rev: Rev,
     },
+    /// The account is new, and this is its number.
+    AccountOpened(AccountId),
+    /// An account of that name was there before; nothing was changed.
+    AccountExisted,
+    /// The login has this number.
+    LoggedIn(LoginId),
     /// It is written down.
     Noted,
     /// The message is edited or deleted.

@@ -4,15 +4,20 @@
 //! ([`UserName`], [`RoomName`], [`Body`]); [`Hub::step`](Hub::step) takes one input and the time, and returns
 //! what is to be done about it; what must outlast the process goes through the [`log`] first.
 
+pub mod account;
+mod accounts;
+mod attempts;
 pub mod command;
 pub mod error;
 pub mod event;
 mod gossip;
+pub mod hash;
 pub mod hub;
 pub mod log;
 pub mod message;
 pub mod name;
 pub mod order;
+pub mod password;
 mod people;
 pub mod permission;
 mod person;
@@ -22,6 +27,7 @@ mod recent;
 mod room;
 pub mod search;
 pub mod secret;
+pub mod totp;
 
 pub use command::{Command, Hello, Request, RequestId};
 pub use error::ChatError;

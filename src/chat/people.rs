@@ -42,7 +42,6 @@ impl People {
         self.by_id.get(&id)
     }
 
-    #[cfg(test)]
     pub(crate) fn get_mut(&mut self, id: PersonId) -> Option<&mut Person> {
         self.by_id.get_mut(&id)
     }
@@ -54,13 +53,17 @@ impl People {
 
     /// Whether somebody other than `id` has the name, or one that looks like it.
     pub(crate) fn is_taken(&self, name: &UserName, id: PersonId) -> bool {
-        let holders = [self.by_name.get(name), self.by_look.get(name.look())];
-        holders.into_iter().flatten().any(|holder| *holder != id)
+        self.holders(name).iter().any(|holder| *holder != id)
     }
 
     /// A name that nobody has: `guest-` and four digits that follow from the identity, or more
     /// digits where all of those are taken.
-    pub(crate) fn free_guest_name(&self, guest: GuestId) -> UserName {
+    /// Names for which `is_reserved` count as taken.
+    pub(crate) fn free_guest_name(
+        &self,
+        guest: GuestId,
+        is_reserved: impl Fn(&UserName) -> bool,
+    ) -> UserName {
         let four_digits = (0..GUEST_NUMBERS).map(|i| (guest.0 % GUEST_NUMBERS + i) % GUEST_NUMBERS);
         let names = four_digits.map(|n| format!("guest-{n:04}"));
         // 20 decimal digits of a random number: two of them never meet.
@@ -69,8 +72,14 @@ impl People {
             .take(MAX_NAME_TRIES)
             .chain([last_resort])
             .filter_map(|text| UserName::parse(&text).ok())
-            .find(|name| !self.is_taken(name, PersonId::Guest(guest)))
+            .find(|name| !self.is_taken(name, PersonId::Guest(guest)) && !is_reserved(name))
             .expect("20 random digits are free, and a valid name")
+    }
+
+    /// Who has the name, or one that looks like it.
+    pub(crate) fn holders(&self, name: &UserName) -> BTreeSet<PersonId> {
+        let holders = [self.by_name.get(name), self.by_look.get(name.look())];
+        holders.into_iter().flatten().copied().collect()
     }
 
     /// Lets a session speak for a person, who comes into being with the first one.

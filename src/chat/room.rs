@@ -121,7 +121,11 @@ impl Room {
         if membership.connection_count > 0 {
             return false;
         }
-        let was_present = self.present.remove(&membership.name).is_some();
+        // The name may be somebody else's by now.
+        let was_present = self.present.get(&membership.name) == Some(&person);
+        if was_present {
+            self.present.remove(&membership.name);
+        }
         if membership.is_kept {
             self.absent.insert(membership.name.clone(), person);
         } else {
@@ -162,6 +166,21 @@ impl Room {
         let was_present = self.present.remove(&membership.name).is_some();
         self.forget_if_empty();
         was_present
+    }
+
+    /// Has a connection of a member be another person's; whether it was the last of the one, and is
+    /// the first of the other. The room is not empty in between.
+    pub(crate) fn change_hands(
+        &mut self,
+        from: PersonId,
+        to: &UserName,
+        person: PersonId,
+    ) -> (bool, bool) {
+        let member = self.members.get(&from);
+        let has_left = member.is_some_and(|it| it.connection_count == 1);
+        let has_joined = self.enter(to, person);
+        self.leave(from);
+        (has_left, has_joined)
     }
 
     /// Lists a member under another name.

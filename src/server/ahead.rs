@@ -59,7 +59,14 @@ impl Ahead {
                 | Done::TopicSet { .. }
                 | Done::Changed { .. }
                 | Done::Kept { .. }
-                | Done::Invited { .. },
+                | Done::Invited { .. }
+                | Done::RegistrationInvited { .. }
+                | Done::LoggedIn(_)
+                | Done::Finished
+                | Done::Logins(_)
+                | Done::TotpBegun { .. }
+                | Done::TotpConfirmed(_)
+                | Done::Accounts(_),
             ) => {}
             Ok(
                 Done::Joined(_)
@@ -96,7 +103,8 @@ fn has_long_answer(command: &Command) -> bool {
         | Command::Delete { .. }
         | Command::React { .. }
         | Command::Typing { .. }
-        | Command::Topic { .. } => false,
+        | Command::Topic { .. }
+        | Command::Account(_) => false,
     }
 }
 

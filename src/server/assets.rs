@@ -43,6 +43,9 @@ macro_rules! assets {
     };
 }
 
+/// What the server's first owner fills in; only behind the one-time link.
+pub(crate) const CLAIM_PAGE: &[u8] = include_bytes!("ui/claim.html");
+
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
@@ -53,6 +56,7 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/" "index.html" HTML
     "/app.css" "app.css" CSS
     "/app.js" "app.js" JS
+    "/claim.js" "claim.js" JS
     "/icon.svg" "icon.svg" SVG
     "/manifest.webmanifest" "manifest.webmanifest" MANIFEST
     "/modules/backoff.js" "modules/backoff.js" JS
@@ -101,6 +105,10 @@ mod tests {
                     continue;
                 }
                 let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
+                // Behind the one-time link only.
+                if name == "claim.html" {
+                    continue;
+                }
                 let url = if name == "index.html" {
                     "/".into()
                 } else {

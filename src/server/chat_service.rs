@@ -1,15 +1,17 @@
 //! The chat server as a worker runs it: connections of every kind, and the rooms they listen to.
 
 mod ending;
+mod requests;
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::gauge::Gauge;
 
-use crate::chat::{Event, RoomId, SessionId};
+use crate::chat::{ChatError, Done, Event, RequestId, RoomId, SessionId};
 use crate::net::{
     Accepted, ConnectionId, Connections, Flow, Outbox, Service, TlsFailure, Turn, TurnedAway,
 };
@@ -21,7 +23,7 @@ use crate::server::hub_thread::HubSender;
 use crate::server::line_session::LineSession;
 use crate::server::mail::Mail;
 use crate::server::refusal::{no_room, turned_away_reason};
-use crate::server::routes::{self, Routed};
+use crate::server::routes;
 use crate::server::shared::{Purpose, Shared};
 use crate::server::shown::Shown;
 use crate::server::visitor::Visitor;
@@ -111,10 +113,16 @@ impl ChatService {
     }
 
     /// What a session may use.
-    fn context(&mut self, session: SessionId, now: Instant) -> Context<'_> {
+    fn context(
+        &mut self,
+        session: SessionId,
+        address: Option<IpAddr>,
+        now: Instant,
+    ) -> Context<'_> {
         Context {
             now,
             session,
+            address,
             hub: &self.hub,
             shared: &self.shared,
             counts: &mut self.counts,
@@ -157,7 +165,7 @@ impl ChatService {
             return Kind::Refused;
         }
         self.shared.user_came();
-        let mut context = self.context(id, now);
+        let mut context = self.context(id, None, now);
         Kind::Line(Box::new(LineSession::new(&mut context, outbox)))
     }
 
@@ -183,59 +191,21 @@ impl ChatService {
         (session, if is_flood { Flow::Drop } else { Flow::Close })
     }
 
-    /// Answers requests until there are no more, or one of them made a WebSocket of it.
-    fn receive_http(
+    /// Passes on what became of a request.
+    fn answer(
         &mut self,
         session: &mut Session,
-        mut input: &mut [u8],
+        re: Option<&RequestId>,
+        answer: &Result<Done, ChatError>,
         now: Instant,
         outbox: &mut Outbox,
     ) -> Flow {
-        loop {
-            let is_admin = matches!(session.kind, Kind::Admin(_));
-            let (Kind::Http(http) | Kind::Admin(http)) = &mut session.kind else {
-                return self.receive_rest(session, input, now, outbox);
-            };
-            let was_idle = http.is_idle();
-            let routed = match http.take_head(&mut input) {
-                Ok(None) => {
-                    http.received(was_idle, now);
-                    return Flow::Continue;
-                }
-                Ok(Some(head)) if is_admin => {
-                    routes::admin(&head, &session.visitor, &self.shared, outbox)
-                }
-                Ok(Some(head)) => routes::web(&head, &mut session.visitor, &self.shared, outbox),
-                Err(error) => routes::refuse(&error, &session.visitor, &self.shared, outbox),
-            };
-            match routed {
-                Routed::KeepAlive => http.answered(now),
-                Routed::Close => return Flow::Close,
-                Routed::Upgraded(connection) => {
-                    self.gauges.http.dec();
-                    self.gauges.websocket.inc();
-                    self.shared.user_came();
-                    let context = self.context(session.id, now);
-                    let chat = WsSession::new(connection, &context, outbox);
-                    session.kind = Kind::WebSocket(Box::new(chat));
-                }
-            }
-        }
-    }
-
-    /// What followed the request that made it a WebSocket in the same read.
-    fn receive_rest(
-        &mut self,
-        session: &mut Session,
-        input: &mut [u8],
-        now: Instant,
-        outbox: &mut Outbox,
-    ) -> Flow {
+        let mut context = self.context(session.id, session.visitor.address(), now);
         match &mut session.kind {
-            Kind::WebSocket(chat) if !input.is_empty() => {
-                chat.receive(input, &mut self.context(session.id, now), outbox)
-            }
-            _ => Flow::Continue,
+            Kind::WebSocket(chat) => chat.answer(re, answer, &mut context, outbox),
+            Kind::Line(line) => line.answer(re, answer, &mut context, outbox),
+            Kind::Http(_) => self.answer_http(session, answer, now, outbox),
+            Kind::Admin(_) | Kind::Unsecured | Kind::Refused => Flow::Continue,
         }
     }
 
@@ -372,7 +342,7 @@ impl Service for ChatService {
         turn: &mut Turn<'_, Mail>,
         outbox: &mut Outbox,
     ) -> Flow {
-        let mut context = self.context(session.id, turn.now);
+        let mut context = self.context(session.id, session.visitor.address(), turn.now);
         match &mut session.kind {
             Kind::WebSocket(chat) => chat.receive(input, &mut context, outbox),
             Kind::Line(line) => line.receive(input, &mut context, outbox),
@@ -387,7 +357,7 @@ impl Service for ChatService {
         turn: &mut Turn<'_, Mail>,
         outbox: &mut Outbox,
     ) -> Flow {
-        let mut context = self.context(session.id, turn.now);
+        let mut context = self.context(session.id, session.visitor.address(), turn.now);
         match &mut session.kind {
             Kind::Line(line) => line.end_of_input(&mut context, outbox),
             // What was asked before has been answered; a WebSocket has no half-closed state.
@@ -414,7 +384,7 @@ impl Service for ChatService {
         turn: &mut Turn<'_, Mail>,
         outbox: &mut Outbox,
     ) -> Flow {
-        let mut context = self.context(session.id, turn.now);
+        let mut context = self.context(session.id, session.visitor.address(), turn.now);
         match &mut session.kind {
             Kind::Http(http) | Kind::Admin(http) => {
                 if !http.is_idle() {
@@ -450,16 +420,7 @@ impl Service for ChatService {
         match mail {
             Mail::Answer { to, re, answer } => {
                 connections.update(to, |session, outbox| {
-                    let mut context = self.context(session.id, turn.now);
-                    match &mut session.kind {
-                        Kind::WebSocket(chat) => {
-                            chat.answer(re.as_ref(), &answer, &context, outbox)
-                        }
-                        Kind::Line(line) => line.answer(re.as_ref(), &answer, &mut context, outbox),
-                        Kind::Http(_) | Kind::Admin(_) | Kind::Unsecured | Kind::Refused => {
-                            Flow::Continue
-                        }
-                    }
+                    self.answer(session, re.as_ref(), &answer, turn.now, outbox)
                 });
             }
             Mail::Publish {
@@ -482,6 +443,13 @@ impl Service for ChatService {
                 self.subscribers.entry(room).or_default().insert(connection);
             }
             Mail::Unsubscribe { connection, room } => self.unsubscribe(connection, room),
+            Mail::Revoked(connection) => {
+                connections.update(connection, |session, outbox| match &mut session.kind {
+                    Kind::WebSocket(chat) => chat.revoked(turn.now, outbox),
+                    Kind::Line(_) => LineSession::revoked(outbox),
+                    Kind::Http(_) | Kind::Admin(_) | Kind::Unsecured | Kind::Refused => Flow::Close,
+                });
+            }
             Mail::LetGo(listeners) => {
                 for nth in listeners.iter() {
                     connections.stop_accepting_from(*nth);
@@ -510,6 +478,11 @@ impl Service for ChatService {
             self.shared.metrics.disconnected(chat.close_code());
             let (code, address) = (chat.close_code(), session.visitor.address());
             tracing::debug!(code, ?address, "a WebSocket ended");
+        }
+        if let Kind::Http(http) = &session.kind
+            && http.has_asked()
+        {
+            self.hub.disconnected(session.id);
         }
         if session.is_user() {
             self.hub.disconnected(session.id);

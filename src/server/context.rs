@@ -1,20 +1,27 @@
 //! What a session may use while it handles something: the time, the hub, what all share.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
+use rand::{Rng, SeedableRng as _};
 
+use crate::chat::account::{ClientAddress, LoginLabel, LoginToken, Opening};
+use crate::chat::command::Login;
+use crate::chat::password::Password;
 use crate::chat::{GuestId, InviteCode, Request, SessionId, Timestamp};
 use crate::server::clock;
 use crate::server::hub_thread::HubSender;
 use crate::server::shared::Shared;
+use crate::wire::json::Credentials;
 
 /// A session's view of its worker, for as long as it handles one thing.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
     pub(crate) session: SessionId,
+    /// From where the connection comes.
+    pub(crate) address: Option<IpAddr>,
     pub(crate) hub: &'a HubSender,
     pub(crate) shared: &'a Shared,
     pub(crate) counts: &'a mut Counts,
@@ -81,19 +88,67 @@ impl Context<'_> {
 
     /// An identity that nobody has and nobody can guess.
     pub(crate) fn fresh_guest(&mut self) -> GuestId {
-        GuestId(self.random_bits())
+        GuestId(u128::from_be_bytes(self.fresh()))
     }
 
     /// A code that nobody can guess.
     pub(crate) fn fresh_invite(&mut self) -> InviteCode {
-        InviteCode::new(self.random_bits())
+        InviteCode::new(u128::from_be_bytes(self.fresh()))
     }
 
-    fn random_bits(&mut self) -> u128 {
-        let mut bytes = [0; 16];
-        self.random.fill_bytes(&mut bytes);
-        u128::from_be_bytes(bytes)
+    /// Random bytes, for secrets.
+    pub(crate) fn fresh<const N: usize>(&mut self) -> [u8; N] {
+        fresh(self.random)
     }
+
+    /// A login to be opened, with a token that nobody can guess.
+    pub(crate) fn opening(&mut self, label: LoginLabel, is_entrance: bool) -> Opening {
+        let from = self.address.map(client_address);
+        Opening {
+            token: LoginToken(self.fresh()),
+            label,
+            from,
+            is_entrance,
+        }
+    }
+
+    /// Somebody who logs in, and the password.
+    pub(crate) fn login(
+        &mut self,
+        credentials: Credentials,
+        label: &str,
+        is_entrance: bool,
+    ) -> (Box<Login>, Password) {
+        let Credentials {
+            name,
+            password,
+            factor,
+            label: own_label,
+        } = credentials;
+        let label = own_label.unwrap_or_else(|| LoginLabel::clean(label));
+        let opening = self.opening(label, is_entrance);
+        let login = Login {
+            name,
+            factor,
+            opening,
+        };
+        (Box::new(login), password)
+    }
+}
+
+/// Random bytes, for secrets.
+pub(crate) fn fresh<const N: usize>(random: &mut impl Rng) -> [u8; N] {
+    let mut bytes = [0; N];
+    random.fill_bytes(&mut bytes);
+    bytes
+}
+
+/// Whose address it is, as far as limits are concerned: one of IPv6 has a whole network.
+fn client_address(address: IpAddr) -> ClientAddress {
+    ClientAddress(match address.to_canonical() {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits() & !u128::from(u64::MAX),
+    })
 }
 
 /// Five hundred of the largest messages at once, on one worker.

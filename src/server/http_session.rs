@@ -1,7 +1,8 @@
-//! A connection that still speaks HTTP: finds the heads of requests in what arrives.
+//! A connection that still speaks HTTP: finds the requests in what arrives.
 
 use std::time::{Duration, Instant};
 
+use crate::server::api::Exchange;
 use crate::websocket::handshake::HandshakeError;
 use crate::websocket::handshake::http::{HeadScanner, HttpLimits};
 
@@ -12,6 +13,30 @@ pub(crate) struct HttpSession {
     scanner: HeadScanner,
     deadline_at: Instant,
     has_answered: bool,
+    has_asked: bool,
+    under_way: Option<UnderWay>,
+}
+
+/// A request that takes more than its head.
+#[derive(Debug)]
+enum UnderWay {
+    /// Its body is not complete.
+    Body { exchange: Exchange, body: Vec<u8> },
+    /// The hub has not answered; what comes meanwhile waits.
+    Answer { exchange: Exchange, early: Vec<u8> },
+}
+
+/// What there is of a request's body.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// No request is under way.
+    None,
+    /// All of it: the request can be carried out.
+    Whole(Exchange, Vec<u8>),
+    /// Not all of it, or the request before is not answered; all input was taken.
+    Awaited,
+    /// Too much came before the request before was answered.
+    TooEarly,
 }
 
 impl HttpSession {
@@ -22,7 +47,65 @@ impl HttpSession {
             scanner,
             deadline_at: now + HEAD_TIMEOUT,
             has_answered: false,
+            has_asked: false,
+            under_way: None,
         }
+    }
+
+    /// Begins a request that the hub answers, when its body is complete.
+    pub(crate) fn begin(&mut self, exchange: Exchange, now: Instant) {
+        self.deadline_at = now + HEAD_TIMEOUT;
+        let body = Vec::new();
+        self.under_way = Some(UnderWay::Body { exchange, body });
+    }
+
+    /// Takes what belongs to the request that is under way from the front of `input`.
+    pub(crate) fn take_body(&mut self, input: &mut &mut [u8]) -> Body {
+        match &mut self.under_way {
+            None => Body::None,
+            Some(UnderWay::Body { exchange, body }) => {
+                let missing_len = exchange.body_len() - body.len();
+                let taken_len = missing_len.min(input.len());
+                body.extend_from_slice(&input[..taken_len]);
+                *input = &mut std::mem::take(input)[taken_len..];
+                if taken_len < missing_len {
+                    return Body::Awaited;
+                }
+                match self.under_way.take() {
+                    Some(UnderWay::Body { exchange, body }) => Body::Whole(exchange, body),
+                    _ => Body::None,
+                }
+            }
+            Some(UnderWay::Answer { early, .. }) => {
+                if early.len() + input.len() > MAX_EARLY_LEN {
+                    return Body::TooEarly;
+                }
+                early.extend_from_slice(input);
+                *input = &mut [];
+                Body::Awaited
+            }
+        }
+    }
+
+    /// Takes note that the hub was asked.
+    pub(crate) fn await_answer(&mut self, exchange: Exchange, now: Instant) {
+        self.deadline_at = now + ANSWER_TIMEOUT;
+        self.has_asked = true;
+        let early = Vec::new();
+        self.under_way = Some(UnderWay::Answer { exchange, early });
+    }
+
+    /// The request that the hub has answered, and what came behind it.
+    pub(crate) fn take_exchange(&mut self) -> Option<(Exchange, Vec<u8>)> {
+        match self.under_way.take()? {
+            UnderWay::Answer { exchange, early } => Some((exchange, early)),
+            UnderWay::Body { .. } => None,
+        }
+    }
+
+    /// Whether the hub was ever asked anything.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.has_asked
     }
 
     /// Takes the next whole head from the front of `input`; `None`: all of `input` was taken.
@@ -69,7 +152,7 @@ impl HttpSession {
 
     /// Whether no request has begun.
     pub(crate) fn is_idle(&self) -> bool {
-        self.head.is_empty()
+        self.head.is_empty() && self.under_way.is_none()
     }
 
     /// Whether it is only kept for another request, which may go elsewhere without harm.
@@ -84,6 +167,12 @@ impl HttpSession {
 
 /// A head must be complete by then: slow networks are faster, and who trickles is no browser.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Passwords are hashed within a second or two, however many wait.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a client that sends ahead may send before it is answered.
+const MAX_EARLY_LEN: usize = 128 * 1024;
 
 /// How long a connection is kept for another request; browsers open a new one without complaint.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);

@@ -9,16 +9,19 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::chat::command::{AccountCommand, Order};
+use crate::chat::hash::{Hashed, Hashing};
 use crate::chat::hub::{Input, Output};
 use crate::chat::log::{Append, Committed, LogError, Read, ReadDone};
 use crate::chat::search::{Search, SearchDone};
-use crate::chat::{Event, Hub, Request, RoomId, SessionId, Timestamp};
+use crate::chat::{ChatError, Command, Done, Event, Hub, Request, RoomId, SessionId, Timestamp};
 use crate::net::{ConnectionId, MailSender};
 use crate::server::clock;
+use crate::server::hashers::HashersHandle;
 use crate::server::mail::Mail;
 use crate::server::metrics::Metrics;
 use crate::storage::{Delivery, StorageHandle};
@@ -50,6 +53,12 @@ pub(crate) enum HubMail {
         commit_time: Duration,
     },
     Read(ReadDone),
+    Hashed(Hashed),
+    /// What the operator wants, and where to say what became of it.
+    Order {
+        order: Order,
+        reply: SyncSender<Result<Done, ChatError>>,
+    },
     Searched(SearchDone),
     /// To be dropped in its turn.
     Settle(Sender<()>),
@@ -93,6 +102,18 @@ impl HubSender {
     /// Hands over what the log says.
     pub(crate) fn delivered(&self, delivery: Delivery) {
         self.tell(delivery.into());
+    }
+
+    /// Hands over what came of hashing.
+    pub(crate) fn hashed(&self, hashed: Hashed) {
+        self.tell(HubMail::Hashed(hashed));
+    }
+
+    /// Hands over what the operator wants; the answer comes, unless the hub is gone.
+    pub(crate) fn order(&self, order: Order) -> Receiver<Result<Done, ChatError>> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.tell(HubMail::Order { order, reply });
+        answer
     }
 
     /// Returns when the hub has judged all that was told it before; at once, if it is gone.
@@ -148,6 +169,9 @@ pub(crate) trait Reach {
     /// Asks the log something; gives the question back if there is no room.
     fn try_read(&mut self, read: Read) -> Result<(), Read>;
 
+    /// Has a password hashed; gives it back if there is no room.
+    fn try_hash(&mut self, hashing: Hashing) -> Result<(), Box<Hashing>>;
+
     /// Has the log search; gives the search back if there is no room.
     #[expect(
         clippy::result_large_err,
@@ -161,6 +185,7 @@ pub(crate) trait Reach {
 pub(crate) struct Threads {
     pub(crate) workers: Vec<MailSender<Mail>>,
     pub(crate) storage: StorageHandle,
+    pub(crate) hashers: HashersHandle,
 }
 
 impl HubReceiver {
@@ -185,6 +210,9 @@ pub(crate) struct HubThread<R> {
     hub: Hub,
     reach: R,
     metrics: Arc<Metrics>,
+    /// Who waits for what became of the operator's orders.
+    orders: HashMap<u64, SyncSender<Result<Done, ChatError>>>,
+    next_order: u64,
     /// How many sessions of each worker are subscribed to a room.
     subscribers: HashMap<RoomId, Vec<u32>>,
     /// What the hub wants done and has not been done yet.
@@ -231,6 +259,8 @@ impl<R: Reach> HubThread<R> {
             hub,
             reach,
             metrics,
+            orders: HashMap::new(),
+            next_order: 0,
             subscribers: HashMap::new(),
             output: VecDeque::new(),
             scratch: Vec::new(),
@@ -269,6 +299,8 @@ impl<R: Reach> HubThread<R> {
                 }
             }
             HubMail::Read(done) => self.step(Input::Read(done), now),
+            HubMail::Hashed(hashed) => self.step(Input::Hashed(hashed), now),
+            HubMail::Order { order, reply } => self.order(order, reply, now),
             HubMail::Searched(done) => self.step(Input::Searched(done), now),
             HubMail::Settle(settled) => drop(settled),
             HubMail::Stop => return ControlFlow::Break(()),
@@ -289,6 +321,39 @@ impl<R: Reach> HubThread<R> {
         self.hub.is_deserted() && counts.all(|count| *count == 0)
     }
 
+    /// Has the hub judge what the operator wants.
+    fn order(&mut self, order: Order, reply: SyncSender<Result<Done, ChatError>>, now: Timestamp) {
+        let number = self.next_order;
+        self.next_order += 1;
+        self.orders.insert(number, reply);
+        let command = Command::Account(AccountCommand::Order(order));
+        let input = Input::Request {
+            session: SessionId::operator(number),
+            request: Request { id: None, command },
+        };
+        self.step(input, now);
+    }
+
+    /// Tells the operator what became of an order.
+    fn reply(&mut self, to: SessionId, answer: Result<Done, ChatError>) {
+        if let Some(reply) = self.orders.remove(&to.connection) {
+            // Who asked may have given up waiting.
+            let _ = reply.try_send(answer);
+        }
+    }
+
+    fn hash(&mut self, hashing: Hashing) {
+        if let Err(hashing) = self.reach.try_hash(hashing) {
+            let (context, purpose) = (hashing.context, hashing.purpose);
+            let outcome = None;
+            self.decide(Input::Hashed(Hashed {
+                context,
+                purpose,
+                outcome,
+            }));
+        }
+    }
+
     fn step(&mut self, input: Input, now: Timestamp) {
         self.latest = self.latest.max(now);
         self.decide(input);
@@ -304,6 +369,7 @@ impl<R: Reach> HubThread<R> {
 
     fn carry_out(&mut self, output: Output) {
         match output {
+            Output::Answer { to, answer, .. } if to.is_operator() => self.reply(to, answer),
             Output::Answer { to, re, answer } => {
                 self.mail(
                     to.worker,
@@ -346,6 +412,10 @@ impl<R: Reach> HubThread<R> {
                     let outcome = Err(LogError::Unavailable);
                     self.decide(Input::Committed(Committed { append, outcome }));
                 }
+            }
+            Output::Hash(hashing) => self.hash(hashing),
+            Output::Close(session) => {
+                self.mail(session.worker, Mail::Revoked(connection(session)));
             }
             Output::Read(read) => {
                 if let Err(read) = self.reach.try_read(read) {
@@ -411,6 +481,10 @@ impl Reach for Threads {
 
     fn try_read(&mut self, read: Read) -> Result<(), Read> {
         self.storage.try_read(read)
+    }
+
+    fn try_hash(&mut self, hashing: Hashing) -> Result<(), Box<Hashing>> {
+        self.hashers.try_submit(hashing)
     }
 
     fn try_search(&mut self, search: Search) -> Result<(), Search> {

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::chat::log::Span;
+use crate::chat::password::Password;
 use crate::chat::{
     Body, ChatError, Command, Done, Event, Hello, Request, RequestId, RoomName, Topic, UserName,
     hub,
@@ -16,6 +17,7 @@ use crate::net::{Flow, Outbox};
 use crate::server::context::Context;
 use crate::server::pace::Pace;
 use crate::server::shown::Shown;
+use crate::wire::json::Credentials;
 use crate::wire::line::{self, Line, MAX_LINE_LEN};
 
 /// The state of such a connection.
@@ -23,6 +25,9 @@ use crate::wire::line::{self, Line, MAX_LINE_LEN};
 pub(crate) struct LineSession {
     /// What was typed and not carried out yet.
     typed: Vec<u8>,
+    /// To what the next line is the password: to nothing, if that was no name. Even so it is said to
+    /// nobody.
+    logging_in: Option<Result<UserName, ChatError>>,
     /// Whether anything was typed yet.
     has_typed: bool,
     /// Whether the rest of a line that was too long is being passed over.
@@ -64,6 +69,7 @@ impl LineSession {
     pub(crate) fn new(context: &mut Context<'_>, outbox: &mut Outbox) -> Self {
         let mut session = Self {
             typed: Vec::new(),
+            logging_in: None,
             has_typed: false,
             is_skipping: false,
             current: RoomName::lobby(),
@@ -80,16 +86,19 @@ impl LineSession {
         show(&line::welcome(&context.shared.motd), outbox);
         let fresh = context.fresh_guest();
         session.ask(Command::Hello(Hello::Anyone { fresh }), context, outbox);
-        let lobby = RoomName::lobby();
+        session.enter_lobby(context, outbox);
+        session
+    }
+
+    fn enter_lobby(&mut self, context: &Context<'_>, outbox: &mut Outbox) {
         let join = Command::Join {
-            room: lobby,
+            room: RoomName::lobby(),
             since: None,
             rev: None,
             create: false,
             invite: None,
         };
-        session.ask(join, context, outbox);
-        session
+        self.ask(join, context, outbox);
     }
 
     pub(crate) fn receive(
@@ -135,8 +144,15 @@ impl LineSession {
                 None => self.current = before,
             }
         }
+        if matches!(answer, Err(ChatError::BadPassword)) {
+            context.shared.metrics.auth_failed("password");
+        }
         if let Ok(Done::Welcomed { you, .. }) = answer {
-            self.name = Some(you.name.clone());
+            let was_nobody = self.name.replace(you.name.clone()).is_none();
+            if was_nobody && !you.guest {
+                // Where guests are not admitted, the lobby was not entered at first.
+                self.enter_lobby(context, outbox);
+            }
         }
         match (self.whispered(re), answer) {
             (Some(body), Ok(Done::Joined(joined))) => {
@@ -182,6 +198,12 @@ impl LineSession {
     /// Its reader is too slow: says so behind all that waits already.
     pub(crate) fn overflow(outbox: &mut Outbox) -> Flow {
         show(&line::show_error("you read too slowly"), outbox);
+        Flow::Close
+    }
+
+    /// The login that it came with is over.
+    pub(crate) fn revoked(outbox: &mut Outbox) -> Flow {
+        show(&line::show_error("your session was revoked"), outbox);
         Flow::Close
     }
 
@@ -258,10 +280,17 @@ impl LineSession {
         if line.len() > MAX_LINE_LEN {
             return refuse_length(line, outbox);
         }
+        if let Some(name) = self.logging_in.take() {
+            return self.log_in(name, line, context, outbox);
+        }
         let text = line::clean(line);
         match line::read(&text) {
             // What is said to one person keeps its place.
             _ if self.whisper.is_some() => Carried::Held,
+            Line::Login(name) => {
+                self.logging_in = Some(UserName::parse(name));
+                Carried::Out
+            }
             Line::Blank => Carried::Out,
             Line::Http => {
                 outbox.buffer().extend_from_slice(NOT_HTTP);
@@ -299,6 +328,39 @@ impl LineSession {
                 }
             },
         }
+    }
+
+    /// Takes a line as the password of an account. It is never shown, and said to nobody.
+    fn log_in(
+        &mut self,
+        name: Result<UserName, ChatError>,
+        line: &[u8],
+        context: &mut Context<'_>,
+        outbox: &mut Outbox,
+    ) -> Carried {
+        let text = str::from_utf8(line).map_err(|_| ChatError::BadPassword);
+        let password = text.and_then(Password::read);
+        let (name, password) = match (name, password) {
+            (Ok(name), Ok(password)) => (name, password),
+            (Err(error), _) | (_, Err(error)) => {
+                show(&line::show_error(&error.to_string()), outbox);
+                return Carried::Out;
+            }
+        };
+        let credentials = Credentials {
+            name: name.clone(),
+            password,
+            factor: None,
+            label: None,
+        };
+        let (login, password) = context.login(credentials, LABEL, true);
+        let hello = Command::Hello(Hello::Password { login, password });
+        let carried = self.pass(hello, context, outbox);
+        if matches!(carried, Carried::Held) {
+            // The same line comes again, and is the password still.
+            self.logging_in = Some(Ok(name));
+        }
+        carried
     }
 
     /// The command that a line stands for; `None` is a call for help.
@@ -377,7 +439,9 @@ impl LineSession {
                     "there is no command {name}; --help: tells which there are"
                 ));
             }
-            Line::Help | Line::Blank | Line::Http | Line::Quit | Line::Msg(_) => return Ok(None),
+            Line::Help | Line::Blank | Line::Http | Line::Quit | Line::Msg(_) | Line::Login(_) => {
+                return Ok(None);
+            }
         }))
     }
 
@@ -468,6 +532,9 @@ fn show(text: &str, outbox: &mut Outbox) {
 /// What a browser that was led to this port is told.
 const NOT_HTTP: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// What a login is called that was opened here.
+const LABEL: &str = "line mode";
 
 /// A paste of several hundred lines waits; more is no longer typing.
 const MAX_HELD_LEN: usize = 64 * 1024;

@@ -36,6 +36,8 @@ pub(crate) enum Mail {
         connection: ConnectionId,
         room: RoomId,
     },
+    /// The connection's login is over.
+    Revoked(ConnectionId),
     /// Accept no more from these listeners, by their indexes: others do.
     LetGo(Arc<[usize]>),
     /// Close all connections, spread over this time.

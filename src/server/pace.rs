@@ -85,6 +85,8 @@ fn cost(command: &Command) -> f64 {
     match command {
         // Told to all who share a room.
         Command::Hello(_) => 10.0,
+        // Written down, or hashed for, which the hub limits by account and address too.
+        Command::Account(_) => 5.0,
         Command::Typing { .. } => 4.0,
         Command::Join { .. } | Command::Leave { .. } | Command::History { .. } => 2.0,
         Command::Create { .. }

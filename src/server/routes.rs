@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
+use crate::chat::account::LoginToken;
 use crate::net::Outbox;
+use crate::server::api::{self, Exchange};
 use crate::server::assets::Asset;
 use crate::server::metrics;
 use crate::server::refusal::no_room;
@@ -22,8 +24,10 @@ pub(crate) enum Routed {
     KeepAlive,
     /// The connection is closed.
     Close,
-    /// It is a WebSocket from here on.
-    Upgraded(Connection),
+    /// It is a WebSocket from here on; with the token that came as a cookie.
+    Upgraded(Connection, Option<LoginToken>),
+    /// The hub answers it, when its body is there.
+    Exchange(Exchange),
 }
 
 /// Answers a request on a listener for browsers and programs.
@@ -43,6 +47,11 @@ pub(crate) fn web(
         outbox.buffer().extend_from_slice(no_room(Purpose::Web));
         return Routed::Close;
     }
+    match Exchange::find(&request, shared) {
+        Some(Ok(exchange)) => return Routed::Exchange(exchange),
+        Some(Err(refusal)) => return finish_refused(&refusal, outbox),
+        None => {}
+    }
     if request.path() != "/ws" {
         return page(&request, outbox);
     }
@@ -57,7 +66,9 @@ pub(crate) fn web(
                 .subprotocols()
                 .any(|offered| offered == json::PROTOCOL);
             let subprotocol = offered.then_some(json::PROTOCOL);
-            Routed::Upgraded(upgrade.accept(subprotocol, chat_limits(), outbox.buffer()))
+            let cookie = api::cookie(&request, shared);
+            let connection = upgrade.accept(subprotocol, chat_limits(), outbox.buffer());
+            Routed::Upgraded(connection, cookie)
         }
         Err(error) => refuse(&error, visitor, shared, outbox),
     }
@@ -140,6 +151,12 @@ fn parse(head: &[u8]) -> Result<Request<'_>, HandshakeError> {
     }
 }
 
+/// Answers a request to the programs' interface that goes no further. Its body is not waited for.
+fn finish_refused(refusal: &Response<'_>, outbox: &mut Outbox) -> Routed {
+    refusal.write(false, false, outbox.buffer());
+    Routed::Close
+}
+
 fn page(request: &Request<'_>, outbox: &mut Outbox) -> Routed {
     let Some(is_head) = read_method(request) else {
         return method_not_allowed(outbox);
@@ -166,14 +183,7 @@ fn page(request: &Request<'_>, outbox: &mut Outbox) -> Routed {
     }
     .with_header("ETag", etag)
     .with_header("Cache-Control", "no-cache")
-    .with_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    .with_header("Cross-Origin-Opener-Policy", "same-origin")
-    .with_header("Cross-Origin-Resource-Policy", "same-origin")
-    .with_header("X-Frame-Options", "DENY")
-    .with_header(
-        "Permissions-Policy",
-        "camera=(), geolocation=(), microphone=()",
-    );
+    .for_page();
     // RFC 9110 §15.4.5: a 304 has the headers of the 200, and no body.
     finish(request, &response, is_head || is_known, outbox)
 }
@@ -232,7 +242,7 @@ fn chat_upgrade<'a>(request: &Request<'a>, shared: &Shared) -> Result<Upgrade<'a
 /// "this server" too, by its own account. So the name itself must be one that cannot be rebound:
 /// an address, or `localhost`; other names take an entry in `allow_origin`. Over TLS a page came
 /// from under a name that the certificate is for, so any name will do, and it came over TLS too.
-fn is_origin_allowed(origin: &[u8], request: &Request<'_>, shared: &Shared) -> bool {
+pub(crate) fn is_origin_allowed(origin: &[u8], request: &Request<'_>, shared: &Shared) -> bool {
     if origin_allowed(origin, &shared.allow_origin) {
         return true;
     }
@@ -253,11 +263,6 @@ fn chat_limits() -> Limits {
         ..Limits::default()
     }
 }
-
-/// Everything from this server and nothing from elsewhere; no script or style but from files.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    connect-src 'self'; img-src 'self' data:; manifest-src 'self'; base-uri 'none'; \
-    form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
 /// Answers that a client may leave unread before it gets no more.
 const MAX_PIPELINED_LEN: usize = 1024 * 1024;

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::chat::Hub;
-use crate::chat::hub::Policy;
+use crate::chat::account::LoginToken;
 use crate::chat::rate_limit::Rate;
 use crate::net::{self, Listener, Runtime, Tls, TrustedPeers};
 use crate::server::activation;
@@ -19,15 +19,18 @@ use crate::server::config::Config;
 use crate::server::context::Sources;
 use crate::server::control::{Control, watch_signals};
 use crate::server::error::StartError;
+use crate::server::founding::found;
 use crate::server::handover::{await_successor, hand_over, take_over};
+use crate::server::hashers::{Hashers, HashersHandle};
 use crate::server::hub_thread::{self, HubReceiver, HubSender, HubThread, Threads};
 use crate::server::listen::{Inherited, Listening, RESERVED_FILES, raise_open_file_limit};
 use crate::server::mail::Mail;
 use crate::server::notify::{Status, notify};
+use crate::server::operator::await_operator;
 use crate::server::shared::{Purpose, Shared};
 use crate::server::tls::Certificates;
-use crate::server::token::TokenKey;
-use crate::storage::{DataDir, Log, Reader, Storage, StorageError};
+use crate::server::token::{self, TokenKey};
+use crate::storage::{DataDir, Log, Reader, Storage, StorageError, StorageHandle};
 use crate::websocket::handshake::Origin;
 
 /// Runs the chat server until a signal ends it; `announce` gets a line for each address.
@@ -56,6 +59,7 @@ struct Server {
     hub_thread: JoinHandle<()>,
     /// `None` when a successor has the data.
     storage: Option<Storage>,
+    hashers: Hashers,
     /// What to hand over to a successor.
     listeners: Vec<(Purpose, Listener)>,
     /// Where newcomers wait for a successor, although this server ends without one.
@@ -71,15 +75,13 @@ impl Server {
         let token_key = TokenKey::new(data_dir.secret("guest-token.key")?);
         let certificates = Certificates::open(&config.tls, Some(&data_dir), clock::now())?;
         let mut log = Log::open(&data_dir)?;
-        let policy = Policy {
-            guests: config.accounts.guests,
-            max_rooms: config.limits.max_rooms,
-        };
-        let chat = Hub::new(policy, log.rooms()?);
         let reader = Reader::open(&data_dir)?;
         let inherited = Inherited { passed, taken_over };
         let listening = Listening::open(config, inherited)?;
-        let addresses = describe_all(&listening, certificates.as_ref());
+        let mut addresses = describe_all(&listening, certificates.as_ref());
+        let (chat, claim) = found(config, &data_dir, &mut log, &listening)?;
+        addresses
+            .extend(claim.map(|claim| describe_claim(&listening, &claim, certificates.as_ref())));
         let kept = keep(&listening).map_err(system("the event loops"))?;
         let managed = let_go_early(&listening);
 
@@ -93,7 +95,14 @@ impl Server {
         let tls = certificates.as_ref().map(|it| tls(it, &shared.purposes));
         let listeners = listening.listeners;
         let runtime = start_workers(config, listeners, tls, &shared, &hub, &control)?;
-        let hub_thread = start_hub(chat, &runtime, &storage, &shared, receiver)?;
+        let deliver = hub.clone();
+        let hashers = Hashers::start(move |hashed| deliver.hashed(hashed))
+            .map_err(system("the threads that hash passwords"))?;
+        let handles = (storage.handle(), hashers.handle());
+        let hub_thread = start_hub(chat, &runtime, handles, &shared, receiver)?;
+        if let Err(error) = await_operator(data_dir.path(), hub.clone()) {
+            tracing::warn!(%error, "accounts cannot be changed beside this server");
+        }
         if let Err(error) = await_successor(data_dir.path(), control.clone()) {
             tracing::warn!(%error, "no successor can take over from this server");
         }
@@ -106,6 +115,7 @@ impl Server {
                 hub,
                 hub_thread,
                 storage: Some(storage),
+                hashers,
                 listeners: kept,
                 managed,
                 certificates,
@@ -226,6 +236,7 @@ impl Server {
         drop(self.listeners);
         self.runtime.join();
         self.hub.stop();
+        self.hashers.stop();
         // A hub that panicked has said so.
         let _ = self.hub_thread.join();
         if let Some(storage) = self.storage {
@@ -268,6 +279,25 @@ fn describe_all(listening: &Listening, certificates: Option<&Certificates>) -> V
     let fingerprint = certificates.and_then(Certificates::fingerprint);
     lines.extend(fingerprint.map(|it| format!("certificate has SHA-256 fingerprint {it}")));
     lines
+}
+
+/// Where the server's first owner shows up, for whoever started the server.
+fn describe_claim(
+    listening: &Listening,
+    claim: &LoginToken,
+    certificates: Option<&Certificates>,
+) -> String {
+    let mut bound = listening.listeners.iter().zip(&listening.purposes);
+    let is_web = |(listener, purpose): &(&Listener, &Purpose)| {
+        **purpose == Purpose::Web && matches!(listener.address(), net::ListenAddress::Tcp(_))
+    };
+    let address = bound.find(is_web).map(|(listener, _)| listener.address());
+    let scheme = certificates.map_or("http", |_| "https");
+    let path = format!("/claim/{}", token::write_login(claim));
+    match address {
+        Some(address) => format!("become its owner, once, at {scheme}://{address}{path}"),
+        None => format!("become its owner, once, at {path}"),
+    }
 }
 
 /// The sockets of a service manager at which newcomers may wait for the next server. Who asks how
@@ -367,14 +397,15 @@ fn start_workers(
 fn start_hub(
     hub: Hub,
     runtime: &Runtime<Mail>,
-    storage: &Storage,
+    (storage, hashers): (StorageHandle, HashersHandle),
     shared: &Shared,
     receiver: HubReceiver,
 ) -> Result<JoinHandle<()>, StartError> {
     let metrics = Arc::clone(&shared.metrics);
     let threads = Threads {
         workers: runtime.senders().to_vec(),
-        storage: storage.handle(),
+        storage,
+        hashers,
     };
     HubThread::new(hub, threads, metrics)
         .start(receiver)

@@ -1,8 +1,10 @@
-//! Tokens with which a guest comes back as the same guest.
+//! Tokens with which somebody comes back as the same one.
 //!
-//! A token says who it is for, and carries a MAC made with a key that never leaves the server, so
+//! A guest's token says who it is for, and carries a MAC made with a key that never leaves the server, so
 //! that it needs no memory and outlives a restart:
-//! `base64url(guest id, 16 bytes ‖ HMAC-SHA-256 of all of it, 32 bytes ‖ name)`.
+//! `base64url(guest id, 16 bytes ‖ HMAC-SHA-256 of all of it, 32 bytes ‖ name)`. That of a login says
+//! nothing, but by its first letters what it is: whoever finds it in a file or a log knows to take
+//! care of it. The hub knows its hash.
 
 use std::fmt;
 
@@ -11,7 +13,20 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use crate::chat::account::LoginToken;
 use crate::chat::{GuestId, UserName};
+
+/// A login's token, as its owner keeps it.
+pub(crate) fn write_login(token: &LoginToken) -> String {
+    format!("{LOGIN_PREFIX}{}", URL_SAFE_NO_PAD.encode(token.0))
+}
+
+/// Reads a login's token; `None` for what is none, whatever else it is.
+pub(crate) fn read_login(text: &str) -> Option<LoginToken> {
+    let mut token = LoginToken([0; 32]);
+    let decoded = URL_SAFE_NO_PAD.decode_slice(text.strip_prefix(LOGIN_PREFIX)?, &mut token.0);
+    (decoded == Ok(32)).then_some(token)
+}
 
 /// The key that makes and checks tokens.
 #[derive(Clone)]
@@ -64,6 +79,9 @@ impl fmt::Debug for TokenKey {
 /// Keeps a MAC made here from meaning anything elsewhere.
 const PURPOSE: &[u8] = b"chinwag guest token 1\0";
 
+/// No guest's token begins with it: there is no full stop in base64url.
+const LOGIN_PREFIX: &str = "chinwag.";
+
 /// Identity, MAC and a name of 32 characters, in base64, and some.
 const MAX_TOKEN_LEN: usize = 512;
 
@@ -78,6 +96,25 @@ mod tests {
         let token = key.seal(GuestId(42), &name);
         let (guest, opened) = key.open(&token).unwrap();
         assert_eq!((guest, opened.as_str()), (GuestId(42), name.as_str()));
+    }
+
+    #[test]
+    fn tokens_of_logins_are_told_from_all_others() {
+        let token = LoginToken([7; 32]);
+        let text = write_login(&token);
+        assert_eq!(read_login(&text), Some(token));
+        assert_eq!(TokenKey::new([7; 32]).open(&text), None);
+        let guest = TokenKey::new([7; 32]).seal(GuestId(1), &UserName::parse("ada").unwrap());
+        for text in [
+            "",
+            "chinwag.",
+            &text[8..],
+            &text[..50],
+            &format!("{text}A"),
+            &guest,
+        ] {
+            assert_eq!(read_login(text), None, "{text}");
+        }
     }
 
     #[test]

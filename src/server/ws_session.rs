@@ -2,13 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use crate::chat::command::RoomCommand;
+use crate::chat::account::{LoginLabel, LoginToken};
+use crate::chat::command::{AccountCommand, Grounds, Registration, RoomCommand};
+use crate::chat::event::{Member, Proof};
+use crate::chat::totp::{RecoveryCode, TotpSecret};
 use crate::chat::{ChatError, Command, Done, Hello, Request, RequestId};
 use crate::net::{Flow, Outbox};
 use crate::server::ahead::Ahead;
 use crate::server::context::Context;
 use crate::server::pace::{Pace, TooFast, rate_limited};
 use crate::server::shown::Shown;
+use crate::server::token;
 use crate::websocket::{
     CloseCode, Connection, Event as WsEvent, Keepalive, KeepaliveAction, Message, State,
 };
@@ -27,6 +31,8 @@ pub(crate) struct WsSession {
     unfinished_len: usize,
     /// Whether it has said who it speaks for.
     is_present: bool,
+    /// What came while the hub was asked whom the cookie speaks for; the first push waits for that.
+    early: Option<Vec<u8>>,
     ending: Ending,
     /// What the connection was closed with; 1006 unless there was a Close.
     close_code: u16,
@@ -44,8 +50,13 @@ enum Ending {
 }
 
 impl WsSession {
-    /// Begins with the first push.
-    pub(crate) fn new(connection: Connection, context: &Context<'_>, outbox: &mut Outbox) -> Self {
+    /// Begins with the first push, or with asking for whom a cookie speaks.
+    pub(crate) fn new(
+        connection: Connection,
+        cookie: Option<LoginToken>,
+        context: &Context<'_>,
+        outbox: &mut Outbox,
+    ) -> Self {
         let mut session = Self {
             connection,
             keepalive: Keepalive::new(KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, context.now),
@@ -54,17 +65,31 @@ impl WsSession {
             message_deadline_at: None,
             unfinished_len: 0,
             is_present: false,
+            early: None,
             ending: Ending::None,
             close_code: ABNORMAL_CLOSURE,
         };
+        let hello = cookie.map(|token| Request {
+            id: None,
+            command: Command::Hello(Hello::Login(token)),
+        });
+        if hello.is_some_and(|hello| context.ask(hello)) {
+            session.early = Some(Vec::new());
+        } else {
+            session.greet(None, context, outbox);
+        }
+        session
+    }
+
+    fn greet(&mut self, you: Option<&Member>, context: &Context<'_>, outbox: &mut Outbox) {
         let rate = context.shared.message_rate;
         let welcome = json::Welcome {
             motd: &context.shared.motd,
             messages_per_second: rate.per_second,
             burst: rate.burst,
+            you,
         };
-        session.send(json::encode_welcome(&welcome), outbox);
-        session
+        self.send(json::encode_welcome(&welcome), outbox);
     }
 
     pub(crate) fn receive(
@@ -74,6 +99,13 @@ impl WsSession {
         outbox: &mut Outbox,
     ) -> Flow {
         self.keepalive.received(context.now);
+        if let Some(early) = &mut self.early {
+            if early.len() + input.len() > MAX_EARLY_LEN {
+                return Flow::Drop;
+            }
+            early.extend_from_slice(input);
+            return Flow::Continue;
+        }
         let mut has_message = false;
         loop {
             match self.connection.receive(&mut input, outbox.buffer()) {
@@ -114,13 +146,34 @@ impl WsSession {
         &mut self,
         re: Option<&RequestId>,
         answer: &Result<Done, ChatError>,
-        context: &Context<'_>,
+        context: &mut Context<'_>,
         outbox: &mut Outbox,
     ) -> Flow {
+        if let Some(mut early) = self.early.take() {
+            let you = match answer {
+                Ok(Done::Welcomed { you, .. }) => Some(you),
+                // Who comes with an old cookie says hello like anybody else.
+                _ => None,
+            };
+            self.is_present = you.is_some();
+            self.greet(you, context, outbox);
+            return self.receive(&mut early, context, outbox);
+        }
         let token = match answer {
-            Ok(Done::Welcomed { you, guest }) => {
+            Ok(Done::Welcomed { you, proof }) => {
                 self.is_present = true;
-                Some(context.shared.token_key.seal(*guest, &you.name))
+                Some(match proof {
+                    Proof::Guest(guest) => context.shared.token_key.seal(*guest, &you.name),
+                    Proof::Login(token) => token::write_login(token),
+                })
+            }
+            Err(ChatError::BadToken) => {
+                context.shared.metrics.auth_failed("token");
+                None
+            }
+            Err(ChatError::BadPassword) => {
+                context.shared.metrics.auth_failed("password");
+                None
             }
             _ => None,
         };
@@ -136,6 +189,14 @@ impl WsSession {
         if self.connection.state() == State::Open {
             outbox.push_shared(shown.frame());
         }
+        self.flow()
+    }
+
+    /// The login that it came with is over.
+    pub(crate) fn revoked(&mut self, now: Instant, outbox: &mut Outbox) -> Flow {
+        self.is_present = false;
+        let code = CloseCode::new(SESSION_REVOKED).unwrap_or(CloseCode::POLICY_VIOLATION);
+        self.close(code, "the session was revoked", now, outbox);
         self.flow()
     }
 
@@ -365,7 +426,40 @@ fn command(wanted: Wanted, context: &mut Context<'_>) -> Result<Command, Refused
             name,
             fresh: context.fresh_guest(),
         }),
+        Wanted::Hello(Greeting::Password(credentials)) => {
+            let (login, password) = context.login(credentials, LABEL, true);
+            Command::Hello(Hello::Password { login, password })
+        }
+        Wanted::Register {
+            name,
+            password,
+            invite,
+            label,
+        } => {
+            let label = label.unwrap_or_else(|| LoginLabel::clean(LABEL));
+            let wish = Registration {
+                name,
+                password,
+                grounds: invite.map_or(Grounds::None, Grounds::Invite),
+                opening: context.opening(label, true),
+            };
+            Command::Account(AccountCommand::Register(Box::new(wish)))
+        }
+        Wanted::TotpBegin(password) => Command::Account(AccountCommand::TotpBegin {
+            password,
+            fresh: TotpSecret(context.fresh()),
+        }),
+        Wanted::TotpConfirm(code) => Command::Account(AccountCommand::TotpConfirm {
+            code,
+            fresh: Box::new(std::array::from_fn(|_| RecoveryCode::new(context.fresh()))),
+        }),
+        Wanted::InviteToServer => Command::Account(AccountCommand::Invite {
+            fresh: RecoveryCode::new(context.fresh()),
+        }),
         Wanted::Hello(Greeting::Token(token)) => {
+            if let Some(token) = token::read_login(&token) {
+                return Ok(Command::Hello(Hello::Login(token)));
+            }
             let Some((guest, name)) = context.shared.token_key.open(&token) else {
                 context.shared.metrics.auth_failed("token");
                 return Err(ChatError::BadToken.into());
@@ -383,6 +477,15 @@ fn counted_code(code: CloseCode) -> u16 {
         code => code,
     }
 }
+
+/// More than a client sends before it is greeted: a read of the worker's.
+const MAX_EARLY_LEN: usize = 256 * 1024;
+
+/// Of the private codes (RFC 6455 §7.4.2), the chat's own.
+const SESSION_REVOKED: u16 = 4001;
+
+/// What a login is called whose owner gave it no name.
+const LABEL: &str = "WebSocket";
 
 /// What the hub's queue, or the connection's own, has no room for.
 const BUSY: ChatError = ChatError::Busy("too many requests wait");

@@ -12,10 +12,12 @@ use rusqlite::{
 use crate::storage::error::{Refusal, StorageError};
 use crate::storage::schema::{APPLICATION_ID, SETTINGS, STEPS, VERSION};
 
+mod accounts;
 mod books;
 mod messages;
 mod search;
 
+pub(super) use accounts::{AccountRow, LoginRow, NewAccountRow, RollRows};
 pub(super) use books::{AuditRow, BookRows};
 pub(super) use messages::{MessageRow, StandingMessage};
 pub(super) use search::{FoundRow, MARK_BEGIN, MARK_END, Match};

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::chat::PersonId;
+use crate::chat::account::{AccountFact, NewAccount, Roll};
 use crate::chat::event::Role;
 use crate::chat::log::{Append, Committed, Fact, LogError, Recorded, RoomRecord, Visibility};
 use crate::chat::message::{MessageKey, Rev, Seq, Timestamp};
 use crate::chat::name::RoomName;
 use crate::chat::order::Party;
+use crate::storage::accounts::{self, read_roll};
 use crate::storage::data_dir::DataDir;
 #[cfg(test)]
 use crate::storage::database::DiskFault;
@@ -65,6 +67,14 @@ impl Log {
             read_room(&row, roles, books.remove(&row.key).unwrap_or_default())
         };
         Ok(rooms.into_iter().filter_map(read).collect())
+    }
+
+    /// Reads all accounts, and what belongs to them.
+    ///
+    /// # Errors
+    /// [`StorageError::Database`].
+    pub fn accounts(&mut self) -> Result<Roll, StorageError> {
+        Ok(read_roll(self.database.roll()?))
     }
 
     /// Records a batch in one transaction, and returns it in the same order once it is durable.
@@ -146,8 +156,17 @@ impl<'c> Transcript<'c> {
     }
 
     fn record(&mut self, append: &Append) -> Result<Outcome, DatabaseError> {
-        let room = self.room(append.fact.room())?;
+        match (&append.fact, append.fact.room()) {
+            (Fact::Account(fact), _) => Ok(Ok(self.record_account(append, fact)?)),
+            (_, Some(name)) => self.record_in(name, append),
+            (_, None) => Ok(Err(LogError::NoSuchRoom)),
+        }
+    }
+
+    fn record_in(&mut self, name: &RoomName, append: &Append) -> Result<Outcome, DatabaseError> {
+        let room = self.room(name)?;
         let recorded = match (&append.fact, room) {
+            (Fact::Account(_), _) => Recorded::Noted,
             (Fact::RoomCreated { .. }, Some(_)) => Recorded::RoomExisted,
             (
                 Fact::RoomCreated {
@@ -167,7 +186,13 @@ impl<'c> Transcript<'c> {
                 self.create_room(append, name, *visibility, topic.as_str(), &owner)?
             }
             (Fact::DirectOpened { .. }, Some(_)) => Recorded::RoomExisted,
-            (Fact::DirectOpened { parties, .. }, None) => self.open_direct(append, parties)?,
+            (
+                Fact::DirectOpened {
+                    room: name,
+                    parties,
+                },
+                None,
+            ) => self.open_direct(append, name, parties)?,
             (_, None) => return Ok(Err(LogError::NoSuchRoom)),
             (Fact::Room { fact, .. }, Some(room)) => self.keep(append, fact, room)?,
             (
@@ -201,6 +226,24 @@ impl<'c> Transcript<'c> {
         Ok(Ok(recorded))
     }
 
+    fn record_account(
+        &mut self,
+        append: &Append,
+        fact: &AccountFact,
+    ) -> Result<Recorded, DatabaseError> {
+        if let AccountFact::Opened(NewAccount { name, .. }) = fact
+            && self.transaction.has_account(name.key(), name.look())?
+        {
+            return Ok(Recorded::AccountExisted);
+        }
+        // That somebody is still there is no event.
+        let event = match fact {
+            AccountFact::Seen { .. } => 0,
+            _ => self.insert_event(append, &append.fact, NO_ROOM)?,
+        };
+        accounts::record(&self.transaction, event, append.at, fact)
+    }
+
     fn change(&mut self, append: &Append, room: RoomState) -> Result<Outcome, DatabaseError> {
         match &append.fact {
             Fact::TopicChanged { topic, .. } => {
@@ -228,7 +271,8 @@ impl<'c> Transcript<'c> {
             Fact::RoomCreated { .. }
             | Fact::MessagePosted { .. }
             | Fact::DirectOpened { .. }
-            | Fact::Room { .. } => {
+            | Fact::Room { .. }
+            | Fact::Account(_) => {
                 unreachable!("these are recorded by themselves")
             }
         }
@@ -359,8 +403,8 @@ impl<'c> Transcript<'c> {
         }
     }
 
-    fn change_room(&mut self, name: &RoomName, change: impl FnOnce(&mut RoomState)) {
-        let room = self.rooms.get_mut(name.key());
+    fn change_room(&mut self, name: Option<&RoomName>, change: impl FnOnce(&mut RoomState)) {
+        let room = name.and_then(|name| self.rooms.get_mut(name.key()));
         let room = room.expect("a fact is recorded after its room was looked up");
         change(&mut room.state);
         room.is_changed = true;
@@ -382,6 +426,9 @@ impl Room {
         }
     }
 }
+
+/// What events about accounts have in place of a room.
+const NO_ROOM: i64 = 0;
 
 #[cfg(test)]
 impl Log {

@@ -8,6 +8,7 @@
 //!
 //! `database` alone names the database crate; what was said is found by its words through `search`.
 
+mod accounts;
 mod data_dir;
 mod database;
 mod error;

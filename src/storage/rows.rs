@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::chat::account::{AccountFact, NewAccount};
 use crate::chat::event::Role;
 use crate::chat::log::{Change, ChangeKind, Fact, RoomRecord, Visibility};
 use crate::chat::message::{Body, Content, Message, MessageKey, Said, Seq, Timestamp, Topic};
@@ -57,6 +58,7 @@ pub(super) fn write_event(fact: &Fact) -> (&'static str, String) {
                 reply_to: *reply_to,
             },
         ),
+        Fact::Account(fact) => write_account_event(fact),
         Fact::MessageEdited {
             room: _,
             seq,
@@ -113,6 +115,58 @@ pub(super) fn write_event(fact: &Fact) -> (&'static str, String) {
     };
     let json = serde_json::to_string(&payload).expect("texts and numbers serialize");
     (kind, json)
+}
+
+/// What happened to an account, without anything that is secret: events are never forgotten.
+fn write_account_event(fact: &AccountFact) -> (&'static str, Payload<'_>) {
+    let of = |account: &AccountId| Payload::Account { account: account.0 };
+    match fact {
+        AccountFact::Opened(NewAccount { name, is_admin, .. }) => (
+            "account_opened",
+            Payload::AccountOpened {
+                name: name.as_str(),
+                is_admin: *is_admin,
+            },
+        ),
+        AccountFact::LoggedIn {
+            account,
+            opening,
+            ended,
+            ..
+        } => (
+            "logged_in",
+            Payload::Login {
+                account: account.0,
+                label: Some(opening.label.as_str()),
+                ended: ended.iter().map(|login| login.0).collect(),
+            },
+        ),
+        AccountFact::Seen { login } => ("seen", Payload::Account { account: login.0 }),
+        AccountFact::LoggedOut { account, ended } => (
+            "logged_out",
+            Payload::Login {
+                account: account.0,
+                label: None,
+                ended: ended.iter().map(|login| login.0).collect(),
+            },
+        ),
+        AccountFact::PasswordSet { account, .. } => ("password_set", of(account)),
+        AccountFact::Disabled {
+            account,
+            is_disabled,
+            ..
+        } => {
+            let kind = if *is_disabled {
+                "account_disabled"
+            } else {
+                "account_enabled"
+            };
+            (kind, of(account))
+        }
+        AccountFact::TotpSet { account, .. } => ("totp_set", of(account)),
+        AccountFact::TotpRemoved { account } => ("totp_removed", of(account)),
+        AccountFact::Invited { by, .. } => ("invited", of(by)),
+    }
 }
 
 /// A room; `None` if neither its name nor its key is a name of the room any more.
@@ -303,6 +357,19 @@ enum Payload<'a> {
     TopicChanged {
         topic: &'a str,
         by: &'a str,
+    },
+    AccountOpened {
+        name: &'a str,
+        is_admin: bool,
+    },
+    Account {
+        account: i64,
+    },
+    Login {
+        account: i64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        label: Option<&'a str>,
+        ended: Vec<i64>,
     },
 }
 

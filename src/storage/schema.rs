@@ -4,10 +4,10 @@
 pub(super) const APPLICATION_ID: i32 = 0x6368_7767;
 
 /// The newest version of the schema: the number of steps to it.
-pub(super) const VERSION: i32 = 4;
+pub(super) const VERSION: i32 = 5;
 
 /// Each step leads from the version that is its index to the next one, in one transaction.
-pub(super) const STEPS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+pub(super) const STEPS: [&str; 5] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 
 /// Settings of each connection.
 ///
@@ -202,5 +202,41 @@ const VERSION_4: &str = r#"
         room INTEGER NOT NULL REFERENCES rooms,
         event INTEGER NOT NULL,
         PRIMARY KEY (room, event)
+    ) STRICT, WITHOUT ROWID;
+"#;
+
+/// Accounts. What is secret, or was hashed from a secret, stands here and in no event, so that it can
+/// be forgotten. Events about accounts are about no room: theirs is 0.
+const VERSION_5: &str = r#"
+    CREATE TABLE accounts (
+        id INTEGER PRIMARY KEY REFERENCES events,
+        key TEXT NOT NULL UNIQUE,
+        look TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        password TEXT,
+        is_admin INTEGER NOT NULL CHECK (is_admin IN (0, 1)),
+        is_disabled INTEGER NOT NULL DEFAULT 0 CHECK (is_disabled IN (0, 1)),
+        totp_secret BLOB CHECK (length(totp_secret) = 20),
+        totp_step INTEGER
+    ) STRICT;
+
+    CREATE TABLE recovery_codes (
+        account INTEGER NOT NULL REFERENCES accounts,
+        code BLOB NOT NULL CHECK (length(code) = 32),
+        PRIMARY KEY (account, code)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE logins (
+        id INTEGER PRIMARY KEY REFERENCES events,
+        account INTEGER NOT NULL REFERENCES accounts,
+        token BLOB NOT NULL UNIQUE CHECK (length(token) = 32),
+        label TEXT NOT NULL,
+        opened_at INTEGER NOT NULL,
+        seen_at INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE registration_invites (
+        code BLOB PRIMARY KEY CHECK (length(code) = 32),
+        until INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
 "#;

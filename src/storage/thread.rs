@@ -216,11 +216,14 @@ fn fact_len(fact: &Fact) -> usize {
         Fact::MessageDeleted { .. } | Fact::Reacted { .. } => 0,
         Fact::Room { .. } | Fact::DirectOpened { .. } => SMALL_LEN,
         Fact::RoomCreated { topic, .. } | Fact::TopicChanged { topic, .. } => topic.as_str().len(),
+        Fact::Account(_) => ACCOUNT_FACT_LEN,
     }
 }
 
 /// Names, a reason.
 const SMALL_LEN: usize = 300;
+/// A hash or two, a name, a label.
+const ACCOUNT_FACT_LEN: usize = 512;
 
 /// Two seconds' worth of messages on a slow disk; more waiting helps nobody.
 const MAX_WAITING_APPENDS: usize = 4 * 1024;

@@ -57,7 +57,7 @@ impl<S: Read + Write> Http<S> {
     /// Reads an answer with its body.
     pub(crate) fn response(&mut self) -> Response {
         let mut response = self.head();
-        if response.status != 101 && response.status != 304 {
+        if ![101, 204, 304].contains(&response.status) {
             let len = response.header("Content-Length").unwrap().parse().unwrap();
             response.body = vec![0; len];
             self.stream.read_exact(&mut response.body).unwrap();

@@ -21,10 +21,23 @@ impl Hub {
     pub(super) fn committed(&mut self, committed: Committed, output: &mut Vec<Output>) {
         let Committed { append, outcome } = committed;
         let Append { context, at, fact } = append;
-        let recorded = match outcome {
-            Ok(recorded) => recorded,
-            Err(error) => return self.not_committed(context, &fact, error, output),
-        };
+        match (fact, outcome) {
+            (Fact::Account(fact), outcome) => {
+                self.account_committed(context, at, fact, outcome, output);
+            }
+            (fact, Err(error)) => self.not_committed(context, &fact, error, output),
+            (fact, Ok(recorded)) => self.room_committed(context, at, fact, recorded, output),
+        }
+    }
+
+    fn room_committed(
+        &mut self,
+        context: Context,
+        at: Timestamp,
+        fact: Fact,
+        recorded: Recorded,
+        output: &mut Vec<Output>,
+    ) {
         match fact {
             Fact::RoomCreated {
                 room,
@@ -103,7 +116,7 @@ impl Hub {
             _ => {}
         }
         if fact.is_entrance() {
-            self.end_entering(context, Err(refusal(error)), output);
+            self.release(context, Err(refusal(error)), output);
         } else {
             answer(context, Err(refusal(error)), output);
         }
@@ -122,7 +135,7 @@ impl Hub {
             return self.direct_kept(room, parties);
         };
         if let Err(error) = self.direct_opened(&mut asking, room, parties) {
-            self.end_entering(context, Err(error), output);
+            self.release(context, Err(error), output);
         }
     }
 
@@ -136,7 +149,7 @@ impl Hub {
         output: &mut Vec<Output>,
     ) {
         if *recorded == Recorded::RoomExisted && !join {
-            return self.end_entering(context, Err(ChatError::RoomExists), output);
+            return self.release(context, Err(ChatError::RoomExists), output);
         }
         let name = record.name.clone();
         if !self.room_ids.contains_key(&name) {
@@ -161,7 +174,7 @@ impl Hub {
         // Somebody else may have made it, and not for everybody.
         let waiting = asking.waiting(None, None);
         if let Err(error) = self.join(&mut asking, name, waiting, false, None) {
-            self.end_entering(context, Err(error), output);
+            self.release(context, Err(error), output);
         }
     }
 
@@ -349,7 +362,7 @@ impl Hub {
                 for waiting in waiting {
                     let context = waiting.context.clone();
                     if let Err(error) = self.enter(id, waiting, output) {
-                        self.end_entering(context, Err(error), output);
+                        self.release(context, Err(error), output);
                     }
                 }
                 if self.room(id).present_count() == 0 {
@@ -358,7 +371,7 @@ impl Hub {
             }
             Err(error) => {
                 for waiting in self.weigh(id, |room| room.recent.give_up()) {
-                    self.end_entering(waiting.context, Err(refusal(error)), output);
+                    self.release(waiting.context, Err(refusal(error)), output);
                 }
             }
         }

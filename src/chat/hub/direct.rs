@@ -43,7 +43,7 @@ impl Hub {
             room: name,
             parties,
         });
-        self.begin_entering(asking.context.session);
+        self.hold(asking.context.session);
         Ok(())
     }
 
@@ -119,9 +119,15 @@ impl Hub {
         }
     }
 
-    /// Who has that name: somebody present.
+    /// Who has that name: somebody present, or with an account.
     pub(super) fn somebody(&self, name: &UserName) -> Option<Party> {
-        let person = self.people.named(name)?;
+        let Some(person) = self.people.named(name) else {
+            let record = &self.accounts.by_name(name)?.record;
+            return Some(Party {
+                person: PersonId::Account(record.id),
+                name: record.name.clone(),
+            });
+        };
         let name = self.people.get(person)?.name.clone();
         Some(Party { person, name })
     }

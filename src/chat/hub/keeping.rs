@@ -217,7 +217,7 @@ impl Hub {
         }
         for waiting in waiting {
             let gone = Err(ChatError::NotFound("room"));
-            self.end_entering(waiting.context, gone, output);
+            self.release(waiting.context, gone, output);
         }
         self.weigh(id, |room| room.recent.unload());
         let Some(room) = self.rooms.remove(&id) else {

@@ -4,7 +4,7 @@
 //! Connections of theirs that have not joined are *elsewhere*: they are told that there is news, at
 //! once if that was a while ago, else together with what comes in the meantime.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 #[cfg(test)]
@@ -23,16 +23,13 @@ use crate::chat::room::RoomId;
 
 impl Hub {
     /// Lets a session speak for somebody who has proved who they are.
-    pub(super) fn attach(&mut self, id: SessionId, person: PersonId, name: UserName) {
+    pub(super) fn attach(&mut self, id: SessionId, session: Session, name: UserName) {
+        let person = session.person;
         self.people.attach(person, name, id);
-        let session = Session {
-            person,
-            rooms: BTreeSet::new(),
-            is_entering: false,
-            put_aside: VecDeque::new(),
-        };
+        let joined = session.rooms.clone();
         self.sessions.insert(id, session);
-        for room in self.belongings.get(&person).into_iter().flatten() {
+        let belongings = self.belongings.get(&person).into_iter().flatten();
+        for room in belongings.filter(|room| !joined.contains(room)) {
             if let Some(room) = self.rooms.get_mut(room) {
                 room.elsewhere.insert(id);
             }
@@ -108,7 +105,7 @@ impl Hub {
             rev: waiting.rev,
         };
         asking.append(Fact::Room { room, fact });
-        self.begin_entering(asking.context.session);
+        self.hold(asking.context.session);
         Ok(())
     }
 
@@ -129,7 +126,7 @@ impl Hub {
         debug_assert!(self.room(id).is_kept(person));
         let context = waiting.context.clone();
         if let Err(error) = self.enter(id, waiting, output) {
-            self.end_entering(context, Err(error), output);
+            self.release(context, Err(error), output);
         }
     }
 
@@ -339,7 +336,7 @@ impl Hub {
     }
 
     /// Hands something to the log for an account that asks nothing by itself.
-    pub(super) fn append(
+    pub(super) fn append_of_room(
         &self,
         context: Context,
         room: RoomName,
@@ -404,7 +401,7 @@ impl Hub {
     ) {
         let name = UserName::parse(name).expect("a name");
         let person = PersonId::Account(account);
-        self.attach(session, person, name);
+        self.attach(session, Session::new(person, None), name);
         self.people.get_mut(person).expect("attached").is_admin = is_admin;
     }
 }

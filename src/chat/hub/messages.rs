@@ -8,6 +8,7 @@ use crate::chat::name::RoomName;
 use crate::chat::permission::Action;
 use crate::chat::reaction::Emoji;
 use crate::chat::recent;
+use crate::chat::room::RoomId;
 use crate::chat::search::{Place, Query, Scope, Search};
 
 impl Hub {
@@ -20,6 +21,18 @@ impl Hub {
         reply_to: Option<Seq>,
     ) -> Result<(), ChatError> {
         let id = self.entered(name, asking)?;
+        self.post(asking, id, body, key, reply_to)
+    }
+
+    /// Posts a message of somebody who may.
+    pub(super) fn post(
+        &mut self,
+        asking: &mut Asking<'_>,
+        id: RoomId,
+        body: Body,
+        key: Option<MessageKey>,
+        reply_to: Option<Seq>,
+    ) -> Result<(), ChatError> {
         let room = self.room(id);
         if reply_to.is_some_and(|seq| seq == 0 || seq > room.seq) {
             return Err(ChatError::NotFound("message to reply to"));

@@ -87,7 +87,7 @@ impl Hub {
             owner,
             join,
         });
-        self.begin_entering(asking.context.session);
+        self.hold(asking.context.session);
         Ok(())
     }
 
@@ -123,7 +123,7 @@ impl Hub {
                 output.push(Output::Read(recent_past(room.name.clone())));
             }
         }
-        self.begin_entering(asker);
+        self.hold(asker);
         Ok(())
     }
 
@@ -174,7 +174,7 @@ impl Hub {
             recovered: snapshot.recovered,
             more: snapshot.more,
         };
-        self.end_entering(context, Ok(Done::Joined(Box::new(joined))), output);
+        self.release(context, Ok(Done::Joined(Box::new(joined))), output);
     }
 
     pub(super) fn typing(

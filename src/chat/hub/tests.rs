@@ -1,13 +1,21 @@
 //! The hub against a log that does what the real one promises.
 
 use super::*;
+use crate::chat::account::{AccountFact, LoginId, NewAccount};
 use crate::chat::event::{self, Presence};
+use crate::chat::hash::{HashOutcome, HashTask};
 use crate::chat::log::{
     Change, ChangeKind, Fact, LogError, Page, Purpose, Recorded, RoomFact, Span, Visibility,
 };
 use crate::chat::order::Books;
+use crate::chat::password::PasswordHash;
 use crate::chat::search::{Findings, Query, Scope};
-use crate::chat::{Body, Content, Emoji, GuestId, Message, MessageKey, Said, Seq, Topic};
+use crate::chat::{
+    AccountId, Body, Content, Emoji, GuestId, Hello, Message, MessageKey, Said, Seq, Topic,
+};
+
+#[cfg(test)]
+mod accounts;
 
 #[cfg(test)]
 mod keeping;
@@ -23,6 +31,11 @@ struct World {
     /// What the log has not been given yet; taken by `settle`.
     waiting: VecDeque<Output>,
     is_log_failing: bool,
+    /// Whether more passwords wait than the hashers take.
+    are_hashers_busy: bool,
+    /// What happened to accounts; the number of each is its place, from 1.
+    account_facts: Vec<AccountFact>,
+    closed: Vec<SessionId>,
     now: Timestamp,
     subscribed: BTreeMap<RoomId, BTreeSet<SessionId>>,
     answers: Vec<(SessionId, Result<Done, ChatError>)>,
@@ -44,6 +57,8 @@ impl World {
             hub: Hub::new(
                 Policy {
                     guests: true,
+                    registration: Registration::Open,
+                    claim: None,
                     max_rooms: 4,
                 },
                 [record],
@@ -54,6 +69,9 @@ impl World {
             searches: Vec::new(),
             waiting: VecDeque::new(),
             is_log_failing: false,
+            are_hashers_busy: false,
+            account_facts: Vec::new(),
+            closed: Vec::new(),
             now: Timestamp(0),
             subscribed: BTreeMap::new(),
             answers: Vec::new(),
@@ -102,9 +120,10 @@ impl World {
                 Output::Unsubscribe { session, room } => {
                     assert!(self.subscribed.entry(room).or_default().remove(&session));
                 }
-                Output::Append(_) | Output::Read(_) | Output::Search(_) => {
+                Output::Append(_) | Output::Read(_) | Output::Search(_) | Output::Hash(_) => {
                     self.waiting.push_back(output);
                 }
+                Output::Close(session) => self.closed.push(session),
             }
         }
     }
@@ -113,6 +132,42 @@ impl World {
         while let Some(asked) = self.waiting.pop_front() {
             let input = self.work(asked);
             self.step(input);
+        }
+    }
+
+    /// Keeps of a password what a test can read.
+    fn hash(&self, hashing: Hashing) -> Hashed {
+        let kept = |password: &[u8]| PasswordHash::new(str::from_utf8(password).unwrap());
+        let outcome = match hashing.task {
+            HashTask::Verify { password, hash } => {
+                HashOutcome::Verified(hash == Some(kept(password.as_bytes())))
+            }
+            HashTask::Make(password) => HashOutcome::Made(kept(password.as_bytes())),
+        };
+        Hashed {
+            context: hashing.context,
+            purpose: hashing.purpose,
+            outcome: Some(outcome).filter(|_| !self.are_hashers_busy),
+        }
+    }
+
+    fn append_account(&mut self, fact: &AccountFact) -> Recorded {
+        let is_same = |known: &AccountFact| match (known, fact) {
+            (
+                AccountFact::Opened(NewAccount { name: a, .. }),
+                AccountFact::Opened(NewAccount { name: b, .. }),
+            ) => a == b,
+            _ => false,
+        };
+        if self.account_facts.iter().any(is_same) {
+            return Recorded::AccountExisted;
+        }
+        self.account_facts.push(fact.clone());
+        let id = i64::try_from(self.account_facts.len()).unwrap();
+        match fact {
+            AccountFact::Opened(_) => Recorded::AccountOpened(AccountId(id)),
+            AccountFact::LoggedIn { .. } => Recorded::LoggedIn(LoginId(id)),
+            _ => Recorded::Noted,
         }
     }
 
@@ -132,6 +187,7 @@ impl World {
                 let outcome = Ok(Findings::default());
                 Input::Searched(SearchDone { search, outcome })
             }
+            Output::Hash(hashing) => Input::Hashed(self.hash(hashing)),
             _ => unreachable!("only these wait for the log"),
         }
     }
@@ -140,10 +196,10 @@ impl World {
         if self.is_log_failing {
             return Err(LogError::Unavailable);
         }
-        let place = self
-            .log
-            .iter()
-            .position(|(name, _)| name == append.fact.room());
+        let place = append
+            .fact
+            .room()
+            .and_then(|room| self.log.iter().position(|(name, _)| name == room));
         match &append.fact {
             Fact::RoomCreated { room, .. } if place.is_none() => {
                 self.log.push((room.clone(), Vec::new()));
@@ -203,6 +259,7 @@ impl World {
             Fact::MessageEdited { .. } | Fact::MessageDeleted { .. } | Fact::Reacted { .. } => {
                 self.change_message(&append.fact, append.at)
             }
+            Fact::Account(fact) => Ok(self.append_account(fact)),
         }
     }
 

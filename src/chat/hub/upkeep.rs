@@ -87,7 +87,7 @@ impl Hub {
             count += 1;
             // It is asked again if the log fails.
             self.room_mut(id).abandoned_at = Some(now);
-            self.append(NOBODY, name, RoomFact::Removed { by: None }, output);
+            self.append_of_room(NOBODY, name, RoomFact::Removed { by: None }, output);
         }
     }
 

@@ -85,6 +85,35 @@ pub struct AccountsConfig {
     /// Whether names without an account are admitted.
     #[serde(deserialize_with = "on_or_off", serialize_with = "to_on_or_off")]
     pub guests: bool,
+    /// Who may register.
+    pub registration: Registration,
+}
+
+/// Who may register.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Everybody, where only this machine can connect; nobody elsewhere.
+    #[default]
+    Auto,
+    /// Everybody.
+    Open,
+    /// Whoever has an invite.
+    Invite,
+    /// Nobody.
+    Closed,
+}
+
+impl Registration {
+    /// Its name in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Open => "open",
+            Self::Invite => "invite",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 /// The section `[limits]`.
@@ -123,7 +152,10 @@ impl Default for ServerConfig {
 
 impl Default for AccountsConfig {
     fn default() -> Self {
-        Self { guests: true }
+        Self {
+            guests: true,
+            registration: Registration::Auto,
+        }
     }
 }
 

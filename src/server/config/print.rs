@@ -125,7 +125,14 @@ pub fn print(config: &Config) -> String {
     let guests = if accounts.guests { "on" } else { "off" };
     section(
         "accounts",
-        &[("Admit names without an account.", "guests", string(guests))],
+        &[
+            ("Admit names without an account.", "guests", string(guests)),
+            (
+                "Who may register: open, invite or closed; auto: open if only this machine can connect.",
+                "registration",
+                string(accounts.registration.as_str()),
+            ),
+        ],
     );
     section(
         "limits",

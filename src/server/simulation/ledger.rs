@@ -57,7 +57,11 @@ impl Ledger {
     /// Takes note of what the log says, which must follow from all that it said before.
     pub(super) fn record(&mut self, committed: &Committed) -> Checked {
         let append = &committed.append;
-        let room = append.fact.room().as_str();
+        let Some(room) = append.fact.room() else {
+            // Nobody in a run has an account.
+            return Err(Violation(format!("{:?} was recorded", append.fact)));
+        };
+        let room = room.as_str();
         let known = self.rooms.get_mut(room);
         let recorded = match committed.outcome.clone() {
             Ok(recorded) => recorded,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::plant::{Plant, Saboteur};
+use crate::chat::hash::Hashing;
 use crate::chat::log::{Append, Read};
 use crate::chat::search::Search;
 use crate::server::hub_thread::Reach;
@@ -83,6 +84,11 @@ impl Reach for Queues {
         }
         self.appends.push_back(append);
         Ok(())
+    }
+
+    /// Nobody in a run has an account: there is no room for what nobody asks.
+    fn try_hash(&mut self, hashing: Hashing) -> Result<(), Box<Hashing>> {
+        Err(Box::new(hashing))
     }
 
     fn try_read(&mut self, read: Read) -> Result<(), Read> {

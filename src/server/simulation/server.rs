@@ -10,7 +10,7 @@ use super::dice::Dice;
 use super::ledger::{Checked, Ledger, Violation, ensure};
 use super::plant::{Plant, Saboteur};
 use super::reach::Queues;
-use crate::chat::hub::Policy;
+use crate::chat::hub::{Policy, Registration};
 use crate::chat::log::{Append, Committed, Fact, LogError, Recorded};
 use crate::chat::rate_limit::Rate;
 use crate::chat::{Hub, Timestamp};
@@ -70,6 +70,8 @@ impl Server {
         ledger.compare(&rooms, &mut reader)?;
         let policy = Policy {
             guests: true,
+            registration: Registration::Closed,
+            claim: None,
             max_rooms: 1_000,
         };
         let shared = Arc::new(shared(setup.rate));

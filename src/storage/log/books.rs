@@ -3,6 +3,7 @@
 use crate::chat::PersonId;
 use crate::chat::event::Role;
 use crate::chat::log::{Append, Recorded, RoomFact, Visibility};
+use crate::chat::name::RoomName;
 use crate::chat::order::{Measure, Party};
 use crate::storage::database::{DatabaseError, RoomState};
 use crate::storage::log::Transcript;
@@ -12,9 +13,10 @@ impl Transcript<'_> {
     pub(super) fn open_direct(
         &mut self,
         append: &Append,
+        name: &RoomName,
         parties: &[Party; 2],
     ) -> Result<Recorded, DatabaseError> {
-        let room = self.insert_room(append, append.fact.room(), Visibility::Private, "")?;
+        let room = self.insert_room(append, name, Visibility::Private, "")?;
         for Party { person, name } in parties {
             let name = name.as_str();
             self.transaction
@@ -62,7 +64,9 @@ impl Transcript<'_> {
             }
             RoomFact::Removed { .. } => {
                 self.transaction.remove_room(room.id, append.at.0)?;
-                self.forget_room(append.fact.room())?;
+                if let Some(name) = append.fact.room() {
+                    self.forget_room(name)?;
+                }
             }
         }
         Ok(Recorded::Noted)

@@ -91,8 +91,11 @@ impl Transcript<'_> {
         reactions.change(emoji, &from, on);
         self.transaction
             .set_reactions(message.event, write_reactions(&reactions).as_deref())?;
+        let Some(name) = append.fact.room() else {
+            return Ok(Err(LogError::NoSuchRoom));
+        };
         let fact = Fact::Reacted {
-            room: append.fact.room().clone(),
+            room: name.clone(),
             seq,
             emoji: emoji.clone(),
             on,

@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::chat::command::RoomCommand;
+use crate::chat::account::{LoginId, LoginLabel};
+use crate::chat::command::{AccountCommand, RoomCommand};
 use crate::chat::event::Role;
 use crate::chat::log::{Span, Visibility};
 use crate::chat::order::{self, InviteCode, Reason, RestraintKind};
+use crate::chat::password::{NewPassword, Password};
 use crate::chat::search::Query;
+use crate::chat::secret::SecretHash;
+use crate::chat::totp::{RecoveryCode, SecondFactor, TotpCode};
 use crate::chat::{
     Body, ChatError, Command, Emoji, MessageKey, RequestId, RoomName, Seq, Topic, UserName, hub,
 };
@@ -22,7 +26,7 @@ pub struct Incoming {
     pub wanted: Wanted,
 }
 
-/// What a request asks for.
+/// What a request asks for, before the server added what it makes up itself: tokens, codes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Wanted {
     /// To be somebody.
@@ -34,6 +38,23 @@ pub enum Wanted {
         /// For how long it is good.
         lasting: Duration,
     },
+    /// To have an account.
+    Register {
+        /// Its name.
+        name: UserName,
+        /// Its password.
+        password: NewPassword,
+        /// The invite to the server.
+        invite: Option<SecretHash>,
+        /// What to know the login by.
+        label: Option<LoginLabel>,
+    },
+    /// To set up a second factor.
+    TotpBegin(Password),
+    /// To have it from now on.
+    TotpConfirm(TotpCode),
+    /// To invite somebody to the server.
+    InviteToServer,
     /// Anything else.
     Command(Command),
 }
@@ -45,6 +66,21 @@ pub enum Greeting {
     Guest(UserName),
     /// Whoever the token was made for.
     Token(String),
+    /// Somebody with an account.
+    Password(Credentials),
+}
+
+/// With what somebody logs in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Credentials {
+    /// The account's name.
+    pub name: UserName,
+    /// Its password.
+    pub password: Password,
+    /// The second factor.
+    pub factor: Option<SecondFactor>,
+    /// What to know the login by.
+    pub label: Option<LoginLabel>,
 }
 
 /// A request that could not be read, and what it is called if that much could be.
@@ -63,16 +99,68 @@ pub struct Refused {
 /// id; everything else carries the id that it came with.
 pub fn decode(text: &str) -> Result<Incoming, Refused> {
     let refused = |error| Refused { id: None, error };
-    let value: Value = serde_json::from_str(text)
-        .map_err(|_| refused(ChatError::BadRequest("it is not a JSON object")))?;
-    let Value::Object(object) = value else {
-        return Err(refused(ChatError::BadRequest("it is not a JSON object")));
-    };
+    let object = object(text).map_err(refused)?;
     let fields = Fields(&object);
     let id = fields.id().map_err(refused)?;
     match fields.wanted() {
         Ok(wanted) => Ok(Incoming { id, wanted }),
         Err(error) => Err(Refused { id, error }),
+    }
+}
+
+/// Reads the body of a request to log in by HTTP.
+///
+/// # Errors
+/// [`ChatError::BadRequest`], and what is wrong with a field.
+pub fn decode_credentials(text: &str) -> Result<Credentials, ChatError> {
+    Fields(&object(text)?).credentials()
+}
+
+/// What somebody wants to be called, and by which password to be known.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Claim {
+    /// The account's name.
+    pub name: UserName,
+    /// Its password.
+    pub password: NewPassword,
+}
+
+/// Reads the body of a request by which the server's first owner gets an account.
+///
+/// # Errors
+/// [`ChatError::BadRequest`], and what is wrong with a field.
+pub fn decode_claim(text: &str) -> Result<Claim, ChatError> {
+    let object = object(text)?;
+    let fields = Fields(&object);
+    Ok(Claim {
+        name: fields.user_name()?,
+        password: fields.new_password("password")?,
+    })
+}
+
+/// A message that a program posts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Post {
+    /// What.
+    pub body: Body,
+    /// The sender's own name for it.
+    pub key: Option<MessageKey>,
+    /// The message that it answers.
+    pub reply_to: Option<Seq>,
+}
+
+/// Reads the body of a request by which a program posts.
+///
+/// # Errors
+/// [`ChatError::BadRequest`], and what is wrong with a field.
+pub fn decode_post(text: &str) -> Result<Post, ChatError> {
+    Fields(&object(text)?).post()
+}
+
+fn object(text: &str) -> Result<Map<String, Value>, ChatError> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => Ok(object),
+        _ => Err(ChatError::BadRequest("it is not a JSON object")),
     }
 }
 
@@ -102,15 +190,20 @@ impl<'a> Fields<'a> {
                 visibility: self.visibility()?,
                 topic: self.optional_topic()?.unwrap_or_default(),
             },
-            "send" => Command::Send {
-                room: self.room()?,
-                body: Body::parse(self.required("body", "body must be a string")?)?,
-                key: self
-                    .text("key", "key must be a string")?
-                    .map(MessageKey::parse)
-                    .transpose()?,
-                reply_to: self.integer("reply_to", "reply_to must be a message's number")?,
-            },
+            "send" => {
+                let room = self.room()?;
+                let Post {
+                    body,
+                    key,
+                    reply_to,
+                } = self.post()?;
+                Command::Send {
+                    room,
+                    body,
+                    key,
+                    reply_to,
+                }
+            }
             "typing" => Command::Typing { room: self.room()? },
             "edit" => Command::Edit {
                 room: self.room()?,
@@ -156,7 +249,7 @@ impl<'a> Fields<'a> {
             "direct" => Command::Direct {
                 to: UserName::parse(self.required("to", "to must be a name")?)?,
             },
-            "invite" => {
+            "invite" if self.value("room").is_some() => {
                 return Ok(Wanted::Invite {
                     room: self.room()?,
                     lasting: self
@@ -164,11 +257,14 @@ impl<'a> Fields<'a> {
                         .unwrap_or(order::DEFAULT_INVITE),
                 });
             }
-            kind => {
-                let command = self.room_command(kind)?;
-                let room = self.room()?;
-                Command::Room { room, command }
-            }
+            kind => match self.account_wanted(kind)? {
+                Some(wanted) => return Ok(wanted),
+                None => {
+                    let command = self.room_command(kind)?;
+                    let room = self.room()?;
+                    Command::Room { room, command }
+                }
+            },
         };
         Ok(Wanted::Command(command))
     }
@@ -259,18 +355,96 @@ impl<'a> Fields<'a> {
         }
     }
 
+    fn account_wanted(&self, kind: &str) -> Result<Option<Wanted>, ChatError> {
+        let command = match kind {
+            "register" => {
+                return Ok(Some(Wanted::Register {
+                    name: self.user_name()?,
+                    password: self.new_password("password")?,
+                    invite: self.invite()?,
+                    label: self.label()?,
+                }));
+            }
+            "totp_begin" => return Ok(Some(Wanted::TotpBegin(self.password("password")?))),
+            "totp_confirm" => {
+                let rule = "totp must be the six digits that the device shows";
+                let code = TotpCode::parse(self.required("totp", rule)?);
+                return Ok(Some(Wanted::TotpConfirm(
+                    code.ok_or(ChatError::BadRequest(rule))?,
+                )));
+            }
+            "invite" => return Ok(Some(Wanted::InviteToServer)),
+            "sessions" => AccountCommand::Sessions,
+            "revoke" => {
+                let rule = "session must be a number from the list of sessions";
+                let session = self.integer("session", rule)?;
+                let id = session.and_then(|session| i64::try_from(session).ok());
+                AccountCommand::Revoke(LoginId(id.ok_or(ChatError::BadRequest(rule))?))
+            }
+            "password" => AccountCommand::SetPassword {
+                current: self.password("password")?,
+                new: self.new_password("new")?,
+            },
+            "totp_disable" => AccountCommand::TotpDisable {
+                password: self.password("password")?,
+            },
+            _ => return Ok(None),
+        };
+        Ok(Some(Wanted::Command(Command::Account(command))))
+    }
+
     fn greeting(&self) -> Result<Greeting, ChatError> {
         if let Some(token) = self.text("token", "token must be a string")? {
             return Ok(Greeting::Token(token.to_owned()));
         }
-        let name = self.required("name", "hello needs a name or a token, as a string")?;
-        let name = UserName::parse(name)?;
         if self.value("password").is_some() {
-            return Err(ChatError::Forbidden(
-                "there are no accounts here, enter without password",
-            ));
+            return Ok(Greeting::Password(self.credentials()?));
         }
-        Ok(Greeting::Guest(name))
+        let name = self.required("name", "hello needs a name or a token, as a string")?;
+        Ok(Greeting::Guest(UserName::parse(name)?))
+    }
+
+    fn credentials(&self) -> Result<Credentials, ChatError> {
+        let factor = self.text("totp", "totp must be a string")?;
+        Ok(Credentials {
+            name: self.user_name()?,
+            password: self.password("password")?,
+            factor: factor.map(SecondFactor::parse).transpose()?,
+            label: self.label()?,
+        })
+    }
+
+    fn post(&self) -> Result<Post, ChatError> {
+        let key = self.text("key", "key must be a string")?;
+        Ok(Post {
+            body: Body::parse(self.required("body", "body must be a string")?)?,
+            key: key.map(MessageKey::parse).transpose()?,
+            reply_to: self.integer("reply_to", "reply_to must be a message's number")?,
+        })
+    }
+
+    fn user_name(&self) -> Result<UserName, ChatError> {
+        UserName::parse(self.required("name", "name must be a string")?)
+    }
+
+    fn password(&self, field: &str) -> Result<Password, ChatError> {
+        Password::read(self.required(field, PASSWORD_RULE)?)
+    }
+
+    fn new_password(&self, field: &str) -> Result<NewPassword, ChatError> {
+        NewPassword::parse(self.required(field, PASSWORD_RULE)?)
+    }
+
+    fn invite(&self) -> Result<Option<SecretHash>, ChatError> {
+        let rule = "invite must be a code of 16 letters and digits";
+        let code = self.text("invite", rule)?;
+        code.map(|code| RecoveryCode::hash_of(code).ok_or(ChatError::BadRequest(rule)))
+            .transpose()
+    }
+
+    fn label(&self) -> Result<Option<LoginLabel>, ChatError> {
+        let label = self.text("label", "label must be a string")?;
+        Ok(label.map(LoginLabel::clean))
     }
 
     /// An absent id is none; one that is too long or of another kind is refused, not cut.
@@ -401,6 +575,7 @@ fn is_integer(digits: &str) -> bool {
 const ID_RULE: &str = "id must be an integer or a string up to 64 characters";
 
 const ROLE_RULE: &str = "role must be owner, op or member";
+const PASSWORD_RULE: &str = "a password is missing, or not a string";
 
 const VISIBILITY_RULE: &str = "visibility must be public or private";
 
@@ -538,9 +713,23 @@ mod tests {
             (r#"{"id":1,"type":"hello"}"#, "bad_request"),
             (r#"{"id":1,"type":"hello","name":" "}"#, "name_invalid"),
             (
-                r#"{"id":1,"type":"hello","name":"ada","password":"x"}"#,
-                "forbidden",
+                r#"{"id":1,"type":"hello","name":"ada","password":7}"#,
+                "bad_request",
             ),
+            (
+                r#"{"id":1,"type":"hello","name":"ada","password":"x","totp":"1"}"#,
+                "bad_request",
+            ),
+            (
+                r#"{"id":1,"type":"register","name":"ada","password":"1234567"}"#,
+                "bad_request",
+            ),
+            (
+                r#"{"id":1,"type":"password","password":"x"}"#,
+                "bad_request",
+            ),
+            (r#"{"id":1,"type":"revoke"}"#, "bad_request"),
+            (r#"{"id":1,"type":"totp_confirm","totp":1}"#, "bad_request"),
         ];
         for (text, code) in cases {
             assert_eq!(refused(text), (Some(RequestId::Integer(1)), code), "{text}");

@@ -1,6 +1,6 @@
 //! Writes answers and pushes.
 
-use crate::chat::event::{Done, Event, Joined, Member, Presence, RoomSummary};
+use crate::chat::event::{Done, Event, Joined, LoginSummary, Member, Presence, RoomSummary};
 use crate::chat::log::{Change, ChangeKind, Visibility};
 use crate::chat::order::{AuditEntry, Deed, Measure};
 use crate::chat::search::{Finding, Findings};
@@ -18,6 +18,8 @@ pub struct Welcome<'a> {
     pub messages_per_second: f64,
     /// Messages that pass at once.
     pub burst: f64,
+    /// Who the session cookie says it is.
+    pub you: Option<&'a Member>,
 }
 
 /// Writes the first push of a connection.
@@ -27,7 +29,10 @@ pub fn encode_welcome(welcome: &Welcome<'_>) -> String {
         o.text("server", concat!("chinwag/", env!("CARGO_PKG_VERSION")));
         o.text("protocol", PROTOCOL);
         o.text("motd", welcome.motd);
-        o.null("you");
+        match welcome.you {
+            Some(you) => o.object("you", |o| o.member(you)),
+            None => o.null("you"),
+        }
         o.object("limits", |o| {
             o.number("max_body_len", Body::MAX_CHARACTERS);
             o.number("max_body_bytes", Body::MAX_LEN);
@@ -38,7 +43,7 @@ pub fn encode_welcome(welcome: &Welcome<'_>) -> String {
     })
 }
 
-/// Writes what became of a request; `token` is what proves a guest's identity next time.
+/// Writes what became of a request; `token` is what proves next time who somebody is.
 pub fn encode_answer(
     re: Option<&RequestId>,
     answer: &Result<Done, ChatError>,
@@ -61,6 +66,9 @@ pub fn encode_refusal(re: Option<&RequestId>, error: ChatError) -> String {
         o.re(re);
         o.text("code", error.code());
         o.text("message", &error.to_string());
+        if error == ChatError::TotpNeeded {
+            o.text("needs", "totp");
+        }
         if let Some(retry_after_ms) = error.retry_after_ms() {
             o.number("retry_after_ms", retry_after_ms);
         }
@@ -178,6 +186,13 @@ impl Object {
                 entries,
                 more,
             } => self.audit(room.as_str(), entries, *more),
+            Done::LoggedIn(_)
+            | Done::Finished
+            | Done::Accounts(_)
+            | Done::Logins(_)
+            | Done::TotpBegun { .. }
+            | Done::TotpConfirmed(_)
+            | Done::RegistrationInvited { .. } => self.done_for_account(done, token),
             Done::Sent { room, seq, at } => {
                 self.text("room", room.as_str());
                 self.number("seq", *seq);
@@ -218,6 +233,31 @@ impl Object {
                 self.array("members", members, Self::member);
                 self.number("member_count", *member_count);
             }
+        }
+    }
+
+    fn done_for_account(&mut self, done: &Done, token: Option<&str>) {
+        match done {
+            Done::LoggedIn(_) => {
+                if let Some(token) = token {
+                    self.text("token", token);
+                }
+            }
+            Done::Logins(logins) => self.array("sessions", logins, Self::login),
+            Done::TotpBegun { secret, name } => {
+                self.text("secret", &secret.base32());
+                self.text("uri", &secret.uri(name));
+            }
+            Done::TotpConfirmed(codes) => {
+                let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
+                self.texts("recovery_codes", codes.iter().map(String::as_str));
+            }
+            Done::RegistrationInvited { code, until } => {
+                self.text("invite", &code.to_string());
+                self.time("until", *until);
+            }
+            // Nothing more; the operator is told in another form.
+            _ => {}
         }
     }
 
@@ -324,6 +364,14 @@ impl Object {
         if !member.is_online {
             self.boolean("online", false);
         }
+    }
+
+    fn login(&mut self, login: &LoginSummary) {
+        self.number("session", login.id.0);
+        self.text("label", login.label.as_str());
+        self.time("created_at", login.opened_at);
+        self.time("last_seen_at", login.seen_at);
+        self.boolean("current", login.is_current);
     }
 
     fn room(&mut self, room: &RoomSummary) {

@@ -3,7 +3,10 @@
 mod decode;
 mod encode;
 
-pub use decode::{Greeting, Incoming, Refused, Wanted, decode};
+pub use decode::{
+    Claim, Credentials, Greeting, Incoming, Post, Refused, Wanted, decode, decode_claim,
+    decode_credentials, decode_post,
+};
 pub use encode::{Welcome, encode_answer, encode_event, encode_refusal, encode_welcome};
 
 /// The WebSocket subprotocol, and the protocol's name in the first push.

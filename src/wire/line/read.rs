@@ -20,6 +20,8 @@ pub enum Line<'a> {
     Help,
     /// Another name.
     Name(&'a str),
+    /// An account, whose password is on the next line.
+    Login(&'a str),
     /// Enters a room, and makes it the current one.
     Join(&'a str),
     /// Leaves a room; the current one if none is named.
@@ -98,6 +100,7 @@ fn named<'a>(name: &'a str, value: &'a str) -> Line<'a> {
     match name {
         "help" => Line::Help,
         "name" => Line::Name(value),
+        "login" => Line::Login(value),
         "join" => Line::Join(value),
         "leave" => Line::Leave(value),
         "rooms" => Line::Rooms,

@@ -30,6 +30,7 @@ pub fn welcome(motd: &str) -> String {
 /// What can be typed.
 pub const HELP: &str = "\
 *   --name: alice      be called alice
+*   --login: alice     log in as alice; type the password on the next line
 *   --join: room       enter a room, new or not; what you type goes there from then on
 *   --leave: room      leave a room
 *   --rooms:           which rooms there are
@@ -79,7 +80,15 @@ pub fn show_answer(answer: &Result<Done, ChatError>, current: &RoomName) -> Opti
             | Done::TopicSet { .. }
             | Done::Changed { .. }
             | Done::Found(_)
-            | Done::Kept { .. },
+            | Done::Kept { .. }
+            // What cannot be asked for here.
+            | Done::LoggedIn(_)
+            | Done::Finished
+            | Done::Logins(_)
+            | Done::TotpBegun { .. }
+            | Done::TotpConfirmed(_)
+            | Done::RegistrationInvited { .. }
+            | Done::Accounts(_),
         ) => None,
         Ok(Done::Invited { room, code, .. }) => {
             Some(show_notice(&format!("into {room} with {}", code.as_str())))

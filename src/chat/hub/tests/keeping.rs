@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::*;
+use crate::chat::PersonId;
 use crate::chat::command::RoomCommand;
-use crate::chat::event::Joined;
+use crate::chat::event::{Joined, Member, Role};
 use crate::chat::order::{InviteCode, Reason, RestraintKind};
-use crate::chat::{AccountId, PersonId};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -33,7 +33,7 @@ impl World {
     /// Names in a list of members; in brackets who is not there.
     fn who(&mut self, who: u64, name: &str) -> Vec<String> {
         match self.get(who, Command::Who { room: room(name) }) {
-            Ok(Done::Who { members, .. }) => members.into_iter().map(shown).collect(),
+            Ok(Done::Who { members, .. }) => members.iter().map(shown).collect(),
             other => panic!("{other:?}"),
         }
     }
@@ -56,7 +56,7 @@ impl World {
     }
 }
 
-fn shown(member: Member) -> String {
+fn shown(member: &Member) -> String {
     if member.is_online {
         member.name.to_string()
     } else {
@@ -337,7 +337,7 @@ fn conversation_of_two_opens_by_itself() {
     let opened = world.joined(1, direct("Bob"));
     let name = opened.room.to_string();
     assert!(opened.room.is_direct() && name.len() == 17, "{name}");
-    let members: Vec<String> = opened.members.into_iter().map(shown).collect();
+    let members: Vec<String> = opened.members.iter().map(shown).collect();
     assert_eq!(members, ["ada", "bob"]);
     assert_eq!(world.seen_by(2), [format!("{name} opened ada bob")]);
     world.get(1, send(&name, "hi", None)).unwrap();
@@ -542,12 +542,13 @@ fn one_deals_with_whom_one_outranks() {
 
 #[test]
 fn who_may_what_is_as_documented() {
-    const GUEST: usize = 0;
-    const MEMBER: usize = 1;
-    const OP: usize = 2;
-    const OWNER: usize = 3;
-    const ADMIN: usize = 4;
-    let commands: [(&str, fn() -> Command, &str); 14] = [
+    const GUEST: u64 = 0;
+    const MEMBER: u64 = 1;
+    const OP: u64 = 2;
+    const OWNER: u64 = 3;
+    const ADMIN: u64 = 4;
+    type Row = (&'static str, fn() -> Command, &'static str);
+    let commands: [Row; 14] = [
         ("send", || send("den", "x", None), "●●●●●"),
         (
             "create public",
@@ -604,23 +605,24 @@ fn who_may_what_is_as_documented() {
         let actual: String = [GUEST, MEMBER, OP, OWNER, ADMIN]
             .map(|actor| {
                 let mut world = World::new();
-                world.log_in(OWNER as u64, 3, "owner");
-                world.get(OWNER as u64, join("den")).unwrap();
-                world.enter(GUEST as u64, "guest", "den");
-                for (who, name) in [(MEMBER, "member"), (OP, "op"), (10, "target")] {
-                    world.log_in(who as u64, who as i64, name);
-                    world.get(who as u64, join("den")).unwrap();
+                world.log_in(OWNER, 3, "owner");
+                world.get(OWNER, join("den")).unwrap();
+                world.enter(GUEST, "guest", "den");
+                for (who, account, name) in
+                    [(MEMBER, 1, "member"), (OP, 2, "op"), (10, 10, "target")]
+                {
+                    world.log_in(who, account, name);
+                    world.get(who, join("den")).unwrap();
                 }
-                world.log_in_admin(ADMIN as u64, 4, "admin");
-                world.get(ADMIN as u64, join("den")).unwrap();
+                world.log_in_admin(ADMIN, 4, "admin");
+                world.get(ADMIN, join("den")).unwrap();
                 for (who, name) in [(11, "banned"), (12, "muted")] {
                     world.enter(who, name, "den");
                 }
-                let owner = OWNER as u64;
-                world.get(owner, give("den", "op", Role::Op)).unwrap();
-                world.get(owner, ban("den", "banned", None)).unwrap();
-                world.get(owner, mute("den", "muted", None)).unwrap();
-                match world.get(actor as u64, command()) {
+                world.get(OWNER, give("den", "op", Role::Op)).unwrap();
+                world.get(OWNER, ban("den", "banned", None)).unwrap();
+                world.get(OWNER, mute("den", "muted", None)).unwrap();
+                match world.get(actor, command()) {
                     Ok(_) => '●',
                     Err(ChatError::Forbidden(_)) => '-',
                     Err(other) => panic!("{label}: {other:?}"),

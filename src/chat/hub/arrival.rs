@@ -1,0 +1,248 @@
+//! How a connection comes to speak for somebody: as a guest, or with a login.
+
+use std::collections::BTreeSet;
+
+use crate::chat::command::Hello;
+use crate::chat::error::ChatError;
+use crate::chat::event::{Done, Member, Proof, Role};
+use crate::chat::hub::{Hub, Output, Session, SessionId, answer};
+use crate::chat::log::Context;
+use crate::chat::message::Timestamp;
+use crate::chat::name::UserName;
+use crate::chat::room::{Room, RoomId};
+use crate::chat::secret::SecretHash;
+use crate::chat::{AccountId, GuestId, PersonId};
+
+impl Hub {
+    pub(super) fn hello(
+        &mut self,
+        context: &Context,
+        hello: Hello,
+        output: &mut Vec<Output>,
+    ) -> Result<(), ChatError> {
+        let session = self.sessions.get(&context.session);
+        let current = match session.map(|session| session.person) {
+            Some(PersonId::Account(_)) => return Err(ChatError::Already(HAS_SAID)),
+            Some(PersonId::Guest(guest)) => Some(guest),
+            None => None,
+        };
+        match hello {
+            Hello::Password { login, password } => self.log_in(context, login, password, output),
+            Hello::Login(token) => {
+                let login = self.accounts.login(token.hash(), self.now);
+                let (login, account) = login.ok_or(ChatError::BadToken)?;
+                let (account, token_hash) = (account.record.id, login.token);
+                let you = self.arrive(context.session, account, token_hash, output)?;
+                self.see(context, output);
+                let proof = Proof::Login(token);
+                answer(context.clone(), Ok(Done::Welcomed { you, proof }), output);
+                Ok(())
+            }
+            Hello::Guest { name, fresh } => {
+                self.guest_arrives(context, current, current.unwrap_or(fresh), name, output)
+            }
+            Hello::Anyone { fresh } => {
+                let guest = current.unwrap_or(fresh);
+                let name = self.free_guest_name(guest);
+                self.guest_arrives(context, current, guest, name, output)
+            }
+            Hello::Returning { guest, name } => {
+                if current.is_some_and(|current| current != guest) {
+                    return Err(ChatError::Already(HAS_SAID));
+                }
+                // Present under another name since the token was made: that name stands.
+                let present = self.people.get(PersonId::Guest(guest));
+                let name = present.map_or(name, |person| person.name.clone());
+                self.guest_arrives(context, current, guest, name, output)
+            }
+        }
+    }
+
+    fn guest_arrives(
+        &mut self,
+        context: &Context,
+        current: Option<GuestId>,
+        guest: GuestId,
+        name: UserName,
+        output: &mut Vec<Output>,
+    ) -> Result<(), ChatError> {
+        if !self.policy.guests {
+            return Err(ChatError::Forbidden("guests are not admitted here"));
+        }
+        let person = PersonId::Guest(guest);
+        if self.people.is_taken(&name, person) || self.accounts.is_taken(&name) {
+            return Err(ChatError::NameTaken);
+        }
+        if current.is_some() {
+            self.rename(person, &name, self.now, output)?;
+        } else {
+            self.attach(context.session, Session::new(person, None), name.clone());
+        }
+        let you = Member {
+            name,
+            guest: true,
+            role: Role::Member,
+            is_online: true,
+        };
+        let proof = Proof::Guest(guest);
+        answer(context.clone(), Ok(Done::Welcomed { you, proof }), output);
+        Ok(())
+    }
+
+    fn free_guest_name(&self, guest: GuestId) -> UserName {
+        self.people
+            .free_guest_name(guest, |name| self.accounts.is_taken(name))
+    }
+
+    /// Has a connection speak for an account from now on. Who was a guest on it stays in the rooms.
+    ///
+    /// # Errors
+    /// [`ChatError::NotFound`] if there is no such account.
+    pub(super) fn arrive(
+        &mut self,
+        id: SessionId,
+        account: AccountId,
+        login: SecretHash,
+        output: &mut Vec<Output>,
+    ) -> Result<Member, ChatError> {
+        let record = self.accounts.get(account);
+        let record = &record.ok_or(ChatError::NotFound("account"))?.record;
+        let you = Member {
+            name: record.name.clone(),
+            guest: false,
+            role: if record.is_admin {
+                Role::Owner
+            } else {
+                Role::Member
+            },
+            is_online: true,
+        };
+        let is_admin = record.is_admin;
+        let person = PersonId::Account(account);
+        let guest = self.give_up_guest(id, &you.name, output);
+        let mut session = Session::new(person, Some(login));
+        if let Some((_, _, rooms)) = &guest {
+            session.rooms.clone_from(rooms);
+        }
+        self.attach(id, session, you.name.clone());
+        if let Some(present) = self.people.get_mut(person) {
+            present.is_admin = is_admin;
+        }
+        if let Some((guest, from, rooms)) = guest {
+            for room in rooms {
+                self.pass_on(room, (guest, &from), (person, &you.name), output);
+            }
+            if self.people.get(guest).is_none() {
+                self.consider_rooms_of(guest);
+            }
+        }
+        Ok(you)
+    }
+
+    /// Frees a name that an account is about to use, and takes leave of the guest who spoke through
+    /// the connection, if there was one: the guest, the name, and the rooms.
+    fn give_up_guest(
+        &mut self,
+        id: SessionId,
+        name: &UserName,
+        output: &mut Vec<Output>,
+    ) -> Option<(PersonId, UserName, BTreeSet<RoomId>)> {
+        let guest = self.sessions.get(&id).map(|session| session.person);
+        for holder in self.people.holders(name) {
+            let is_leaving = Some(holder) == guest
+                && self
+                    .people
+                    .get(holder)
+                    .is_some_and(|it| it.sessions.len() == 1);
+            if let (PersonId::Guest(other), false) = (holder, is_leaving) {
+                let free = self.free_guest_name(other);
+                self.give_name(holder, &free, self.now, output);
+            }
+        }
+        let Session { person, rooms, .. } = self.sessions.remove(&id)?;
+        let name = self.people.get(person)?.name.clone();
+        self.people.detach(person, id);
+        for room in self.belongings.get(&person).into_iter().flatten() {
+            if let Some(room) = self.rooms.get_mut(room) {
+                room.elsewhere.remove(&id);
+            }
+        }
+        Some((person, name, rooms))
+    }
+
+    /// Has a connection's place in a room be somebody else's.
+    fn pass_on(
+        &mut self,
+        room: RoomId,
+        (guest, from): (PersonId, &UserName),
+        (person, to): (PersonId, &UserName),
+        output: &mut Vec<Output>,
+    ) {
+        let change = |room: &mut Room| room.change_hands(guest, to, person);
+        let (has_left, has_joined) = self.weigh(room, change);
+        if has_left {
+            self.presence_changed(room, from.clone(), false, output);
+        }
+        if has_joined {
+            self.presence_changed(room, to.clone(), true, output);
+        }
+        self.belonging_changed(guest, room);
+        self.belonging_changed(person, room);
+    }
+
+    /// Gives a guest another name, if that is not too soon.
+    fn rename(
+        &mut self,
+        id: PersonId,
+        name: &UserName,
+        at: Timestamp,
+        output: &mut Vec<Output>,
+    ) -> Result<(), ChatError> {
+        let person = self.people.get(id).ok_or(ChatError::NotAuthenticated)?;
+        if person.name.as_str() == name.as_str() {
+            return Ok(());
+        }
+        // Judged before the rooms are gathered: a refusal must not cost what it saves.
+        if let Some(retry_after_ms) = person.early_ms(at) {
+            return Err(ChatError::RateLimited { retry_after_ms });
+        }
+        self.give_name(id, name, at, output);
+        Ok(())
+    }
+
+    /// Gives somebody present another name, and tells everyone who shares a room with them.
+    fn give_name(
+        &mut self,
+        id: PersonId,
+        name: &UserName,
+        at: Timestamp,
+        output: &mut Vec<Output>,
+    ) {
+        let sessions = self.people.get(id).into_iter().flat_map(|it| &it.sessions);
+        let rooms: BTreeSet<RoomId> = sessions
+            .filter_map(|session| self.sessions.get(session))
+            .flat_map(|session| session.rooms.iter().copied())
+            .collect();
+        let Some(old) = self.people.rename(id, name.clone(), rooms.len(), at) else {
+            return;
+        };
+        for room in rooms {
+            self.room_mut(room).rename(id, name);
+            self.renamed(room, old.clone(), name, output);
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn new(person: PersonId, login: Option<SecretHash>) -> Self {
+        Self {
+            person,
+            rooms: BTreeSet::new(),
+            login,
+            totp_begun: None,
+        }
+    }
+}
+
+/// Who has an account, or a token, is that person for as long as the connection stays.
+pub(super) const HAS_SAID: &str = "this connection has said who it is";

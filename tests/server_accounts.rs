@@ -1,0 +1,644 @@
+//! Accounts as those who have one know them: through sockets, the page's routes, and the program.
+#![cfg(feature = "server")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "what helpers of tests cannot do fails the test"
+)]
+
+mod support;
+
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use chinwag::chat::Timestamp;
+use chinwag::chat::totp::TotpSecret;
+use serde_json::{Value, json};
+use support::{Http, Response, Server, UPGRADE, Ws, now};
+
+const PASSWORD: &str = "correct horse";
+
+fn register(server: &Server, name: &str) -> (Ws, String) {
+    let mut ws = server.ws();
+    let done = ws.done(json!({"type": "register", "name": name, "password": PASSWORD}));
+    assert_eq!(
+        done["you"],
+        json!({"name": name, "guest": false, "role": "member"})
+    );
+    (ws, done["token"].as_str().unwrap().to_owned())
+}
+
+fn hello(name: &str, password: &str) -> Value {
+    json!({"type": "hello", "name": name, "password": password})
+}
+
+fn by_token(token: &str) -> Value {
+    json!({"type": "hello", "token": token})
+}
+
+/// Sends a request with a body, and reads the answer.
+fn send(http: &mut Http, method: &str, path: &str, headers: &str, body: &str) -> Response {
+    let len = body.len();
+    http.ask(&format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len}\r\n{headers}\r\n{body}"
+    ))
+}
+
+fn log_in(server: &Server, name: &str, password: &str) -> Response {
+    let body = json!({"name": name, "password": password}).to_string();
+    send(&mut server.http(), "POST", "/api/v1/session", "", &body)
+}
+
+/// The cookie that an answer sets, as it is sent back.
+fn cookie(response: &Response) -> String {
+    let set = response.header("Set-Cookie").unwrap();
+    for attribute in ["Path=/", "HttpOnly", "SameSite=Strict"] {
+        assert!(set.split("; ").any(|it| it == attribute), "{set}");
+    }
+    format!("Cookie: {}\r\n", set.split(';').next().unwrap())
+}
+
+/// A WebSocket that comes with a cookie; what the welcome says of it.
+fn ws_with(server: &Server, cookie: &str) -> (Ws, Value) {
+    let mut http = server.http();
+    let request = UPGRADE.replace("\r\n\r\n", &format!("\r\n{cookie}\r\n"));
+    assert_eq!(http.ask(&request).status, 101);
+    let mut ws = Ws::upgraded(http);
+    let welcome = ws.next();
+    assert_eq!(welcome["type"], "welcome");
+    (ws, welcome["you"].clone())
+}
+
+/// Runs `chinwag user` on a server's data, with something on standard input.
+fn user(data_dir: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_chinwag"))
+        .arg("user")
+        .args(arguments)
+        .arg("--data-dir")
+        .arg(data_dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // What needs no password may have ended already.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn printed(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn account_is_the_same_after_a_restart_by_password_and_by_token() {
+    let mut server = Server::start(&[]);
+    let (mut ada, token) = register(&server, "ada");
+    assert_eq!(
+        ada.done(json!({"type": "create", "room": "tea"}))["members"][0]["role"],
+        "owner"
+    );
+    server.kill();
+    server.restart();
+    let mut ada = server.ws();
+    let done = ada.done(by_token(&token));
+    assert_eq!(done["token"], *token);
+    assert_eq!(ada.join("tea")["members"][0]["role"], "owner");
+    let mut other = server.ws();
+    assert_eq!(other.refused(hello("ada", "wrong")), "not_authenticated");
+    assert_eq!(other.refused(hello("eve", PASSWORD)), "not_authenticated");
+    assert_eq!(other.done(hello("ADA", PASSWORD))["you"]["name"], "ada");
+    let mut guest = server.ws();
+    let taken = json!({"type": "hello", "name": "аda"});
+    assert_eq!(guest.refused(taken), "name_taken");
+}
+
+#[test]
+fn neither_passwords_nor_tokens_stand_in_the_data_directory() {
+    let mut server = Server::start(&[]);
+    let (_ada, token) = register(&server, "ada");
+    server.kill();
+    let secrets = [
+        PASSWORD.as_bytes(),
+        token.as_bytes(),
+        &token.as_bytes()[8..],
+    ];
+    let mut count = 0;
+    for entry in std::fs::read_dir(server.data_dir().join("data")).unwrap() {
+        let path = entry.unwrap().path();
+        let Ok(bytes) = std::fs::read(&path) else {
+            continue;
+        };
+        for secret in secrets {
+            assert!(
+                !bytes.windows(secret.len()).any(|it| it == secret),
+                "{path:?}"
+            );
+        }
+        count += 1;
+    }
+    assert!(count >= 2);
+}
+
+#[test]
+fn cookie_says_who_one_is_until_one_logs_out() {
+    let server = Server::start(&[]);
+    register(&server, "ada");
+    let response = log_in(&server, "ada", PASSWORD);
+    assert_eq!(response.status, 204);
+    assert_eq!(response.header("Content-Length"), None);
+    let cookie = cookie(&response);
+    let (mut ada, you) = ws_with(&server, &cookie);
+    assert_eq!(
+        you,
+        json!({"name": "ada", "guest": false, "role": "member"})
+    );
+    ada.join("lobby");
+    assert_eq!(ada.refused(hello("ada", PASSWORD)), "already");
+    let mut http = server.http();
+    let left_at = now();
+    let response = send(&mut http, "DELETE", "/api/v1/session", &cookie, "");
+    assert_eq!(response.status, 204);
+    assert!(response.header("Set-Cookie").unwrap().contains("Max-Age=0"));
+    assert_eq!(ada.closed(), 4001);
+    assert!(left_at.elapsed() < Duration::from_secs(1));
+    // What is over says nothing; and to leave twice is fine.
+    let (mut nobody, you) = ws_with(&server, &cookie);
+    assert_eq!(you, Value::Null);
+    assert_eq!(
+        nobody.done(json!({"type": "hello", "name": "eve"}))["you"]["guest"],
+        true
+    );
+    let again = send(&mut http, "DELETE", "/api/v1/session", &cookie, "");
+    assert_eq!(again.status, 204);
+    assert_eq!(
+        send(&mut http, "DELETE", "/api/v1/session", "", "").status,
+        401
+    );
+}
+
+#[test]
+fn what_is_sent_before_the_welcome_is_answered_after_it() {
+    let server = Server::start(&[]);
+    register(&server, "ada");
+    let cookie = cookie(&log_in(&server, "ada", PASSWORD));
+    let request = UPGRADE.replace("\r\n\r\n", &format!("\r\n{cookie}\r\n"));
+    let mut bytes = request.into_bytes();
+    for text in ["nonsense", r#"{"type":"join","id":1,"room":"lobby"}"#] {
+        bytes.extend(support::masked_frame(1, text.as_bytes()));
+    }
+    let mut http = server.http();
+    http.write(bytes);
+    assert_eq!(http.head().status, 101);
+    let mut ws = Ws::upgraded(http);
+    assert_eq!(ws.next()["you"]["name"], "ada");
+    assert_eq!(ws.next()["code"], "bad_request");
+    assert_eq!(ws.answer(1)["member_count"], 1);
+}
+
+#[test]
+fn requests_behind_a_login_on_one_connection_are_answered_in_order() {
+    let server = Server::start(&[]);
+    register(&server, "ada");
+    let body = json!({"name": "ada", "password": PASSWORD}).to_string();
+    let len = body.len();
+    let mut http = server.http();
+    http.write(format!(
+        "POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len}\r\n\r\n{body}\
+         GET /app.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    ));
+    assert_eq!(http.response().status, 204);
+    assert_eq!(http.response().status, 200);
+    // In pieces it is the same request.
+    let (head, rest) = body.split_at(5);
+    http.write(format!(
+        "POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len}\r\n\r\n{head}"
+    ));
+    http.write(rest);
+    assert_eq!(http.response().status, 204);
+}
+
+#[test]
+fn bad_requests_to_log_in_are_told_apart() {
+    let server = Server::start(&[]);
+    register(&server, "ada");
+    let right = json!({"name": "ada", "password": PASSWORD}).to_string();
+    let wrong = json!({"name": "ada", "password": "wrong"}).to_string();
+    let path = "/api/v1/session";
+    for (method, path, headers, body, status) in [
+        ("POST", path, "Origin: http://localhost\r\n", &*right, 204),
+        (
+            "POST",
+            path,
+            "Origin: https://evil.example\r\n",
+            &*right,
+            403,
+        ),
+        ("POST", path, "", &*wrong, 401),
+        ("POST", path, "", "{}", 400),
+        ("POST", path, "", "", 400),
+        ("POST", path, "", "\u{fffd}", 400),
+        ("POST", path, "", "[]", 400),
+        ("GET", path, "", "", 405),
+        ("POST", path, "", &*"x".repeat(64 * 1024 + 1), 413),
+        ("POST", path, "", &*" ".repeat(64 * 1024), 400),
+        ("POST", "/api/v1/rooms/lobby/messages", "", "{}", 401),
+        ("GET", "/api/v1/rooms/lobby/messages", "", "", 405),
+        ("POST", "/api/v1/elsewhere", "", "{}", 405),
+        ("GET", "/claim/guessed", "", "", 404),
+    ] {
+        let mut http = server.http();
+        let response = send(&mut http, method, path, headers, body);
+        assert_eq!(
+            response.status,
+            status,
+            "{method} {path} {headers} {}",
+            body.len()
+        );
+        if status == 401 && !body.starts_with("{}") {
+            let error: Value = serde_json::from_str(&response.text()).unwrap();
+            assert_eq!(error["code"], "not_authenticated");
+        }
+    }
+}
+
+#[test]
+fn who_guesses_passwords_is_told_to_wait_and_how_long() {
+    let server = Server::start(&[]);
+    register(&server, "ada");
+    for _ in 0..10 {
+        assert_eq!(log_in(&server, "ada", "wrong").status, 401);
+    }
+    let refused = log_in(&server, "ada", PASSWORD);
+    assert_eq!(refused.status, 429);
+    let seconds: u64 = refused.header("Retry-After").unwrap().parse().unwrap();
+    assert!((1..=30).contains(&seconds), "{seconds}");
+    let error: Value = serde_json::from_str(&refused.text()).unwrap();
+    assert!(error["retry_after_ms"].as_u64().unwrap() <= 30_000);
+    let mut ws = server.ws();
+    assert_eq!(ws.refused(hello("ada", PASSWORD)), "rate_limited");
+    // Another account is not concerned, nor are those who have logged in.
+    register(&server, "bob");
+    assert_eq!(log_in(&server, "bob", PASSWORD).status, 204);
+    assert!(server.metric("chinwag_auth_failures_total{reason=\"password\"}") >= 10.0);
+}
+
+#[test]
+fn sessions_are_listed_and_revoked_by_their_owner() {
+    let server = Server::start(&[]);
+    let (mut ada, _) = register(&server, "ada");
+    let mut phone = server.ws();
+    phone.done(json!({"type": "hello", "name": "ada", "password": PASSWORD, "label": "phone"}));
+    phone.join("lobby");
+    let list = ada.done(json!({"type": "sessions"}));
+    let list = list["sessions"].as_array().unwrap();
+    assert_eq!(list.len(), 2);
+    let theirs = list.iter().find(|it| it["label"] == "phone").unwrap();
+    assert_eq!(theirs["current"], false);
+    assert!(theirs["created_at"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(theirs["last_seen_at"], theirs["created_at"]);
+    let revoked_at = now();
+    ada.done(json!({"type": "revoke", "session": theirs["session"]}));
+    assert_eq!(phone.closed(), 4001);
+    assert!(revoked_at.elapsed() < Duration::from_secs(1));
+    let again = json!({"type": "revoke", "session": theirs["session"]});
+    assert_eq!(ada.refused(again), "not_found");
+}
+
+#[test]
+fn other_password_closes_all_other_sessions() {
+    let server = Server::start(&[]);
+    let (mut ada, token) = register(&server, "ada");
+    let mut phone = server.ws();
+    phone.done(hello("ada", PASSWORD));
+    let short = json!({"type": "password", "password": PASSWORD, "new": "short"});
+    assert_eq!(ada.refused(short), "bad_request");
+    ada.done(json!({"type": "password", "password": PASSWORD, "new": "battery staple"}));
+    assert_eq!(phone.closed(), 4001);
+    let mut phone = server.ws();
+    assert_eq!(phone.refused(hello("ada", PASSWORD)), "not_authenticated");
+    phone.done(hello("ada", "battery staple"));
+    server.ws().done(by_token(&token));
+}
+
+#[test]
+fn second_factor_is_asked_for_once_it_is_set_up() {
+    let mut server = Server::start(&[]);
+    let (mut ada, _) = register(&server, "ada");
+    let begun = ada.done(json!({"type": "totp_begin", "password": PASSWORD}));
+    let secret = TotpSecret(base32(begun["secret"].as_str().unwrap()));
+    assert!(
+        begun["uri"]
+            .as_str()
+            .unwrap()
+            .starts_with("otpauth://totp/chinwag:ada?secret=")
+    );
+    let code = |ahead: i64| secret.code(step() + ahead).to_string();
+    let confirmed = ada.done(json!({"type": "totp_confirm", "totp": code(0)}));
+    let papers = confirmed["recovery_codes"].as_array().unwrap().clone();
+    assert_eq!(papers.len(), 10);
+
+    server.kill();
+    server.restart();
+    let mut ws = server.ws();
+    let needed = ws.ask(hello("ada", PASSWORD));
+    assert_eq!(
+        (&needed["code"], &needed["needs"]),
+        (&json!("not_authenticated"), &json!("totp"))
+    );
+    let with =
+        |totp: &str| json!({"type": "hello", "name": "ada", "password": PASSWORD, "totp": totp});
+    assert_eq!(ws.refused(with("000000x")), "bad_request");
+    let next = code(1);
+    ws.done(with(&next));
+    // Good once, after a restart too.
+    server.kill();
+    server.restart();
+    assert_eq!(server.ws().refused(with(&next)), "not_authenticated");
+    let paper = papers[4].as_str().unwrap();
+    server.ws().done(with(paper));
+    server.kill();
+    server.restart();
+    assert_eq!(server.ws().refused(with(paper)), "not_authenticated");
+    let mut ada = server.ws();
+    ada.done(with(papers[5].as_str().unwrap()));
+    ada.done(json!({"type": "totp_disable", "password": PASSWORD}));
+    server.ws().done(hello("ada", PASSWORD));
+}
+
+/// The half minute that it is.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the other device has a clock of its own"
+)]
+fn step() -> i64 {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    Timestamp(i64::try_from(since.as_millis()).unwrap()).0 / 30_000
+}
+
+fn base32(text: &str) -> [u8; 20] {
+    let bits: String = text
+        .bytes()
+        .map(|letter| {
+            let value = if letter.is_ascii_digit() {
+                letter - b'2' + 26
+            } else {
+                letter - b'A'
+            };
+            format!("{value:05b}")
+        })
+        .collect();
+    std::array::from_fn(|nth| u8::from_str_radix(&bits[nth * 8..nth * 8 + 8], 2).unwrap())
+}
+
+#[test]
+fn registration_is_as_the_owner_of_the_server_decided() {
+    let wish = |name: &str| json!({"type": "register", "name": name, "password": PASSWORD});
+    let closed = Server::start(&["--registration", "closed"]);
+    assert_eq!(closed.ws().refused(wish("ada")), "forbidden");
+    let server = Server::start(&["--registration", "invite"]);
+    assert_eq!(server.ws().refused(wish("ada")), "forbidden");
+    let data = server.data_dir().join("data");
+    printed(&user(&data, &["add", "owner", "--admin"], PASSWORD));
+    let mut owner = server.ws();
+    assert_eq!(owner.done(hello("owner", PASSWORD))["you"]["role"], "owner");
+    let invite = owner.done(json!({"type": "invite"}));
+    let mut with = wish("ada");
+    with["invite"] = invite["invite"].clone();
+    let mut ada = server.ws();
+    ada.done(with.clone());
+    assert_eq!(ada.refused(json!({"type": "invite"})), "forbidden");
+    with["name"] = "bob".into();
+    assert_eq!(server.ws().refused(with), "forbidden");
+}
+
+#[test]
+fn first_start_prints_a_link_that_makes_one_owner() {
+    let mut server = Server::start(&["--registration", "closed"]);
+    let line = server.says("/claim/");
+    let path = line
+        .split_once(&server.web().to_string())
+        .unwrap()
+        .1
+        .to_owned();
+    // It is good until it is used, and shown once.
+    server.kill();
+    server.restart();
+    let mut http = server.http();
+    let page = http.get(&path);
+    assert_eq!(page.status, 200);
+    assert_eq!(
+        page.header("Content-Type"),
+        Some("text/html; charset=utf-8")
+    );
+    assert_eq!(page.header("Cache-Control"), Some("no-store"));
+    assert!(page.header("Content-Security-Policy").is_some());
+    assert!(page.text().contains("/claim.js"));
+    let bare = json!({"name": "owner", "password": "short"}).to_string();
+    assert_eq!(send(&mut http, "POST", &path, "", &bare).status, 400);
+    let body = json!({"name": "owner", "password": PASSWORD}).to_string();
+    let evil = "Origin: https://evil.example\r\n";
+    assert_eq!(
+        send(&mut server.http(), "POST", &path, evil, &body).status,
+        403
+    );
+    let claimed = send(&mut http, "POST", &path, "", &body);
+    assert_eq!(claimed.status, 204);
+    let (_owner, you) = ws_with(&server, &cookie(&claimed));
+    assert_eq!(
+        you,
+        json!({"name": "owner", "guest": false, "role": "owner"})
+    );
+    assert_eq!(http.get(&path).status, 404);
+    let body = json!({"name": "second", "password": PASSWORD}).to_string();
+    assert_eq!(send(&mut http, "POST", &path, "", &body).status, 404);
+    server.kill();
+    server.restart();
+    assert_eq!(server.http().get(&path).status, 404);
+}
+
+#[test]
+fn accounts_are_changed_beside_a_running_server() {
+    let server = Server::start(&[]);
+    let data = server.data_dir().join("data");
+    let mode = std::fs::metadata(data.join("control.sock"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(
+        printed(&user(&data, &["add", "ada"], &format!("{PASSWORD}\n"))),
+        ""
+    );
+    let mut ada = server.ws();
+    ada.done(hello("ada", PASSWORD));
+    assert_eq!(printed(&user(&data, &["list"], "")), "ada\t1 session\n");
+    let again = user(&data, &["add", "ADA"], PASSWORD);
+    assert_eq!(again.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(again.stderr).unwrap(),
+        "chinwag: cannot add ADA: somebody here has this name, or one that looks like it\n"
+    );
+    let short = user(&data, &["passwd", "ada"], "short\n");
+    assert_eq!(short.status.code(), Some(1));
+    printed(&user(&data, &["passwd", "ada"], "battery staple\n"));
+    assert_eq!(ada.closed(), 4001);
+    let mut ada = server.ws();
+    ada.done(hello("ada", "battery staple"));
+    printed(&user(&data, &["disable", "ada"], ""));
+    assert_eq!(ada.closed(), 4001);
+    assert_eq!(
+        server.ws().refused(hello("ada", "battery staple")),
+        "not_authenticated"
+    );
+    assert_eq!(printed(&user(&data, &["list"], "")), "ada\tdisabled\n");
+    printed(&user(&data, &["enable", "ada"], ""));
+    server.ws().done(hello("ada", "battery staple"));
+    assert_eq!(user(&data, &["disable", "bob"], "").status.code(), Some(1));
+}
+
+#[test]
+fn accounts_are_changed_where_no_server_runs() {
+    let mut server = Server::start(&[]);
+    server.kill();
+    let data = server.data_dir().join("data");
+    printed(&user(&data, &["add", "ada", "--admin"], PASSWORD));
+    assert_eq!(printed(&user(&data, &["list"], "")), "ada\towner\n");
+    assert_eq!(
+        user(&data, &["passwd", "eve"], PASSWORD).status.code(),
+        Some(1)
+    );
+    server.restart();
+    assert_eq!(
+        server.ws().done(hello("ada", PASSWORD))["you"]["role"],
+        "owner"
+    );
+    assert_eq!(user(&data, &["add"], "").status.code(), Some(2));
+}
+
+#[test]
+fn bots_post_with_a_token() {
+    let server = Server::start(&[]);
+    let data = server.data_dir().join("data");
+    let token = printed(&user(&data, &["bot", "builder"], ""))
+        .trim()
+        .to_owned();
+    let mut ada = server.member("ada");
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    let post = |path: &str, headers: &str, body: &Value| {
+        send(&mut server.http(), "POST", path, headers, &body.to_string())
+    };
+    let path = "/api/v1/rooms/lobby/messages";
+    let body = json!({"body": "it is green", "key": "1"});
+    for _ in 0..2 {
+        let response = post(path, &bearer, &body);
+        assert_eq!(response.status, 200);
+        let sent: Value = serde_json::from_str(&response.text()).unwrap();
+        assert_eq!((&sent["room"], &sent["seq"]), (&json!("lobby"), &json!(1)));
+    }
+    assert_eq!(ada.push("message")["from"], "builder");
+    assert!(ada.heard().is_empty());
+    assert_eq!(post(path, "Authorization: Bearer x\r\n", &body).status, 401);
+    assert_eq!(
+        post("/api/v1/rooms/nowhere/messages", &bearer, &body).status,
+        404
+    );
+    assert_eq!(
+        post("/api/v1/rooms/a%20b/messages", &bearer, &body).status,
+        404
+    );
+    assert_eq!(post(path, &bearer, &json!({"body": ""})).status, 400);
+    printed(&user(&data, &["disable", "builder"], ""));
+    assert_eq!(post(path, &bearer, &body).status, 401);
+}
+
+#[test]
+fn terminal_logs_in_and_nobody_sees_the_password() {
+    let mut server = Server::start(&[]);
+    let mut bob = server.line();
+    register(&server, "ada");
+    let mut line = server.line();
+    line.say("--login: ada");
+    line.say(PASSWORD);
+    line.wait_for("* you are ada");
+    line.say("here I am");
+    assert_eq!(bob.wait_for("<"), "<ada> here I am");
+    // What follows a name that is none is a password still.
+    line.say("--login: <>");
+    line.say("hunter2 hunter2");
+    line.wait_for("! this name cannot be used");
+    line.say("--login: eve");
+    line.say("wrong wrong");
+    line.wait_for("! ");
+    line.say("--quit:");
+    line.wait_for("* bye");
+    bob.say("--history: 20");
+    let shown = bob.wait_for("<");
+    assert_eq!(shown, "<ada> here I am");
+    bob.say("--quit:");
+    let rest = bob.wait_for("* bye");
+    assert_eq!(rest, "* bye");
+    server.terminate();
+    let said = server.said_until_the_end().join("\n");
+    for secret in [PASSWORD, "hunter2", "wrong wrong"] {
+        assert!(!said.contains(secret), "{said}");
+    }
+}
+
+#[test]
+fn where_guests_are_not_admitted_a_terminal_can_log_in() {
+    let server = Server::start(&["--guests", "off"]);
+    register(&server, "ada");
+    let mut line = support::Line::connect(server.lines());
+    line.wait_for("! not allowed: guests are not admitted here");
+    line.say("--login: ada");
+    line.say(PASSWORD);
+    line.wait_for("* you are ada");
+    line.wait_for("* in lobby: ada");
+    let mut guest = server.ws();
+    assert_eq!(
+        guest.refused(json!({"type": "hello", "name": "bob"})),
+        "forbidden"
+    );
+}
+
+/// Whoever measures how long a refusal takes does not learn who has an account. The hash is a few
+/// hundred times what else is done, so that leaving it out would be seen at once; the medians of
+/// interleaved tries differ by what the machine's other work does to them.
+#[test]
+fn refusal_takes_as_long_for_unknown_names() {
+    let server = Server::start_unlimited(&[]);
+    let known: Vec<String> = (0..8).map(|nth| format!("known-{nth}")).collect();
+    for name in &known {
+        register(&server, name);
+    }
+    let mut ws = server.ws();
+    let (mut for_known, mut for_unknown) = (Vec::new(), Vec::new());
+    for nth in 0..24 {
+        let unknown = format!("unknown-{}", nth % 8);
+        for (name, times) in [
+            (&known[nth % 8], &mut for_known),
+            (&unknown, &mut for_unknown),
+        ] {
+            let asked_at = now();
+            assert_eq!(ws.refused(hello(name, "wrong")), "not_authenticated");
+            times.push(asked_at.elapsed());
+        }
+    }
+    for_known.sort();
+    for_unknown.sort();
+    let median = |times: &[Duration]| times[times.len() / 2].as_secs_f64();
+    let ratio = median(&for_known) / median(&for_unknown);
+    println!(
+        "known {:?}, unknown {:?}, ratio {ratio:.3}",
+        for_known[12], for_unknown[12]
+    );
+    assert!((0.5..2.0).contains(&ratio), "{for_known:?} {for_unknown:?}");
+    // With nothing hashed a refusal takes less than a millisecond.
+    assert!(for_unknown[0] > Duration::from_millis(3), "{for_unknown:?}");
+}
