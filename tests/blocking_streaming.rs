@@ -118,6 +118,26 @@ fn writer_that_is_dropped_unfinished_fails_the_connection() {
 }
 
 #[test]
+fn reader_knows_the_kind_and_the_end_of_its_message() {
+    // A text in two fragments, masked with zeros, and an empty binary message.
+    let text = b"\x01\x82\0\0\0\0He\x80\x83\0\0\0\0llo";
+    let mut server = server_reading(&[&text[..], b"\x82\x80\0\0\0\0"].concat());
+    let mut reader = server.read_message().unwrap().unwrap();
+    assert!(reader.is_text() && !reader.is_finished());
+    let mut bytes = [0; 2];
+    reader.read_exact(&mut bytes).unwrap();
+    assert!(!reader.is_finished(), "another fragment follows");
+    reader.read_exact(&mut bytes).unwrap();
+    assert!(!reader.is_finished(), "a byte is left");
+    let mut rest = Vec::new();
+    reader.read_to_end(&mut rest).unwrap();
+    assert!(reader.is_finished() && rest == b"o");
+    drop(reader);
+    let reader = server.read_message().unwrap().unwrap();
+    assert!(reader.is_finished() && !reader.is_text());
+}
+
+#[test]
 fn rest_of_a_message_is_thrown_away_with_its_reader() {
     let message = b"\x02\x82\x00\x00\x00\x00ab\x89\x80\x00\x00\x00\x00\x80\x82\x00\x00\x00\x00cd";
     let next = b"\x81\x82\x00\x00\x00\x00Hi";

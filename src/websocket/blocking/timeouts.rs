@@ -59,3 +59,15 @@ impl Timeouts {
 /// How long the bytes of a peer are read and thrown away that the connection has failed, so that the
 /// reset of a closed socket does not overtake the Close frame (RFC 6455 §7.1.1).
 pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn client_waits_less_long_for_the_end_than_a_server() {
+        let (client, server) = (Timeouts::client(), Timeouts::server());
+        assert!(client.close_timeout < server.close_timeout);
+        assert_eq!(client.open_timeout, server.open_timeout);
+    }
+}
