@@ -79,7 +79,6 @@ fn a_lost_connection_is_made_anew() {
     server.results();
 }
 
-// covers: R6455-7.2.3-02, R6455-7.2.3-03
 #[test]
 fn another_request_counts_from_the_next_attempt_on() {
     let (first, second) = (abrupt_server(1), echo_server(1));
@@ -99,6 +98,7 @@ fn another_request_counts_from_the_next_attempt_on() {
     second.result();
 }
 
+// covers: R6455-7.2.3-02, R6455-7.2.3-03
 #[test]
 fn waits_are_within_windows_that_grow() {
     let uri = format!("ws://{}/", closed_port());

@@ -90,7 +90,8 @@ pub(super) fn not_zero(timeout: Duration) -> Duration {
     timeout.max(Duration::from_millis(1))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::io;
 
