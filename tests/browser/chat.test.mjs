@@ -206,31 +206,31 @@ test('the search finds messages of all rooms, and each result leads to its messa
 test('messages are edited, answered, reacted to and deleted by keyboard, and all see it', async () => {
   const ada = await person('ada');
   const bob = await person('bob');
-  await say(ada, 'helo *there*');
-  await article(bob, 'helo there').waitFor();
-  assert.equal(await article(bob, 'helo').locator('em').textContent(), 'there');
+  await say(ada, 'mendet *there*');
+  await article(bob, 'mendet there').waitFor();
+  assert.equal(await article(bob, 'mendet').locator('em').textContent(), 'there');
   await parts(ada).message.fill('a draft');
-  await act(ada, article(ada, 'helo'), 'Edit');
-  await until(async () => (await parts(ada).message.inputValue()) === 'helo *there*', 'the text to edit');
-  await say(ada, 'hello **there**');
-  await article(bob, 'hello there').getByText('(edited)').waitFor();
+  await act(ada, article(ada, 'mendet'), 'Edit');
+  await until(async () => (await parts(ada).message.inputValue()) === 'mendet *there*', 'the text to edit');
+  await say(ada, 'mended **there**');
+  await article(bob, 'mended there').getByText('(edited)').waitFor();
   await until(async () => (await parts(ada).message.inputValue()) === 'a draft', 'the draft again');
 
-  await act(bob, article(bob, 'hello'), 'React with 👍');
-  await article(ada, 'hello').getByRole('button', { name: '👍 by bob' }).press('Enter');
-  await article(bob, 'hello').getByRole('button', { name: '👍 by bob, ada', pressed: true }).press('Enter');
-  await article(ada, 'hello').getByRole('button', { name: '👍 by ada', pressed: true }).waitFor();
+  await act(bob, article(bob, 'mended'), 'React with 👍');
+  await article(ada, 'mended').getByRole('button', { name: '👍 by bob' }).press('Enter');
+  await article(bob, 'mended').getByRole('button', { name: '👍 by bob, ada', pressed: true }).press('Enter');
+  await article(ada, 'mended').getByRole('button', { name: '👍 by ada', pressed: true }).waitFor();
 
-  await act(bob, article(bob, 'hello'), 'Reply');
-  await bob.getByText('Answering ada: hello').waitFor();
-  await say(bob, 'hello yourself');
+  await act(bob, article(bob, 'mended'), 'Reply');
+  await bob.getByText('Answering ada: mended').waitFor();
+  await say(bob, 'mend yourself');
   await article(ada, 'yourself').getByRole('button', { name: /In answer to ada/u }).press('Enter');
-  await until(() => ada.evaluate(() => document.activeElement.querySelector('.body')?.textContent.startsWith('hello there')), 'the quoted message in focus');
+  await until(() => ada.evaluate(() => document.activeElement.querySelector('.body')?.textContent.startsWith('mended there')), 'the quoted message in focus');
 
   await act(ada, article(ada, '(edited)'), 'Delete');
   await ada.keyboard.press('Enter');
   await article(bob, 'This message was deleted.').waitFor();
-  await countIs(article(bob, 'hello there'), 0);
+  await countIs(article(bob, 'mended there'), 0);
   await countIs(article(bob, 'This message was deleted.').getByRole('button'), 0);
 });
 
