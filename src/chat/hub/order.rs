@@ -142,14 +142,12 @@ impl Hub {
         reason: Reason,
     ) -> Result<(), ChatError> {
         self.allow(asking, id, Action::KeepOrder)?;
-        // Somebody who is not in the room can be kept out of it, too.
-        let whom = match (self.member_named(id, name), kind) {
-            (Err(_), RestraintKind::Ban) => self
-                .somebody(name)
-                .or_else(|| self.room(id).order.restrained(kind, name, asking.at))
-                .ok_or(NOBODY)?,
-            (found, _) => found?,
-        };
+        // Somebody who is not in the room can be kept out of it, and what they would say by a token.
+        let whom = self.member_named(id, name).ok();
+        let whom = whom
+            .or_else(|| self.somebody(name))
+            .or_else(|| self.room(id).order.restrained(kind, name, asking.at))
+            .ok_or(NOBODY)?;
         if !self.room(id).order.has_place_for_restraint(asking.at) {
             return Err(ChatError::Forbidden(
                 "a room has at most 1,000 bans and mutes; lift one first",

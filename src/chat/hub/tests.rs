@@ -18,6 +18,9 @@ use crate::chat::{
 mod accounts;
 
 #[cfg(test)]
+mod accounts_in_rooms;
+
+#[cfg(test)]
 mod keeping;
 
 /// A hub, a log in memory, and what every session got to see.

@@ -10,11 +10,11 @@ use crate::chat::totp::{RecoveryCode, SecondFactor, TotpSecret};
 
 const PASSWORD: &str = "correct horse";
 
-fn name(text: &str) -> UserName {
+pub(super) fn name(text: &str) -> UserName {
     UserName::parse(text).expect(text)
 }
 
-fn token(number: u8) -> LoginToken {
+pub(super) fn token(number: u8) -> LoginToken {
     LoginToken([number; 32])
 }
 
@@ -36,7 +36,7 @@ fn register_by(text: &str, number: u8, grounds: Grounds) -> Command {
     })))
 }
 
-fn register(text: &str, number: u8) -> Command {
+pub(super) fn register(text: &str, number: u8) -> Command {
     register_by(text, number, Grounds::None)
 }
 
@@ -52,19 +52,19 @@ fn log_in_with(text: &str, password: &str, number: u8, factor: Option<SecondFact
     })
 }
 
-fn log_in(text: &str, number: u8) -> Command {
+pub(super) fn log_in(text: &str, number: u8) -> Command {
     log_in_with(text, PASSWORD, number, None)
 }
 
-fn come_back(number: u8) -> Command {
+pub(super) fn come_back(number: u8) -> Command {
     Command::Hello(Hello::Login(token(number)))
 }
 
-fn account(command: AccountCommand) -> Command {
+pub(super) fn account(command: AccountCommand) -> Command {
     Command::Account(command)
 }
 
-fn order(world: &mut World, order: Order) -> Result<Done, ChatError> {
+pub(super) fn order(world: &mut World, order: Order) -> Result<Done, ChatError> {
     world.step(Input::Request {
         session: SessionId::operator(0),
         request: Request {
@@ -76,7 +76,7 @@ fn order(world: &mut World, order: Order) -> Result<Done, ChatError> {
     world.answers.pop().expect("an answer").1
 }
 
-fn add_admin(world: &mut World, text: &str) {
+pub(super) fn add_admin(world: &mut World, text: &str) {
     let add = Order::Add {
         name: name(text),
         password: PasswordHash::new(PASSWORD),

@@ -31,7 +31,7 @@ impl World {
     }
 
     /// Names in a list of members; in brackets who is not there.
-    fn who(&mut self, who: u64, name: &str) -> Vec<String> {
+    pub(super) fn who(&mut self, who: u64, name: &str) -> Vec<String> {
         match self.get(who, Command::Who { room: room(name) }) {
             Ok(Done::Who { members, .. }) => members.iter().map(shown).collect(),
             other => panic!("{other:?}"),
@@ -39,7 +39,7 @@ impl World {
     }
 
     /// How much is unread in each room of a list.
-    fn unread(&mut self, who: u64) -> Vec<(String, u64)> {
+    pub(super) fn unread(&mut self, who: u64) -> Vec<(String, u64)> {
         match self.get(who, Command::Rooms) {
             Ok(Done::Rooms { rooms, .. }) => rooms
                 .into_iter()
@@ -64,7 +64,7 @@ fn shown(member: &Member) -> String {
     }
 }
 
-fn keep(name: &str, command: RoomCommand) -> Command {
+pub(super) fn keep(name: &str, command: RoomCommand) -> Command {
     let room = room(name);
     Command::Room { room, command }
 }
@@ -77,7 +77,7 @@ fn leave(name: &str) -> Command {
     Command::Leave { room: room(name) }
 }
 
-fn create(name: &str, visibility: Visibility) -> Command {
+pub(super) fn create(name: &str, visibility: Visibility) -> Command {
     Command::Create {
         room: room(name),
         visibility,
@@ -95,7 +95,7 @@ fn join_with(name: &str, code: u128) -> Command {
     }
 }
 
-fn kick(name: &str, whom: &str) -> Command {
+pub(super) fn kick(name: &str, whom: &str) -> Command {
     let reason = Reason::parse("spam").unwrap();
     let name_of = user(whom);
     keep(
@@ -119,11 +119,11 @@ fn restrain(kind: RestraintKind, name: &str, whom: &str, lasting: Option<u64>) -
     )
 }
 
-fn ban(name: &str, whom: &str, lasting: Option<u64>) -> Command {
+pub(super) fn ban(name: &str, whom: &str, lasting: Option<u64>) -> Command {
     restrain(RestraintKind::Ban, name, whom, lasting)
 }
 
-fn mute(name: &str, whom: &str, lasting: Option<u64>) -> Command {
+pub(super) fn mute(name: &str, whom: &str, lasting: Option<u64>) -> Command {
     restrain(RestraintKind::Mute, name, whom, lasting)
 }
 
@@ -158,7 +158,7 @@ fn read(name: &str, seq: Seq) -> Command {
     keep(name, RoomCommand::Read { seq })
 }
 
-fn direct(to: &str) -> Command {
+pub(super) fn direct(to: &str) -> Command {
     Command::Direct { to: user(to) }
 }
 
