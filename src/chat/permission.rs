@@ -105,8 +105,8 @@ mod tests {
     #[test]
     fn table_is_the_documented_one() {
         use Action::{
-            CreatePrivateRoom, CreatePublicRoom, GiveRoles, Invite, KeepOrder, ReadAudit,
-            RemoveRoom, SetTopic, Talk,
+            CreatePrivateRoom, CreatePublicRoom, DeleteOthersMessages, GiveRoles, Invite,
+            KeepOrder, ReadAudit, RemoveRoom, SetTopic, Talk,
         };
         let columns = [
             Talk,
@@ -116,17 +116,18 @@ mod tests {
             SetTopic,
             KeepOrder,
             ReadAudit,
+            DeleteOthersMessages,
             GiveRoles,
             RemoveRoom,
         ];
         let rows = [
-            (standing(true, false, Role::Member), "●●       "),
-            (standing(true, false, Role::Op), "●●  ●●●  "),
-            (standing(true, false, Role::Owner), "●●  ●●●●●"),
-            (standing(false, false, Role::Member), "●●●●     "),
-            (standing(false, false, Role::Op), "●●●●●●●  "),
-            (standing(false, false, Role::Owner), "●●●●●●●●●"),
-            (standing(false, true, Role::Member), "●●●●●●●●●"),
+            (standing(true, false, Role::Member), "●●        "),
+            (standing(true, false, Role::Op), "●●  ●●●●  "),
+            (standing(true, false, Role::Owner), "●●  ●●●●●●"),
+            (standing(false, false, Role::Member), "●●●●      "),
+            (standing(false, false, Role::Op), "●●●●●●●●  "),
+            (standing(false, false, Role::Owner), "●●●●●●●●●●"),
+            (standing(false, true, Role::Member), "●●●●●●●●●●"),
         ];
         for (standing, expected) in rows {
             let may = columns.map(|action| standing.may(action).is_ok());

@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::chat::account::{LoginId, LoginLabel};
-use crate::chat::command::{AccountCommand, RoomCommand};
-use crate::chat::event::Role;
+use crate::chat::account::LoginLabel;
 use crate::chat::log::{Span, Visibility};
-use crate::chat::order::{self, InviteCode, Reason, RestraintKind};
+use crate::chat::order::{self, InviteCode};
 use crate::chat::password::{NewPassword, Password};
 use crate::chat::search::Query;
 use crate::chat::secret::SecretHash;
-use crate::chat::totp::{RecoveryCode, SecondFactor, TotpCode};
+use crate::chat::totp::{SecondFactor, TotpCode};
 use crate::chat::{
     Body, ChatError, Command, Emoji, MessageKey, RequestId, RoomName, Seq, Topic, UserName, hub,
 };
+
+mod accounts;
+mod keeping;
 
 /// A request as it came: what it is called, and what it wants.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -269,130 +270,6 @@ impl<'a> Fields<'a> {
         Ok(Wanted::Command(command))
     }
 
-    /// What is asked about how a room is kept.
-    fn room_command(&self, kind: &str) -> Result<RoomCommand, ChatError> {
-        use RestraintKind::{Ban, Mute};
-        Ok(match kind {
-            "read" => RoomCommand::Read { seq: self.seq()? },
-            "kick" => RoomCommand::Kick {
-                name: self.name()?,
-                reason: self.reason()?,
-            },
-            "ban" => self.restrain(Ban)?,
-            "mute" => self.restrain(Mute)?,
-            "unban" => self.lift(Ban)?,
-            "unmute" => self.lift(Mute)?,
-            "role" => RoomCommand::Role {
-                name: self.name()?,
-                role: self.role()?,
-            },
-            "slow_mode" => RoomCommand::SlowMode {
-                interval: self
-                    .duration("seconds", order::MAX_SLOW_MODE)?
-                    .ok_or(ChatError::BadRequest("seconds is missing"))?,
-            },
-            "remove_room" => RoomCommand::Remove,
-            "audit" => RoomCommand::Audit {
-                before: self.integer("before", "before must be an entry's number")?,
-                limit: self
-                    .limit(hub::MAX_HISTORY, HISTORY_RULE)?
-                    .unwrap_or(DEFAULT_HISTORY),
-            },
-            _ => return Err(ChatError::UnknownType),
-        })
-    }
-
-    fn restrain(&self, kind: RestraintKind) -> Result<RoomCommand, ChatError> {
-        let lasting = self.duration("for_s", order::MAX_RESTRAINT)?;
-        if lasting.is_some_and(|lasting| lasting.is_zero()) {
-            return Err(ChatError::BadRequest("for_s must be at least 1"));
-        }
-        Ok(RoomCommand::Restrain {
-            kind,
-            name: self.name()?,
-            lasting,
-            reason: self.reason()?,
-        })
-    }
-
-    fn lift(&self, kind: RestraintKind) -> Result<RoomCommand, ChatError> {
-        Ok(RoomCommand::Lift {
-            kind,
-            name: self.name()?,
-            reason: self.reason()?,
-        })
-    }
-
-    fn name(&self) -> Result<UserName, ChatError> {
-        UserName::parse(self.required("name", "name must be a string")?)
-    }
-
-    fn reason(&self) -> Result<Reason, ChatError> {
-        let reason = self.text("reason", "reason must be a string")?;
-        Reason::parse(reason.unwrap_or_default())
-    }
-
-    fn role(&self) -> Result<Role, ChatError> {
-        match self.text("role", ROLE_RULE)? {
-            Some("owner") => Ok(Role::Owner),
-            Some("op") => Ok(Role::Op),
-            Some("member") => Ok(Role::Member),
-            _ => Err(ChatError::BadRequest(ROLE_RULE)),
-        }
-    }
-
-    /// A number of seconds, up to `max`.
-    fn duration(&self, name: &str, max: Duration) -> Result<Option<Duration>, ChatError> {
-        let rule = if name == "for_s" {
-            "for_s must be a number of seconds that is not too large"
-        } else {
-            "seconds must be a number from 0 to 21600"
-        };
-        let duration = self.integer(name, rule)?.map(Duration::from_secs);
-        match duration {
-            Some(duration) if duration > max => Err(ChatError::BadRequest(rule)),
-            duration => Ok(duration),
-        }
-    }
-
-    fn account_wanted(&self, kind: &str) -> Result<Option<Wanted>, ChatError> {
-        let command = match kind {
-            "register" => {
-                return Ok(Some(Wanted::Register {
-                    name: self.user_name()?,
-                    password: self.new_password("password")?,
-                    invite: self.invite()?,
-                    label: self.label()?,
-                }));
-            }
-            "totp_begin" => return Ok(Some(Wanted::TotpBegin(self.password("password")?))),
-            "totp_confirm" => {
-                let rule = "totp must be the six digits that the device shows";
-                let code = TotpCode::parse(self.required("totp", rule)?);
-                return Ok(Some(Wanted::TotpConfirm(
-                    code.ok_or(ChatError::BadRequest(rule))?,
-                )));
-            }
-            "invite" => return Ok(Some(Wanted::InviteToServer)),
-            "sessions" => AccountCommand::Sessions,
-            "revoke" => {
-                let rule = "session must be a number from the list of sessions";
-                let session = self.integer("session", rule)?;
-                let id = session.and_then(|session| i64::try_from(session).ok());
-                AccountCommand::Revoke(LoginId(id.ok_or(ChatError::BadRequest(rule))?))
-            }
-            "password" => AccountCommand::SetPassword {
-                current: self.password("password")?,
-                new: self.new_password("new")?,
-            },
-            "totp_disable" => AccountCommand::TotpDisable {
-                password: self.password("password")?,
-            },
-            _ => return Ok(None),
-        };
-        Ok(Some(Wanted::Command(Command::Account(command))))
-    }
-
     fn greeting(&self) -> Result<Greeting, ChatError> {
         if let Some(token) = self.text("token", "token must be a string")? {
             return Ok(Greeting::Token(token.to_owned()));
@@ -425,26 +302,6 @@ impl<'a> Fields<'a> {
 
     fn user_name(&self) -> Result<UserName, ChatError> {
         UserName::parse(self.required("name", "name must be a string")?)
-    }
-
-    fn password(&self, field: &str) -> Result<Password, ChatError> {
-        Password::read(self.required(field, PASSWORD_RULE)?)
-    }
-
-    fn new_password(&self, field: &str) -> Result<NewPassword, ChatError> {
-        NewPassword::parse(self.required(field, PASSWORD_RULE)?)
-    }
-
-    fn invite(&self) -> Result<Option<SecretHash>, ChatError> {
-        let rule = "invite must be a code of 16 letters and digits";
-        let code = self.text("invite", rule)?;
-        code.map(|code| RecoveryCode::hash_of(code).ok_or(ChatError::BadRequest(rule)))
-            .transpose()
-    }
-
-    fn label(&self) -> Result<Option<LoginLabel>, ChatError> {
-        let label = self.text("label", "label must be a string")?;
-        Ok(label.map(LoginLabel::clean))
     }
 
     /// An absent id is none; one that is too long or of another kind is refused, not cut.
@@ -574,9 +431,6 @@ fn is_integer(digits: &str) -> bool {
 
 const ID_RULE: &str = "id must be an integer or a string up to 64 characters";
 
-const ROLE_RULE: &str = "role must be owner, op or member";
-const PASSWORD_RULE: &str = "a password is missing, or not a string";
-
 const VISIBILITY_RULE: &str = "visibility must be public or private";
 
 const HISTORY_RULE: &str = "limit must be a number from 1 to 200";
@@ -590,156 +444,4 @@ const DEFAULT_HISTORY: usize = 50;
 const DEFAULT_FOUND: usize = 20;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(text: &str) -> (Option<RequestId>, &'static str) {
-        let refused = decode(text).expect_err(text);
-        (refused.id, refused.error.code())
-    }
-
-    #[test]
-    fn what_is_no_object_is_refused_without_id() {
-        for text in [
-            "",
-            "x",
-            "1",
-            "[]",
-            "null",
-            "\"a\"",
-            "{",
-            "{\"type\":\"rooms\"}x",
-        ] {
-            assert_eq!(refused(text), (None, "bad_request"), "{text}");
-        }
-        let deep = format!("{{\"a\":{}", "[".repeat(100_000));
-        assert_eq!(refused(&deep), (None, "bad_request"));
-    }
-
-    #[test]
-    fn ids_are_short_texts_or_integers() {
-        let rooms = |id: &str| decode(&format!("{{\"type\":\"rooms\",\"id\":{id}}}"));
-        let text = "ä".repeat(64);
-        assert_eq!(rooms("-7").unwrap().id, Some(RequestId::Integer(-7)));
-        let digits = "9".repeat(64);
-        assert_eq!(
-            rooms(&digits).unwrap().id,
-            Some(RequestId::BigInteger(digits.as_str().into()))
-        );
-        assert_eq!(rooms("null").unwrap().id, None);
-        assert_eq!(
-            rooms(&format!("\"{text}\"")).unwrap().id,
-            Some(RequestId::Text(text.as_str().into()))
-        );
-        for id in [
-            "1.5",
-            "true",
-            "{}",
-            &format!("\"{text}x\""),
-            &"9".repeat(65),
-        ] {
-            assert_eq!(rooms(id).unwrap_err().id, None, "{id}");
-        }
-    }
-
-    #[test]
-    fn wrong_fields_are_refused_with_the_id() {
-        let cases = [
-            (r#"{"id":1}"#, "bad_request"),
-            (r#"{"id":1,"type":"fly"}"#, "unknown_type"),
-            (r#"{"id":1,"type":"join"}"#, "bad_request"),
-            (r#"{"id":1,"type":"join","room":7}"#, "bad_request"),
-            (r#"{"id":1,"type":"join","room":"a b"}"#, "room_invalid"),
-            (
-                r#"{"id":1,"type":"join","room":"a","since":-1}"#,
-                "bad_request",
-            ),
-            (
-                r#"{"id":1,"type":"join","room":"a","since":9223372036854775808}"#,
-                "bad_request",
-            ),
-            (
-                r#"{"id":1,"type":"join","room":"a","create":1}"#,
-                "bad_request",
-            ),
-            (r#"{"id":1,"type":"send","room":"a","body":""}"#, "empty"),
-            (
-                r#"{"id":1,"type":"send","room":"a","body":"x","key":""}"#,
-                "empty",
-            ),
-            (
-                r#"{"id":1,"type":"history","room":"a","limit":201}"#,
-                "bad_request",
-            ),
-            (
-                r#"{"id":1,"type":"history","room":"a","limit":0}"#,
-                "bad_request",
-            ),
-            (
-                r#"{"id":1,"type":"create","room":"a","visibility":"secret"}"#,
-                "bad_request",
-            ),
-            (
-                r#"{"id":1,"type":"history","room":"a","before":3,"after":1}"#,
-                "bad_request",
-            ),
-            (
-                r#"{"id":1,"type":"edit","room":"a","body":"x"}"#,
-                "bad_request",
-            ),
-            (
-                r#"{"id":1,"type":"edit","room":"a","seq":1,"body":" "}"#,
-                "empty",
-            ),
-            (
-                r#"{"id":1,"type":"delete","room":"a","seq":"1"}"#,
-                "bad_request",
-            ),
-            (
-                r#"{"id":1,"type":"react","room":"a","seq":1,"emoji":"👍"}"#,
-                "bad_request",
-            ),
-            (
-                r#"{"id":1,"type":"react","room":"a","seq":1,"emoji":"no","on":true}"#,
-                "bad_request",
-            ),
-            (r#"{"id":1,"type":"search"}"#, "bad_request"),
-            (r#"{"id":1,"type":"search","query":"?"}"#, "empty"),
-            (
-                r#"{"id":1,"type":"search","query":"x","limit":51}"#,
-                "bad_request",
-            ),
-            (r#"{"id":1,"type":"topic","room":"a"}"#, "bad_request"),
-            (r#"{"id":1,"type":"hello"}"#, "bad_request"),
-            (r#"{"id":1,"type":"hello","name":" "}"#, "name_invalid"),
-            (
-                r#"{"id":1,"type":"hello","name":"ada","password":7}"#,
-                "bad_request",
-            ),
-            (
-                r#"{"id":1,"type":"hello","name":"ada","password":"x","totp":"1"}"#,
-                "bad_request",
-            ),
-            (
-                r#"{"id":1,"type":"register","name":"ada","password":"1234567"}"#,
-                "bad_request",
-            ),
-            (
-                r#"{"id":1,"type":"password","password":"x"}"#,
-                "bad_request",
-            ),
-            (r#"{"id":1,"type":"revoke"}"#, "bad_request"),
-            (r#"{"id":1,"type":"totp_confirm","totp":1}"#, "bad_request"),
-        ];
-        for (text, code) in cases {
-            assert_eq!(refused(text), (Some(RequestId::Integer(1)), code), "{text}");
-        }
-    }
-
-    #[test]
-    fn unknown_fields_are_ignored() {
-        let incoming = decode(r#"{"type":"typing","room":"a","color":"red"}"#).unwrap();
-        let room = RoomName::parse("a").unwrap();
-        assert_eq!(incoming.wanted, Wanted::Command(Command::Typing { room }));
-    }
-}
+mod tests;

@@ -1,0 +1,99 @@
+//! Reads requests about how rooms are kept.
+
+use std::time::Duration;
+
+use crate::chat::command::RoomCommand;
+use crate::chat::event::Role;
+use crate::chat::order::{self, Reason, RestraintKind};
+use crate::chat::{ChatError, hub};
+use crate::wire::json::decode::{DEFAULT_HISTORY, Fields, HISTORY_RULE};
+
+impl Fields<'_> {
+    /// What is asked about how a room is kept.
+    pub(super) fn room_command(&self, kind: &str) -> Result<RoomCommand, ChatError> {
+        use RestraintKind::{Ban, Mute};
+        Ok(match kind {
+            "read" => RoomCommand::Read { seq: self.seq()? },
+            "kick" => RoomCommand::Kick {
+                name: self.user_name()?,
+                reason: self.reason()?,
+            },
+            "ban" => self.restrain(Ban)?,
+            "mute" => self.restrain(Mute)?,
+            "unban" => self.lift(Ban)?,
+            "unmute" => self.lift(Mute)?,
+            "role" => RoomCommand::Role {
+                name: self.user_name()?,
+                role: self.role()?,
+            },
+            "slow_mode" => RoomCommand::SlowMode {
+                interval: self
+                    .duration("seconds", order::MAX_SLOW_MODE)?
+                    .ok_or(ChatError::BadRequest("seconds is missing"))?,
+            },
+            "remove_room" => RoomCommand::Remove,
+            "audit" => RoomCommand::Audit {
+                before: self.integer("before", "before must be an entry's number")?,
+                limit: self
+                    .limit(hub::MAX_HISTORY, HISTORY_RULE)?
+                    .unwrap_or(DEFAULT_HISTORY),
+            },
+            _ => return Err(ChatError::UnknownType),
+        })
+    }
+
+    pub(super) fn restrain(&self, kind: RestraintKind) -> Result<RoomCommand, ChatError> {
+        let lasting = self.duration("for_s", order::MAX_RESTRAINT)?;
+        if lasting.is_some_and(|lasting| lasting.is_zero()) {
+            return Err(ChatError::BadRequest("for_s must be at least 1"));
+        }
+        Ok(RoomCommand::Restrain {
+            kind,
+            name: self.user_name()?,
+            lasting,
+            reason: self.reason()?,
+        })
+    }
+
+    pub(super) fn lift(&self, kind: RestraintKind) -> Result<RoomCommand, ChatError> {
+        Ok(RoomCommand::Lift {
+            kind,
+            name: self.user_name()?,
+            reason: self.reason()?,
+        })
+    }
+
+    pub(super) fn reason(&self) -> Result<Reason, ChatError> {
+        let reason = self.text("reason", "reason must be a string")?;
+        Reason::parse(reason.unwrap_or_default())
+    }
+
+    pub(super) fn role(&self) -> Result<Role, ChatError> {
+        match self.text("role", ROLE_RULE)? {
+            Some("owner") => Ok(Role::Owner),
+            Some("op") => Ok(Role::Op),
+            Some("member") => Ok(Role::Member),
+            _ => Err(ChatError::BadRequest(ROLE_RULE)),
+        }
+    }
+
+    /// A number of seconds, up to `max`.
+    pub(super) fn duration(
+        &self,
+        name: &str,
+        max: Duration,
+    ) -> Result<Option<Duration>, ChatError> {
+        let rule = if name == "for_s" {
+            "for_s must be a number of seconds that is not too large"
+        } else {
+            "seconds must be a number from 0 to 21600"
+        };
+        let duration = self.integer(name, rule)?.map(Duration::from_secs);
+        match duration {
+            Some(duration) if duration > max => Err(ChatError::BadRequest(rule)),
+            duration => Ok(duration),
+        }
+    }
+}
+
+const ROLE_RULE: &str = "role must be owner, op or member";
