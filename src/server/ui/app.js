@@ -7,8 +7,10 @@ import { composerView } from './modules/views/composer.js';
 import { drawers } from './modules/views/drawers.js';
 import { headerView } from './modules/views/header.js';
 import { logView } from './modules/views/log.js';
+import { invitedView } from './modules/views/invited.js';
 import { loginView } from './modules/views/login.js';
 import { membersView } from './modules/views/members.js';
+import { roomSettingsView } from './modules/views/room_settings.js';
 import { roomsView } from './modules/views/rooms.js';
 import { searchView } from './modules/views/search.js';
 import { settingsView } from './modules/views/settings.js';
@@ -29,6 +31,8 @@ membersView(store, session, page);
 logView(store, session, page);
 composerView(store, session);
 settingsView(store, session, notifier);
+roomSettingsView(store, session, page);
+invitedView(store, session, page);
 
 document.addEventListener('keydown', (event) => {
   if (!event.altKey || event.ctrlKey || event.metaKey || !['ArrowUp', 'ArrowDown'].includes(event.key)) return;

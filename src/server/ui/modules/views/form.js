@@ -26,6 +26,7 @@ export function createForm(fields, buttons, attributes = {}) {
   const form = h(
     'form',
     { class: 'small-form', novalidate: true, ...attributes },
+    attributes['aria-label'] && h('p', { class: 'hint' }, attributes['aria-label']),
     ...fields.map((field, index) => labelled(field, inputs[index])),
     error,
     note,

@@ -26,10 +26,14 @@ export function openModal(title, build, { wide = false, closed = () => {} } = {}
   dialog.addEventListener('pointerdown', (event) => event.target === dialog && close());
   dialog.addEventListener('close', () => {
     dialog.remove();
+    // What opened it may be gone: somebody who was put out, a room that was removed.
+    if (document.activeElement === document.body) document.getElementById('message').focus();
     closed();
   });
   document.body.append(dialog);
   dialog.showModal();
+  // A dialog that asks for something begins there; a long one is read from its top.
+  if (!wide) dialog.querySelector('.modal-body :is(input, select, textarea)')?.focus();
   return dialog;
 }
 
