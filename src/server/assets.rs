@@ -79,6 +79,7 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/modules/session.js" "modules/session.js" JS
     "/modules/store.js" "modules/store.js" JS
     "/modules/text.js" "modules/text.js" JS
+    "/modules/thread.js" "modules/thread.js" JS
     "/modules/timeline.js" "modules/timeline.js" JS
     "/modules/views/actions.js" "modules/views/actions.js" JS
     "/modules/views/avatar.js" "modules/views/avatar.js" JS
@@ -95,6 +96,7 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/modules/views/members.js" "modules/views/members.js" JS
     "/modules/views/menu.js" "modules/views/menu.js" JS
     "/modules/views/message.js" "modules/views/message.js" JS
+    "/modules/views/message_actions.js" "modules/views/message_actions.js" JS
     "/modules/views/modal.js" "modules/views/modal.js" JS
     "/modules/views/room/audit.js" "modules/views/room/audit.js" JS
     "/modules/views/room/invite.js" "modules/views/room/invite.js" JS
@@ -110,6 +112,7 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/modules/views/settings/password.js" "modules/views/settings/password.js" JS
     "/modules/views/settings/second_factor.js" "modules/views/settings/second_factor.js" JS
     "/modules/views/settings/sessions.js" "modules/views/settings/sessions.js" JS
+    "/modules/views/thread.js" "modules/views/thread.js" JS
     "/modules/views/toasts.js" "modules/views/toasts.js" JS
 };
 

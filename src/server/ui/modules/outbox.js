@@ -75,7 +75,9 @@ export class Outbox {
         store.sendingAt = 0;
         if (!store.pending.includes(message)) return; // Its push came first.
         store.pending = store.pending.filter((pending) => pending !== message);
-        store.rooms.get(room)?.add({ seq, at, from: store.you.name, body, key, ...reply });
+        const saved = { seq, at, from: store.you.name, body, key, ...reply };
+        store.rooms.get(room)?.add(saved);
+        store.thread?.said(room, saved);
       });
     } catch (error) {
       this.#change((store) => {

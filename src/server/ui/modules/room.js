@@ -132,7 +132,7 @@ export class Room {
     const index = this.#indexOf(change.seq);
     const message = this.messages[index];
     if (message?.seq !== change.seq) return;
-    this.messages[index] = apply(change, message);
+    this.messages[index] = changedMessage(change, message);
   }
 
   member(name) {
@@ -211,7 +211,8 @@ export class Room {
   }
 }
 
-function apply(change, message) {
+/** A message as `edited`, `deleted` or `reaction` leaves it. */
+export function changedMessage(change, message) {
   if (change.type === 'edited') return { ...message, body: change.body, edited_at: change.edited_at };
   // The key stays: the row on screen is known by it.
   if (change.type === 'deleted') {

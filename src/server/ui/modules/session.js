@@ -331,6 +331,7 @@ export class Session {
       for (const { key, from } of answer.messages ?? []) {
         if (key && from === store.you.name) this.outbox.saved(key);
       }
+      if (store.thread?.room === room.name) this.history.catchUp(answer);
       this.reading.joined(room, since === null);
       if (wasRead && room.unread > 0) room.divider = room.readSeq + 1;
     });
@@ -370,7 +371,7 @@ export class Session {
       if (store.room) store.room.isAtEnd = true;
       store.current = name;
       store.writing = null;
-      store.thread = 0;
+      store.thread = null;
     });
     this.#typingSentAt = -Infinity;
     remember('current', name);

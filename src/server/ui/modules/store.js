@@ -33,8 +33,9 @@ export class Store {
    * @type {{kind: 'reply' | 'edit', seq: number} | null} */
   writing = null;
 
-  /** The message whose thread is open, of the room on screen; 0: none. */
-  thread = 0;
+  isLoadingThread = false;
+  /** The thread that is open, of the room on screen. @type {import('./thread.js').Thread | null} */
+  thread = null;
 
   #listeners = [];
   #isScheduled = false;
@@ -114,7 +115,7 @@ export class Store {
     this.pending = [];
     this.target = null;
     this.writing = null;
-    this.thread = 0;
+    this.thread = null;
     this.sendingAt = 0;
   }
 }
