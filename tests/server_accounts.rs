@@ -328,17 +328,7 @@ fn other_password_closes_all_other_sessions() {
 fn second_factor_is_asked_for_once_it_is_set_up() {
     let mut server = Server::start(&[]);
     let (mut ada, _) = register(&server, "ada");
-    let begun = ada.done(json!({"type": "totp_begin", "password": PASSWORD}));
-    let secret = TotpSecret(base32(begun["secret"].as_str().unwrap()));
-    assert!(
-        begun["uri"]
-            .as_str()
-            .unwrap()
-            .starts_with("otpauth://totp/chinwag:ada?secret=")
-    );
-    let code = |ahead: i64| secret.code(step() + ahead).to_string();
-    let confirmed = ada.done(json!({"type": "totp_confirm", "totp": code(0)}));
-    let papers = confirmed["recovery_codes"].as_array().unwrap().clone();
+    let (secret, papers) = set_up_second_factor(&mut ada);
     assert_eq!(papers.len(), 10);
 
     server.kill();
@@ -352,21 +342,34 @@ fn second_factor_is_asked_for_once_it_is_set_up() {
     let with =
         |totp: &str| json!({"type": "hello", "name": "ada", "password": PASSWORD, "totp": totp});
     assert_eq!(ws.refused(with("000000x")), "bad_request");
-    let next = code(1);
+    let next = secret.code(step() + 1).to_string();
     ws.done(with(&next));
     // Good once, after a restart too.
     server.kill();
     server.restart();
     assert_eq!(server.ws().refused(with(&next)), "not_authenticated");
-    let paper = papers[4].as_str().unwrap();
+    let paper = &papers[4];
     server.ws().done(with(paper));
     server.kill();
     server.restart();
     assert_eq!(server.ws().refused(with(paper)), "not_authenticated");
     let mut ada = server.ws();
-    ada.done(with(papers[5].as_str().unwrap()));
+    ada.done(with(&papers[5]));
     ada.done(json!({"type": "totp_disable", "password": PASSWORD}));
     server.ws().done(hello("ada", PASSWORD));
+}
+
+/// Gives an account a second factor: its secret, and the recovery codes.
+fn set_up_second_factor(ws: &mut Ws) -> (TotpSecret, Vec<String>) {
+    let begun = ws.done(json!({"type": "totp_begin", "password": PASSWORD}));
+    let secret = TotpSecret(base32(begun["secret"].as_str().unwrap()));
+    let uri = begun["uri"].as_str().unwrap();
+    assert!(uri.starts_with("otpauth://totp/chinwag:ada?secret="));
+    let code = secret.code(step()).to_string();
+    let confirmed = ws.done(json!({"type": "totp_confirm", "totp": code}));
+    let papers = confirmed["recovery_codes"].as_array().unwrap();
+    let papers = papers.iter().map(|paper| paper.as_str().unwrap().into());
+    (secret, papers.collect())
 }
 
 /// The half minute that it is.
@@ -588,6 +591,33 @@ fn terminal_logs_in_and_nobody_sees_the_password() {
     for secret in [PASSWORD, "hunter2", "wrong wrong"] {
         assert!(!said.contains(secret), "{said}");
     }
+}
+
+#[test]
+fn terminal_is_asked_for_a_second_factor() {
+    let server = Server::start(&[]);
+    let mut bob = server.line();
+    let (mut ada, _) = register(&server, "ada");
+    let (_, papers) = set_up_second_factor(&mut ada);
+    let mut line = server.line();
+    line.say("--login: ada");
+    line.say(PASSWORD);
+    line.wait_for("* type the code of your second factor");
+    line.say(&papers[0]);
+    line.wait_for("* you are ada");
+    // All at once, and a code that is used: what follows it is said, it is not.
+    let mut line = server.line();
+    line.say(&format!("--login: ada\n{PASSWORD}\n{}\nhello", papers[0]));
+    line.wait_for("* type the code");
+    line.wait_for("! name, password or code is wrong");
+    assert_eq!(bob.wait_for("<").split_once("> ").unwrap().1, "hello");
+    // Whoever has no code at hand is asked for the password again.
+    line.say(&format!("--login: ada\n{PASSWORD}\n\nnot me"));
+    line.wait_for("! the request is malformed: totp must be six digits");
+    assert_eq!(bob.wait_for("<").split_once("> ").unwrap().1, "not me");
+    line.say(&format!("--login: ada\n{PASSWORD}\n {} \nme", papers[1]));
+    line.wait_for("* you are ada");
+    assert_eq!(bob.wait_for("<"), "<ada> me");
 }
 
 #[test]
