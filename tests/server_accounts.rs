@@ -13,10 +13,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use chinwag::chat::Timestamp;
-use chinwag::chat::totp::TotpSecret;
 use serde_json::{Value, json};
-use support::{Http, Response, Server, UPGRADE, Ws, now};
+use support::{Device, Http, Response, Server, UPGRADE, Ws, now};
 
 const PASSWORD: &str = "correct horse";
 
@@ -328,7 +326,7 @@ fn other_password_closes_all_other_sessions() {
 fn second_factor_is_asked_for_once_it_is_set_up() {
     let mut server = Server::start(&[]);
     let (mut ada, _) = register(&server, "ada");
-    let (secret, papers) = set_up_second_factor(&mut ada);
+    let (mut device, papers) = set_up_second_factor(&mut ada);
     assert_eq!(papers.len(), 10);
 
     server.kill();
@@ -342,7 +340,7 @@ fn second_factor_is_asked_for_once_it_is_set_up() {
     let with =
         |totp: &str| json!({"type": "hello", "name": "ada", "password": PASSWORD, "totp": totp});
     assert_eq!(ws.refused(with("000000x")), "bad_request");
-    let next = secret.code(step() + 1).to_string();
+    let next = device.code();
     ws.done(with(&next));
     // Good once, after a restart too.
     server.kill();
@@ -359,44 +357,16 @@ fn second_factor_is_asked_for_once_it_is_set_up() {
     server.ws().done(hello("ada", PASSWORD));
 }
 
-/// Gives an account a second factor: its secret, and the recovery codes.
-fn set_up_second_factor(ws: &mut Ws) -> (TotpSecret, Vec<String>) {
+/// Gives an account a second factor: the device, and the recovery codes.
+fn set_up_second_factor(ws: &mut Ws) -> (Device, Vec<String>) {
     let begun = ws.done(json!({"type": "totp_begin", "password": PASSWORD}));
-    let secret = TotpSecret(base32(begun["secret"].as_str().unwrap()));
+    let mut device = Device::new(begun["secret"].as_str().unwrap());
     let uri = begun["uri"].as_str().unwrap();
     assert!(uri.starts_with("otpauth://totp/chinwag:ada?secret="));
-    let code = secret.code(step()).to_string();
-    let confirmed = ws.done(json!({"type": "totp_confirm", "totp": code}));
+    let confirmed = ws.done(json!({"type": "totp_confirm", "totp": device.code()}));
     let papers = confirmed["recovery_codes"].as_array().unwrap();
     let papers = papers.iter().map(|paper| paper.as_str().unwrap().into());
-    (secret, papers.collect())
-}
-
-/// The half minute that it is.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the other device has a clock of its own"
-)]
-fn step() -> i64 {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
-    Timestamp(i64::try_from(since.as_millis()).unwrap()).0 / 30_000
-}
-
-fn base32(text: &str) -> [u8; 20] {
-    let bits: String = text
-        .bytes()
-        .map(|letter| {
-            let value = if letter.is_ascii_digit() {
-                letter - b'2' + 26
-            } else {
-                letter - b'A'
-            };
-            format!("{value:05b}")
-        })
-        .collect();
-    std::array::from_fn(|nth| u8::from_str_radix(&bits[nth * 8..nth * 8 + 8], 2).unwrap())
+    (device, papers.collect())
 }
 
 #[test]

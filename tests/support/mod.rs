@@ -12,6 +12,7 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+mod device;
 pub(crate) mod disk;
 mod echo;
 mod http;
@@ -20,6 +21,7 @@ mod server;
 pub(crate) mod tls;
 mod ws;
 
+pub(crate) use device::Device;
 pub(crate) use echo::Echo;
 pub(crate) use http::{Http, Response};
 pub(crate) use line::Line;
