@@ -1,4 +1,4 @@
-/** Reads an AsyncAPI document, its examples included, with the parser of those who define the format. */
+/** Reads an AsyncAPI document with the parser of those who define the format. */
 import { readFileSync } from 'node:fs';
 import { Parser } from '@asyncapi/parser';
 

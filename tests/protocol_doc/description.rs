@@ -127,6 +127,11 @@ impl Description {
             };
             for example in &examples {
                 judge("an example", example, true);
+                if !self.fits(&format!("request_{request}"), example) {
+                    wrong
+                        .borrow_mut()
+                        .push(format!("not as described: {example}"));
+                }
             }
             let properties = message["payload"]["properties"].as_object();
             let properties = properties.expect("it has properties").iter();
