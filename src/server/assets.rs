@@ -61,11 +61,17 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/manifest.webmanifest" "manifest.webmanifest" MANIFEST
     "/modules/backoff.js" "modules/backoff.js" JS
     "/modules/connection.js" "modules/connection.js" JS
+    "/modules/cookie.js" "modules/cookie.js" JS
+    "/modules/device.js" "modules/device.js" JS
     "/modules/dom.js" "modules/dom.js" JS
+    "/modules/history.js" "modules/history.js" JS
     "/modules/markdown.js" "modules/markdown.js" JS
     "/modules/memory.js" "modules/memory.js" JS
     "/modules/outbox.js" "modules/outbox.js" JS
+    "/modules/permissions.js" "modules/permissions.js" JS
     "/modules/protocol.js" "modules/protocol.js" JS
+    "/modules/pushes.js" "modules/pushes.js" JS
+    "/modules/reading.js" "modules/reading.js" JS
     "/modules/room.js" "modules/room.js" JS
     "/modules/session.js" "modules/session.js" JS
     "/modules/store.js" "modules/store.js" JS

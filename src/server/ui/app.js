@@ -15,7 +15,7 @@ import { announce } from './modules/views/toasts.js';
 placeIcons(document);
 
 const store = new Store();
-const session = new Session(store, { announce, left: (reason) => login.open(reason) });
+const session = new Session(store, { announce, left: (reason) => login.open(reason), arrived: () => {} });
 const page = { announce, closeDrawers: drawers().close };
 
 const login = loginView(store, session);
