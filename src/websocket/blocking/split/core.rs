@@ -521,16 +521,29 @@ mod tests {
         let mut core = core();
         let mut pings = Vec::new();
         while core.has_control_room() {
-            core.queue_control(|connection, output| connection.ping(b"!", output))
+            core.queue_control(|connection, output| connection.ping(&[b'!'; 62], output))
                 .unwrap();
-            pings.extend_from_slice(b"\x89\x01!");
+            pings.extend_from_slice(b"\x89\x3e");
+            pings.extend_from_slice(&[b'!'; 62]);
         }
-        assert!(pings.len() < MAX_CONTROL_LEN + 127);
+        assert_eq!(pings.len(), 65_536);
         for _ in 0..100_000 {
             receive(&mut core, PING).unwrap();
         }
         assert!(written(&mut core).ends_with(&pings));
         assert!(core.has_control_room());
+    }
+
+    #[test]
+    fn messages_have_room_until_a_mebibyte_of_them_waits() {
+        let mut core = core();
+        let (header_len, empty_len) = (10, 2);
+        queue(&mut core, &"x".repeat((1 << 20) - header_len - empty_len));
+        assert!(core.has_room());
+        queue(&mut core, "");
+        assert!(!core.has_room());
+        written(&mut core);
+        assert!(core.has_room());
     }
 
     #[test]
