@@ -46,6 +46,15 @@ pub(crate) fn prepared(socket: TcpStream) -> TcpStream {
     socket
 }
 
+/// Nothing in a text moves a cursor, begins an escape sequence or turns the reading direction, but
+/// the characters allowed.
+pub(crate) fn assert_clean(text: &str, allowed: &str) {
+    let turns = ['\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+    let is_raw = |c: &char| c.is_control() || turns.iter().any(|range| range.contains(c));
+    let raw = text.chars().filter(|c| !allowed.contains(*c)).find(is_raw);
+    assert_eq!(raw, None, "in {text:?}");
+}
+
 /// Looks until it sees what it looks for; each look must itself take time, as a request does.
 pub(crate) fn wait_until(what: &str, mut look: impl FnMut() -> bool) {
     let until = now() + PATIENCE;
