@@ -547,6 +547,59 @@ mod tests {
     }
 
     #[test]
+    fn buffer_that_was_written_is_kept_unless_it_is_large_or_another_has_begun() {
+        for (len, keeps) in [(100_000, true), (200_000, false)] {
+            let mut core = core();
+            queue(&mut core, &"x".repeat(len));
+            written(&mut core);
+            assert_eq!(core.sealed.capacity() >= len, keeps, "{len}");
+        }
+        let mut core = core();
+        queue(&mut core, "a");
+        let chunk = core.take_chunk().unwrap();
+        core.sealed.extend_from_slice(b"what TLS has to say");
+        core.give_back(chunk, 3);
+        assert_eq!(written(&mut core), b"what TLS has to say");
+    }
+
+    #[test]
+    fn reader_writes_what_nobody_else_does() {
+        let ping = |core: &mut Core| {
+            core.queue_control(|connection, output| connection.ping(b"", output))
+                .unwrap();
+        };
+        let fill: [fn(&mut Core); 3] = [
+            |core| core.push_owed(PONG),
+            |core| {
+                queue(core, "a");
+            },
+            |core| {
+                queue(core, "a");
+                let chunk = core.take_chunk().unwrap();
+                core.give_back(chunk, 1);
+            },
+        ];
+        for fill in fill {
+            let mut core = core();
+            assert!(!core.is_left_alone(), "there is nothing");
+            fill(&mut core);
+            assert!(core.is_left_alone());
+            core.waiting_count = 1;
+            assert!(!core.is_left_alone(), "who waits will write");
+            core.waiting_count = 0;
+            let chunk = core.take_chunk().unwrap();
+            ping(&mut core);
+            assert!(!core.is_left_alone(), "somebody writes");
+            core.give_back(chunk, 0);
+            written(&mut core);
+            ping(&mut core);
+            assert!(core.is_left_alone());
+            core.give_up(Error::Truncated);
+            assert!(!core.is_left_alone(), "nothing can be written");
+        }
+    }
+
+    #[test]
     fn one_thread_at_a_time_has_a_chunk() {
         let mut core = core();
         queue(&mut core, "a");
