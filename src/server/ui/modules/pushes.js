@@ -5,7 +5,7 @@ import { remember } from './memory.js';
  * @typedef {object} Told what a push leads to beyond the store
  * @property {(key: string) => void} saved an own message was seen in its room
  * @property {(room: string) => void} opened somebody talks to us alone
- * @property {(room: string, reason: string) => void} roomGone
+ * @property {(room: string, reason: string, isRemoved: boolean) => void} roomGone we are out of it, or there is none any more
  * @property {(room: import('./room.js').Room) => void} refreshMembers its members have to be asked for
  * @property {(room: import('./room.js').Room, message: import('./protocol.js').Message) => void} arrived
  * @property {(text: string) => void} announce
@@ -51,7 +51,7 @@ export class Pushes {
         this.#present(push, store, room);
         break;
       case 'room':
-        if (push.state === 'removed') this.#told.roomGone(push.room, 'was removed');
+        if (push.state === 'removed') this.#told.roomGone(push.room, 'was removed', true);
         else if (!store.directory.has(push.room)) store.directory.set(push.room, summary(push));
         break;
       case 'read':
@@ -64,7 +64,7 @@ export class Pushes {
         this.#told.opened(push.room);
         break;
       case 'removed':
-        this.#told.roomGone(push.room, push.reason || 'you were removed');
+        this.#told.roomGone(push.room, push.reason || 'you were removed', false);
         break;
       case 'rooms':
         store.directory = new Map(push.rooms.map((item) => [item.name, item]));

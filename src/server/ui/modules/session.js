@@ -63,7 +63,7 @@ export class Session {
       arrived,
       saved: (key) => this.outbox.saved(key),
       opened: (room) => this.#opened(room),
-      roomGone: (room, reason) => this.#roomGone(room, reason),
+      roomGone: (room, reason, isRemoved) => this.#roomGone(room, reason, isRemoved),
       refreshMembers: (room) => this.#refreshMembers(room),
     });
   }
@@ -171,9 +171,7 @@ export class Session {
 
   async leave(name) {
     await this.request('leave', { room: name });
-    const summary = this.#store.directory.get(name);
-    if (summary?.visibility === 'private') this.#store.directory.delete(name);
-    else if (summary) summary.unread = 0;
+    this.#unlist(name, false);
     this.#forgetRoom(name);
   }
 
@@ -395,12 +393,19 @@ export class Session {
     }, WHO_DELAY);
   }
 
-  #roomGone(name, reason) {
-    this.#store.update((store) => store.directory.delete(name));
-    if (!this.#store.rooms.has(name)) return;
+  #roomGone(name, reason, isRemoved) {
     const title = this.#store.titleOf(name);
+    this.#unlist(name, isRemoved);
+    if (!this.#store.rooms.has(name)) return;
     this.#forgetRoom(name);
     this.#announce(`${title}: ${reason}`);
+  }
+
+  /** A public room that one left can still be seen; one that was removed, or is private, can't. */
+  #unlist(name, isRemoved) {
+    const summary = this.#store.directory.get(name);
+    if (isRemoved || summary?.visibility === 'private') this.#store.directory.delete(name);
+    else if (summary) summary.unread = 0;
   }
 }
 

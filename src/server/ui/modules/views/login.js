@@ -1,6 +1,7 @@
 /** The first page: a name, with a password for accounts, and in; or a new account. */
 import { byId, setText } from '../dom.js';
 import { ServerError } from '../protocol.js';
+import { closeAllModals } from './modal.js';
 
 /** @param {import('../store.js').Store} store @param {import('../session.js').Session} session */
 export function loginView(store, session) {
@@ -68,8 +69,7 @@ export function loginView(store, session) {
       return;
     }
     const isAboutName = !(refusal instanceof ServerError) || /^name_/u.test(refusal.code) || !password.value;
-    const isAboutCode = !byId('code-field').hidden && refusal.code === 'not_authenticated';
-    fail(isAboutName ? name : isAboutCode ? code : password, refusal.message);
+    fail(isAboutName ? name : byId('code-field').hidden ? password : code, refusal.message);
   }
 
   /** @param {boolean} asNew whether an account is made */
@@ -98,6 +98,7 @@ export function loginView(store, session) {
   function showPage(isOut) {
     byId('login').hidden = !isOut;
     byId('chat').hidden = isOut;
+    if (isOut) closeAllModals();
     if (isOut) name.focus();
   }
 
