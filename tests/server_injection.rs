@@ -5,6 +5,10 @@
 //! character arrives at a terminal, in a frame or in the log is asserted where tests read those
 //! (`tests/support`); here each text gets its chance to.
 #![cfg(feature = "server")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "what helpers of tests cannot do fails the test"
+)]
 
 mod support;
 
