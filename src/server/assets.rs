@@ -49,6 +49,7 @@ pub(crate) const CLAIM_PAGE: &[u8] = include_bytes!("ui/claim.html");
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
+const PNG: &str = "image/png";
 const SVG: &str = "image/svg+xml";
 const MANIFEST: &str = "application/manifest+json";
 
@@ -57,6 +58,9 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/app.css" "app.css" CSS
     "/app.js" "app.js" JS
     "/claim.js" "claim.js" JS
+    "/icon-192.png" "icon-192.png" PNG
+    "/icon-512.png" "icon-512.png" PNG
+    "/icon-maskable.png" "icon-maskable.png" PNG
     "/icon.svg" "icon.svg" SVG
     "/manifest.webmanifest" "manifest.webmanifest" MANIFEST
     "/modules/backoff.js" "modules/backoff.js" JS
