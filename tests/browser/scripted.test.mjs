@@ -83,8 +83,10 @@ test('being asked for patience is waited out, shown, and the order kept', async 
   const script = new Script();
   const refusals = [{ error: 'rate_limited', retry_after_ms: 1500 }, { error: 'busy', retry_after_ms: 10 }];
   const keys = [];
+  const times = [];
   script.on('send', ({ body, key }) => {
     keys.push(`${body} ${key}`);
+    times.push(Date.now());
     return refusals.shift() ?? script.post(body, key);
   });
   await open(script);
@@ -95,6 +97,27 @@ test('being asked for patience is waited out, shown, and the order kept', async 
   assert.deepEqual(await numbers(), [1, 2]);
   assert.equal(new Set(keys).size, 2);
   assert.equal(keys.length, 4);
+  assert.ok(times[1] - times[0] >= 1500, `sent again after ${times[1] - times[0]} ms`);
+});
+
+test('a room in slow mode waits for as long as it takes, and the others do not', async () => {
+  const script = new Script();
+  const sent = [];
+  script.on('join', ({ room }) => ({ ...script.joined(), room, messages: [], seq: 0 }));
+  script.on('rooms', () => ({ rooms: ['lobby', 'tea'].map((name) => ({ name, topic: '', visibility: 'public', members: 2, unread: 0 })) }));
+  script.on('send', ({ room, body }) => {
+    sent.push(`${room} ${body}`);
+    return room === 'lobby' ? { error: 'rate_limited', retry_after_ms: 3_600_000 } : { room, seq: 1, at: AT };
+  });
+  await open(script);
+  await say(page, 'slowly');
+  await page.getByText('sending goes on in 60 min').waitFor();
+  await say(page, 'slower');
+  await parts(page).room('tea').click();
+  await page.getByRole('heading', { name: 'tea', level: 1 }).waitFor();
+  await say(page, 'at once');
+  await page.locator('article.saved').waitFor();
+  assert.deepEqual(sent, ['lobby slowly', 'tea at once']);
 });
 
 test('a refused message says why, and goes out on a second try under its key', async () => {

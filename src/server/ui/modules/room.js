@@ -38,6 +38,8 @@ export class Room {
     this.readSeq = 0;
     /** The message above which the line "New" stands, or 0. */
     this.divider = 0;
+    /** When sending goes on after the server asked for patience, in `Date.now()` terms; in the past: it does. */
+    this.sendingAt = 0;
     /** The reader is at the end, so that old messages may be let go. */
     this.isAtEnd = true;
   }

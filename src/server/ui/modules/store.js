@@ -23,8 +23,6 @@ export class Store {
   current = null;
   /** @type {Pending[]} own messages without an answer yet, oldest first, of all rooms */
   pending = [];
-  /** When sending goes on after the server asked for patience, in `Date.now()` terms; 0: it is not waiting. */
-  sendingAt = 0;
   isLoadingEarlier = false;
   isLoadingLater = false;
   /** The message that the log should go to. @type {{room: string, seq: number} | null} */
@@ -116,6 +114,5 @@ export class Store {
     this.target = null;
     this.writing = null;
     this.thread = null;
-    this.sendingAt = 0;
   }
 }

@@ -90,7 +90,7 @@ class Builder {
       id: `${this.room.name}/${isOwn && message.key ? `key/${message.key}` : message.seq}`,
       message,
       isOwn,
-      replyCount: this.#replies.get(message.seq) ?? 0,
+      replyCount: message.deleted ? 0 : (this.#replies.get(message.seq) ?? 0),
       isMention: !isOwn && this.#isMention(message),
       isContinued: above?.from === message.from && Date.parse(message.at) - Date.parse(above.at) < GROUP_TIME,
       state,
