@@ -37,7 +37,12 @@ fn every_request_push_and_error_has_a_transcript() {
         .iter()
         .map(|transcript| transcript.text.as_str())
         .collect();
-    for request in arms(include_str!("../src/wire/json/decode.rs")) {
+    let requests = [
+        include_str!("../src/wire/json/decode.rs"),
+        include_str!("../src/wire/json/decode/accounts.rs"),
+        include_str!("../src/wire/json/decode/keeping.rs"),
+    ];
+    for request in requests.into_iter().flat_map(arms) {
         let sent = format!(" > {{\"type\":\"{request}\"");
         assert!(shown.contains(&sent), "no transcript asks for {request}");
     }

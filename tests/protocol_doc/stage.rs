@@ -82,6 +82,10 @@ impl Stage {
                 }
                 return Ok(());
             }
+            Action::Own(name) => {
+                self.own(name);
+                return Ok(());
+            }
             Action::Connect(name) => {
                 let client = Client::connect(&self.server, self.is_line);
                 self.clients.insert(name.clone(), client);
@@ -118,6 +122,22 @@ impl Stage {
         }
         self.settle();
         Ok(())
+    }
+
+    fn own(&mut self, name: &str) {
+        let claim = self.server.says("become its owner");
+        let (_, path) = claim.split_once("/claim/").expect("it is a link");
+        let body = json!({"name": name, "password": PASSWORD}).to_string();
+        let request = format!(
+            "POST /claim/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        assert_eq!(self.server.http().ask(&request).status, 204);
+        let hello = json!({"type": "hello", "name": name, "password": PASSWORD}).to_string();
+        let client = self.present(name);
+        client.send(&hello);
+        client.await_answer(&hello);
+        client.received.clear();
     }
 
     /// Reads until everybody has received as much as the document says.
@@ -306,6 +326,8 @@ fn expects_close(step: &Step, name: &str) -> bool {
     let mut received = step.received.iter();
     received.any(|(to, what)| to == name && what.starts_with("closed"))
 }
+
+const PASSWORD: &str = "correct horse";
 
 /// What line mode says to `--me:`, and to leaving a room that does not exist.
 const NO_DEED: &str = "! what do you do?";

@@ -24,6 +24,8 @@ pub(crate) enum Action {
         names: Vec<String>,
         room: String,
     },
+    /// Follows the link of the server's first owner, and says hello.
+    Own(String),
     Connect(String),
     Disconnect(String),
     /// Sends or types.
@@ -104,6 +106,9 @@ fn action(text: &str) -> Option<Action> {
             names: names.split(", ").map(str::to_owned).collect(),
             room: room.to_owned(),
         });
+    }
+    if let Some(name) = text.strip_suffix(" owns the server") {
+        return Some(Action::Own(name.to_owned()));
     }
     match text.rsplit_once(' ')? {
         ("server", "stops") => Some(Action::Stop),
