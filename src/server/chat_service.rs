@@ -285,15 +285,6 @@ impl Session {
         }
     }
 
-    /// Ends it, because the login that it came with is over.
-    fn revoked(&mut self, now: Instant, outbox: &mut Outbox) -> Flow {
-        match &mut self.kind {
-            Kind::WebSocket(chat) => chat.revoked(now, outbox),
-            Kind::Line(_) => LineSession::revoked(outbox),
-            Kind::Http(_) | Kind::Admin(_) | Kind::Unsecured | Kind::Refused => Flow::Close,
-        }
-    }
-
     fn is_user(&self) -> bool {
         matches!(self.kind, Kind::WebSocket(_) | Kind::Line(_))
     }
