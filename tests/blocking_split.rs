@@ -5,6 +5,7 @@ mod blocking_support;
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -269,6 +270,27 @@ fn ping_flood_of_a_peer_that_reads_nothing_costs_no_memory_and_no_progress() {
     });
 }
 
+#[test]
+fn pongs_that_found_the_socket_full_leave_as_soon_as_it_is_not() {
+    in_time(|| {
+        let (mut client, server) = UnixStream::pair().unwrap();
+        let server =
+            WebSocket::over_socket(server, server_core(), Vec::new(), Timeouts::server()).unwrap();
+        let (mut reader, _writer) = server.split().unwrap();
+        let reading = thread::spawn(move || reader.read());
+        let ping = |payload: &[u8; 100]| [&b"\x89\xe4\0\0\0\0"[..], payload].concat();
+        // Several times what the sockets hold.
+        client.write_all(&ping(&[1; 100]).repeat(20_000)).unwrap();
+        client.write_all(&ping(&[2; 100])).unwrap();
+        let mut pong = [0; 102];
+        while pong[2..] != [2; 100] {
+            client.read_exact(&mut pong).unwrap();
+        }
+        drop(client);
+        assert!(reading.join().unwrap().is_err());
+    });
+}
+
 // covers: R6455-7.1.4-01/S
 #[test]
 fn end_without_a_close_frame_is_told_to_both_halves() {
@@ -432,8 +454,6 @@ fn what_was_read_before_the_split_is_not_lost() {
 
 #[test]
 fn unix_sockets_do_as_well() {
-    use std::os::unix::net::UnixStream;
-
     in_time(|| {
         let (client, server) = UnixStream::pair().unwrap();
         let core = blocking_support::client_core();

@@ -24,7 +24,7 @@ pub(crate) enum Action {
         names: Vec<String>,
         room: String,
     },
-    /// Follows the link of the server's first owner, and says hello.
+    /// The server has an owner of that name, with an account.
     Own(String),
     Connect(String),
     Disconnect(String),
@@ -100,15 +100,15 @@ fn action(text: &str) -> Option<Action> {
     if let Some((name, what)) = text.split_once(" > ") {
         return Some(Action::Send(name.to_owned(), what.to_owned()));
     }
+    if let Some(name) = text.strip_prefix("server belongs to ") {
+        return Some(Action::Own(name.to_owned()));
+    }
     if let Some(given) = text.strip_prefix("given ") {
         let (names, room) = given.split_once(" in ")?;
         return Some(Action::Given {
             names: names.split(", ").map(str::to_owned).collect(),
             room: room.to_owned(),
         });
-    }
-    if let Some(name) = text.strip_suffix(" owns the server") {
-        return Some(Action::Own(name.to_owned()));
     }
     match text.rsplit_once(' ')? {
         ("server", "stops") => Some(Action::Stop),

@@ -521,16 +521,82 @@ mod tests {
         let mut core = core();
         let mut pings = Vec::new();
         while core.has_control_room() {
-            core.queue_control(|connection, output| connection.ping(b"!", output))
+            core.queue_control(|connection, output| connection.ping(&[b'!'; 62], output))
                 .unwrap();
-            pings.extend_from_slice(b"\x89\x01!");
+            pings.extend_from_slice(b"\x89\x3e");
+            pings.extend_from_slice(&[b'!'; 62]);
         }
-        assert!(pings.len() < MAX_CONTROL_LEN + 127);
+        assert_eq!(pings.len(), 65_536);
         for _ in 0..100_000 {
             receive(&mut core, PING).unwrap();
         }
         assert!(written(&mut core).ends_with(&pings));
         assert!(core.has_control_room());
+    }
+
+    #[test]
+    fn messages_have_room_until_a_mebibyte_of_them_waits() {
+        let mut core = core();
+        let (header_len, empty_len) = (10, 2);
+        queue(&mut core, &"x".repeat((1 << 20) - header_len - empty_len));
+        assert!(core.has_room());
+        queue(&mut core, "");
+        assert!(!core.has_room());
+        written(&mut core);
+        assert!(core.has_room());
+    }
+
+    #[test]
+    fn buffer_that_was_written_is_kept_unless_it_is_large_or_another_has_begun() {
+        for (len, keeps) in [(100_000, true), (200_000, false)] {
+            let mut core = core();
+            queue(&mut core, &"x".repeat(len));
+            written(&mut core);
+            assert_eq!(core.sealed.capacity() >= len, keeps, "{len}");
+        }
+        let mut core = core();
+        queue(&mut core, "a");
+        let chunk = core.take_chunk().unwrap();
+        core.sealed.extend_from_slice(b"what TLS has to say");
+        core.give_back(chunk, 3);
+        assert_eq!(written(&mut core), b"what TLS has to say");
+    }
+
+    #[test]
+    fn reader_writes_what_nobody_else_does() {
+        let ping = |core: &mut Core| {
+            core.queue_control(|connection, output| connection.ping(b"", output))
+                .unwrap();
+        };
+        let fill: [fn(&mut Core); 3] = [
+            |core| core.push_owed(PONG),
+            |core| {
+                queue(core, "a");
+            },
+            |core| {
+                queue(core, "a");
+                let chunk = core.take_chunk().unwrap();
+                core.give_back(chunk, 1);
+            },
+        ];
+        for fill in fill {
+            let mut core = core();
+            assert!(!core.is_left_alone(), "there is nothing");
+            fill(&mut core);
+            assert!(core.is_left_alone());
+            core.waiting_count = 1;
+            assert!(!core.is_left_alone(), "who waits will write");
+            core.waiting_count = 0;
+            let chunk = core.take_chunk().unwrap();
+            ping(&mut core);
+            assert!(!core.is_left_alone(), "somebody writes");
+            core.give_back(chunk, 0);
+            written(&mut core);
+            ping(&mut core);
+            assert!(core.is_left_alone());
+            core.give_up(Error::Truncated);
+            assert!(!core.is_left_alone(), "nothing can be written");
+        }
     }
 
     #[test]
