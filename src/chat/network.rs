@@ -1,4 +1,4 @@
-//! Networks of addresses, as far as limits and bans tell them apart.
+//! What limits and bans know an address by, and the networks that bans are about.
 //!
 //! An IPv6 customer has a whole /64: what is finer tells nobody apart, and is left out at the edge.
 
