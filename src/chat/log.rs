@@ -7,11 +7,13 @@
 use std::time::Duration;
 
 use crate::chat::account::{AccountFact, LoginId};
+use crate::chat::bans::ServerFact;
 use crate::chat::command::RequestId;
 use crate::chat::event::Role;
 use crate::chat::hub::SessionId;
 use crate::chat::message::{Body, Message, MessageKey, Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
+use crate::chat::network::ClientAddress;
 use crate::chat::order::{AuditEntry, Books, Invite, InviteCode, Measure, Party, Reason};
 use crate::chat::reaction::Emoji;
 use crate::chat::{AccountId, PersonId};
@@ -21,6 +23,8 @@ use crate::chat::{AccountId, PersonId};
 pub struct Context {
     /// Whose request it was.
     pub session: SessionId,
+    /// From where it came.
+    pub from: Option<ClientAddress>,
     /// What the session calls the request.
     pub re: Option<RequestId>,
 }
@@ -135,6 +139,8 @@ pub enum Fact {
     },
     /// Something about an account.
     Account(AccountFact),
+    /// Something about the whole server.
+    Server(ServerFact),
 }
 
 /// What can be decided about how a room is kept.
@@ -183,6 +189,8 @@ pub enum RoomFact {
         whom: Party,
         /// How.
         measure: Measure,
+        /// For a ban: whoever comes from there too.
+        from: Vec<ClientAddress>,
         /// Why.
         reason: Reason,
     },
@@ -211,7 +219,8 @@ impl Fact {
             | Self::MessageDeleted { .. }
             | Self::Reacted { .. }
             | Self::TopicChanged { .. }
-            | Self::Account(_) => false,
+            | Self::Account(_)
+            | Self::Server(_) => false,
         }
     }
 
@@ -226,7 +235,7 @@ impl Fact {
             | Self::TopicChanged { room, .. }
             | Self::DirectOpened { room, .. }
             | Self::Room { room, .. } => Some(room),
-            Self::Account(_) => None,
+            Self::Account(_) | Self::Server(_) => None,
         }
     }
 
@@ -237,7 +246,8 @@ impl Fact {
             | Self::MessagePosted { .. }
             | Self::DirectOpened { .. }
             | Self::Room { .. }
-            | Self::Account(_) => None,
+            | Self::Account(_)
+            | Self::Server(_) => None,
             Self::MessageEdited {
                 room,
                 seq,
@@ -385,6 +395,8 @@ pub enum Purpose {
     /// A request for `audit`: not messages, but what was done to keep order, the newest or before the
     /// entry of that number.
     Audit(Context),
+    /// The same for the whole server, whatever room is named.
+    ServerAudit(Context),
 }
 
 /// The answer to a [`Read`].

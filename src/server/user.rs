@@ -175,7 +175,11 @@ fn carry_out_alone(data_dir: &Path, order: Order) -> Result<Outcome, StorageErro
         command: Command::Account(AccountCommand::Order(order)),
     };
     let session = SessionId::operator(0);
-    let mut inputs = vec![Input::Request { session, request }];
+    let mut inputs = vec![Input::Request {
+        session,
+        from: None,
+        request,
+    }];
     let mut answer: Result<Done, ChatError> = Err(ChatError::Busy("there was no answer"));
     while let Some(input) = inputs.pop() {
         let mut outputs = Vec::new();

@@ -16,11 +16,13 @@ mod accounts;
 mod books;
 mod messages;
 mod search;
+mod server;
 
 pub(super) use accounts::{AccountRow, LoginRow, NewAccountRow, RollRows};
-pub(super) use books::{AuditRow, BookRows};
+pub(super) use books::{AuditRow, BookRows, NewRestraint, RestraintRow};
 pub(super) use messages::{MessageRow, StandingMessage};
 pub(super) use search::{FoundRow, MARK_BEGIN, MARK_END, Match};
+pub(super) use server::BanRow;
 
 /// A connection that writes, or one that only reads.
 #[derive(Debug)]

@@ -25,6 +25,7 @@ impl Hub {
             (Fact::Account(fact), outcome) => {
                 self.account_committed(context, at, fact, outcome, output);
             }
+            (Fact::Server(fact), Ok(_)) => self.server_kept(context, at, fact, output),
             (fact, Err(error)) => self.not_committed(context, &fact, error, output),
             (fact, Ok(recorded)) => self.room_committed(context, at, fact, recorded, output),
         }
@@ -288,7 +289,7 @@ impl Hub {
     pub(super) fn read_done(&mut self, done: ReadDone, output: &mut Vec<Output>) {
         match done.read.purpose {
             Purpose::History(_) => self.history_read(done, output),
-            Purpose::Audit(ref context) => {
+            Purpose::Audit(ref context) | Purpose::ServerAudit(ref context) => {
                 let context = context.clone();
                 self.audit_read(context, done, output);
             }

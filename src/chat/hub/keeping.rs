@@ -7,9 +7,10 @@ use crate::chat::PersonId;
 use crate::chat::error::ChatError;
 use crate::chat::event::{Done, Event, Role};
 use crate::chat::hub::{Hub, Output, answer};
-use crate::chat::log::{Context, ReadDone, RoomFact};
+use crate::chat::log::{Context, Purpose, ReadDone, RoomFact};
 use crate::chat::message::Timestamp;
 use crate::chat::name::RoomName;
+use crate::chat::network::ClientAddress;
 use crate::chat::order::{Measure, MemberRecord, Party, Reason, Restraint, RestraintKind};
 use crate::chat::recent::Waiting;
 use crate::chat::room::RoomId;
@@ -85,8 +86,12 @@ impl Hub {
                 by,
                 whom,
                 measure,
+                from,
                 reason,
-            } => self.measured(id, &by, &whom, measure, &reason, at, output),
+            } => {
+                self.restrained(id, &by, &whom, measure, from, &reason, at);
+                self.measured(id, &by, &whom, measure, &reason, output);
+            }
             RoomFact::SlowModeSet { by, interval } => {
                 self.room_mut(id).order.slow_mode = interval;
                 let text = match interval.as_secs() {
@@ -103,7 +108,37 @@ impl Hub {
         }
     }
 
+    /// Takes note of what lasts of a measure.
     #[expect(clippy::too_many_arguments, reason = "the fields of one fact")]
+    fn restrained(
+        &mut self,
+        id: RoomId,
+        by: &Party,
+        whom: &Party,
+        measure: Measure,
+        from: Vec<ClientAddress>,
+        reason: &Reason,
+        at: Timestamp,
+    ) {
+        let order = &mut self.room_mut(id).order;
+        let (kind, until) = match measure {
+            Measure::Ban { until } => (RestraintKind::Ban, until),
+            Measure::Mute { until } => (RestraintKind::Mute, until),
+            Measure::Unban => return order.lift(RestraintKind::Ban, whom.person),
+            Measure::Unmute => return order.lift(RestraintKind::Mute, whom.person),
+            Measure::Kick | Measure::Role(_) => return,
+        };
+        order.restrain(Restraint {
+            kind,
+            whom: whom.clone(),
+            from,
+            until,
+            by: by.name.clone(),
+            at,
+            reason: reason.clone(),
+        });
+    }
+
     fn measured(
         &mut self,
         id: RoomId,
@@ -111,7 +146,6 @@ impl Hub {
         whom: &Party,
         measure: Measure,
         reason: &Reason,
-        at: Timestamp,
         output: &mut Vec<Output>,
     ) {
         let (deed, room) = (deed(measure), self.room(id).name.clone());
@@ -127,20 +161,6 @@ impl Hub {
             }
             Measure::Role(role) => self.room_mut(id).set_role(whom.person, role),
             Measure::Mute { .. } | Measure::Unmute | Measure::Unban => {}
-        }
-        let order = &mut self.room_mut(id).order;
-        match measure {
-            Measure::Ban { until } | Measure::Mute { until } => {
-                let kind = match measure {
-                    Measure::Ban { .. } => RestraintKind::Ban,
-                    _ => RestraintKind::Mute,
-                };
-                let whom = whom.clone();
-                order.restrain(Restraint { kind, whom, until }, at);
-            }
-            Measure::Unban => order.lift(RestraintKind::Ban, whom.person),
-            Measure::Unmute => order.lift(RestraintKind::Mute, whom.person),
-            Measure::Kick | Measure::Role(_) => {}
         }
         let text = match measure {
             Measure::Role(role) => {
@@ -159,7 +179,11 @@ impl Hub {
         done: ReadDone,
         output: &mut Vec<Output>,
     ) {
-        let (room, limit) = (done.read.room, done.read.max_messages);
+        let room = match done.read.purpose {
+            Purpose::ServerAudit(_) => None,
+            _ => Some(done.read.room),
+        };
+        let limit = done.read.max_messages;
         let result = done.outcome.map_err(super::commit::refusal).map(|page| {
             let mut entries = page.audit;
             // One more was asked for than is shown.

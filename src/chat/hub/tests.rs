@@ -26,6 +26,9 @@ mod keeping;
 #[cfg(test)]
 mod messages;
 
+#[cfg(test)]
+mod server;
+
 /// A hub, a log in memory, and what every session got to see.
 struct World {
     hub: Hub,
@@ -42,6 +45,9 @@ struct World {
     /// What happened to accounts; the number of each is its place, from 1.
     account_facts: Vec<AccountFact>,
     closed: Vec<SessionId>,
+    /// From where whose connections come.
+    addresses: BTreeMap<u64, ClientAddress>,
+    network_bans: NetworkBans,
     now: Timestamp,
     subscribed: BTreeMap<RoomId, BTreeSet<SessionId>>,
     answers: Vec<(SessionId, Result<Done, ChatError>)>,
@@ -78,6 +84,8 @@ impl World {
             are_hashers_busy: false,
             account_facts: Vec::new(),
             closed: Vec::new(),
+            addresses: BTreeMap::new(),
+            network_bans: NetworkBans::default(),
             now: Timestamp(0),
             subscribed: BTreeMap::new(),
             answers: Vec::new(),
@@ -89,6 +97,7 @@ impl World {
         let request = Request { id: None, command };
         self.step(Input::Request {
             session: session(who),
+            from: self.addresses.get(&who).copied(),
             request,
         });
     }
@@ -129,7 +138,11 @@ impl World {
                 Output::Append(_) | Output::Read(_) | Output::Search(_) | Output::Hash(_) => {
                     self.waiting.push_back(output);
                 }
-                Output::Close(session) => self.closed.push(session),
+                Output::Close(session) | Output::ShutOut(session) => self.closed.push(session),
+                Output::NetworkBanned { network, until } => {
+                    self.network_bans.ban(network, until, self.now);
+                }
+                Output::NetworkUnbanned(network) => self.network_bans.lift(network),
             }
         }
     }
@@ -212,6 +225,7 @@ impl World {
                 Ok(Recorded::RoomCreated)
             }
             Fact::RoomCreated { .. } => Ok(Recorded::RoomExisted),
+            Fact::Server(_) => Ok(Recorded::Noted),
             Fact::MessagePosted {
                 room,
                 from,

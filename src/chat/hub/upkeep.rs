@@ -112,6 +112,7 @@ const NOBODY: Context = Context {
         worker: 0,
         connection: 0,
     },
+    from: None,
     re: None,
 };
 

@@ -4,9 +4,11 @@ use crate::chat::PersonId;
 use crate::chat::event::Role;
 use crate::chat::log::{Append, Recorded, RoomFact, Visibility};
 use crate::chat::name::RoomName;
-use crate::chat::order::{Measure, Party};
-use crate::storage::database::{DatabaseError, RoomState};
+use crate::chat::network::ClientAddress;
+use crate::chat::order::{Measure, Party, Reason};
+use crate::storage::database::{DatabaseError, NewRestraint, RoomState};
 use crate::storage::log::Transcript;
+use crate::storage::rows::books::write_addresses;
 use crate::storage::rows::write_person;
 
 impl Transcript<'_> {
@@ -53,8 +55,15 @@ impl Transcript<'_> {
                     .insert_invite(room.id, code, until, append.at.0)?;
                 self.transaction.insert_audit(room.id, event)?;
             }
-            RoomFact::Measured { whom, measure, .. } => {
-                self.measure(append, room.id, whom, *measure)?;
+            RoomFact::Measured {
+                by,
+                whom,
+                measure,
+                from,
+                reason,
+            } => {
+                self.measure(room.id, whom, *measure)?;
+                self.restrain(append, room.id, (by, whom, reason), *measure, from)?;
                 self.transaction.insert_audit(room.id, event)?;
             }
             RoomFact::SlowModeSet { interval, .. } => {
@@ -72,17 +81,10 @@ impl Transcript<'_> {
         Ok(Recorded::Noted)
     }
 
-    fn measure(
-        &self,
-        append: &Append,
-        room: i64,
-        whom: &Party,
-        measure: Measure,
-    ) -> Result<(), DatabaseError> {
+    /// What a measure does to somebody's place in the room.
+    fn measure(&self, room: i64, whom: &Party, measure: Measure) -> Result<(), DatabaseError> {
         let transaction = &self.transaction;
-        let (person, name) = (write_person(whom.person), whom.name.as_str());
-        let now = append.at.0;
-        let until = measure.until().map(|until| until.0);
+        let person = write_person(whom.person);
         match measure {
             Measure::Kick | Measure::Ban { .. } => {
                 transaction.delete_role(room, &person)?;
@@ -94,10 +96,33 @@ impl Transcript<'_> {
             Measure::Role(role) => transaction.set_role(room, &person, role.as_str())?,
             Measure::Mute { .. } | Measure::Unban | Measure::Unmute => {}
         }
+        Ok(())
+    }
+
+    /// What lasts of a measure.
+    fn restrain(
+        &self,
+        append: &Append,
+        room: i64,
+        (by, whom, reason): (&Party, &Party, &Reason),
+        measure: Measure,
+        from: &[ClientAddress],
+    ) -> Result<(), DatabaseError> {
+        let transaction = &self.transaction;
+        let person = write_person(whom.person);
         match measure {
             Measure::Ban { .. } | Measure::Mute { .. } => {
-                let row = (measure.as_str(), person.as_slice(), name);
-                transaction.set_restraint(room, row, until, now)
+                transaction.set_restraint(&NewRestraint {
+                    room,
+                    kind: measure.as_str(),
+                    person: &person,
+                    name: whom.name.as_str(),
+                    addresses: write_addresses(from).as_deref(),
+                    until: measure.until().map(|until| until.0),
+                    by: by.name.as_str(),
+                    at: append.at.0,
+                    reason: reason.as_str(),
+                })
             }
             Measure::Unban => transaction.delete_restraint(room, "ban", &person),
             Measure::Unmute => transaction.delete_restraint(room, "mute", &person),

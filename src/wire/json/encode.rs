@@ -2,12 +2,13 @@
 
 use crate::chat::event::{Done, Event, Joined, LoginSummary, Member, Presence, RoomSummary};
 use crate::chat::log::{Change, ChangeKind, Visibility};
-use crate::chat::order::{AuditEntry, Deed, Measure};
 use crate::chat::search::{Finding, Findings};
 use crate::chat::{
     Body, ChatError, Content, Message, Reaction, RequestId, Said, Timestamp, UserName, hub,
 };
 use crate::wire::json::PROTOCOL;
+
+mod keeping;
 
 /// The first push of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -185,7 +186,8 @@ impl Object {
                 room,
                 entries,
                 more,
-            } => self.audit(room.as_str(), entries, *more),
+            } => self.audit(room.as_ref(), entries, *more),
+            Done::Bans { room, bans, more } => self.bans(room.as_ref(), bans, *more),
             Done::LoggedIn(_)
             | Done::Finished
             | Done::Accounts(_)
@@ -382,45 +384,6 @@ impl Object {
         self.number("unread", room.unread_count);
         if let Some(with) = &room.with {
             self.text("with", with.as_str());
-        }
-    }
-
-    fn audit(&mut self, room: &str, entries: &[AuditEntry], more: bool) {
-        self.text("room", room);
-        self.array("entries", entries, Self::audit_entry);
-        self.boolean("more", more);
-    }
-
-    fn audit_entry(&mut self, entry: &AuditEntry) {
-        self.number("id", entry.id);
-        self.time("at", entry.at);
-        self.text("by", entry.by.as_str());
-        match &entry.deed {
-            Deed::Measure {
-                name,
-                measure,
-                reason,
-            } => {
-                self.text("action", measure.as_str());
-                self.text("name", name.as_str());
-                if let Measure::Role(role) = measure {
-                    self.text("role", role.as_str());
-                }
-                if let Some(until) = measure.until() {
-                    self.time("until", until);
-                }
-                if !reason.as_str().is_empty() {
-                    self.text("reason", reason.as_str());
-                }
-            }
-            Deed::SlowMode(interval) => {
-                self.text("action", "slow_mode");
-                self.number("seconds", interval.as_secs());
-            }
-            Deed::Invite { until } => {
-                self.text("action", "invite");
-                self.time("until", *until);
-            }
         }
     }
 
