@@ -87,6 +87,7 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/modules/timeline.js" "modules/timeline.js" JS
     "/modules/views/actions.js" "modules/views/actions.js" JS
     "/modules/views/avatar.js" "modules/views/avatar.js" JS
+    "/modules/views/bans.js" "modules/views/bans.js" JS
     "/modules/views/composer.js" "modules/views/composer.js" JS
     "/modules/views/deeds.js" "modules/views/deeds.js" JS
     "/modules/views/dialog.js" "modules/views/dialog.js" JS
@@ -115,6 +116,7 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/modules/views/settings/notifying.js" "modules/views/settings/notifying.js" JS
     "/modules/views/settings/password.js" "modules/views/settings/password.js" JS
     "/modules/views/settings/second_factor.js" "modules/views/settings/second_factor.js" JS
+    "/modules/views/settings/server.js" "modules/views/settings/server.js" JS
     "/modules/views/settings/sessions.js" "modules/views/settings/sessions.js" JS
     "/modules/views/thread.js" "modules/views/thread.js" JS
     "/modules/views/toasts.js" "modules/views/toasts.js" JS

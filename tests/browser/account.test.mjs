@@ -38,7 +38,7 @@ test('a second factor is set up, asked for, stood in for by a recovery code, and
   const part = section(desk, 'Second factor');
   await part.getByLabel('Your password').fill(PASSWORD);
   await part.getByRole('button', { name: 'Set up' }).click();
-  const secret = (await part.getByLabel('Secret').textContent()).replaceAll(' ', '');
+  const secret = (await part.getByLabel('Secret').inputValue()).replaceAll(' ', '');
   assert.match(await part.getByRole('link').getAttribute('href'), new RegExp(`^otpauth://totp/chinwag:grace\\?secret=${secret}&`, 'u'));
   await part.getByLabel('Code that it shows').fill('000000');
   await part.getByRole('button', { name: 'Confirm' }).click();
@@ -139,6 +139,17 @@ test('a browser that stays signed in is let in at once, in each tab, until it si
   await parts(second).name.waitFor();
   await second.reload();
   await parts(second).name.waitFor();
+});
+
+test('who claims the server is in, and owns it', async () => {
+  const page = await here.fresh();
+  await page.goto(here.server.claim);
+  await parts(page).name.fill('founder');
+  await parts(page).password.fill(PASSWORD);
+  await page.getByRole('button', { name: 'Claim' }).click();
+  await textIs(parts(page).status, 'connected');
+  await openSettings(page);
+  await page.getByText('You are founder, owner of this server.').waitFor();
 });
 
 test('who enters as another than the cookie says is that other one', async () => {

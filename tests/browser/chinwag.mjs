@@ -59,6 +59,19 @@ export class Server {
     return `http://${this.#listen}/`;
   }
 
+  /** Adds an account from outside, as whoever runs the server can; with `--admin` it owns the server. */
+  async addUser(name, ...flags) {
+    const child = spawn(BINARY, ['user', 'add', name, ...flags, '--data-dir', this.#dataDir], { stdio: ['pipe', 'ignore', 'inherit'] });
+    child.stdin.end(`${PASSWORD}\n`);
+    const code = await new Promise((resolve) => child.once('exit', resolve));
+    if (code !== 0) throw new Error(`user add ended with ${code}`);
+  }
+
+  /** The one-time link of a server that nobody owns. */
+  get claim() {
+    return /\S+\/claim\/\S+/u.exec(this.#stderr)?.[0];
+  }
+
   get linePort() {
     return this.#lineListen.split(':').at(-1);
   }
