@@ -30,7 +30,7 @@ test('who is away is notified of mentions and of words for them alone, and of no
     { title: 'bob in #lobby', body: 'is @ADA here?', isClosed: false },
     { title: 'bob', body: 'just you', isClosed: false },
   ]);
-  assert.match(await ada.title(), /^\(4\) #tea/u);
+  await until(async () => /^\(4\) #tea/u.test(await ada.title()), 'the count');
 
   // A click leads there, and coming back takes the others away.
   await ada.evaluate(() => globalThis.notified[0].onclick());

@@ -348,10 +348,11 @@ export class Session {
     }
     const { rooms, you } = this.#store;
     const room = rooms.get(name);
+    const newest = room.messages.at(-1);
     const ownSeq = room.messages.findLast(({ from }) => from === you?.name)?.seq ?? 0;
     this.#store.update(() => (room.readSeq = ownSeq));
     await this.#listRooms();
-    if (room.unread > 0) this.#arrived(room, room.messages.at(-1));
+    if (newest?.seq > room.readSeq) this.#arrived(room, newest);
   }
 
   #forgetRoom(name) {
