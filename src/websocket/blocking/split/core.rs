@@ -600,6 +600,15 @@ mod tests {
     }
 
     #[test]
+    fn connection_is_over_once_it_has_ended_or_nothing_can_be_written() {
+        let (mut ended, mut cut_off) = (core(), core());
+        assert!(!ended.is_over());
+        ended.set_end(End::Failed(Error::Abandoned));
+        cut_off.give_up(Error::Truncated);
+        assert!(ended.is_over() && cut_off.is_over());
+    }
+
+    #[test]
     fn one_thread_at_a_time_has_a_chunk() {
         let mut core = core();
         queue(&mut core, "a");
