@@ -464,6 +464,17 @@ mod tests {
     }
 
     #[test]
+    fn close_that_answers_ours_is_owed_nothing() {
+        let mut core = core();
+        core.queue_data(|connection, output| connection.close(CloseCode::NORMAL, "", output))
+            .unwrap();
+        assert_eq!(written(&mut core), b"\x88\x02\x03\xe8");
+        let event = receive(&mut core, b"\x88\x80\x00\x00\x00\x00").unwrap();
+        assert!(matches!(event, Some(Event::Closed { .. })));
+        assert!(!core.is_left_alone());
+    }
+
+    #[test]
     fn failure_takes_the_place_of_messages_that_have_not_begun_to_leave() {
         let mut core = core();
         let text = "x".repeat(3 * MAX_CHUNK_LEN);
