@@ -34,11 +34,21 @@ export class Room {
     this.notices = [];
     /** @type {Map<string, number>} name → when it stops counting as typing */
     this.typing = new Map();
-    this.unread = 0;
+    /** The number up to which everything was read: here or, with an account, on any device. */
+    this.readSeq = 0;
     /** The message above which the line "New" stands, or 0. */
     this.divider = 0;
     /** The reader is at the end, so that old messages may be let go. */
     this.isAtEnd = true;
+  }
+
+  get unread() {
+    return Math.max(0, this.seq - this.readSeq);
+  }
+
+  /** Everything up to this number was read. */
+  read(seq) {
+    this.readSeq = Math.max(this.readSeq, seq);
   }
 
   /** Takes over the answer to `join`; `since` is what was asked for, or `null` for a first join. */

@@ -4,7 +4,7 @@
  * Views read it and draw; only the session writes it, inside `update`. Several updates in one turn of the event
  * loop are one redraw.
  */
-import { DEFAULT_LIMITS, LOBBY } from './protocol.js';
+import { DEFAULT_LIMITS, LOBBY, isDirect } from './protocol.js';
 import { Room } from './room.js';
 
 /** @typedef {{key: string, room: string, body: string, at: string, state: 'sending' | 'failed', reason: string}} Pending */
@@ -33,6 +33,9 @@ export class Store {
    * @type {{kind: 'reply' | 'edit', seq: number} | null} */
   writing = null;
 
+  /** The message whose thread is open, of the room on screen; 0: none. */
+  thread = 0;
+
   #listeners = [];
   #isScheduled = false;
 
@@ -60,7 +63,14 @@ export class Store {
     return this.rooms.get(this.current);
   }
 
-  /** What the room list shows: the lobby, then joined rooms, then others that could be joined. */
+  /** What a room is called: a direct conversation by the name of the other one. */
+  titleOf(name) {
+    if (!isDirect(name)) return name;
+    const other = this.rooms.get(name)?.members.find((member) => member.name !== this.you?.name);
+    return this.directory.get(name)?.with ?? other?.name ?? 'a conversation';
+  }
+
+  /** What the room list shows: the lobby, then one's own rooms, conversations, and others that could be joined. */
   get roomList() {
     const names = new Set([...this.rooms.keys(), ...this.directory.keys()]);
     const list = [...names].map((name) => {
@@ -68,28 +78,25 @@ export class Store {
       const summary = this.directory.get(name);
       return {
         name,
+        title: this.titleOf(name),
+        isDirect: isDirect(name),
         topic: room?.topic ?? summary?.topic ?? '',
         isPrivate: (room?.visibility ?? summary?.visibility) === 'private',
-        isJoined: Boolean(room),
+        isJoined: Boolean(room) || summary?.visibility === 'private' || summary?.unread > 0,
         isCurrent: name === this.current,
         memberCount: room?.memberCount ?? summary?.members ?? 0,
         unread: room?.unread ?? summary?.unread ?? 0,
       };
     });
-    const rank = (item) => (item.name === LOBBY ? 0 : item.isJoined ? 1 : 2);
-    return list.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
+    const rank = (item) => (item.name === LOBBY ? 0 : item.isDirect ? 2 : item.isJoined ? 1 : 3);
+    return list.sort((a, b) => rank(a) - rank(b) || a.title.localeCompare(b.title));
   }
 
   get unread() {
     let sum = 0;
     for (const room of this.rooms.values()) sum += room.unread;
+    for (const { name, unread } of this.directory.values()) if (!this.rooms.has(name)) sum += unread;
     return sum;
-  }
-
-  /** Whether we may change the topic of the room on screen. */
-  get mayEditTopic() {
-    const role = this.you && this.room?.member(this.you.name)?.role;
-    return [role, this.you?.role].some((held) => held === 'owner' || held === 'op' || held === 'admin');
   }
 
   /** Makes a room's record if there is none. */
@@ -107,6 +114,7 @@ export class Store {
     this.pending = [];
     this.target = null;
     this.writing = null;
+    this.thread = 0;
     this.sendingAt = 0;
   }
 }

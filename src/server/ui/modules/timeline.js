@@ -1,4 +1,5 @@
 /** Turns a room into the rows of its log: days, messages in groups, quiet lines, marks. Pure. */
+import { mentions } from './mention.js';
 import { isSameDay } from './text.js';
 
 /**
@@ -9,6 +10,7 @@ import { isSameDay } from './text.js';
  * @property {string} id the same while a message goes from sending to saved
  * @property {import('./protocol.js').Message} message
  * @property {boolean} isOwn
+ * @property {boolean} isMention it speaks to us by name
  * @property {boolean} isContinued the message above is by the same person, just before
  * @property {'' | 'sending' | 'saved' | 'failed'} state of own messages
  * @property {string} reason why it failed
@@ -73,6 +75,7 @@ class Builder {
       id: `${this.room.name}/${isOwn && message.key ? `key/${message.key}` : message.seq}`,
       message,
       isOwn,
+      isMention: !isOwn && this.#isMention(message),
       isContinued: above?.from === message.from && Date.parse(message.at) - Date.parse(above.at) < GROUP_TIME,
       state,
       reason,
@@ -84,6 +87,15 @@ class Builder {
     this.message({ seq: 0, key, body, reply_to: replyTo, at, from: this.you }, state, reason);
   }
 
+  /** Asked at each drawing; the answer stays, as long as the message and our name do. */
+  #isMention(message) {
+    const known = mentioned.get(message);
+    if (known?.you === this.you) return known.answer;
+    const answer = Boolean(this.you && message.body) && mentions(message.body, this.you);
+    mentioned.set(message, { you: this.you, answer });
+    return answer;
+  }
+
   #startDay(at) {
     if (this.#day && isSameDay(this.#day, at)) return;
     this.#day = at;
@@ -91,5 +103,7 @@ class Builder {
   }
 }
 
+/** @type {WeakMap<object, {you: string, answer: boolean}>} */
+const mentioned = new WeakMap();
 /** Milliseconds within which messages of one person stand together. */
 const GROUP_TIME = 5 * 60_000;

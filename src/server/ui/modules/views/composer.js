@@ -1,6 +1,7 @@
 /** Where messages are written. */
 import { byId, setText } from '../dom.js';
 import { recall, remember } from '../memory.js';
+import { isDirect } from '../protocol.js';
 import { characterCount, withoutControls } from '../text.js';
 import { announce } from './toasts.js';
 
@@ -46,7 +47,7 @@ export function composerView(store, session) {
     const body = withoutControls(box.value);
     if (!store.room || !body.trim() || excess(body) > 0) return;
     const { kind, seq } = store.writing ?? {};
-    const done = kind === 'edit' ? session.edit(seq, body) : session.send(body, seq);
+    const done = kind === 'edit' ? session.change('edit', { seq, body }) : session.send(body, seq);
     done.catch((error) => announce(error.message));
     store.update(() => (store.writing = null));
     // What was drafted before an edit comes back when it is drawn that nothing is edited.
@@ -133,7 +134,7 @@ export function composerView(store, session) {
     if (store.current !== current) {
       current = store.current;
       box.value = recall('drafts', {})[current] ?? '';
-      box.placeholder = current ? `Message #${current}` : '';
+      box.placeholder = current ? `Message ${isDirect(current) ? '' : '#'}${store.titleOf(current)}` : '';
       fit();
     }
     drawWriting();

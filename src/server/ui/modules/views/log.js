@@ -1,6 +1,7 @@
 /** The messages of the room on screen, and where the reader is in them. */
 import { byId, h, reconcile, setText } from '../dom.js';
-import { ServerError } from '../protocol.js';
+import { mayKeepOrder } from '../permissions.js';
+import { ServerError, isDirect } from '../protocol.js';
 import { timeline } from '../timeline.js';
 import { createRow, updateRow } from './message.js';
 
@@ -17,11 +18,11 @@ export function logView(store, session, page) {
     discard: (key) => session.outbox.discard(key),
     you: () => store.you?.name,
     message: (seq) => store.room?.message(seq),
-    mayDelete: (message) => message.from === store.you?.name || store.mayEditTopic,
+    mayDelete: (message) => message.from === store.you?.name || mayKeepOrder(store),
     reply: ({ seq }) => store.update(() => (store.writing = { kind: 'reply', seq })),
     edit: ({ seq }) => store.update(() => (store.writing = { kind: 'edit', seq })),
-    delete: ({ seq }) => tried(session.delete(seq)),
-    react: ({ seq }, emoji, on) => tried(session.react(seq, emoji, on)),
+    delete: ({ seq }) => tried(session.change('delete', { seq })),
+    react: ({ seq }, emoji, on) => tried(session.change('react', { seq, emoji, on })),
     jump: (seq) => tried(session.jump(store.current, seq)),
   };
   /** What is drawn: to notice a change of room, older messages on top, and own new ones. */
@@ -30,7 +31,7 @@ export function logView(store, session, page) {
 
   loadEarlier.addEventListener('click', load);
   byId('jump').addEventListener('click', () => {
-    if (store.room?.later) tried(session.toLatest());
+    if (store.room?.later) tried(session.history.toLatest());
     else toEnd();
     byId('message').focus();
   });
@@ -39,7 +40,7 @@ export function logView(store, session, page) {
     reached();
     lastTop = log.scrollTop;
     if (isUpwards && log.scrollTop < LOAD_DISTANCE) load();
-    if (!isUpwards && isNearEnd() && store.room?.later) tried(session.loadLater());
+    if (!isUpwards && isNearEnd() && store.room?.later) tried(session.history.loadLater());
   });
   rows.addEventListener('click', (event) => {
     // Who unfolds a long message wants to read it from where it stands.
@@ -49,7 +50,7 @@ export function logView(store, session, page) {
   document.addEventListener('visibilitychange', reached);
 
   function load() {
-    return tried(session.loadEarlier());
+    return tried(session.history.loadEarlier());
   }
 
   /** Without a connection everything simply stays as it is; the status says why. */
@@ -67,7 +68,7 @@ export function logView(store, session, page) {
     if (!room) return;
     const isAtEnd = !room.later && (isNearEnd() || (room.isAtEnd && !hasScrolledUp()));
     if (isAtEnd !== room.isAtEnd) store.update(() => (room.isAtEnd = isAtEnd));
-    if (isAtEnd) session.seen();
+    if (isAtEnd) session.reading.seen();
   }
 
   function isNearEnd() {
@@ -174,8 +175,8 @@ export function logView(store, session, page) {
 function beginning(room) {
   if (!room) return [h('h2', {}, 'You are in no room'), h('p', {}, 'Choose one from the list, or make a new one.')];
   return [
-    h('h2', {}, 'This is the beginning of ', h('bdi', {}, `#${room.name}`)),
-    h('p', {}, 'Whatever is said here is kept for those who come later. Say hello!'),
+    h('h2', {}, 'This is the beginning of ', h('bdi', {}, isDirect(room.name) ? 'your conversation' : `#${room.name}`)),
+    h('p', {}, isDirect(room.name) ? 'Nobody else reads it.' : 'Whatever is said here is kept for those who come later. Say hello!'),
   ];
 }
 

@@ -77,8 +77,8 @@ function createQuote({ reply_to: seq, deleted }, actions) {
   );
 }
 
-function classes({ isOwn, isContinued, state }) {
-  return ['message', isOwn && 'own', isContinued && 'continued', state].filter(Boolean).join(' ');
+function classes({ isOwn, isMention, isContinued, state }) {
+  return ['message', isOwn && 'own', isMention && 'mention', isContinued && 'continued', state].filter(Boolean).join(' ');
 }
 
 function time(at) {
