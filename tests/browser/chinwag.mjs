@@ -298,6 +298,19 @@ export function stage({ after, afterEach, before }, ...flags) {
   return here;
 }
 
+/** Nothing sticks out sideways: of the page, of what is open over it, of what scrolls. */
+export async function fits(page) {
+  const wide = await page.evaluate(async () => {
+    const all = [...document.querySelectorAll('html, body, .card, #log, #main, .panel.open, .panel.open ul, .menu, dialog[open], .modal-body')];
+    // A drawer that slides in is outside for a moment.
+    await Promise.all(all.flatMap((element) => element.getAnimations().map((animation) => animation.finished)));
+    return all
+      .filter((element) => element.scrollWidth > element.clientWidth + 1 || element.getBoundingClientRect().right > innerWidth + 1)
+      .map((element) => `${element.id || element.className || element.localName}: ${element.scrollWidth} > ${element.clientWidth}`);
+  });
+  assert.deepEqual(wide, []);
+}
+
 /** Waits until the element's whole text is this. */
 export function textIs(locator, text) {
   return until(async () => (await locator.textContent()) === text, `text “${text}”`);

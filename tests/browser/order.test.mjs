@@ -1,7 +1,7 @@
 /** Keeping a room in order, private rooms, and conversations of two. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { article, countIs, enter, logIn, makeRoom, openRoom, parts, register, say, stage, textIs, until } from './chinwag.mjs';
+import { article, countIs, enter, fits, logIn, makeRoom, openRoom, parts, register, say, stage, textIs, until } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
 const PHONE = { viewport: { width: 360, height: 740 } };
@@ -221,14 +221,4 @@ async function choose(page, name, item) {
 
 function focused(page) {
   return page.evaluate(() => document.activeElement.textContent);
-}
-
-/** Nothing sticks out sideways. */
-async function fits(page) {
-  const wide = await page.evaluate(() =>
-    [...document.querySelectorAll('html, body, dialog[open], .modal-body, .menu, .panel.open, #main, #log')]
-      .filter((element) => element.scrollWidth > element.clientWidth + 1 || element.getBoundingClientRect().right > innerWidth + 1)
-      .map((element) => `${element.id || element.className || element.localName}: ${element.scrollWidth} > ${element.clientWidth}`),
-  );
-  assert.deepEqual(wide, []);
 }

@@ -1,7 +1,7 @@
 /** Threads: counted, opened, answered, kept up, by keyboard and on a phone. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { article, countIs, parts, say, stage, textIs, until } from './chinwag.mjs';
+import { article, countIs, fits, parts, say, stage, textIs, until } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
 const PHONE = { viewport: { width: 360, height: 740 } };
@@ -59,14 +59,4 @@ async function act(page, message, name) {
 
 function bodies(thread) {
   return thread.getByRole('article').locator('.body').allTextContents();
-}
-
-/** Nothing sticks out sideways. */
-async function fits(page) {
-  const wide = await page.evaluate(() =>
-    [...document.querySelectorAll('html, body, dialog[open], .modal-body, #main, #log')]
-      .filter((element) => element.scrollWidth > element.clientWidth + 1)
-      .map((element) => `${element.id || element.className || element.localName}: ${element.scrollWidth} > ${element.clientWidth}`),
-  );
-  assert.deepEqual(wide, []);
 }
