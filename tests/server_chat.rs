@@ -35,6 +35,8 @@ fn welcome_says_what_the_server_is_and_allows() {
     assert_eq!(welcome["motd"], "be kind");
     assert_eq!(welcome["you"], Value::Null);
     assert!(welcome.as_object().unwrap().contains_key("you"));
+    assert_eq!(welcome["accounts"]["guests"], true);
+    assert_eq!(welcome["accounts"]["registration"], "open");
     assert_eq!(welcome["limits"]["max_body_len"], 8_000);
 }
 

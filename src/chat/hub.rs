@@ -28,6 +28,7 @@ use crate::chat::accounts::Accounts;
 use crate::chat::attempts::Attempts;
 use crate::chat::bans::Bans;
 use crate::chat::command::{Command, Request, RequestId};
+use crate::chat::entrance::{Entrance, Registration};
 use crate::chat::error::ChatError;
 use crate::chat::event::{Done, Event};
 use crate::chat::hash::{Hashed, Hashing};
@@ -101,17 +102,6 @@ pub struct Policy {
     pub max_rooms: usize,
     /// For how many days messages are kept where a room's owner decided nothing; 0: for ever.
     pub retention_days: u32,
-}
-
-/// Who may register.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Registration {
-    /// Everybody.
-    Open,
-    /// Whoever has an invite.
-    Invite,
-    /// Nobody.
-    Closed,
 }
 
 /// What the hub is told.
@@ -319,6 +309,14 @@ impl Hub {
     /// From where nobody is to be let in; what changes of it is told.
     pub fn network_bans(&self) -> NetworkBans {
         self.bans.networks()
+    }
+
+    /// Whom it lets in.
+    pub fn entrance(&self) -> Entrance {
+        Entrance {
+            guests: self.policy.guests,
+            registration: self.policy.registration,
+        }
     }
 
     /// Takes one input, and appends what is to be done about it.

@@ -9,6 +9,7 @@ mod accounts;
 mod attempts;
 pub mod bans;
 pub mod command;
+pub mod entrance;
 pub mod error;
 pub mod event;
 mod gossip;

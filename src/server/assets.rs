@@ -68,6 +68,7 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/modules/cookie.js" "modules/cookie.js" JS
     "/modules/device.js" "modules/device.js" JS
     "/modules/dom.js" "modules/dom.js" JS
+    "/modules/entrance.js" "modules/entrance.js" JS
     "/modules/history.js" "modules/history.js" JS
     "/modules/invitation.js" "modules/invitation.js" JS
     "/modules/markdown.js" "modules/markdown.js" JS
@@ -106,6 +107,7 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/modules/views/room/audit.js" "modules/views/room/audit.js" JS
     "/modules/views/room/invite.js" "modules/views/room/invite.js" JS
     "/modules/views/room/removal.js" "modules/views/room/removal.js" JS
+    "/modules/views/room/retention.js" "modules/views/room/retention.js" JS
     "/modules/views/room/rules.js" "modules/views/room/rules.js" JS
     "/modules/views/room_settings.js" "modules/views/room_settings.js" JS
     "/modules/views/rooms.js" "modules/views/rooms.js" JS

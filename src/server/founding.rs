@@ -3,7 +3,8 @@
 
 use crate::chat::Hub;
 use crate::chat::account::LoginToken;
-use crate::chat::hub::{Policy, Registration};
+use crate::chat::entrance::Registration;
+use crate::chat::hub::Policy;
 use crate::chat::secret::SecretHash;
 use crate::net::ListenAddress;
 use crate::server::config::{self, Config};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use crate::chat::entrance::{Entrance, Registration};
 use crate::chat::network::NetworkBans;
 use crate::chat::rate_limit::Rate;
 use crate::net::TrustedPeers;
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) allow_origin: Vec<Origin>,
     pub(crate) message_rate: Rate,
     pub(crate) motd: String,
+    pub(crate) entrance: Entrance,
     /// What each listener is for, by its index.
     pub(crate) purposes: Vec<Purpose>,
     /// Who may say for whom it asks.
@@ -78,6 +80,10 @@ impl Shared {
             allow_origin,
             message_rate,
             motd,
+            entrance: Entrance {
+                guests: false,
+                registration: Registration::Closed,
+            },
             purposes,
             trusted_proxies: Arc::default(),
             network_bans: NetworkBans::default(),
@@ -103,6 +109,12 @@ impl Shared {
             network_bans,
             ..self
         }
+    }
+
+    /// Says whom the hub lets in.
+    #[must_use]
+    pub(crate) fn with_entrance(self, entrance: Entrance) -> Self {
+        Self { entrance, ..self }
     }
 
     #[must_use]

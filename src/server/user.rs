@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 
 use crate::chat::account::LoginToken;
 use crate::chat::command::{AccountCommand, Command, Order, Request};
-use crate::chat::hub::{Input, Output, Policy, Registration};
+use crate::chat::entrance::Registration;
+use crate::chat::hub::{Input, Output, Policy};
 use crate::chat::password::{NewPassword, PasswordHash};
 use crate::chat::{ChatError, Done, Hub, SessionId, UserName};
 use crate::server::context::fresh;

@@ -85,6 +85,7 @@ impl WsSession {
         let rate = context.shared.message_rate;
         let welcome = json::Welcome {
             motd: &context.shared.motd,
+            entrance: context.shared.entrance,
             messages_per_second: rate.per_second,
             burst: rate.burst,
             you,

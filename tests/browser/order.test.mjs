@@ -103,6 +103,21 @@ test('an operator is made on a phone by touch, keeps order, and is outranked by 
   assert.deepEqual(await bob.getByRole('menuitem').allTextContents(), ['Talk alone']);
 });
 
+test('an owner says for how long messages are kept, and newcomers are told', async () => {
+  const ada = await here.guest('ada');
+  await makeRoom(ada, 'fleeting');
+  await ada.getByRole('button', { name: 'Manage room' }).click();
+  await ada.getByLabel('Messages are kept').selectOption('for 30 days');
+  await ada.getByRole('button', { name: 'Keep so long' }).press('Enter');
+  await ada.getByText('Messages are kept for 30 days; what is older goes.').waitFor();
+  await ada.keyboard.press('Escape');
+  const bob = await here.guest('bob');
+  await openRoom(bob, 'fleeting');
+  await parts(bob).log.getByText('kept for 30 days for those who come later').waitFor();
+  await ada.getByRole('button', { name: 'Manage room' }).click();
+  await ada.getByText('Public: everybody sees it and may come. Messages are kept for 30 days.').waitFor();
+});
+
 test('a room is removed by its owner, who has to say its name', async () => {
   const ada = await here.guest('ada');
   const bob = await here.guest('bob');

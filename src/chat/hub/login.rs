@@ -3,11 +3,12 @@
 use crate::chat::account::{AccountFact, NewAccount, Opening};
 use crate::chat::accounts::{Account, MAX_ACCOUNTS};
 use crate::chat::command::{Grounds, Login, Registration as Wish};
+use crate::chat::entrance::Registration;
 use crate::chat::error::ChatError;
 use crate::chat::event::Done;
 use crate::chat::hash::{HashOutcome, HashPurpose, HashTask, Hashed, Hashing};
 use crate::chat::hub::arrival::HAS_SAID;
-use crate::chat::hub::{Hub, Output, Registration};
+use crate::chat::hub::{Hub, Output};
 use crate::chat::log::{Append, Context, Fact};
 use crate::chat::order::Party;
 use crate::chat::password::{Password, PasswordHash};

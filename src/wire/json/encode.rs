@@ -1,5 +1,6 @@
 //! Writes answers and pushes.
 
+use crate::chat::entrance::Entrance;
 use crate::chat::event::{Done, Event, Joined, LoginSummary, Member, Presence, RoomSummary};
 use crate::chat::log::{Change, ChangeKind, Visibility};
 use crate::chat::search::{Finding, Findings};
@@ -15,6 +16,8 @@ mod keeping;
 pub struct Welcome<'a> {
     /// The message of the day.
     pub motd: &'a str,
+    /// Whom the server lets in.
+    pub entrance: Entrance,
     /// Messages per second that pass in the long run; 0: no limit.
     pub messages_per_second: f64,
     /// Messages that pass at once.
@@ -34,6 +37,10 @@ pub fn encode_welcome(welcome: &Welcome<'_>) -> String {
             Some(you) => o.object("you", |o| o.member(you)),
             None => o.null("you"),
         }
+        o.object("accounts", |o| {
+            o.boolean("guests", welcome.entrance.guests);
+            o.text("registration", welcome.entrance.registration.as_str());
+        });
         o.object("limits", |o| {
             o.number("max_body_len", Body::MAX_CHARACTERS);
             o.number("max_body_bytes", Body::MAX_LEN);

@@ -17,6 +17,7 @@
  * @property {string} room
  * @property {string} topic
  * @property {string} visibility
+ * @property {number} [retention_days] for how long messages are kept; without: for ever
  * @property {number} seq
  * @property {number} rev
  * @property {Member[]} members

@@ -15,6 +15,8 @@ export class Room {
     this.name = name;
     this.topic = '';
     this.visibility = 'public';
+    /** Days for which messages are kept; 0: for ever. */
+    this.retentionDays = 0;
     /** Joined on this page, and joined again after each reconnect. */
     this.joined = false;
     this.seq = 0;
@@ -58,6 +60,7 @@ export class Room {
     this.joined = true;
     this.topic = answer.topic ?? '';
     this.visibility = answer.visibility ?? 'public';
+    this.retentionDays = answer.retention_days ?? 0;
     this.setMembers(answer.members ?? [], answer.member_count);
     this.typing.clear();
     const messages = answer.messages ?? [];

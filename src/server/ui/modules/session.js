@@ -7,6 +7,7 @@
 import { Connection } from './connection.js';
 import { forgetStay, stay, stayNoLonger, staysAs } from './cookie.js';
 import { deviceLabel } from './device.js';
+import { askEntrance } from './entrance.js';
 import { History } from './history.js';
 import { forget, recall, remember } from './memory.js';
 import { Outbox } from './outbox.js';
@@ -18,6 +19,7 @@ import { Reading } from './reading.js';
 
 export class Session {
   #store;
+  #url = new URL('/ws', location.href).href.replace(/^http/u, 'ws');
   #connection;
   #announce;
   #left;
@@ -47,9 +49,7 @@ export class Session {
     this.#announce = announce;
     this.#left = left;
     this.#arrived = arrived;
-    const url = new URL('/ws', location.href);
-    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-    this.#connection = new Connection(url.href, {
+    this.#connection = new Connection(this.#url, {
       greet: (welcome) => this.#greet(welcome),
       push: (push) => this.#pushes.take(push),
       status: (status) => this.#statusChanged(status),
@@ -88,6 +88,11 @@ export class Session {
       this.#connection.start();
       if (stays) resolve();
     });
+  }
+
+  /** Whom the server lets in, if it can be asked. */
+  entrance() {
+    return askEntrance(this.#url);
   }
 
   /** Goes on where a reload interrupted. @returns {boolean} whether there was anything to go on with */

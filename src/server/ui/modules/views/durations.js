@@ -22,6 +22,16 @@ export const SLOW_MODES = [
   ['21600', '6 hours'],
 ];
 
+/** In days. @type {[string, string][]} */
+export const RETENTIONS = [
+  ['0', 'for ever'],
+  ['1', 'for a day'],
+  ['7', 'for a week'],
+  ['30', 'for 30 days'],
+  ['90', 'for 90 days'],
+  ['365', 'for a year'],
+];
+
 /** @type {[string, string][]} */
 export const INVITE_LENGTHS = [
   ['3600', 'for an hour'],

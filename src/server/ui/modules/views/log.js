@@ -4,6 +4,7 @@ import { isDirect } from '../protocol.js';
 import { timeline } from '../timeline.js';
 import { createRow, updateRow } from './message.js';
 import { messageActions } from './message_actions.js';
+import { keptFor } from './room/retention.js';
 
 /**
  * @param {import('../store.js').Store} store @param {import('../session.js').Session} session
@@ -157,7 +158,7 @@ function beginning(room) {
   if (!room) return [h('h2', {}, 'You are in no room'), h('p', {}, 'Choose one from the list, or make a new one.')];
   return [
     h('h2', {}, 'This is the beginning of ', h('bdi', {}, isDirect(room.name) ? 'your conversation' : `#${room.name}`)),
-    h('p', {}, isDirect(room.name) ? 'Nobody else reads it.' : 'Whatever is said here is kept for those who come later. Say hello!'),
+    h('p', {}, isDirect(room.name) ? 'Nobody else reads it.' : `Whatever is said here is kept ${room.retentionDays ? `${keptFor(room.retentionDays)} ` : ''}for those who come later. Say hello!`),
   ];
 }
 

@@ -38,6 +38,7 @@ export function loginView(store, session) {
     choose(!isNew);
     show('');
     name.focus();
+    if (isNew) offerWhatThereIs();
   });
   password.addEventListener('input', drawStay);
   for (const field of fields) field.addEventListener('input', () => (field.ariaInvalid = null));
@@ -47,9 +48,22 @@ export function loginView(store, session) {
     if (byId('login').hidden === isOut) showPage(isOut);
   });
 
+  /** Accounts are made by whoever wants one, by invitation, or by nobody: the server says. */
+  async function offerWhatThereIs() {
+    const entrance = await session.entrance();
+    if (!isNew) return;
+    if (entrance?.registration === 'closed') {
+      choose(false);
+      fail(name, 'Here accounts are made by the server’s owner.');
+    } else if (entrance?.registration !== 'open') {
+      byId('invite-field').hidden = false;
+    }
+  }
+
   function missing() {
     if (!name.value.trim()) return [name, 'Please choose a name.'];
     if (isNew && !password.value) return [password, 'Please choose a password.'];
+    if (!byId('invite-field').hidden && !invite.value.trim()) return [invite, 'This server asks for an invitation.'];
     return null;
   }
 
@@ -75,7 +89,7 @@ export function loginView(store, session) {
   /** @param {boolean} asNew whether an account is made */
   function choose(asNew) {
     isNew = asNew;
-    byId('invite-field').hidden = !asNew;
+    byId('invite-field').hidden = true;
     byId('code-field').hidden = true;
     password.autocomplete = asNew ? 'new-password' : 'current-password';
     setText(byId('password-hint'), asNew ? '8 characters or more' : 'optional, for accounts');

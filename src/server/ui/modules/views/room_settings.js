@@ -7,6 +7,7 @@ import { openModal } from './modal.js';
 import { auditSection } from './room/audit.js';
 import { inviteSection } from './room/invite.js';
 import { removalSection } from './room/removal.js';
+import { keptFor, retentionSection } from './room/retention.js';
 import { slowModeSection, topicSection } from './room/rules.js';
 
 /**
@@ -27,6 +28,7 @@ export function roomSettingsView(store, session, page) {
       mayKeepOrder(store) && slowModeSection(session, room),
       mayKeepOrder(store) && bansSection(session, room.name).element,
       mayKeepOrder(store) && auditSection(session, room.name),
+      mayOwn(store) && retentionSection(session, room),
       mayOwn(store) && room.name !== LOBBY && removalSection(session, room, close),
     ].filter(Boolean);
   }
@@ -39,5 +41,6 @@ export function roomSettingsView(store, session, page) {
 
 function lead(room) {
   const kind = room.visibility === 'private' ? 'Private: people come by invitation.' : 'Public: everybody sees it and may come.';
-  return h('p', { class: 'dialog-lead' }, kind);
+  const keeping = room.retentionDays ? ` Messages are kept ${keptFor(room.retentionDays)}.` : '';
+  return h('p', { class: 'dialog-lead' }, kind + keeping);
 }
