@@ -311,8 +311,10 @@ impl Connector {
     ) -> Result<Answer<S>, ConnectError> {
         let mut rng = secure_rng();
         let mut handshake = request.start(&mut rng, transport.buffers().1);
+        // TLS of the caller's whose handshake is not done has to read before it can write.
         transport
-            .flush(deadline)
+            .limit_reading(deadline)
+            .and_then(|()| transport.flush(deadline))
             .map_err(ConnectError::from_stream)?;
         loop {
             let filled = transport.fill(deadline);
