@@ -278,6 +278,9 @@ impl Object {
         });
         self.boolean("recovered", joined.recovered);
         self.boolean("more", joined.more);
+        if let Some(days) = joined.retention_days {
+            self.number("retention_days", days);
+        }
     }
 
     fn message(&mut self, message: &Message) {
