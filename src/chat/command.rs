@@ -236,6 +236,11 @@ pub enum RoomCommand {
     },
     /// Asks who is banned.
     Bans,
+    /// Sets for how long messages are kept.
+    Retention {
+        /// For so many days; 0: for ever.
+        days: u32,
+    },
 }
 
 /// What can be asked about the whole server.

@@ -205,6 +205,8 @@ pub struct Joined {
     pub recovered: bool,
     /// Whether there are messages older than the first given.
     pub more: bool,
+    /// For how many days messages are kept; `None`: for ever.
+    pub retention_days: Option<u32>,
 }
 
 /// Somebody in a room.

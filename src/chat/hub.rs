@@ -53,6 +53,7 @@ mod messages;
 mod order;
 mod presence;
 mod recorded;
+mod retention;
 mod rooms;
 mod server;
 #[cfg(test)]
@@ -98,6 +99,8 @@ pub struct Policy {
     pub claim: Option<SecretHash>,
     /// Most rooms that can exist.
     pub max_rooms: usize,
+    /// For how many days messages are kept where a room's owner decided nothing; 0: for ever.
+    pub retention_days: u32,
 }
 
 /// Who may register.
@@ -233,6 +236,10 @@ pub struct Hub {
     abandoned: BTreeSet<RoomId>,
     /// When those were looked at.
     cleared_at: Timestamp,
+    /// When the oldest of what is kept for a time is too old, for each room.
+    expiries: BTreeSet<(Timestamp, RoomId)>,
+    /// Whether the log erases something just now.
+    is_erasing: bool,
     /// Pages under way of rooms that are gone.
     stale_reads: BTreeMap<RoomName, usize>,
     /// When they were told what they could bear.
@@ -284,6 +291,8 @@ impl Hub {
             untold: BTreeSet::new(),
             abandoned: BTreeSet::new(),
             cleared_at: Timestamp::default(),
+            expiries: BTreeSet::new(),
+            is_erasing: false,
             stale_reads: BTreeMap::new(),
             caught_up_at: Timestamp::default(),
             now: Timestamp::default(),
@@ -333,12 +342,19 @@ impl Hub {
         }
         self.catch_up(output);
         self.clear_away(output);
+        self.expire(output);
         self.assert_invariants();
     }
 
     /// Whether there is something to tell as time passes, for which [`Input::Tick`] asks.
     pub fn is_behind(&self) -> bool {
         !self.behind.is_empty() || !self.untold.is_empty()
+    }
+
+    /// When there is something to do although nothing happens, for which [`Input::Tick`] asks.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let expiry = self.expiries.first().map(|(at, _)| *at);
+        expiry.filter(|_| !self.is_erasing)
     }
 
     /// How many rooms there are.
@@ -555,6 +571,7 @@ impl Hub {
             self.belongings.entry(person).or_default().insert(id);
         }
         self.rooms.insert(id, room);
+        self.plan_expiry(id);
         id
     }
 

@@ -201,6 +201,18 @@ pub enum RoomFact {
         /// The time; zero: none.
         interval: Duration,
     },
+    /// Messages are kept for another time.
+    RetentionSet {
+        /// By whom.
+        by: Party,
+        /// For so many days; 0: for ever.
+        days: u32,
+    },
+    /// What was decided before then is erased, from the oldest on, some of it at a time.
+    Expired {
+        /// The moment.
+        before: Timestamp,
+    },
     /// The room is no more.
     Removed {
         /// By whom; `None`: nobody needed it.
@@ -321,6 +333,13 @@ pub enum Recorded {
     LoggedIn(LoginId),
     /// It is written down.
     Noted,
+    /// What was too old is gone, or the oldest part of it.
+    Erased {
+        /// The messages up to this one.
+        up_to: Seq,
+        /// When the oldest message or change was decided that is left.
+        oldest_at: Option<Timestamp>,
+    },
     /// The message is edited or deleted.
     Changed {
         /// The room's number of changes with it.
@@ -417,6 +436,8 @@ pub struct Page {
     pub changes: Vec<Change>,
     /// What was done to keep order, the newest first; where that was asked for.
     pub audit: Vec<AuditEntry>,
+    /// The messages up to this one were erased.
+    pub erased: Seq,
     /// The number of the room's newest message at that moment.
     pub seq: Seq,
     /// The room's number of changes at that moment, which are all in `messages`.

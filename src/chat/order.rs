@@ -204,6 +204,12 @@ pub struct Books {
     pub invites: Vec<Invite>,
     /// The time between two messages of one member; zero: none.
     pub slow_mode: Duration,
+    /// For how many days messages are kept, 0: for ever; `None`: as the server has it.
+    pub retention_days: Option<u32>,
+    /// The messages up to this one are erased.
+    pub erased: Seq,
+    /// When the oldest message or change was decided that is kept.
+    pub oldest_at: Option<Timestamp>,
 }
 
 /// Something that was done to keep order, as it is read later.
@@ -474,6 +480,9 @@ pub const MAX_INVITE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What has an end ends within ten years; what shall last longer has none.
 pub const MAX_RESTRAINT: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// What is kept for longer may as well be kept for ever.
+pub const MAX_RETENTION_DAYS: u32 = 36_500;
 
 /// Who waits longer between two messages is not in a conversation.
 pub const MAX_SLOW_MODE: Duration = Duration::from_secs(6 * 60 * 60);

@@ -250,21 +250,21 @@ impl HubThread<Threads> {
     }
 
     fn run(mut self, receiver: &HubReceiver) {
-        loop {
-            let mail = if self.is_behind() {
-                receiver.queue.recv_timeout(TICK)
-            } else {
-                let mail = receiver.queue.recv();
-                mail.map_err(|_| RecvTimeoutError::Disconnected)
+        // Something may have been due for long.
+        let mut flow = self.tick(clock::now());
+        while flow.is_continue() {
+            let mail = match self.patience() {
+                Some(time) => receiver.queue.recv_timeout(time),
+                None => {
+                    let mail = receiver.queue.recv();
+                    mail.map_err(|_| RecvTimeoutError::Disconnected)
+                }
             };
-            let flow = match mail {
+            flow = match mail {
                 Ok(mail) => self.take(receiver.counted(mail), clock::now()),
                 Err(RecvTimeoutError::Timeout) => self.tick(clock::now()),
                 Err(RecvTimeoutError::Disconnected) => ControlFlow::Break(()),
             };
-            if flow.is_break() {
-                break;
-            }
         }
     }
 }
@@ -287,6 +287,17 @@ impl<R: Reach> HubThread<R> {
     /// Whether [`tick`](Self::tick) is to be called as time passes.
     pub(crate) fn is_behind(&self) -> bool {
         self.hub.is_behind()
+    }
+
+    /// How long to wait for mail before telling the hub that time has passed; `None`: for ever.
+    fn patience(&self) -> Option<Duration> {
+        if self.is_behind() {
+            return Some(TICK);
+        }
+        let left_ms = self.hub.next_deadline()?.0.saturating_sub(self.latest.0);
+        let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
+        // The time of day may be set, and computers sleep.
+        Some(left.clamp(TICK, MAX_PATIENCE))
     }
 
     /// Tells the hub that time has passed.
@@ -535,6 +546,9 @@ fn connection(session: SessionId) -> ConnectionId {
 fn worker_index(worker: u32) -> usize {
     usize::try_from(worker).expect("usize has at least 32 bits")
 }
+
+/// How late something may be that is due at a time of day.
+const MAX_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a room waits at most for what it is told late, once it can bear it.
 const TICK: Duration = Duration::from_millis(50);

@@ -168,6 +168,7 @@ fn carry_out_alone(data_dir: &Path, order: Order) -> Result<Outcome, StorageErro
         registration: Registration::Closed,
         claim: None,
         max_rooms: 0,
+        retention_days: 0,
     };
     let mut hub = Hub::new(policy, []).with_accounts(log.accounts()?);
     let request = Request {

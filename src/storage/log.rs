@@ -323,6 +323,7 @@ impl<'c> Transcript<'c> {
             seq: 0,
             rev: 0,
             is_public: visibility == Visibility::Public,
+            erased: 0,
         });
         self.rooms.insert(name.key().to_owned(), room);
         Ok(id)

@@ -63,6 +63,7 @@ impl Reader {
         }
         Ok(Some(Page {
             audit: Vec::new(),
+            erased: room.erased,
             messages: messages(&transaction, room.id, read)?,
             changes: newest_changes(&transaction, room.id, read.max_changes)?,
             seq: room.seq,

@@ -190,7 +190,12 @@ pub(super) fn read_room(
         roles,
         seq: row.seq,
         rev: row.rev,
-        books,
+        books: Books {
+            retention_days: row.retention_days,
+            erased: row.erased,
+            oldest_at: row.oldest_at.into_iter().flatten().min().map(Timestamp),
+            ..books
+        },
     })
 }
 

@@ -42,11 +42,7 @@ impl Hub {
                     name,
                     read,
                 };
-                let waiting = Waiting {
-                    context,
-                    since,
-                    rev,
-                };
+                let waiting = Waiting::new(context, since, rev);
                 return self.joined(id, member, waiting, output);
             }
             RoomFact::Left { account, .. } => {
@@ -70,10 +66,13 @@ impl Hub {
                 let until = invite.until;
                 Done::Invited { room, code, until }
             }
-            RoomFact::Measured { .. } | RoomFact::SlowModeSet { .. } => {
+            RoomFact::Measured { .. }
+            | RoomFact::SlowModeSet { .. }
+            | RoomFact::RetentionSet { .. } => {
                 self.order_kept(id, at, fact, output);
                 Done::Kept { room }
             }
+            RoomFact::Expired { .. } => return debug_assert!(false, "it has an answer of its own"),
         };
         answer(context, Ok(done), output);
     }
@@ -100,10 +99,21 @@ impl Hub {
                 };
                 self.notice(id, &text, output);
             }
+            RoomFact::RetentionSet { by, days } => {
+                self.room_mut(id).retention_days = Some(days);
+                self.plan_expiry(id);
+                let text = match days {
+                    0 => format!("{}: messages are kept for ever in {room}", by.name),
+                    1 => format!("{}: messages are kept for a day in {room}", by.name),
+                    _ => format!("{}: messages are kept for {days} days in {room}", by.name),
+                };
+                self.notice(id, &text, output);
+            }
             RoomFact::Joined { .. }
             | RoomFact::Left { .. }
             | RoomFact::Read { .. }
             | RoomFact::Invited { .. }
+            | RoomFact::Expired { .. }
             | RoomFact::Removed { .. } => {}
         }
     }
@@ -244,6 +254,7 @@ impl Hub {
             self.release(waiting.context, gone, output);
         }
         self.weigh(id, |room| room.recent.unload());
+        self.set_expiry(id, None);
         let Some(room) = self.rooms.remove(&id) else {
             return;
         };

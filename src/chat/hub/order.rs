@@ -54,6 +54,7 @@ impl Hub {
             }
             RoomCommand::Remove => self.remove(asking, id),
             RoomCommand::Audit { before, limit } => self.audit(asking, id, before, limit),
+            RoomCommand::Retention { days } => self.set_retention(asking, id, days),
             RoomCommand::Bans => {
                 self.allow(asking, id, Action::KeepOrder)?;
                 let (bans, more) = listed(self.room(id).order.bans(asking.at));
@@ -321,13 +322,18 @@ impl Hub {
         self.append_fact(asking, id, fact);
     }
 
-    fn append_fact(&self, asking: &mut Asking<'_>, id: RoomId, fact: RoomFact) {
+    pub(super) fn append_fact(&self, asking: &mut Asking<'_>, id: RoomId, fact: RoomFact) {
         let room = self.room(id).name.clone();
         asking.append(Fact::Room { room, fact });
     }
 
     /// Refuses what whoever asks may not do in a room; in a conversation of two nobody has a say.
-    fn allow(&self, asking: &Asking<'_>, id: RoomId, action: Action) -> Result<(), ChatError> {
+    pub(super) fn allow(
+        &self,
+        asking: &Asking<'_>,
+        id: RoomId,
+        action: Action,
+    ) -> Result<(), ChatError> {
         if self.room(id).is_direct() {
             return Err(ChatError::Forbidden(
                 "a conversation of two is nobody's to keep",

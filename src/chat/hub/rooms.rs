@@ -157,6 +157,8 @@ impl Hub {
             return;
         };
         let snapshot = ring.snapshot(since, rev, room.seq, room.rev);
+        let first = snapshot.messages.first();
+        let first = first.map_or(room.seq + 1, |first| first.seq);
         let joined = Joined {
             room: room.name.clone(),
             topic: room.topic.clone(),
@@ -168,7 +170,8 @@ impl Hub {
             messages: snapshot.messages,
             changes: snapshot.changes,
             recovered: snapshot.recovered,
-            more: snapshot.more,
+            more: snapshot.more && first > room.erased + 1,
+            retention_days: self.retention_days(room),
         };
         self.release(context, Ok(Done::Joined(Box::new(joined))), output);
     }

@@ -3,6 +3,7 @@
 use crate::chat::PersonId;
 use crate::chat::event::Role;
 use crate::chat::log::{Append, Recorded, RoomFact, Visibility};
+use crate::chat::message::Timestamp;
 use crate::chat::name::RoomName;
 use crate::chat::network::ClientAddress;
 use crate::chat::order::{Measure, Party, Reason};
@@ -41,9 +42,16 @@ impl Transcript<'_> {
             self.transaction.set_read(room.id, account.0, *seq)?;
             return Ok(Recorded::Noted);
         }
+        if let RoomFact::Expired { before } = fact {
+            return self.expire(append, room, *before);
+        }
         let event = self.insert_event(append, &append.fact, room.id)?;
         match fact {
-            RoomFact::Read { .. } => {}
+            RoomFact::Read { .. } | RoomFact::Expired { .. } => {}
+            RoomFact::RetentionSet { days, .. } => {
+                self.transaction.set_retention(room.id, *days)?;
+                self.transaction.insert_audit(room.id, event)?;
+            }
             RoomFact::Joined { account, name, .. } => {
                 self.transaction
                     .insert_member(room.id, account.0, name.as_str(), room.seq)?;
@@ -79,6 +87,34 @@ impl Transcript<'_> {
             }
         }
         Ok(Recorded::Noted)
+    }
+
+    /// Erases some of what was decided before then. An event tells of it, so that the numbers of those
+    /// that go are not given again.
+    fn expire(
+        &mut self,
+        append: &Append,
+        room: RoomState,
+        before: Timestamp,
+    ) -> Result<Recorded, DatabaseError> {
+        let transaction = &self.transaction;
+        let messages = transaction.stale_messages(room.id, room.erased, before.0)?;
+        let changes = transaction.stale_changes(room.id, before.0)?;
+        if messages.is_beyond(room.erased) {
+            transaction.erase_messages_to(room.id, room.erased, messages.up_to)?;
+        }
+        if changes.is_beyond(0) {
+            transaction.erase_changes_to(room.id, changes.up_to)?;
+        }
+        if messages.is_beyond(room.erased) || changes.is_beyond(0) {
+            self.insert_event(append, &append.fact, room.id)?;
+        }
+        self.change_room(append.fact.room(), |room| room.erased = messages.up_to);
+        let left = [messages.next_at, changes.next_at];
+        Ok(Recorded::Erased {
+            up_to: messages.up_to,
+            oldest_at: left.into_iter().flatten().min().map(Timestamp),
+        })
     }
 
     /// What a measure does to somebody's place in the room.

@@ -37,14 +37,7 @@ pub(super) fn write_room_fact(fact: &RoomFact) -> (&'static str, String) {
         RoomFact::Invited { by, invite, .. } => (
             INVITED,
             Payload {
-                code: Some(
-                    invite
-                        .code
-                        .0
-                        .iter()
-                        .map(|byte| format!("{byte:02x}"))
-                        .collect(),
-                ),
+                code: Some(write_hash(&invite.code)),
                 until: Some(invite.until.0),
                 ..by_whom(by)
             },
@@ -64,10 +57,28 @@ pub(super) fn write_room_fact(fact: &RoomFact) -> (&'static str, String) {
                 ..by_whom(by)
             },
         ),
+        RoomFact::RetentionSet { by, days } => (
+            RETENTION_SET,
+            Payload {
+                days: Some(*days),
+                ..by_whom(by)
+            },
+        ),
+        RoomFact::Expired { before } => (
+            "expired",
+            Payload {
+                until: Some(before.0),
+                ..Payload::default()
+            },
+        ),
         RoomFact::Removed { by } => ("room_removed", by.as_ref().map(by_whom).unwrap_or_default()),
     };
     let json = serde_json::to_string(&payload).expect("texts and numbers serialize");
     (kind, json)
+}
+
+fn write_hash(hash: &SecretHash) -> String {
+    hash.0.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The payload of an event that opens a conversation of two.
@@ -147,6 +158,9 @@ pub(in crate::storage) fn read_audit(row: &AuditRow) -> Option<AuditEntry> {
     let until = payload.until.map(Timestamp);
     let deed = match row.kind.as_str() {
         INVITED => Deed::Invite { until: until? },
+        RETENTION_SET => Deed::Retention {
+            days: payload.days?,
+        },
         SLOW_MODE_SET => Deed::SlowMode(Duration::from_secs(payload.seconds?)),
         MEASURED => Deed::Measure {
             name: read_user(&payload.name?),
@@ -245,6 +259,8 @@ pub(super) struct Payload {
     pub(super) seq: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) network: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) days: Option<u32>,
 }
 
 impl Payload {
@@ -261,4 +277,5 @@ const ADDRESS_LEN: usize = 16;
 
 const INVITED: &str = "invited";
 const MEASURED: &str = "measured";
+const RETENTION_SET: &str = "retention_set";
 const SLOW_MODE_SET: &str = "slow_mode_set";

@@ -37,6 +37,14 @@ impl Fields<'_> {
                 RoomCommand::Audit { before, limit }
             }
             "bans" => RoomCommand::Bans,
+            "retention" => {
+                let days = self.integer("days", DAYS_RULE)?;
+                let days = days.and_then(|days| u32::try_from(days).ok());
+                let days = days.filter(|days| *days <= order::MAX_RETENTION_DAYS);
+                RoomCommand::Retention {
+                    days: days.ok_or(ChatError::BadRequest(DAYS_RULE))?,
+                }
+            }
             _ => return Err(ChatError::UnknownType),
         })
     }
@@ -149,6 +157,8 @@ impl Fields<'_> {
 }
 
 const ROLE_RULE: &str = "role must be owner, op or member";
+
+const DAYS_RULE: &str = "days must be a number from 0 to 36500";
 
 const SERVER_ROLE_RULE: &str = "role must be op or member";
 
