@@ -39,7 +39,7 @@ threadView(store, session, page);
 document.addEventListener('keydown', (event) => {
   if (!event.altKey || event.ctrlKey || event.metaKey || !['ArrowUp', 'ArrowDown'].includes(event.key)) return;
   const joined = store.roomList.filter((room) => room.isJoined).map((room) => room.name);
-  if (!store.you || joined.length < 2) return;
+  if (!store.you || joined.length < 2 || document.querySelector('dialog[open]')) return;
   event.preventDefault();
   const step = event.key === 'ArrowUp' ? -1 : 1;
   session.open(joined.at((joined.indexOf(store.current) + step) % joined.length));
