@@ -30,7 +30,7 @@ use crate::websocket::deflate::options::{CompressionLevel, WindowBits};
 ///             Err(error) => break Err(error),
 ///         }
 ///     };
-///     connection.return_codecs(pool); // on errors, too: others need them
+///     connection.return_codecs(pool); // for others; one that has ended has none any more
 ///     result
 /// }
 /// ```

@@ -8,7 +8,8 @@
 //! - Pings and Pongs overtake messages that wait; a Close keeps its place behind them.
 //! - Memory is bounded: a message is encoded only when less than 1 MiB of others waits. Until then
 //!   its sender waits, as the peer takes less than is sent; that is the back-pressure of TCP. The
-//!   same holds for 64 KiB of Pings; of the Pongs that are owed, the latest 64 KiB are kept.
+//!   same holds for 64 KiB of Pings; of the Pongs that are owed, where there are more than 64 KiB,
+//!   only the latest are kept.
 //!
 //! The parts: [`core`] holds what is shared, and the order of bytes, and does not wait; [`shared`] is
 //! the lock around it and the rule who writes; [`socket_io`] are the socket's calls.
