@@ -1,12 +1,16 @@
 //! Somebody with a browser, or a program: WebSocket, `chinwag.v1`, all promises taken at their word.
 //!
-//! A new command needs an [`Asked`], an arm in `done` and one in `refused` of `web_client/verdicts.rs`,
-//! and a `Deed` that asks for it in `web_client/deeds.rs`.
+//! A new command needs an [`Asked`], an arm in `done` (`web_client/granted.rs`) and one in `refused`
+//! (`web_client/refused.rs`), and a `Deed` that asks for it (`web_client/deeds.rs`).
 
 mod deeds;
-mod verdicts;
+mod granted;
+mod identity;
+mod pushed;
+mod refused;
+mod rooms;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use rand::SeedableRng as _;
@@ -14,21 +18,34 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
 use super::dice::Dice;
-use super::ledger::{Checked, Violation, ensure};
+use super::ledger::{Checked, Eyes, Position, Violation, ensure};
 use super::peer::{Peer, Sight};
 use super::view::View;
+use crate::chat::AccountId;
+use crate::chat::account::LoginId;
 use crate::websocket::handshake::client::{ClientHandshake, ClientRequest, Progress};
 use crate::websocket::handshake::uri::Uri;
 use crate::websocket::{Connection, Event, Limits, Message};
 use deeds::DEEDS;
-pub(super) use deeds::ROOMS;
+pub(super) use rooms::ROOMS;
 
-/// A client that comes back as the same guest, and sends again what was not acknowledged.
+/// A client that comes back as the same person, and sends again what was not acknowledged.
 pub(super) struct WebClient {
     /// The names that it goes by, the first of them at first.
     names: [String; 2],
     name: String,
+    /// Which device of an account it is; `None`: a guest who stays one.
+    device: Option<usize>,
+    /// By what its messages and their keys can be told from others'.
+    handle: String,
+    /// What says who it is.
     token: Option<String>,
+    /// Whose device it is, once there is an account.
+    account: Option<AccountId>,
+    /// With which login it came.
+    login: Option<LoginId>,
+    /// Logins of its account, as it was told.
+    logins: Vec<i64>,
     random: StdRng,
     phase: Phase,
     /// What it has seen of each room, on all its connections.
@@ -38,7 +55,7 @@ pub(super) struct WebClient {
     draft_count: u64,
     /// It was told to wait until then before it sends.
     waits_until: Option<Instant>,
-    /// Its name was taken: it tries again then.
+    /// It was not let in: it tries again then.
     greets_at: Option<Instant>,
     /// It has asked for so much that it stops reading.
     is_dawdling: bool,
@@ -57,11 +74,15 @@ struct Session {
     connection: Connection,
     is_welcome: bool,
     is_known: bool,
+    /// How much had been recorded when it was let in.
+    known_at: Position,
     next_id: u64,
-    pending: BTreeMap<u64, Asked>,
+    pending: BTreeMap<u64, Question>,
     /// Requests without an id that are yet to be refused.
     nameless_count: usize,
     has_misbehaved: bool,
+    /// How far it has read where, as it was told on this connection.
+    marks: BTreeSet<(String, u64)>,
 }
 
 /// What it wants said.
@@ -73,17 +94,28 @@ struct Draft {
     reply_to: Option<u64>,
 }
 
+/// Something that it has asked, and when.
+#[derive(Clone, Debug)]
+struct Question {
+    asked: Asked,
+    /// How much the hub had been told.
+    told: Position,
+    /// How much had been recorded.
+    position: Position,
+}
+
 /// What it has asked, with what the answer must fit.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Asked {
-    Hello {
-        name: Option<String>,
-    },
+    Hello(Proof),
     Join {
         room: String,
         since: Option<u64>,
         rev: Option<u64>,
+        /// Whether it must be let in, unless it is banned: everybody is, or it has a code.
+        is_open: bool,
     },
+    Create,
     Leave {
         room: String,
     },
@@ -93,6 +125,15 @@ enum Asked {
         key: Option<String>,
         /// Whether it was told that this one passes.
         is_due: bool,
+    },
+    /// An edit, a deletion or a reaction.
+    Change {
+        room: String,
+        seq: u64,
+    },
+    Read {
+        room: String,
+        seq: u64,
     },
     Topic {
         room: String,
@@ -104,22 +145,60 @@ enum Asked {
         /// The newest message that it had seen.
         seen: u64,
     },
+    Search {
+        word: &'static str,
+        is_audit: bool,
+    },
     Who {
         room: String,
         is_audit: bool,
     },
-    Rooms,
+    Rooms {
+        is_audit: bool,
+    },
+    Invite {
+        room: String,
+    },
+    /// Something to keep order.
+    Measure {
+        room: String,
+    },
+    Direct,
+    Sessions,
+    Revoke {
+        session: i64,
+    },
     /// Typing is answered only when it is refused.
-    Typing,
+    Typing {
+        room: String,
+    },
     Nonsense,
 }
 
+/// How it says who it is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Proof {
+    Name(String),
+    Token,
+    Password { is_right: bool },
+    Registration,
+}
+
 impl WebClient {
-    pub(super) fn new(name: &str, dice: &mut Dice) -> Self {
+    pub(super) fn new(name: &str, device: Option<usize>, dice: &mut Dice) -> Self {
+        let handle = match device {
+            None | Some(0) => name.to_owned(),
+            Some(nth) => format!("{name}{nth}"),
+        };
         Self {
             names: [name.to_owned(), format!("{name} again")],
             name: name.to_owned(),
+            device,
+            handle,
             token: None,
+            account: None,
+            login: None,
+            logins: Vec::new(),
             random: dice.generator(),
             phase: Phase::Away,
             views: BTreeMap::new(),
@@ -138,24 +217,82 @@ impl WebClient {
         }
     }
 
-    fn ask(&mut self, asked: Asked, mut request: Value, output: &mut Vec<u8>) {
+    /// Who it is, for what it may see.
+    fn eyes(&self) -> Eyes {
+        Eyes {
+            account: self.account,
+            names: self.names.to_vec(),
+            may_be_renamed: self.device.is_some(),
+        }
+    }
+
+    fn ask(&mut self, asked: Asked, mut request: Value, sight: &Sight<'_>, output: &mut Vec<u8>) {
         let Some(session) = self.session() else {
             return;
         };
         request["id"] = session.next_id.into();
-        session.pending.insert(session.next_id, asked);
+        let question = Question {
+            asked,
+            told: sight.ledger.told(),
+            position: sight.ledger.position(),
+        };
+        session.pending.insert(session.next_id, question);
         session.next_id += 1;
         session.send(&request.to_string(), output);
     }
 
     fn has_asked(&self, is_it: impl Fn(&Asked) -> bool) -> bool {
         match &self.phase {
-            Phase::Open(session) => session.pending.values().any(is_it),
+            Phase::Open(session) => session.pending.values().any(|it| is_it(&it.asked)),
             Phase::Away | Phase::Shaking(_) | Phase::Over => false,
         }
     }
 
-    fn open(&mut self, handshake: Box<ClientHandshake>, input: &mut &[u8]) -> Checked {
+    /// Forgets a room that it cannot enter any more, and what it wanted to say there.
+    fn give_up(&mut self, room: &str) {
+        self.views.remove(room);
+        self.drafts.retain(|draft| draft.room != room);
+    }
+
+    fn told(&mut self, text: &str, sight: &Sight<'_>) -> Checked {
+        let told: Value = serde_json::from_str(text)
+            .map_err(|error| Violation(format!("{error} in what {} is told: {text}", self.name)))?;
+        let session = self.session().expect("told on a connection");
+        let kind = told["type"].as_str().unwrap_or_default();
+        if !session.is_welcome {
+            ensure!(kind == "welcome", "{text} comes before the welcome");
+            session.is_welcome = true;
+            return Ok(());
+        }
+        match kind {
+            "done" | "error" => {
+                let Some(id) = told["re"].as_u64() else {
+                    ensure!(
+                        kind == "error" && session.nameless_count > 0,
+                        "nobody asked for {text}"
+                    );
+                    session.nameless_count -= 1;
+                    return Ok(());
+                };
+                let Some(question) = session.pending.remove(&id) else {
+                    return Err(Violation(format!("nobody asked for {text}")));
+                };
+                if kind == "done" {
+                    self.done(question, &told, sight)
+                } else {
+                    self.refused(&question, &told, sight)
+                }
+            }
+            _ => self.pushed(kind, &told, sight),
+        }
+    }
+
+    fn open(
+        &mut self,
+        handshake: Box<ClientHandshake>,
+        input: &mut &[u8],
+        sight: &Sight<'_>,
+    ) -> Checked {
         let broken = |error| Violation(format!("the handshake failed: {error}"));
         self.phase = match handshake.receive(input).map_err(broken)? {
             Progress::Incomplete(handshake) => Phase::Shaking(Box::new(handshake)),
@@ -164,8 +301,12 @@ impl WebClient {
                 let connection = opened.into_connection(Limits::default(), keys);
                 Phase::Open(Box::new(Session::new(connection)))
             }
-            // A slow network.
-            Progress::Refused(response) if response.status() == 408 => Phase::Over,
+            // A slow network, or a server that ends.
+            Progress::Refused(response)
+                if response.status() == 408 || response.status() == 503 && sight.is_draining =>
+            {
+                Phase::Over
+            }
             Progress::Refused(response) => {
                 let status = response.status();
                 return Err(Violation(format!("{} was refused: {status}", self.name)));
@@ -203,7 +344,7 @@ impl Peer for WebClient {
             let phase = std::mem::replace(&mut self.phase, Phase::Over);
             if let Phase::Shaking(handshake) = phase {
                 let mut rest = &*bytes;
-                self.open(handshake, &mut rest)?;
+                self.open(handshake, &mut rest, sight)?;
                 taken_len = bytes.len() - rest.len();
             }
         }
@@ -223,7 +364,7 @@ impl Peer for WebClient {
                     return Err(Violation("what is binary?".to_owned()));
                 }
                 Some(Event::Ping(_) | Event::Pong(_)) => {}
-                Some(Event::Closed { code, .. }) => return self.closed(code),
+                Some(Event::Closed { code, .. }) => return self.closed(code, sight),
             }
         }
     }
@@ -237,7 +378,7 @@ impl Peer for WebClient {
             return;
         };
         if !session.is_known {
-            return self.say_hello(output);
+            return self.say_hello(sight, Some(dice), output);
         }
         let nth = dice.weighed(DEEDS.iter().map(|(_, weight)| *weight));
         self.do_deed(DEEDS[nth].0, sight, dice, output);
@@ -259,17 +400,24 @@ impl Peer for WebClient {
         if !session.is_known {
             if self.greets_at.is_none_or(|at| at <= sight.now) {
                 self.greets_at = None;
-                self.say_hello(output);
+                self.say_hello(sight, None, output);
+            }
+            return output.len() > had_len;
+        }
+        if self.device.is_some() && self.login.is_none() {
+            if self.greets_at.is_none_or(|at| at <= sight.now) {
+                self.greets_at = None;
+                self.register(sight, output);
             }
             return output.len() > had_len;
         }
         let rooms: Vec<String> = self.views.keys().cloned().collect();
         for room in rooms {
-            if !self.views[&room].is_in {
-                self.join(&room, output);
+            if !self.views[&room].is_in || self.views[&room].is_loose {
+                self.join(&room, None, sight, output);
             }
         }
-        while self.repeat(sight.now, output) {}
+        while self.repeat(sight, output) {}
         output.len() > had_len
     }
 
@@ -284,11 +432,12 @@ impl Peer for WebClient {
         let Phase::Open(session) = &self.phase else {
             return Err(Violation(format!("{} is not connected", self.name)));
         };
-        let pending = &session.pending;
-        let is_silent = |asked: &Asked| *asked == Asked::Typing;
+        let asked = session.pending.values().map(|question| &question.asked);
+        let mut unanswered = asked.filter(|asked| !matches!(asked, Asked::Typing { .. }));
+        let waited_for = unanswered.next();
         ensure!(
-            session.is_known && pending.values().all(is_silent) && session.nameless_count == 0,
-            "{} awaits answers to {pending:?}",
+            session.is_known && waited_for.is_none() && session.nameless_count == 0,
+            "{} awaits an answer to {waited_for:?}",
             self.name
         );
         ensure!(
@@ -297,10 +446,11 @@ impl Peer for WebClient {
             self.name,
             self.drafts
         );
+        self.check_identity(session, sight)?;
         for (room, view) in &self.views {
             let newest = (sight.ledger.newest(room), sight.ledger.newest_rev(room));
             ensure!(
-                view.is_in && (view.seen, view.rev) == newest,
+                view.is_in && !view.is_loose && (view.seen, view.rev) == newest,
                 "{} has seen {}, {} of {room}, which has {newest:?}",
                 self.name,
                 view.seen,
@@ -310,11 +460,23 @@ impl Peer for WebClient {
         Ok(())
     }
 
-    fn begin_audit(&mut self, output: &mut Vec<u8>) {
+    fn begin_audit(&mut self, sight: &Sight<'_>, output: &mut Vec<u8>) {
+        let is_audit = true;
         for room in self.views.keys().cloned().collect::<Vec<_>>() {
-            let request = json!({"type": "who", "room": room});
-            let is_audit = true;
-            self.ask(Asked::Who { room, is_audit }, request, output);
+            // Nobody is told of coming and going in a conversation of two.
+            if !room.starts_with('@') {
+                let request = json!({"type": "who", "room": room});
+                self.ask(Asked::Who { room, is_audit }, request, sight, output);
+            }
+        }
+        self.ask(
+            Asked::Rooms { is_audit },
+            json!({"type": "rooms"}),
+            sight,
+            output,
+        );
+        for word in deeds::WORDS {
+            self.search(word, is_audit, sight, output);
         }
     }
 
@@ -329,10 +491,12 @@ impl Session {
             connection,
             is_welcome: false,
             is_known: false,
+            known_at: 0,
             next_id: 1,
             pending: BTreeMap::new(),
             nameless_count: 0,
             has_misbehaved: false,
+            marks: BTreeSet::new(),
         }
     }
 

@@ -1,21 +1,31 @@
 //! What a client does of its own accord.
 
-use std::time::Instant;
-
 use serde_json::json;
 
 use super::{Asked, Draft, WebClient};
+use crate::chat::PersonId;
 use crate::server::simulation::dice::Dice;
 use crate::server::simulation::peer::Sight;
+use crate::server::simulation::web_client::ROOMS;
 use crate::websocket::CloseCode;
 
-/// What it can do of its own accord, and how often, roughly.
+/// What it can do, and how often, roughly.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Deed {
     Say,
     Repeat,
+    Edit,
+    Delete,
+    React,
+    Read,
+    Search,
     Join,
+    Intrude,
     Leave,
+    Create,
+    Direct,
+    Invite,
+    KeepOrder,
     Topic,
     Typing,
     History,
@@ -23,146 +33,250 @@ pub(super) enum Deed {
     Devour,
     Look,
     Rename,
+    Register,
+    Sessions,
+    Revoke,
     Nonsense,
     Ping,
     Misbehave,
     Close,
 }
 
-pub(super) const DEEDS: [(Deed, usize); 14] = [
+pub(super) const DEEDS: [(Deed, usize); 27] = [
     (Deed::Say, 40),
     (Deed::Repeat, 6),
-    (Deed::Join, 16),
-    (Deed::Leave, 5),
-    (Deed::Topic, 4),
-    (Deed::Typing, 3),
+    (Deed::Edit, 14),
+    (Deed::Delete, 4),
+    (Deed::React, 8),
+    (Deed::Read, 8),
+    (Deed::Search, 4),
+    (Deed::Join, 10),
+    (Deed::Intrude, 5),
+    (Deed::Leave, 4),
+    (Deed::Create, 3),
+    (Deed::Direct, 3),
+    (Deed::Invite, 3),
+    (Deed::KeepOrder, 16),
+    (Deed::Topic, 3),
+    (Deed::Typing, 2),
     (Deed::History, 5),
     (Deed::Devour, 2),
-    (Deed::Look, 3),
+    (Deed::Look, 4),
     (Deed::Rename, 1),
+    (Deed::Register, 4),
+    (Deed::Sessions, 2),
+    (Deed::Revoke, 4),
     (Deed::Nonsense, 2),
-    (Deed::Ping, 2),
+    (Deed::Ping, 1),
     (Deed::Misbehave, 1),
     (Deed::Close, 1),
 ];
 
 impl WebClient {
-    pub(super) fn say_hello(&mut self, output: &mut Vec<u8>) {
-        if self.has_asked(|asked| matches!(asked, Asked::Hello { .. })) {
-            return;
-        }
-        match self.token.clone() {
-            Some(token) => {
-                let hello = json!({"type": "hello", "token": token});
-                self.ask(Asked::Hello { name: None }, hello, output);
+    pub(super) fn do_deed(
+        &mut self,
+        deed: Deed,
+        sight: &Sight<'_>,
+        dice: &mut Dice,
+        output: &mut Vec<u8>,
+    ) {
+        match deed {
+            Deed::Say => self.say(sight, dice, output),
+            Deed::Repeat => {
+                self.repeat(sight, output);
             }
-            None => self.introduce(self.names[0].clone(), output),
+            Deed::Join => {
+                let room = *dice.pick(&ROOMS);
+                self.join(room, None, sight, output);
+            }
+            Deed::Intrude => self.intrude(sight, dice, output),
+            Deed::Create => self.create(sight, dice, output),
+            Deed::Direct => self.direct(sight, dice, output),
+            Deed::Rename => {
+                // What is not acknowledged was sent under the name of now.
+                if self.device.is_none() && self.drafts.is_empty() && !self.is_greeting() {
+                    let name = dice.pick(&self.names).clone();
+                    self.introduce(name, sight, output);
+                }
+            }
+            Deed::Register if self.device == Some(0) && self.login.is_none() => {
+                self.register(sight, output);
+            }
+            Deed::Register => {}
+            Deed::Revoke if !self.logins.is_empty() => {
+                let session = *dice.pick(&self.logins);
+                let request = json!({"type": "revoke", "session": session});
+                self.ask(Asked::Revoke { session }, request, sight, output);
+            }
+            Deed::Sessions | Deed::Revoke => {
+                self.ask(Asked::Sessions, json!({"type": "sessions"}), sight, output);
+            }
+            Deed::Search => self.search(dice.pick(&WORDS), false, sight, output),
+            Deed::Look if dice.one_in(2) => {
+                let is_audit = false;
+                self.ask(
+                    Asked::Rooms { is_audit },
+                    json!({"type": "rooms"}),
+                    sight,
+                    output,
+                );
+            }
+            Deed::Nonsense => self.talk_nonsense(sight, dice, output),
+            Deed::Ping | Deed::Misbehave | Deed::Close => self.do_to_connection(deed, output),
+            _ => {
+                let room = match deed {
+                    Deed::KeepOrder => self.pick_ruled_room(sight, dice),
+                    _ => self.pick_room(dice),
+                };
+                match room {
+                    Some(room) => self.do_in_room(deed, room, sight, dice, output),
+                    None => self.do_deed(Deed::Join, sight, dice, output),
+                }
+            }
         }
     }
 
-    fn introduce(&mut self, name: String, output: &mut Vec<u8>) {
-        let hello = json!({"type": "hello", "name": name});
-        self.ask(Asked::Hello { name: Some(name) }, hello, output);
-    }
-
-    pub(super) fn join(&mut self, room: &str, output: &mut Vec<u8>) {
-        let is_asked = |asked: &Asked| matches!(asked, Asked::Join { room: it, .. } | Asked::Leave { room: it } if it == room);
-        if self.has_asked(is_asked) {
-            return;
+    fn do_in_room(
+        &mut self,
+        deed: Deed,
+        room: String,
+        sight: &Sight<'_>,
+        dice: &mut Dice,
+        output: &mut Vec<u8>,
+    ) {
+        match deed {
+            Deed::Edit | Deed::Delete | Deed::React => {
+                self.change(deed, room, sight, dice, output);
+            }
+            Deed::Read => {
+                let seen = self.views[&room].seen;
+                if seen > 0 {
+                    let seq = seen - u64::from(dice.one_in(3));
+                    let request = json!({"type": "read", "room": room, "seq": seq});
+                    self.ask(Asked::Read { room, seq }, request, sight, output);
+                }
+            }
+            Deed::Invite => {
+                let request = json!({"type": "invite", "room": room});
+                self.ask(Asked::Invite { room }, request, sight, output);
+            }
+            Deed::KeepOrder => self.keep_order(room, sight, dice, output),
+            Deed::Leave => {
+                let request = json!({"type": "leave", "room": room});
+                self.ask(Asked::Leave { room }, request, sight, output);
+            }
+            Deed::Topic => {
+                let topic = format!("what {} likes, {}", self.name, dice.below(1_000));
+                let request = json!({"type": "topic", "room": room, "topic": topic});
+                self.ask(Asked::Topic { room }, request, sight, output);
+            }
+            Deed::Typing => {
+                let request = json!({"type": "typing", "room": room});
+                self.ask(Asked::Typing { room }, request, sight, output);
+            }
+            Deed::History => self.look_back(room, sight, dice, output),
+            Deed::Devour => {
+                self.is_dawdling = true;
+                for _ in 0..MANY {
+                    self.look_back(room.clone(), sight, dice, output);
+                }
+            }
+            _ => {
+                let request = json!({"type": "who", "room": room});
+                let is_audit = false;
+                self.ask(Asked::Who { room, is_audit }, request, sight, output);
+            }
         }
-        let view = self.views.get(room);
-        let (since, rev) = (view.map(|view| view.seen), view.map(|view| view.rev));
-        let request = json!({"type": "join", "room": room, "since": since, "rev": rev,
-            "create": true});
-        let room = room.to_owned();
-        self.ask(Asked::Join { room, since, rev }, request, output);
     }
 
-    /// A room that it is in, and is not about to leave.
-    fn pick_room(&self, dice: &mut Dice) -> Option<String> {
-        let rooms: Vec<&String> = self
-            .views
-            .iter()
-            .filter(|(room, view)| view.is_in && !self.is_leaving(room))
-            .map(|(room, _)| room)
-            .collect();
-        (!rooms.is_empty()).then(|| (*dice.pick(&rooms)).clone())
+    fn look_back(
+        &mut self,
+        room: String,
+        sight: &Sight<'_>,
+        dice: &mut Dice,
+        output: &mut Vec<u8>,
+    ) {
+        let seen = self.views[&room].seen;
+        let limit = dice.between(1, 200);
+        let before = dice.one_in(2).then(|| seen / 2 + 1);
+        let request = json!({"type": "history", "room": room, "before": before, "limit": limit});
+        let asked = Asked::History {
+            room,
+            before,
+            limit,
+            seen,
+        };
+        self.ask(asked, request, sight, output);
     }
 
-    fn is_leaving(&self, room: &str) -> bool {
-        self.has_asked(|asked| matches!(asked, Asked::Leave { room: it } if it == room))
+    pub(super) fn search(
+        &mut self,
+        word: &'static str,
+        is_audit: bool,
+        sight: &Sight<'_>,
+        output: &mut Vec<u8>,
+    ) {
+        let request = json!({"type": "search", "query": word, "limit": 50});
+        self.ask(Asked::Search { word, is_audit }, request, sight, output);
     }
 
-    fn is_renaming(&self) -> bool {
-        self.has_asked(|asked| matches!(asked, Asked::Hello { .. }))
-    }
-
-    fn say(&mut self, dice: &mut Dice, now: Instant, output: &mut Vec<u8>) {
+    fn say(&mut self, sight: &Sight<'_>, dice: &mut Dice, output: &mut Vec<u8>) {
         let Some(room) = self.pick_room(dice) else {
-            return;
+            return self.do_deed(Deed::Join, sight, dice, output);
         };
         // A key is remembered under the name that it was sent under.
-        if self.is_renaming() {
+        if self.is_greeting() {
             return;
         }
         self.draft_count += 1;
         // A few long ones: all of them together fit the smallest outbox of a run.
         let padding = match dice.below(12) {
-            0..=5 if self.draft_count <= 3 => "x".repeat(3_000),
+            0..=5 if self.draft_count <= 3 => "x".repeat(2_000),
             6 => "\n<eve> forged".to_owned(),
             _ => String::new(),
         };
-        let body = format!("{} says {}{padding}", self.names[0], self.draft_count);
+        let body = format!("{} says {}{padding}", self.handle, self.draft_count);
         let seen = self.views[&room].seen;
         let reply_to = (seen > 0 && dice.one_in(5)).then_some(seen);
-        if dice.one_in(4) {
-            return self.send(&room, &body, None, reply_to, now, output);
-        }
+        let key = (!dice.one_in(4)).then(|| format!("{}-{}", self.handle, self.draft_count));
         let draft = Draft {
-            key: format!("{}-{}", self.names[0], self.draft_count),
+            key: key.clone().unwrap_or_default(),
             room,
             body,
             reply_to,
         };
-        self.drafts.push_back(draft.clone());
-        self.send_draft(&draft, now, output);
-    }
-
-    fn send_draft(&mut self, draft: &Draft, now: Instant, output: &mut Vec<u8>) {
-        let key = Some(draft.key.clone());
-        self.send(&draft.room, &draft.body, key, draft.reply_to, now, output);
+        self.send(&draft, key.clone(), sight, output);
+        self.drafts.extend(key.map(|_| draft));
     }
 
     fn send(
         &mut self,
-        room: &str,
-        body: &str,
+        draft: &Draft,
         key: Option<String>,
-        reply_to: Option<u64>,
-        now: Instant,
+        sight: &Sight<'_>,
         output: &mut Vec<u8>,
     ) {
-        let is_sending = self.has_asked(|asked| matches!(asked, Asked::Send { .. }));
-        if self.waits_until.is_some_and(|until| until > now) {
+        let is_speaking =
+            self.has_asked(|asked| matches!(asked, Asked::Send { .. } | Asked::Change { .. }));
+        if self.waits_until.is_some_and(|until| until > sight.now) {
             return;
         }
-        let is_due = self.waits_until.take().is_some() && !is_sending;
-        let request = json!({"type": "send", "room": room, "body": body, "key": key,
-            "reply_to": reply_to});
-        let (room, body) = (room.to_owned(), body.to_owned());
+        let is_due = self.waits_until.take().is_some() && !is_speaking;
+        let request = json!({"type": "send", "room": draft.room, "body": draft.body, "key": key,
+            "reply_to": draft.reply_to});
         let asked = Asked::Send {
-            room,
-            body,
+            room: draft.room.clone(),
+            body: draft.body.clone(),
             key,
             is_due,
         };
-        self.ask(asked, request, output);
+        self.ask(asked, request, sight, output);
     }
 
     /// Sends again what was not acknowledged, the oldest first; `false`: there is nothing that it
     /// could send now.
-    pub(super) fn repeat(&mut self, now: Instant, output: &mut Vec<u8>) -> bool {
-        if self.is_renaming() || self.waits_until.is_some_and(|until| until > now) {
+    pub(super) fn repeat(&mut self, sight: &Sight<'_>, output: &mut Vec<u8>) -> bool {
+        if self.is_greeting() || self.waits_until.is_some_and(|until| until > sight.now) {
             return false;
         }
         let is_pending = |draft: &Draft| {
@@ -176,97 +290,69 @@ impl WebClient {
         let Some(draft) = draft.cloned() else {
             return false;
         };
-        self.send_draft(&draft, now, output);
+        self.send(&draft, Some(draft.key.clone()), sight, output);
         true
     }
 
-    pub(super) fn do_deed(
+    /// Edits or deletes a message, mostly of its own, or reacts to one.
+    fn change(
         &mut self,
         deed: Deed,
+        room: String,
         sight: &Sight<'_>,
         dice: &mut Dice,
         output: &mut Vec<u8>,
     ) {
-        let now = sight.now;
-        match deed {
-            Deed::Say => self.say(dice, now, output),
-            Deed::Repeat => {
-                self.repeat(now, output);
-            }
-            Deed::Join => {
-                let room = *dice.pick(&ROOMS);
-                self.join(room, output);
-            }
-            Deed::Rename => {
-                // What is not acknowledged was sent under the name of now.
-                if self.drafts.is_empty() && !self.is_renaming() {
-                    let name = dice.pick(&self.names).clone();
-                    self.introduce(name, output);
-                }
-            }
-            Deed::Look if dice.one_in(2) => {
-                self.ask(Asked::Rooms, json!({"type": "rooms"}), output);
-            }
-            Deed::Nonsense => self.talk_nonsense(dice, output),
-            Deed::Ping | Deed::Misbehave | Deed::Close => self.do_to_connection(deed, output),
-            Deed::Devour => {
-                if let Some(room) = self.pick_room(dice) {
-                    self.is_dawdling = true;
-                    for _ in 0..MANY {
-                        self.do_in_room(Deed::History, room.clone(), dice, output);
-                    }
-                }
-            }
-            Deed::Leave | Deed::Topic | Deed::Typing | Deed::History | Deed::Look => {
-                if let Some(room) = self.pick_room(dice) {
-                    self.do_in_room(deed, room, dice, output);
-                }
-            }
+        let seen = self.views[&room].seen;
+        // What it waits for is a place for a message.
+        if seen == 0 || self.waits_until.is_some() {
+            return;
         }
-    }
-
-    fn do_in_room(&mut self, deed: Deed, room: String, dice: &mut Dice, output: &mut Vec<u8>) {
-        match deed {
-            Deed::Leave => {
-                let request = json!({"type": "leave", "room": room});
-                self.ask(Asked::Leave { room }, request, output);
+        let latest = seen.saturating_sub(20) + 1..=seen;
+        let own: Vec<u64> = latest
+            .clone()
+            .filter(|seq| self.is_author(&room, *seq, sight))
+            .collect();
+        let is_own_business = !matches!(deed, Deed::React) && !dice.one_in(4);
+        let seq = if is_own_business && !own.is_empty() {
+            *dice.pick(&own)
+        } else {
+            let back = dice.below(usize::try_from(latest.end() - latest.start()).expect("20") + 1);
+            seen - u64::try_from(back).expect("20")
+        };
+        let request = match deed {
+            Deed::Edit => {
+                self.draft_count += 1;
+                let body = format!("{} corrects {}", self.handle, self.draft_count);
+                json!({"type": "edit", "room": room, "seq": seq, "body": body})
             }
-            Deed::Topic => {
-                let topic = format!("what {} likes, {}", self.name, dice.below(1_000));
-                let request = json!({"type": "topic", "room": room, "topic": topic});
-                self.ask(Asked::Topic { room }, request, output);
-            }
-            Deed::Typing => {
-                let request = json!({"type": "typing", "room": room});
-                self.ask(Asked::Typing, request, output);
-            }
-            Deed::History => {
-                let seen = self.views[&room].seen;
-                let limit = dice.between(1, 200);
-                let before = dice.one_in(2).then(|| seen / 2 + 1);
-                let request =
-                    json!({"type": "history", "room": room, "before": before, "limit": limit});
-                let asked = Asked::History {
-                    room,
-                    before,
-                    limit,
-                    seen,
-                };
-                self.ask(asked, request, output);
-            }
+            Deed::Delete => json!({"type": "delete", "room": room, "seq": seq}),
             _ => {
-                let request = json!({"type": "who", "room": room});
-                let is_audit = false;
-                self.ask(Asked::Who { room, is_audit }, request, output);
+                let emoji = *dice.pick(&["👍", "🦊", "🎉"]);
+                json!({"type": "react", "room": room, "seq": seq, "emoji": emoji,
+                    "on": !dice.one_in(3)})
             }
+        };
+        self.ask(Asked::Change { room, seq }, request, sight, output);
+    }
+
+    /// Whether it said that, as whom it is now.
+    pub(super) fn is_author(&self, room: &str, seq: u64, sight: &Sight<'_>) -> bool {
+        match sight.ledger.author(room, seq) {
+            Some(PersonId::Account(account)) => self.account == Some(account),
+            Some(PersonId::Guest(_)) => {
+                let message = sight.ledger.message(room, seq);
+                self.account.is_none() && message.is_some_and(|it| self.is_own(it.from.as_str()))
+            }
+            None => false,
         }
     }
 
-    fn talk_nonsense(&mut self, dice: &mut Dice, output: &mut Vec<u8>) {
+    fn talk_nonsense(&mut self, sight: &Sight<'_>, dice: &mut Dice, output: &mut Vec<u8>) {
         let (text, has_id) = *dice.pick(&NONSENSE);
         if has_id {
             let request = serde_json::from_str(text).expect("an object");
-            return self.ask(Asked::Nonsense, request, output);
+            return self.ask(Asked::Nonsense, request, sight, output);
         }
         if let Some(session) = self.session() {
             session.nameless_count += 1;
@@ -296,8 +382,8 @@ impl WebClient {
     }
 }
 
-/// Where everybody meets.
-pub(in crate::server::simulation) const ROOMS: [&str; 3] = ["lobby", "tea", "chess"];
+/// Words that stand in what was said, or was corrected.
+pub(super) const WORDS: [&str; 2] = ["says", "corrects"];
 
 /// More histories than an outbox of a run bears.
 const MANY: usize = 40;
