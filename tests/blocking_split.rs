@@ -5,6 +5,7 @@ mod blocking_support;
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use blocking_support::{
     client_over, for_ever, in_time, server_core, server_over, tcp_pair, web_sockets,
 };
 use chinwag::websocket::blocking::{Error, Reader, Timeout, Timeouts, WebSocket, Writer};
-use chinwag::websocket::{CloseCode, Event, Message, SendError};
+use chinwag::websocket::{CloseCode, Event, Message, PreparedMessage, SendError};
 
 type Halves = (Reader, Writer);
 
@@ -200,6 +201,73 @@ fn dropped_reader_takes_leave_and_stops_the_writers() {
     });
 }
 
+// covers: R6455-5.4-02/S, R6455-5.5.3-03/S
+#[test]
+fn messages_go_prepared_and_uncompressed_and_come_in_parts() {
+    over_all(|(mut client, client_writer), (mut server, mut writer)| {
+        let prepared = PreparedMessage::new(&Message::text("Hi"));
+        writer.send_prepared(&prepared).unwrap();
+        writer.send_uncompressed(&Message::text("Ho")).unwrap();
+        writer.pong(b"?").unwrap();
+        let mut message = writer.text_writer();
+        message.write_all(b"He").unwrap();
+        message.flush().unwrap();
+        message.write_all(b"llo").unwrap();
+        message.finish().unwrap();
+        assert_eq!(client.read(), Ok(Some(Message::text("Hi"))));
+        assert_eq!(client.read(), Ok(Some(Message::text("Ho"))));
+        let pong = client.read_event();
+        assert_eq!(pong, Ok(Event::Pong(b"?".to_vec().into())));
+        let mut text = Vec::new();
+        let mut is_final = false;
+        while !is_final {
+            let part = client.read_part().unwrap().unwrap();
+            text.extend_from_slice(part.payload.as_bytes());
+            is_final = part.is_final;
+        }
+        assert_eq!(text, b"Hello");
+        let closing = thread::spawn(move || client_writer.close(CloseCode::GOING_AWAY, "bye"));
+        let reading = thread::spawn(move || client.read_part());
+        assert_eq!(server.read_part(), Ok(None));
+        assert_eq!(closing.join().unwrap(), Ok(()));
+        assert_eq!(reading.join().unwrap(), Ok(None));
+        let closed = writer.closed().unwrap();
+        assert_eq!(closed.code, Some(CloseCode::GOING_AWAY));
+        assert_eq!(closed.reason, "bye");
+    });
+}
+
+#[test]
+fn writer_fails_the_connection_for_a_reason_of_the_applications() {
+    over_all(|(mut client, _client_writer), (mut server, writer)| {
+        let reading = thread::spawn(move || (client.read(), client.closed().unwrap().code));
+        assert_eq!(writer.fail(CloseCode::UNSUPPORTED_DATA, "no text"), Ok(()));
+        let (end, code) = reading.join().unwrap();
+        assert_eq!((end, code), (Ok(None), Some(CloseCode::UNSUPPORTED_DATA)));
+        assert_eq!(server.read(), Err(Error::Abandoned));
+        assert_eq!(writer.closed(), None);
+    });
+}
+
+// covers: R6455-5.5.1-10, R6455-7.1.1-03
+#[test]
+fn server_ends_the_stream_at_once_after_both_closes() {
+    in_time(|| {
+        let (mut client, server) = tcp_pair();
+        let core = server_core();
+        let server = WebSocket::over_socket(server, core, Vec::new(), for_ever()).unwrap();
+        let (mut reader, _writer) = server.split().unwrap();
+        let reading = thread::spawn(move || reader.read());
+        client.write_all(b"\x88\x80\0\0\0\0").unwrap();
+        // The client's own end stays open: only the server's end makes this return.
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).unwrap();
+        assert_eq!(answer, b"\x88\x00");
+        drop(client);
+        assert_eq!(reading.join().unwrap(), Ok(None));
+    });
+}
+
 #[test]
 fn dropped_writers_leave_the_reader_alone() {
     over_all(|(client, client_writer), (mut server, writer)| {
@@ -269,6 +337,27 @@ fn ping_flood_of_a_peer_that_reads_nothing_costs_no_memory_and_no_progress() {
     });
 }
 
+#[test]
+fn pongs_that_found_the_socket_full_leave_as_soon_as_it_is_not() {
+    in_time(|| {
+        let (mut client, server) = UnixStream::pair().unwrap();
+        let server =
+            WebSocket::over_socket(server, server_core(), Vec::new(), Timeouts::server()).unwrap();
+        let (mut reader, _writer) = server.split().unwrap();
+        let reading = thread::spawn(move || reader.read());
+        let ping = |payload: &[u8; 100]| [&b"\x89\xe4\0\0\0\0"[..], payload].concat();
+        // Several times what the sockets hold.
+        client.write_all(&ping(&[1; 100]).repeat(20_000)).unwrap();
+        client.write_all(&ping(&[2; 100])).unwrap();
+        let mut pong = [0; 102];
+        while pong[2..] != [2; 100] {
+            client.read_exact(&mut pong).unwrap();
+        }
+        drop(client);
+        assert!(reading.join().unwrap().is_err());
+    });
+}
+
 // covers: R6455-7.1.4-01/S
 #[test]
 fn end_without_a_close_frame_is_told_to_both_halves() {
@@ -312,9 +401,15 @@ fn peer_that_takes_nothing_is_given_up_and_the_reader_learns_of_it() {
         let server = WebSocket::over_socket(server, server_core(), Vec::new(), timeouts).unwrap();
         let (mut reader, writer) = server.split().unwrap();
         let reading = thread::spawn(move || reader.read());
+        // One writes, one has queued its message, and one waits for room to do so.
+        let senders = [(); 3].map(|()| {
+            let writer = writer.clone();
+            thread::spawn(move || writer.send(&Message::binary(vec![0; 16 << 20])))
+        });
+        let sent = senders.map(|sender| sender.join().unwrap());
+        assert!(sent.iter().all(Result::is_err), "{sent:?}");
         let error = Error::TimedOut(Timeout::Send);
-        let sent = writer.send(&Message::binary(vec![0; 64 << 20]));
-        assert_eq!(sent, Err(error.clone()));
+        assert!(sent.contains(&Err(error.clone())), "{sent:?}");
         assert_eq!(reading.join().unwrap(), Err(error));
         drop(client);
     });
@@ -432,8 +527,6 @@ fn what_was_read_before_the_split_is_not_lost() {
 
 #[test]
 fn unix_sockets_do_as_well() {
-    use std::os::unix::net::UnixStream;
-
     in_time(|| {
         let (client, server) = UnixStream::pair().unwrap();
         let core = blocking_support::client_core();

@@ -85,6 +85,21 @@ fn text_is_cut_between_characters_however_it_is_written() {
     assert!(frame_count > 2);
 }
 
+// covers: R6455-5.4-02
+#[test]
+fn fragments_are_of_64_kib() {
+    let mut server = server_reading(b"");
+    let mut writer = server.binary_writer();
+    writer.write_all(&pattern(131_073)).unwrap();
+    writer.finish().unwrap();
+    let written = &server.stream().written;
+    let frame_len = 10 + 65_536;
+    assert_eq!(written[..10], *b"\x02\x7f\0\0\0\0\0\x01\0\0");
+    let second = &written[frame_len..];
+    assert_eq!(second[..10], *b"\x00\x7f\0\0\0\0\0\x01\0\0");
+    assert_eq!(second[frame_len..][..2], *b"\x80\x01");
+}
+
 // covers: R6455-6.1-07
 #[test]
 fn text_writer_refuses_what_is_not_utf_8_and_the_connection_fails() {

@@ -119,6 +119,60 @@ fn signals_hinder_nothing() {
     });
 }
 
+/// A timeout that the socket came with is its owner's, until the stream has one of its own.
+#[test]
+fn read_timeout_of_the_socket_is_left_alone_or_goes_with_the_streams() {
+    in_time(|| {
+        let (mut client, mut server) = trying_client();
+        let hour = Some(Duration::from_secs(3_600));
+        client.socket().socket.set_read_timeout(hour).unwrap();
+        let mut read = |timeout: Option<Option<Duration>>| {
+            if let Some(timeout) = timeout {
+                client.set_read_timeout(timeout).unwrap();
+            }
+            server.write_all(b"x").unwrap();
+            client.read_exact(&mut [0]).unwrap();
+            client.socket().socket.read_timeout().unwrap()
+        };
+        assert_eq!(read(None), hour);
+        assert!(read(Some(Some(Duration::from_secs(1_800)))) < hour);
+        assert_eq!(read(Some(None)), None);
+    });
+}
+
+#[test]
+fn what_the_socket_does_not_take_counts_as_written_and_is_written_once() {
+    in_time(|| {
+        let (mut client, mut server) = trying_client();
+        client.socket().is_full.set(true);
+        assert_eq!(client.write(b"one").unwrap(), 3);
+        let stalled = client.write(b"two").unwrap_err();
+        assert_eq!(stalled.kind(), io::ErrorKind::WouldBlock);
+        client.socket().is_full.set(false);
+        assert_eq!(client.write(b"two").unwrap(), 3);
+        let mut received = [0; 6];
+        server.read_exact(&mut received).unwrap();
+        assert_eq!(received, *b"onetwo");
+        client.socket().socket.shutdown(Shutdown::Write).unwrap();
+        let failed = client.write(b"three").unwrap_err();
+        assert_eq!(failed.kind(), io::ErrorKind::BrokenPipe);
+    });
+}
+
+#[test]
+fn socket_that_has_ended_is_not_asked_again() {
+    in_time(|| {
+        let (mut client, server) = trying_client();
+        server.socket().shutdown(Shutdown::Write).unwrap();
+        let mut read = || {
+            let error = client.read(&mut [0]).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+            client.socket().call_count
+        };
+        assert_eq!(read(), read());
+    });
+}
+
 /// Whoever waited for it once knows; waiting again is not what the timeout says.
 #[test]
 fn peer_that_takes_nothing_is_waited_for_once() {
@@ -238,6 +292,25 @@ fn end_is_announced_by_both_sides() {
         // The end of the stream is known as such: without a `close_notify` it would be an error.
         assert_eq!(client.read(&mut [0]).unwrap(), 0);
         assert_eq!(server.read(&mut [0]).unwrap(), 0);
+    });
+}
+
+// covers: R8446-6.1-01
+#[test]
+fn end_is_announced_by_halves() {
+    in_time(|| {
+        let (mut client, server) = tls::web_sockets();
+        let (mut reader, _writer) = server.split().unwrap();
+        let serving = thread::spawn(move || reader.read());
+        client.close(CloseCode::NORMAL, "").unwrap();
+        assert_eq!(serving.join().unwrap(), Ok(None));
+        assert_eq!(client.into_parts().stream.read(&mut [0]).unwrap(), 0);
+        let (client, mut server) = tls::web_sockets();
+        let (mut reader, _writer) = client.split().unwrap();
+        let closing = thread::spawn(move || reader.close(CloseCode::NORMAL, ""));
+        assert_eq!(server.read(), Ok(None));
+        assert_eq!(closing.join().unwrap(), Ok(()));
+        assert_eq!(server.into_parts().stream.read(&mut [0]).unwrap(), 0);
     });
 }
 

@@ -14,7 +14,9 @@ use blocking_support::{
     web_sockets,
 };
 use chinwag::websocket::blocking::{Error, Timeout, Timeouts, WebSocket};
-use chinwag::websocket::{CloseCode, Event, Message, ProtocolError, SendError};
+use chinwag::websocket::{
+    CloseCode, Event, Message, Part, PreparedMessage, ProtocolError, SendError,
+};
 
 const HI: &[u8] = b"\x81\x82\x00\x00\x00\x00Hi";
 const CLOSE: &[u8] = b"\x88\x82\x00\x00\x00\x00\x03\xe8";
@@ -139,6 +141,47 @@ fn stream_that_does_not_block_loses_nothing() {
     let parts = server.into_parts();
     let written = [parts.stream.written, parts.output].concat();
     assert_eq!(written, b"\x81\x02Ho\x88\x02\x03\xe8");
+}
+
+#[test]
+fn stream_is_flushed_for_each_wait_and_each_message() {
+    let mut server = server_reading(&[HI, HI].concat());
+    assert_eq!(server.read(), Ok(Some(Message::text("Hi"))));
+    assert_eq!(server.read(), Ok(Some(Message::text("Hi"))));
+    assert_eq!(server.stream().flush_count, 1, "both came at once");
+    server.send(&Message::text("Ho")).unwrap();
+    assert_eq!(server.stream().flush_count, 2);
+}
+
+#[test]
+fn large_message_leaves_no_large_buffer() {
+    for len in [60_000, 1 << 20] {
+        let mut server = server_reading(b"");
+        server.send(&Message::binary(vec![0; len])).unwrap();
+        let kept_len = server.into_parts().output.capacity();
+        assert!((60_000..=65_536).contains(&kept_len), "{kept_len}");
+    }
+}
+
+// covers: R6455-5.4-02, R6455-5.5.3-03/S
+#[test]
+fn messages_go_prepared_and_in_parts_and_come_in_parts() {
+    let fragments = b"\x01\x82\0\0\0\0He\x80\x83\0\0\0\0llo";
+    let mut server = server_reading(&[&fragments[..], CLOSE].concat());
+    let prepared = PreparedMessage::new(&Message::text("Hi"));
+    server.send_prepared(&prepared).unwrap();
+    server.send_part(&Message::text("He"), false).unwrap();
+    server.pong(b"?").unwrap();
+    server.send_part(&Message::text("llo"), true).unwrap();
+    let written = b"\x81\x02Hi\x01\x02He\x8a\x01?\x80\x03llo";
+    assert_eq!(server.stream().written, written);
+    let part = |text, is_final| Part {
+        payload: Message::text(text),
+        is_final,
+    };
+    assert_eq!(server.read_part(), Ok(Some(part("He", false))));
+    assert_eq!(server.read_part(), Ok(Some(part("llo", true))));
+    assert_eq!(server.read_part(), Ok(None));
 }
 
 // covers: R6455-5.5.2-01/S, R6455-5.5.3-01/S, R6455-5.5.3-03/S
@@ -309,6 +352,18 @@ fn closes_that_cross_are_one_each() {
         assert_eq!(closing.join().unwrap(), Ok(()));
         assert_eq!(client.close(CloseCode::NORMAL, ""), Ok(()));
     });
+}
+
+#[test]
+fn closing_goes_on_where_the_stream_gave_up() {
+    let mut script = Script::default();
+    script.reads.push_back(Step::Fails(ErrorKind::WouldBlock));
+    script.reads.push_back(Step::Bytes(CLOSE.to_vec()));
+    let mut server = WebSocket::over_stream(script, server_core(), Vec::new());
+    let error = server.close(CloseCode::NORMAL, "").unwrap_err();
+    assert!(error.is_would_block());
+    assert_eq!(server.close(CloseCode::NORMAL, ""), Ok(()));
+    assert_eq!(server.stream().written, b"\x88\x02\x03\xe8");
 }
 
 #[test]

@@ -1,9 +1,12 @@
-//! Runs every transcript of `docs/protocol.md` against a server, and holds it to each word.
+//! Runs every transcript of `docs/protocol.md` against a server, and holds it to each word; and
+//! `docs/asyncapi.json` to what was said.
 
 #![cfg(feature = "server")]
 
 mod support;
 
+#[path = "protocol_doc/description.rs"]
+mod description;
 #[path = "protocol_doc/matching.rs"]
 mod matching;
 #[path = "protocol_doc/stage.rs"]
@@ -11,18 +14,28 @@ mod stage;
 #[path = "protocol_doc/transcript.rs"]
 mod transcript;
 
-use stage::perform;
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use description::Description;
+use stage::{Spoken, perform};
 use transcript::Transcript;
 
 const DOCUMENT: &str = include_str!("../docs/protocol.md");
+const DESCRIPTION: &str = include_str!("../docs/asyncapi.json");
+
+/// What came of each transcript.
+static PERFORMED: LazyLock<Vec<Result<Vec<Spoken>, String>>> = LazyLock::new(|| {
+    let transcripts = Transcript::read_all(DOCUMENT);
+    transcripts.iter().map(perform).collect()
+});
 
 #[test]
 fn every_transcript_holds() {
-    let transcripts = Transcript::read_all(DOCUMENT);
-    assert!(transcripts.len() > 20, "the document has lost its examples");
-    let failures: Vec<String> = transcripts
+    assert!(PERFORMED.len() > 20, "the document has lost its examples");
+    let failures: Vec<&str> = PERFORMED
         .iter()
-        .filter_map(|transcript| perform(transcript).err())
+        .filter_map(|performed| Some(performed.as_ref().err()?.as_str()))
         .collect();
     assert!(
         failures.is_empty(),
@@ -32,26 +45,44 @@ fn every_transcript_holds() {
 }
 
 #[test]
+fn description_fits_all_that_is_said_and_no_more() {
+    let description = Description::read(DESCRIPTION);
+    let mut seen = BTreeSet::new();
+    let traffic = PERFORMED.iter().flatten();
+    let wrong: Vec<String> = traffic
+        .flat_map(|spoken| description.check(spoken, &mut seen))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let places = description.places();
+    let unused: Vec<&str> = places.difference(&seen).map(String::as_str).collect();
+    assert!(unused.is_empty(), "never said:\n{}", unused.join("\n"));
+}
+
+#[test]
+fn description_fits_what_the_code_reads() {
+    let description = Description::read(DESCRIPTION);
+    let wrong = description.misread();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(description.requests(), requests().into_iter().collect());
+    assert_eq!(description.pushes(), pushes().into_iter().collect());
+    assert_eq!(description.codes(), codes().into_iter().collect());
+}
+
+#[test]
 fn every_request_push_and_error_has_a_transcript() {
     let shown: String = Transcript::read_all(DOCUMENT)
         .iter()
         .map(|transcript| transcript.text.as_str())
         .collect();
-    for request in arms(include_str!("../src/wire/json/decode.rs")) {
+    for request in requests() {
         let sent = format!(" > {{\"type\":\"{request}\"");
         assert!(shown.contains(&sent), "no transcript asks for {request}");
     }
-    let errors = include_str!("../src/chat/error.rs");
-    let (_, codes) = errors.split_once("pub fn code(").expect("it has codes");
-    let (codes, _) = codes.split_once("pub fn ").expect("more follows");
-    for code in results(codes) {
+    for code in codes() {
         let told = format!("\"code\":\"{code}\"");
         assert!(shown.contains(&told), "no transcript provokes {code}");
     }
-    for push in texts(
-        include_str!("../src/wire/json/encode.rs"),
-        "o.text(\"type\", \"",
-    ) {
+    for push in pushes() {
         let told = format!(" < {{\"type\":\"{push}\"");
         assert!(shown.contains(&told), "no transcript shows {push}");
     }
@@ -129,20 +160,38 @@ ada > hi
 bob < <ada> hi
 ";
 
+/// The types of requests that are read.
+fn requests() -> Vec<&'static str> {
+    let sources = [
+        include_str!("../src/wire/json/decode.rs"),
+        include_str!("../src/wire/json/decode/accounts.rs"),
+        include_str!("../src/wire/json/decode/keeping.rs"),
+    ];
+    sources.into_iter().flat_map(arms).collect()
+}
+
+/// The types of pushes that are written.
+fn pushes() -> Vec<&'static str> {
+    let source = include_str!("../src/wire/json/encode.rs");
+    let mut types = texts(source, ".text(\"type\", \"");
+    types.retain(|kind| *kind != "done" && *kind != "error");
+    types
+}
+
+/// The codes of errors.
+fn codes() -> Vec<&'static str> {
+    let errors = include_str!("../src/chat/error.rs");
+    let (_, codes) = errors.split_once("pub fn code(").expect("it has codes");
+    let (codes, _) = codes.split_once("pub fn ").expect("more follows");
+    codes.split('"').skip(1).step_by(2).collect()
+}
+
 /// The patterns of `match` arms that are texts.
 fn arms(source: &str) -> Vec<&str> {
     source
         .lines()
         .filter_map(|line| line.trim().strip_prefix('"')?.split_once("\" => "))
         .map(|(pattern, _)| pattern)
-        .collect()
-}
-
-/// The texts that `match` arms result in.
-fn results(source: &str) -> Vec<&str> {
-    source
-        .lines()
-        .filter_map(|line| line.split_once(" => \"")?.1.strip_suffix("\","))
         .collect()
 }
 

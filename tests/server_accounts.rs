@@ -13,10 +13,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use chinwag::chat::Timestamp;
-use chinwag::chat::totp::TotpSecret;
 use serde_json::{Value, json};
-use support::{Http, Response, Server, UPGRADE, Ws, now};
+use support::{Device, Http, Response, Server, UPGRADE, Ws, now};
 
 const PASSWORD: &str = "correct horse";
 
@@ -328,17 +326,7 @@ fn other_password_closes_all_other_sessions() {
 fn second_factor_is_asked_for_once_it_is_set_up() {
     let mut server = Server::start(&[]);
     let (mut ada, _) = register(&server, "ada");
-    let begun = ada.done(json!({"type": "totp_begin", "password": PASSWORD}));
-    let secret = TotpSecret(base32(begun["secret"].as_str().unwrap()));
-    assert!(
-        begun["uri"]
-            .as_str()
-            .unwrap()
-            .starts_with("otpauth://totp/chinwag:ada?secret=")
-    );
-    let code = |ahead: i64| secret.code(step() + ahead).to_string();
-    let confirmed = ada.done(json!({"type": "totp_confirm", "totp": code(0)}));
-    let papers = confirmed["recovery_codes"].as_array().unwrap().clone();
+    let (mut device, papers) = set_up_second_factor(&mut ada);
     assert_eq!(papers.len(), 10);
 
     server.kill();
@@ -352,48 +340,33 @@ fn second_factor_is_asked_for_once_it_is_set_up() {
     let with =
         |totp: &str| json!({"type": "hello", "name": "ada", "password": PASSWORD, "totp": totp});
     assert_eq!(ws.refused(with("000000x")), "bad_request");
-    let next = code(1);
+    let next = device.code();
     ws.done(with(&next));
     // Good once, after a restart too.
     server.kill();
     server.restart();
     assert_eq!(server.ws().refused(with(&next)), "not_authenticated");
-    let paper = papers[4].as_str().unwrap();
+    let paper = &papers[4];
     server.ws().done(with(paper));
     server.kill();
     server.restart();
     assert_eq!(server.ws().refused(with(paper)), "not_authenticated");
     let mut ada = server.ws();
-    ada.done(with(papers[5].as_str().unwrap()));
+    ada.done(with(&papers[5]));
     ada.done(json!({"type": "totp_disable", "password": PASSWORD}));
     server.ws().done(hello("ada", PASSWORD));
 }
 
-/// The half minute that it is.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the other device has a clock of its own"
-)]
-fn step() -> i64 {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
-    Timestamp(i64::try_from(since.as_millis()).unwrap()).0 / 30_000
-}
-
-fn base32(text: &str) -> [u8; 20] {
-    let bits: String = text
-        .bytes()
-        .map(|letter| {
-            let value = if letter.is_ascii_digit() {
-                letter - b'2' + 26
-            } else {
-                letter - b'A'
-            };
-            format!("{value:05b}")
-        })
-        .collect();
-    std::array::from_fn(|nth| u8::from_str_radix(&bits[nth * 8..nth * 8 + 8], 2).unwrap())
+/// Gives an account a second factor: the device, and the recovery codes.
+fn set_up_second_factor(ws: &mut Ws) -> (Device, Vec<String>) {
+    let begun = ws.done(json!({"type": "totp_begin", "password": PASSWORD}));
+    let mut device = Device::new(begun["secret"].as_str().unwrap());
+    let uri = begun["uri"].as_str().unwrap();
+    assert!(uri.starts_with("otpauth://totp/chinwag:ada?secret="));
+    let confirmed = ws.done(json!({"type": "totp_confirm", "totp": device.code()}));
+    let papers = confirmed["recovery_codes"].as_array().unwrap();
+    let papers = papers.iter().map(|paper| paper.as_str().unwrap().into());
+    (device, papers.collect())
 }
 
 #[test]
@@ -588,6 +561,33 @@ fn terminal_logs_in_and_nobody_sees_the_password() {
     for secret in [PASSWORD, "hunter2", "wrong wrong"] {
         assert!(!said.contains(secret), "{said}");
     }
+}
+
+#[test]
+fn terminal_is_asked_for_a_second_factor() {
+    let server = Server::start(&[]);
+    let mut bob = server.line();
+    let (mut ada, _) = register(&server, "ada");
+    let (_, papers) = set_up_second_factor(&mut ada);
+    let mut line = server.line();
+    line.say("--login: ada");
+    line.say(PASSWORD);
+    line.wait_for("* type the code of your second factor");
+    line.say(&papers[0]);
+    line.wait_for("* you are ada");
+    // All at once, and a code that is used: what follows it is said, it is not.
+    let mut line = server.line();
+    line.say(&format!("--login: ada\n{PASSWORD}\n{}\nhello", papers[0]));
+    line.wait_for("* type the code");
+    line.wait_for("! name, password or code is wrong");
+    assert_eq!(bob.wait_for("<").split_once("> ").unwrap().1, "hello");
+    // Whoever has no code at hand is asked for the password again.
+    line.say(&format!("--login: ada\n{PASSWORD}\n\nnot me"));
+    line.wait_for("! the request is malformed: totp must be six digits");
+    assert_eq!(bob.wait_for("<").split_once("> ").unwrap().1, "not me");
+    line.say(&format!("--login: ada\n{PASSWORD}\n {} \nme", papers[1]));
+    line.wait_for("* you are ada");
+    assert_eq!(bob.wait_for("<"), "<ada> me");
 }
 
 #[test]

@@ -58,7 +58,9 @@ impl Stream {
 
     /// Returns whether [`send`](Self::send) may be called: whether TLS has finished its handshake.
     pub(super) fn can_send(&self) -> bool {
-        self.tls.as_ref().is_none_or(|it| !it.is_handshaking())
+        self.tls
+            .as_ref()
+            .is_none_or(|it| !it.tls().is_handshaking())
     }
 
     /// Returns whether the socket has to be writable before more is worth sending.

@@ -8,16 +8,15 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::chat::log::Span;
-use crate::chat::password::Password;
 use crate::chat::{
     Body, ChatError, Command, Done, Event, Hello, Request, RequestId, RoomName, Topic, UserName,
     hub,
 };
 use crate::net::{Flow, Outbox};
 use crate::server::context::Context;
+use crate::server::line_login::LineLogin;
 use crate::server::pace::Pace;
 use crate::server::shown::Shown;
-use crate::wire::json::Credentials;
 use crate::wire::line::{self, Line, MAX_LINE_LEN};
 
 /// The state of such a connection.
@@ -25,9 +24,7 @@ use crate::wire::line::{self, Line, MAX_LINE_LEN};
 pub(crate) struct LineSession {
     /// What was typed and not carried out yet.
     typed: Vec<u8>,
-    /// To what the next line is the password: to nothing, if that was no name. Even so it is said to
-    /// nobody.
-    logging_in: Option<Result<UserName, ChatError>>,
+    login: LineLogin,
     /// Whether anything was typed yet.
     has_typed: bool,
     /// Whether the rest of a line that was too long is being passed over.
@@ -69,7 +66,7 @@ impl LineSession {
     pub(crate) fn new(context: &mut Context<'_>, outbox: &mut Outbox) -> Self {
         let mut session = Self {
             typed: Vec::new(),
-            logging_in: None,
+            login: LineLogin::None,
             has_typed: false,
             is_skipping: false,
             current: RoomName::lobby(),
@@ -154,7 +151,9 @@ impl LineSession {
                 self.enter_lobby(context, outbox);
             }
         }
+        let takes_code = self.login.learn(re, answer);
         match (self.whispered(re), answer) {
+            _ if takes_code => show(&line::show_notice(CODE_PROMPT), outbox),
             (Some(body), Ok(Done::Joined(joined))) => {
                 let send = Command::Send {
                     room: joined.room.clone(),
@@ -280,15 +279,18 @@ impl LineSession {
         if line.len() > MAX_LINE_LEN {
             return refuse_length(line, outbox);
         }
-        if let Some(name) = self.logging_in.take() {
-            return self.log_in(name, line, context, outbox);
+        if self.login.takes_line() {
+            return self.log_in(line, context, outbox);
+        }
+        if self.login.is_open() {
+            return Carried::Held;
         }
         let text = line::clean(line);
         match line::read(&text) {
             // What is said to one person keeps its place.
             _ if self.whisper.is_some() => Carried::Held,
             Line::Login(name) => {
-                self.logging_in = Some(UserName::parse(name));
+                self.login = LineLogin::Password(UserName::parse(name));
                 Carried::Out
             }
             Line::Blank => Carried::Out,
@@ -330,35 +332,31 @@ impl LineSession {
         }
     }
 
-    /// Takes a line as the password of an account. It is never shown, and said to nobody.
-    fn log_in(
-        &mut self,
-        name: Result<UserName, ChatError>,
-        line: &[u8],
-        context: &mut Context<'_>,
-        outbox: &mut Outbox,
-    ) -> Carried {
-        let text = str::from_utf8(line).map_err(|_| ChatError::BadPassword);
-        let password = text.and_then(Password::read);
-        let (name, password) = match (name, password) {
-            (Ok(name), Ok(password)) => (name, password),
-            (Err(error), _) | (_, Err(error)) => {
+    /// Takes a line as what somebody logs in with.
+    fn log_in(&mut self, line: &[u8], context: &mut Context<'_>, outbox: &mut Outbox) -> Carried {
+        let credentials = match self.login.credentials(line) {
+            Ok(credentials) => credentials,
+            Err(error) => {
+                self.login = LineLogin::None;
                 show(&line::show_error(&error.to_string()), outbox);
                 return Carried::Out;
             }
         };
-        let credentials = Credentials {
-            name: name.clone(),
-            password,
-            factor: None,
-            label: None,
-        };
-        let (login, password) = context.login(credentials, LABEL, true);
-        let hello = Command::Hello(Hello::Password { login, password });
+        let (name, password) = (credentials.name.clone(), credentials.password.clone());
+        let (login, offered) = context.login(credentials, LABEL, true);
+        let hello = Command::Hello(Hello::Password {
+            login,
+            password: offered,
+        });
+        let id = self.next_id;
         let carried = self.pass(hello, context, outbox);
-        if matches!(carried, Carried::Held) {
-            // The same line comes again, and is the password still.
-            self.logging_in = Some(Ok(name));
+        if matches!(carried, Carried::Out) {
+            // A request that was refused at once has used up no number.
+            self.login = if self.next_id > id {
+                LineLogin::Asked { id, name, password }
+            } else {
+                LineLogin::None
+            };
         }
         carried
     }
@@ -532,6 +530,10 @@ fn show(text: &str, outbox: &mut Outbox) {
 /// What a browser that was led to this port is told.
 const NOT_HTTP: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// What is asked of somebody whose account has a second factor.
+const CODE_PROMPT: &str =
+    "type the code of your second factor, or a recovery code, on the next line";
 
 /// What a login is called that was opened here.
 const LABEL: &str = "line mode";

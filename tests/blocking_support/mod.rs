@@ -107,6 +107,7 @@ pub(crate) struct Script {
     /// How every second write fails.
     pub(crate) write_failure: Option<io::ErrorKind>,
     pub(crate) write_count: usize,
+    pub(crate) flush_count: usize,
     /// Writes from now on that the stream does not take.
     pub(crate) refusal_count: usize,
 }
@@ -159,6 +160,7 @@ impl Write for Script {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.flush_count += 1;
         Ok(())
     }
 }

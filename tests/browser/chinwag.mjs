@@ -3,6 +3,7 @@
  *
  * `CHINWAG_BIN` names the binary; without it, the debug build of this repository.
  */
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -56,6 +57,19 @@ export class Server {
 
   get url() {
     return `http://${this.#listen}/`;
+  }
+
+  /** Adds an account from outside, as whoever runs the server can; with `--admin` it owns the server. */
+  async addUser(name, ...flags) {
+    const child = spawn(BINARY, ['user', 'add', name, ...flags, '--data-dir', this.#dataDir], { stdio: ['pipe', 'ignore', 'inherit'] });
+    child.stdin.end(`${PASSWORD}\n`);
+    const code = await new Promise((resolve) => child.once('exit', resolve));
+    if (code !== 0) throw new Error(`user add ended with ${code}`);
+  }
+
+  /** The one-time link of a server that nobody owns. */
+  get claim() {
+    return /\S+\/claim\/\S+/u.exec(this.#stderr)?.[0];
   }
 
   get linePort() {
@@ -190,6 +204,47 @@ export async function enter(page, name) {
   return parts(page);
 }
 
+/** Makes an account and enters with it. */
+export async function register(page, name, password = PASSWORD) {
+  const { name: box, password: secret, status } = parts(page);
+  await page.getByRole('button', { name: 'Create an account' }).click();
+  await box.fill(name);
+  await secret.fill(password);
+  await page.getByRole('button', { name: 'Create account' }).click();
+  await textIs(status, 'connected');
+  return parts(page);
+}
+
+/** Enters an account that there is. */
+export async function logIn(page, name, password = PASSWORD) {
+  const { name: box, password: secret, enter: button, status } = parts(page);
+  await box.fill(name);
+  await secret.fill(password);
+  await button.click();
+  await textIs(status, 'connected');
+  return parts(page);
+}
+
+/** As if another tab, or another window, were before this page; or none any more. */
+export function setHidden(page, isHidden) {
+  return page.evaluate((hidden) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+    Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => (hidden ? 'hidden' : 'visible') });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, isHidden);
+}
+
+export const PASSWORD = 'correct horse battery';
+
+/** Makes a room by the dialog and waits until it is on screen. */
+export async function makeRoom(page, name, { isPrivate = false } = {}) {
+  await page.getByRole('button', { name: 'New room' }).click();
+  await page.getByRole('textbox', { name: 'Room name' }).fill(name);
+  if (isPrivate) await page.getByRole('checkbox', { name: 'Private' }).check();
+  await page.getByRole('button', { name: 'Create room' }).click();
+  await page.getByRole('heading', { name, level: 1 }).waitFor();
+}
+
 /** Opens a room by its entry in the list and waits until it is on screen. */
 export async function openRoom(page, name) {
   await parts(page).room(name).click();
@@ -206,6 +261,54 @@ export async function say(page, text) {
 /** The article that contains a text. */
 export function article(page, text) {
   return parts(page).articles.filter({ hasText: text });
+}
+
+/**
+ * What each file of tests begins with: a server, a browser, and people whose pages must not have done wrong when a
+ * test ends.
+ */
+export function stage({ after, afterEach, before }, ...flags) {
+  const here = { server: null, browser: null };
+  let pages = [];
+  before(async () => {
+    here.server = await Server.start(...flags);
+    here.browser = await launch();
+  });
+  after(async () => {
+    await here.browser?.close();
+    await here.server?.stop();
+  });
+  afterEach(async () => {
+    const misdeeds = pages.flatMap((page) => page.misdeeds);
+    await Promise.all(pages.map((page) => page.context().close()));
+    pages = [];
+    assert.deepEqual(misdeeds, []);
+  });
+  /** A page that nobody has entered yet. */
+  here.fresh = async (options) => {
+    const page = await newPage(here.browser, here.server, options);
+    pages.push(page);
+    return page;
+  };
+  here.guest = async (name, options) => {
+    const page = await here.fresh(options);
+    await enter(page, name);
+    return page;
+  };
+  return here;
+}
+
+/** Nothing sticks out sideways: of the page, of what is open over it, of what scrolls. */
+export async function fits(page) {
+  const wide = await page.evaluate(async () => {
+    const all = [...document.querySelectorAll('html, body, .card, #log, #main, .panel.open, .panel.open ul, .menu, dialog[open], .modal-body')];
+    // A drawer that slides in is outside for a moment.
+    await Promise.all(all.flatMap((element) => element.getAnimations().map((animation) => animation.finished)));
+    return all
+      .filter((element) => element.scrollWidth > element.clientWidth + 1 || element.getBoundingClientRect().right > innerWidth + 1)
+      .map((element) => `${element.id || element.className || element.localName}: ${element.scrollWidth} > ${element.clientWidth}`);
+  });
+  assert.deepEqual(wide, []);
 }
 
 /** Waits until the element's whole text is this. */

@@ -24,7 +24,7 @@ pub(crate) fn is_match(expected: &Value, actual: &Value, found: &mut Found) -> b
             let mut pairs = expected.iter().zip(actual);
             expected.len() == actual.len() && pairs.all(|(e, a)| is_match(e, a, found))
         }
-        (Value::Object(expected), _) if expected.contains_key(ANY) => true,
+        (expected, _) if expected.get(ANY).is_some() => true,
         (Value::Object(expected), Value::Object(actual)) => {
             let is_same_len = expected.len() == actual.len();
             is_same_len
@@ -32,7 +32,7 @@ pub(crate) fn is_match(expected: &Value, actual: &Value, found: &mut Found) -> b
                     let Some(actual) = actual.get(name) else {
                         return false;
                     };
-                    if expected == ANY {
+                    if is_any(expected) {
                         found.insert(name.clone(), actual.clone());
                     }
                     is_match(expected, actual, found)
@@ -40,6 +40,10 @@ pub(crate) fn is_match(expected: &Value, actual: &Value, found: &mut Found) -> b
         }
         (expected, actual) => expected == actual,
     }
+}
+
+fn is_any(value: &Value) -> bool {
+    value == ANY || value.get(ANY).is_some()
 }
 
 /// Whether a text is the pattern with something in place of each `…`.
@@ -61,10 +65,15 @@ pub(crate) fn fill(request: &str, found: &Found) -> Result<String, String> {
     }
     let mut value = read(request)?;
     for (name, value) in value.as_object_mut().into_iter().flatten() {
-        if value == ANY {
-            let known = found.get(name);
+        let other = value.as_str().and_then(|text| text.strip_prefix(ANY));
+        let source = match other {
+            Some(other) if !other.is_empty() => Some(other.to_owned()),
+            _ => is_any(value).then(|| name.clone()),
+        };
+        if let Some(source) = source {
+            let known = found.get(&source);
             *value = known
-                .ok_or(format!("{request}: no {name} was received"))?
+                .ok_or(format!("{request}: no {source} was received"))?
                 .clone();
         }
     }

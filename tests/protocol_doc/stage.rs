@@ -3,16 +3,30 @@
 //! Nothing is waited for by time. Whoever asks something awaits the answer; then everyone asks
 //! something harmless, and what each received before the answer to that is what the step brought.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::rc::Rc;
 
 use serde_json::{Value, json};
 
 use crate::matching::{Found, fill, is_match, is_text_match, read};
-use crate::support::{Line, Server, Ws};
+use crate::support::{Device, Line, Server, Ws};
 use crate::transcript::{Action, Step, Transcript};
 
-/// Performs a transcript; tells the first line that is not true.
-pub(crate) fn perform(transcript: &Transcript) -> Result<(), String> {
+/// A JSON object that went over a connection.
+#[derive(Debug)]
+pub(crate) struct Spoken {
+    /// Which connection, of the transcript's.
+    pub(crate) connection: usize,
+    /// Whether the client said it.
+    pub(crate) is_request: bool,
+    pub(crate) value: Value,
+}
+
+/// Performs a transcript: what was said, or the first line that is not true.
+pub(crate) fn perform(transcript: &Transcript) -> Result<Vec<Spoken>, String> {
     let mut stage = Stage::new(transcript);
     for step in &transcript.steps {
         stage
@@ -20,19 +34,27 @@ pub(crate) fn perform(transcript: &Transcript) -> Result<(), String> {
             .and_then(|()| stage.compare(step))
             .map_err(|error| format!("line {}: {error}", step.line))?;
     }
-    Ok(())
+    Ok(stage.traffic.take())
 }
 
 struct Stage {
     server: Server,
     is_line: bool,
     clients: BTreeMap<String, Client>,
+    connection_count: usize,
+    traffic: Traffic,
     found: Found,
+    device: Option<Device>,
 }
+
+/// What went over all connections.
+type Traffic = Rc<RefCell<Vec<Spoken>>>;
 
 /// A client, and what it received in this step.
 struct Client {
     connection: Connection,
+    /// The connection's number, and where to write down what goes over it.
+    record: (usize, Traffic),
     received: Vec<Received>,
     is_closed: bool,
     /// Whether what is typed next is a password, whatever it looks like.
@@ -66,7 +88,10 @@ impl Stage {
             server: Server::start_with(&[], &settings),
             is_line: transcript.is_line,
             clients: BTreeMap::new(),
+            connection_count: 0,
+            traffic: Traffic::default(),
             found: Found::new(),
+            device: None,
         }
     }
 
@@ -82,11 +107,15 @@ impl Stage {
                 }
                 return Ok(());
             }
+            Action::Own(name) => self.found_owner(name),
             Action::Connect(name) => {
-                let client = Client::connect(&self.server, self.is_line);
+                let client = self.connect();
                 self.clients.insert(name.clone(), client);
             }
             Action::Send(name, what) => {
+                if what.contains(r#""totp":"…""#) {
+                    self.find_code();
+                }
                 let what = fill(what, &self.found)?;
                 let is_last = expects_close(step, name);
                 let client = self.present(name);
@@ -118,6 +147,33 @@ impl Stage {
         }
         self.settle();
         Ok(())
+    }
+
+    /// Gives the server an owner, as who runs it would.
+    fn found_owner(&self, name: &str) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_chinwag"))
+            .args(["user", "add", name, "--admin", "--data-dir"])
+            .arg(self.server.data_dir().join("data"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("chinwag user starts");
+        let mut stdin = child.stdin.take().expect("it is piped");
+        let password = b"correct horse\n";
+        stdin.write_all(password).expect("it reads a password");
+        drop(stdin);
+        let status = child.wait().expect("it ends");
+        assert!(status.success(), "chinwag user add {name}: {status}");
+    }
+
+    /// Finds a code of the device that has the secret that was received last.
+    fn find_code(&mut self) {
+        if let Some(Value::String(secret)) = self.found.remove("secret") {
+            self.device = Some(Device::new(&secret));
+        }
+        if let Some(device) = &mut self.device {
+            self.found.insert("totp".into(), device.code().into());
+        }
     }
 
     /// Reads until everybody has received as much as the document says.
@@ -161,13 +217,19 @@ impl Stage {
 
     /// Whoever appears without a word has connected before.
     fn present(&mut self, name: &str) -> &mut Client {
-        let (server, is_line) = (&self.server, self.is_line);
-        self.clients.entry(name.to_owned()).or_insert_with(|| {
-            let mut client = Client::connect(server, is_line);
+        if !self.clients.contains_key(name) {
+            let mut client = self.connect();
             client.settle();
             client.received.clear();
-            client
-        })
+            self.clients.insert(name.to_owned(), client);
+        }
+        self.clients.get_mut(name).expect("just now at the latest")
+    }
+
+    fn connect(&mut self) -> Client {
+        let record = (self.connection_count, Rc::clone(&self.traffic));
+        self.connection_count += 1;
+        Client::connect(&self.server, self.is_line, record)
     }
 
     fn enter(&mut self, name: &str, room: &str) {
@@ -192,27 +254,42 @@ impl Stage {
 }
 
 impl Client {
-    fn connect(server: &Server, is_line: bool) -> Self {
-        let mut received = Vec::new();
+    fn connect(server: &Server, is_line: bool, record: (usize, Traffic)) -> Self {
         let connection = if is_line {
             Connection::Line(Line::connect(server.lines()))
         } else {
             let stream = std::net::TcpStream::connect(server.web()).expect("the server listens");
-            let mut ws = Ws::open(stream);
+            let ws = Ws::open(stream);
             ws.set_patience(crate::support::PATIENCE);
-            received.push(Received::Json(ws.next()));
             Connection::Ws(Box::new(ws))
         };
-        Self {
+        let mut client = Self {
             connection,
-            received,
+            record,
+            received: Vec::new(),
             is_closed: false,
             is_logging_in: false,
+        };
+        if !is_line {
+            client.read();
         }
+        client
+    }
+
+    fn write_down(&self, is_request: bool, value: Value) {
+        let (connection, traffic) = &self.record;
+        traffic.borrow_mut().push(Spoken {
+            connection: *connection,
+            is_request,
+            value,
+        });
     }
 
     fn send(&mut self, what: &str) {
         self.is_logging_in = what.starts_with("--login:");
+        if let Ok(value @ Value::Object(_)) = serde_json::from_str(what) {
+            self.write_down(true, value);
+        }
         match &mut self.connection {
             Connection::Ws(ws) if what == "(a binary message)" => {
                 ws.write(&crate::support::masked_frame(2, b"bytes"));
@@ -235,6 +312,9 @@ impl Client {
             },
             Connection::Line(line) => Received::Text(line.next()),
         };
+        if let Received::Json(value) = &received {
+            self.write_down(false, value.clone());
+        }
         self.received.push(received);
         self.received.last()
     }

@@ -24,6 +24,8 @@ pub(crate) enum Action {
         names: Vec<String>,
         room: String,
     },
+    /// The server has an owner of that name, with an account.
+    Own(String),
     Connect(String),
     Disconnect(String),
     /// Sends or types.
@@ -97,6 +99,9 @@ impl Transcript {
 fn action(text: &str) -> Option<Action> {
     if let Some((name, what)) = text.split_once(" > ") {
         return Some(Action::Send(name.to_owned(), what.to_owned()));
+    }
+    if let Some(name) = text.strip_prefix("server belongs to ") {
+        return Some(Action::Own(name.to_owned()));
     }
     if let Some(given) = text.strip_prefix("given ") {
         let (names, room) = given.split_once(" in ")?;

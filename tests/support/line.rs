@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
-use super::prepared;
+use super::{assert_clean, prepared};
 
 /// A connection in line mode.
 #[derive(Debug)]
@@ -44,7 +44,9 @@ impl Line {
         let mut line = Vec::new();
         self.stream.read_until(b'\n', &mut line).unwrap();
         assert_eq!(line.pop(), Some(b'\n'), "the connection ends in a line");
-        String::from_utf8(line).unwrap()
+        let line = String::from_utf8(line).unwrap();
+        assert_clean(&line, "");
+        line
     }
 
     /// Passes lines over up to one that begins like that.

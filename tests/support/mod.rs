@@ -12,6 +12,7 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+mod device;
 pub(crate) mod disk;
 mod echo;
 mod http;
@@ -20,6 +21,7 @@ mod server;
 pub(crate) mod tls;
 mod ws;
 
+pub(crate) use device::Device;
 pub(crate) use echo::Echo;
 pub(crate) use http::{Http, Response};
 pub(crate) use line::Line;
@@ -42,6 +44,15 @@ pub(crate) fn prepared(socket: TcpStream) -> TcpStream {
     socket.set_write_timeout(Some(PATIENCE)).unwrap();
     socket.set_nodelay(true).unwrap();
     socket
+}
+
+/// Nothing in a text moves a cursor, begins an escape sequence or turns the reading direction, but
+/// the characters allowed.
+pub(crate) fn assert_clean(text: &str, allowed: &str) {
+    let turns = ['\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+    let is_raw = |c: &char| c.is_control() || turns.iter().any(|range| range.contains(c));
+    let raw = text.chars().filter(|c| !allowed.contains(*c)).find(is_raw);
+    assert_eq!(raw, None, "in {text:?}");
 }
 
 /// Looks until it sees what it looks for; each look must itself take time, as a request does.

@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{Http, Line, PATIENCE, Response, Ws, now, tls};
+use super::{Http, Line, PATIENCE, Response, Ws, assert_clean, now, tls};
 
 /// A running server; dropping it kills it.
 #[derive(Debug)]
@@ -93,6 +93,7 @@ impl Server {
         loop {
             let line = self.process.said.recv_timeout(PATIENCE);
             let line = line.unwrap_or_else(|_| panic!("the server does not say {what}"));
+            assert_clean(&line, "");
             if line.contains(what) {
                 break line;
             }
@@ -111,7 +112,10 @@ impl Server {
         loop {
             let left = until.saturating_duration_since(now());
             match self.process.said.recv_timeout(left) {
-                Ok(line) => said.push(line),
+                Ok(line) => {
+                    assert_clean(&line, "");
+                    said.push(line);
+                }
                 Err(RecvTimeoutError::Disconnected) => return said,
                 Err(RecvTimeoutError::Timeout) => panic!("the server does not end"),
             }

@@ -213,6 +213,12 @@ impl<S: Read + Write> Ws<S> {
         loop {
             match self.event() {
                 Event::Message(Message::Text(text)) => {
+                    // JSON could hold those that turn the direction; controls it has to escape, and a
+                    // few of them it need not.
+                    assert!(
+                        !text.chars().any(char::is_control),
+                        "raw controls: {text:?}"
+                    );
                     return Ok(serde_json::from_str(&text).unwrap());
                 }
                 Event::Message(Message::Binary(bytes)) => panic!("unexpected {bytes:?}"),

@@ -63,8 +63,9 @@ need_component() {
 # need_cargo_tool NAME: a cargo subcommand, compiled once.
 need_cargo_tool() {
   if ! cargo "$1" --version >/dev/null 2>&1; then
-    # The repository's own toolchain and flags are not meant for it.
-    (cd / && cargo install "cargo-$1" --locked --root "$tools/cargo")
+    # The repository's own toolchain and flags are not meant for it. Unoptimised, since it runs for
+    # seconds and is compiled for minutes.
+    (cd / && cargo install "cargo-$1" --locked --debug --root "$tools/cargo")
   fi
 }
 

@@ -1,21 +1,27 @@
 /** Puts the page together: one store, one session, and the views that show them. */
 import { byId, placeIcons } from './modules/dom.js';
+import { Notifier } from './modules/notifier.js';
 import { Session } from './modules/session.js';
 import { Store } from './modules/store.js';
 import { composerView } from './modules/views/composer.js';
 import { drawers } from './modules/views/drawers.js';
 import { headerView } from './modules/views/header.js';
+import { invitedView } from './modules/views/invited.js';
 import { logView } from './modules/views/log.js';
 import { loginView } from './modules/views/login.js';
 import { membersView } from './modules/views/members.js';
+import { roomSettingsView } from './modules/views/room_settings.js';
 import { roomsView } from './modules/views/rooms.js';
 import { searchView } from './modules/views/search.js';
+import { settingsView } from './modules/views/settings.js';
+import { threadView } from './modules/views/thread.js';
 import { announce } from './modules/views/toasts.js';
 
 placeIcons(document);
 
 const store = new Store();
-const session = new Session(store, { announce, left: (reason) => login.open(reason) });
+const session = new Session(store, { announce, left: (reason) => login.open(reason), arrived: (room, message) => notifier.arrived(room, message) });
+const notifier = new Notifier(store, (room) => session.open(room).catch((error) => announce(error.message)));
 const page = { announce, closeDrawers: drawers().close };
 
 const login = loginView(store, session);
@@ -25,6 +31,10 @@ roomsView(store, session, page);
 membersView(store, session, page);
 logView(store, session, page);
 composerView(store, session);
+settingsView(store, session, notifier);
+roomSettingsView(store, session, page);
+invitedView(store, session, page);
+threadView(store, session, page);
 
 document.addEventListener('keydown', (event) => {
   if (!event.altKey || event.ctrlKey || event.metaKey || !['ArrowUp', 'ArrowDown'].includes(event.key)) return;

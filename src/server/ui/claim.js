@@ -1,5 +1,7 @@
 // The page of the server's first owner: sends name and password to the one-time link it came from.
 
+import { keep } from "./modules/memory.js";
+
 const form = document.querySelector("#claim");
 const error = document.querySelector("#error");
 
@@ -14,6 +16,8 @@ form.addEventListener("submit", async (event) => {
       body: JSON.stringify({ name, password }),
     });
     if (response.ok) {
+      // The page itself can't see the cookie that came with this.
+      keep("stays", name);
       location.replace("/");
       return;
     }

@@ -9,8 +9,6 @@ use std::io::{self, Read as _, Write as _};
 use rustls::Connection;
 
 #[cfg(unix)]
-use crate::websocket::blocking::error::is_would_block;
-#[cfg(unix)]
 use crate::websocket::blocking::inbox::Inbox;
 
 /// One end of a TLS connection.
@@ -33,13 +31,7 @@ impl TlsSession {
         }
     }
 
-    /// Returns whether nothing can be encrypted yet.
-    #[cfg(feature = "bench")]
-    pub(crate) fn is_handshaking(&self) -> bool {
-        self.tls.is_handshaking()
-    }
-
-    pub(super) fn tls(&self) -> &Connection {
+    pub(crate) fn tls(&self) -> &Connection {
         &self.tls
     }
 
@@ -76,7 +68,7 @@ impl TlsSession {
             self.receive(&mut rest, sealed)?;
             let taken_len = received_len - rest.len();
             ciphertext.take(taken_len);
-            self.read_all(plaintext)?;
+            self.read_all(plaintext);
             if self.has_peer_ended {
                 // What follows a `close_notify` is no one's (RFC 8446 §6.1).
                 ciphertext.clear();
@@ -85,19 +77,15 @@ impl TlsSession {
         Ok(())
     }
 
-    /// Appends all that is opened and not yet read to `plaintext`.
+    /// Appends all that is opened and not yet read to `plaintext`. An end that nobody has announced
+    /// is for the next read of the socket to find.
     #[cfg(unix)]
-    pub(super) fn read_all(&mut self, plaintext: &mut Inbox) -> io::Result<()> {
-        loop {
-            match self.read(plaintext.room()) {
-                Ok(0) => {
-                    self.has_peer_ended = true;
-                    return Ok(());
-                }
-                Ok(len) => plaintext.added(len),
-                Err(error) if is_would_block(&error) => return Ok(()),
-                Err(error) => return Err(error),
-            }
+    pub(super) fn read_all(&mut self, plaintext: &mut Inbox) {
+        while !self.has_peer_ended
+            && let Ok(len) = self.read(plaintext.room())
+        {
+            self.has_peer_ended = len == 0;
+            plaintext.added(len);
         }
     }
 

@@ -111,7 +111,10 @@ impl WebClient {
             Deed::Sessions | Deed::Revoke => {
                 self.ask(Asked::Sessions, json!({"type": "sessions"}), sight, output);
             }
-            Deed::Search => self.search(dice.pick(&WORDS), false, sight, output),
+            Deed::Search => {
+                let word = *dice.pick(&WORDS);
+                self.search(word, false, sight, output);
+            }
             Deed::Look if dice.one_in(2) => {
                 let is_audit = false;
                 self.ask(

@@ -1,27 +1,46 @@
-/** What a tab remembers over a reload, as JSON in `sessionStorage`; nothing where storage is denied. */
+/**
+ * What is remembered as JSON: by a tab over a reload (`remember`), by the browser until it is told to forget (`keep`);
+ * nothing where storage is denied.
+ */
 
-/** @returns {any} what was remembered under `key`, or `fallback` */
+/** @returns {any} what this tab remembered under `key`, or `fallback` */
 export function recall(key, fallback = null) {
-  try {
-    return JSON.parse(sessionStorage.getItem(PREFIX + key)) ?? fallback;
-  } catch {
-    return fallback;
-  }
+  return read(() => sessionStorage, key) ?? fallback;
 }
 
 export function remember(key, value) {
-  try {
-    sessionStorage.setItem(PREFIX + key, JSON.stringify(value));
-  } catch {
-    // Full or denied: the tab forgets at the next reload, and that is all.
-  }
+  write(() => sessionStorage, key, value);
 }
 
 export function forget(...keys) {
+  for (const key of keys) write(() => sessionStorage, key, null);
+}
+
+/** @returns {any} what this browser keeps under `key`, or `fallback` */
+export function kept(key, fallback = null) {
+  return read(() => localStorage, key) ?? fallback;
+}
+
+/** @param {any} value `null` forgets */
+export function keep(key, value) {
+  write(() => localStorage, key, value);
+}
+
+// Where storage is denied, even naming it throws: so it is named inside.
+function read(storage, key) {
   try {
-    for (const key of keys) sessionStorage.removeItem(PREFIX + key);
+    return JSON.parse(storage().getItem(PREFIX + key));
   } catch {
-    // As above.
+    return null;
+  }
+}
+
+function write(storage, key, value) {
+  try {
+    if (value === null) storage().removeItem(PREFIX + key);
+    else storage().setItem(PREFIX + key, JSON.stringify(value));
+  } catch {
+    // Full or denied: it is forgotten at the next reload, and that is all.
   }
 }
 

@@ -9,6 +9,8 @@
  * @property {string} [body]
  * @property {string} [key] the sender's own id of the message
  * @property {string} [edited_at]
+ * @property {number} [reply_to] the number of the message that it answers
+ * @property {{emoji: string, names: string[], count: number}[]} [reactions]
  * @property {boolean} [deleted]
  *
  * @typedef {object} Joined the answer to `join` and `create`
@@ -24,7 +26,15 @@
  * @property {boolean} recovered
  * @property {boolean} more
  *
- * @typedef {{name: string, topic: string, visibility: string, members: number, unread: number}} RoomSummary
+ * @typedef {object} RoomSummary
+ * @property {string} name
+ * @property {string} topic
+ * @property {string} visibility
+ * @property {number} members
+ * @property {number} unread
+ * @property {string} [with] the other one of a direct conversation
+ * @property {number} [seq] the newest message that `unread` counts, where that is known
+ *
  * @typedef {{type: string, [field: string]: any}} Push
  */
 
@@ -33,18 +43,30 @@ export const SUBPROTOCOL = 'chinwag.v1';
 /** The room that always exists. */
 export const LOBBY = 'lobby';
 
+/** Whether a room is a conversation of two, by its name. */
+export function isDirect(room) {
+  return room.startsWith('@');
+}
+
 /** What the server promises at least, until its `welcome` says more. */
 export const DEFAULT_LIMITS = Object.freeze({ max_body_len: 8000 });
 
 /** A request that the server answered with `error`. */
 export class ServerError extends Error {
-  /** @param {{code?: string, message?: string, retry_after_ms?: number}} answer */
+  /** @param {{code?: string, message?: string, needs?: string, retry_after_ms?: number}} answer */
   constructor(answer) {
     super(sentence(answer.message || TEXTS[answer.code] || `The server said “${answer.code}”`));
     this.name = 'ServerError';
     this.code = String(answer.code ?? 'bad_request');
+    /** What the same request lacks: `totp`. @type {string | undefined} */
+    this.needs = answer.needs;
     /** Milliseconds to wait before the same request may succeed. */
     this.retryAfter = Number.isFinite(answer.retry_after_ms) ? Math.max(0, answer.retry_after_ms) : null;
+  }
+
+  /** Milliseconds to wait before sending it again. */
+  get patience() {
+    return Math.min(this.retryAfter ?? DEFAULT_RETRY_AFTER, MAX_TIMER);
   }
 
   /** The same request may well succeed later. */
@@ -60,6 +82,10 @@ export class ConnectionLost extends Error {
     this.name = 'ConnectionLost';
   }
 }
+
+/** Milliseconds where the server names none, and as many as a timer can take: 24 days. */
+const DEFAULT_RETRY_AFTER = 1_000;
+const MAX_TIMER = 2 ** 31 - 1_000;
 
 /** Shown only where the server's own message is missing. */
 const TEXTS = {

@@ -1,23 +1,34 @@
 /**
  * One person's stay in the chat: carries out what they do, and writes into the store what the server says.
  *
- * The stay outlives connections. After each reconnect, `#greet` says who we are (by token), joins the rooms we
- * were in (with `since`, so that the gap is filled), and the outbox sends what is still unsent.
+ * The stay outlives connections. After each reconnect, `#greet` says who we are (by token or cookie), joins the rooms
+ * we were in (with `since`, so that the gap is filled), and the outbox sends what is still unsent.
  */
 import { Connection } from './connection.js';
+import { forgetStay, stay, stayNoLonger, staysAs } from './cookie.js';
+import { deviceLabel } from './device.js';
+import { History } from './history.js';
+import { forget, recall, remember } from './memory.js';
 import { Outbox } from './outbox.js';
 import { DEFAULT_LIMITS, LOBBY, ServerError } from './protocol.js';
-import { forget, recall, remember } from './memory.js';
+import { Pushes } from './pushes.js';
+import { Reading } from './reading.js';
+
+/** @typedef {{name: string, password?: string, totp?: string, invite?: string}} Credentials */
 
 export class Session {
   #store;
   #connection;
   #announce;
   #left;
-  /** Waiting for the answer to the first `hello`. @type {{resolve: Function, reject: Function} | null} */
+  #arrived;
+  #pushes;
+  /** Waiting for being let in. @type {{type: 'hello' | 'register', resolve: Function, reject: Function} | null} */
   #entering = null;
-  /** @type {{name: string, password?: string} | null} */
+  /** @type {Credentials | null} */
   #credentials = null;
+  /** The connection is given up on purpose: to come again as somebody else, or not at all. */
+  #isGoing = false;
   #typingSentAt = -Infinity;
   #whoTimer = 0;
   /** The room that was asked for last. */
@@ -25,37 +36,65 @@ export class Session {
 
   /**
    * @param {import('./store.js').Store} store
-   * @param {{announce: (text: string) => void, left: (reason: string) => void}} told `announce` gets what people
-   *   should read once, `left` is called when the stay is over and a name is needed again
+   * @param {object} told
+   * @param {(text: string) => void} told.announce gets what people should read once
+   * @param {(reason: string) => void} told.left the stay is over, and a name is needed again
+   * @param {(room: import('./room.js').Room, message: import('./protocol.js').Message) => void} told.arrived somebody
+   *   else said something just now
    */
-  constructor(store, { announce, left }) {
+  constructor(store, { announce, left, arrived }) {
     this.#store = store;
     this.#announce = announce;
     this.#left = left;
+    this.#arrived = arrived;
     const url = new URL('/ws', location.href);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     this.#connection = new Connection(url.href, {
       greet: (welcome) => this.#greet(welcome),
-      push: (push) => this.#pushed(push),
+      push: (push) => this.#pushes.take(push),
       status: (status) => this.#statusChanged(status),
       closed: (code) => this.#closed(code),
     });
     this.outbox = new Outbox(store, this.#connection);
+    this.history = new History(store, this.request);
+    this.reading = new Reading(store, this.request);
+    this.#pushes = new Pushes(store, this.reading, {
+      announce,
+      arrived,
+      saved: (key) => this.outbox.saved(key),
+      opened: (room) => this.#opened(room),
+      roomGone: (room, reason, isRemoved) => this.#roomGone(room, reason, isRemoved),
+      refreshMembers: (room) => this.#refreshMembers(room),
+    });
   }
 
-  /** Enters with a name; rejects with what to tell the person. @returns {Promise<void>} */
-  enter(name, password) {
-    this.#credentials = { name, ...(password && { password }) };
-    return new Promise((resolve, reject) => {
-      this.#entering = { resolve, reject };
+  /**
+   * Sends any request and waits for its answer; what comes too fast is sent again when the server says so.
+   * @returns {Promise<any>} the fields of `done`; rejects with `ServerError` or `ConnectionLost`
+   */
+  request = (type, fields) => this.#connection.patientRequest(type, fields);
+
+  /**
+   * Enters with a name, or to an account; rejects with what to tell the person.
+   * @param {Credentials} credentials
+   * @param {{isNew?: boolean, stays?: boolean}} [how] an account is made; this browser stays signed in
+   * @returns {Promise<void>}
+   */
+  async enter(credentials, { isNew = false, stays = false } = {}) {
+    this.#credentials = credentials;
+    if (stays) await stay(credentials);
+    await new Promise((resolve, reject) => {
+      this.#entering = stays ? null : { type: isNew ? 'register' : 'hello', resolve, reject };
       this.#connection.start();
+      if (stays) resolve();
     });
   }
 
   /** Goes on where a reload interrupted. @returns {boolean} whether there was anything to go on with */
   resume() {
-    const you = recall('you');
-    if (!you?.name || !recall('token')) return false;
+    const name = staysAs();
+    const you = recall('you') ?? (name && { name, guest: false, role: 'member' });
+    if (!you?.name || !(recall('token') || name)) return false;
     this.#credentials = { name: you.name };
     this.#store.update((store) => (store.you = you));
     this.outbox.restore();
@@ -63,13 +102,37 @@ export class Session {
     return true;
   }
 
-  /** Says goodbye: the name becomes free, and nothing of the stay is kept. */
-  signOut(reason = '') {
+  /** Says goodbye: a guest's name becomes free, an account's session ends, and nothing of the stay is kept. */
+  async signOut() {
+    this.#isGoing = true;
+    try {
+      if (staysAs()) await stayNoLonger();
+      else if (!this.#store.you?.guest && this.#connection.isOpen) await this.#revokeOwn();
+    } catch {
+      // The server can't be reached: the session ends by itself, or from another device.
+    }
+    this.#end('');
+  }
+
+  async #revokeOwn() {
+    const { sessions } = await this.#connection.request('sessions');
+    const { session } = sessions.find(({ current }) => current);
+    await this.#connection.request('revoke', { session });
+  }
+
+  #end(reason) {
     this.#connection.stop();
+    this.#isGoing = false;
     this.#credentials = null;
     forget('you', 'token', 'rooms', 'current', 'pending', 'drafts');
+    forgetStay();
     this.#store.update((store) => store.reset());
     this.#left(reason);
+  }
+
+  /** A guest becomes an account, or gets another name; the rooms stay. @param {'register' | 'hello'} type */
+  async become(type, credentials) {
+    this.#welcomed(await this.request(type, { ...credentials, label: deviceLabel() }));
   }
 
   /** Shows a room, joining it first if need be; of several asked for meanwhile, the last one is shown. */
@@ -79,26 +142,37 @@ export class Session {
     if (this.#wanted === name) this.#show(name);
   }
 
+  /** Enters a private room. @param {string} invite its code */
+  async accept(name, invite) {
+    this.#enterWith(await this.request('join', { room: name, invite }));
+  }
+
+  /** Talks to somebody alone. */
+  async direct(name) {
+    this.#enterWith(await this.request('direct', { to: name }));
+    await this.#listRooms();
+  }
+
   /** Makes a room and goes there; an existing one is just joined. @param {string} name */
   async create(name, { topic, visibility }) {
-    const fields = { room: name, visibility, ...(topic && { topic }) };
     try {
-      this.#joined(await this.#connection.patientRequest('create', fields), null);
-      this.#wanted = name;
-      this.#show(name);
+      this.#enterWith(await this.request('create', { room: name, visibility, ...(topic && { topic }) }));
     } catch (error) {
       if (!(error instanceof ServerError && error.code === 'room_exists')) throw error;
       await this.open(name);
     }
   }
 
-  async leave(name) {
-    await this.#connection.patientRequest('leave', { room: name });
-    this.#forgetRoom(name);
+  #enterWith(answer) {
+    this.#joined(answer, null);
+    this.#wanted = answer.room;
+    this.#show(answer.room);
   }
 
-  async setTopic(topic) {
-    await this.#connection.patientRequest('topic', { room: this.#store.current, topic });
+  async leave(name) {
+    await this.request('leave', { room: name });
+    this.#unlist(name, false);
+    this.#forgetRoom(name);
   }
 
   /** @param {string} body @param {number} [replyTo] the number of the message that it answers */
@@ -107,7 +181,7 @@ export class Session {
     this.#typingSentAt = -Infinity;
     this.#store.update(() => (room.divider = 0));
     this.outbox.post(room.name, body, replyTo);
-    if (room.later) await this.toLatest();
+    if (room.later) await this.history.toLatest();
   }
 
   /** Tells the room, at most every few seconds, that something is being typed. */
@@ -118,122 +192,67 @@ export class Session {
     this.#connection.notify('typing', { room: this.#store.current });
   }
 
-  /** Loads the page of history before the first message on screen. */
-  async loadEarlier() {
-    const { room } = this.#store;
-    if (!room?.more || this.#store.isLoadingEarlier || !this.#connection.isOpen) return;
-    this.#store.update((store) => (store.isLoadingEarlier = true));
-    try {
-      const before = room.messages[0]?.seq;
-      const fields = { room: room.name, limit: HISTORY_PAGE, ...(before && { before }) };
-      const { messages, more } = await this.#connection.patientRequest('history', fields);
-      // After a reconnect the list may begin elsewhere, and this page would leave a hole.
-      if (room.messages[0]?.seq === before) this.#store.update(() => room.prepend(messages, more));
-    } finally {
-      this.#store.update((store) => (store.isLoadingEarlier = false));
-    }
-  }
-
-  /** Loads the page of history behind the last message on screen, which was jumped to. */
-  async loadLater() {
-    const { room } = this.#store;
-    if (!room?.later || this.#store.isLoadingLater || !this.#connection.isOpen) return;
-    this.#store.update((store) => (store.isLoadingLater = true));
-    try {
-      const after = room.messages.at(-1)?.seq ?? 0;
-      const fields = { room: room.name, limit: HISTORY_PAGE, after };
-      const { messages, more_after: moreAfter } = await this.#connection.patientRequest('history', fields);
-      if (room.later && room.messages.at(-1)?.seq === after) {
-        this.#store.update(() => room.append(messages, moreAfter));
-      }
-    } finally {
-      this.#store.update((store) => (store.isLoadingLater = false));
-    }
-  }
-
-  /** Shows a message, wherever it is; the log goes there. */
+  /** Shows a message, wherever it is. */
   async jump(name, seq) {
     await this.open(name);
-    const room = this.#store.rooms.get(name);
-    if (!room || this.#store.current !== name) return;
-    if (!room.message(seq)) {
-      const fields = { room: name, limit: HISTORY_PAGE, around: seq };
-      const page = await this.#connection.patientRequest('history', fields);
-      this.#store.update(() => room.replace(page));
-    }
-    this.#store.update((store) => (store.target = { room: name, seq }));
+    if (this.#store.room?.name === name) await this.history.jump(seq);
   }
 
-  /** Back to the newest messages. */
-  async toLatest() {
-    const { room } = this.#store;
-    if (!room?.later) return;
-    const page = await this.#connection.patientRequest('history', { room: room.name, limit: HISTORY_PAGE });
-    this.#store.update(() => room.replace(page));
-  }
-
-  /** Messages with these words, of all rooms that one may read. */
-  search(query, before) {
-    return this.#connection.patientRequest('search', { query, ...(before && { before }) });
-  }
-
-  async edit(seq, body) {
-    await this.#change('edit', { seq, body });
-  }
-
-  async delete(seq) {
-    await this.#change('delete', { seq });
-  }
-
-  async react(seq, emoji, on) {
-    await this.#change('react', { seq, emoji, on });
-  }
-
-  async #change(type, fields) {
+  /** Edits, deletes or reacts to a message of the room on screen. @param {'edit' | 'delete' | 'react'} type */
+  async change(type, fields) {
     try {
-      await this.#connection.patientRequest(type, { room: this.#store.current, ...fields });
+      await this.request(type, { room: this.#store.current, ...fields });
     } catch (error) {
       // An earlier try may have arrived without its answer.
       if (!(error instanceof ServerError && error.code === 'already')) throw error;
     }
   }
 
-  /** The person has the end of the room before their eyes. */
-  seen() {
-    const { room } = this.#store;
-    if (room?.unread && !document.hidden) this.#store.update(() => (room.unread = 0));
-  }
-
   async #greet(welcome) {
     this.#store.update((store) => (store.limits = { ...DEFAULT_LIMITS, ...welcome.limits }));
-    await this.#hello();
-    const { rooms } = await this.#connection.patientRequest('rooms');
-    this.#store.update((store) => (store.directory = new Map(rooms.map((room) => [room.name, room]))));
+    await this.#arrive(welcome.you);
     const remembered = recall('rooms', [LOBBY]);
     const current = this.#store.current ?? recall('current', LOBBY);
     const names = new Set([current, ...this.#store.rooms.keys(), ...remembered]);
-    for (const name of names) if (remembered.includes(name)) await this.#rejoin(name);
+    const listed = this.#listRooms();
+    // All at once: the list comes first, and its counts are those of the moment of joining.
+    const joins = [...names].filter((name) => remembered.includes(name)).map((name) => this.#rejoin(name));
+    await Promise.all([listed, ...joins]);
     if (!this.#store.room) this.#show(this.#store.rooms.keys().next().value ?? null);
     if (this.#store.current === LOBBY && welcome.motd) this.#showMotd(welcome.motd);
   }
 
-  /** By token, so that we stay the same guest; by name where the server no longer knows the token. */
-  async #hello() {
-    const token = recall('token');
+  /** Says who we are, unless the cookie has. @param {import('./protocol.js').Member | null} you who that is */
+  async #arrive(you) {
+    if (you && this.#entering) {
+      // Somebody else is signed in here, whom nobody remembers: the one who enters now means to be another.
+      this.#isGoing = true;
+      await stayNoLonger();
+      throw new Error('coming again without the cookie');
+    }
     try {
-      const hello = token && !this.#entering ? { token } : this.#credentials;
-      let answer;
-      try {
-        answer = await this.#connection.request('hello', hello);
-      } catch (error) {
-        if (!(error instanceof ServerError) || error.isTemporary || !hello.token) throw error;
-        answer = await this.#connection.request('hello', { name: this.#credentials.name });
-      }
-      this.#welcomed(answer);
+      if (you) this.#welcomed({ you });
+      else this.#welcomed(await this.#hello());
     } catch (error) {
       if (error instanceof ServerError) this.#refused(error);
       throw error;
     }
+  }
+
+  /** By token, so that we stay the same; a guest by name where the server no longer knows the token. */
+  async #hello() {
+    if (this.#entering) {
+      const label = this.#credentials.password ? { label: deviceLabel() } : {};
+      return await this.#connection.request(this.#entering.type, { ...this.#credentials, ...label });
+    }
+    const token = recall('token');
+    try {
+      if (token) return await this.#connection.request('hello', { token });
+    } catch (error) {
+      if (!(error instanceof ServerError) || error.isTemporary) throw error;
+    }
+    if (!this.#store.you?.guest) throw new ServerError({ code: 'not_authenticated', message: SESSION_OVER });
+    return await this.#connection.request('hello', { name: this.#credentials.name });
   }
 
   #welcomed({ you, token }) {
@@ -252,11 +271,16 @@ export class Session {
       this.#connection.stop();
       reject(error);
     } else if (!error.isTemporary) {
-      this.signOut(error.message);
+      this.#end(error.message);
     }
   }
 
+  /** @returns {boolean} whether to connect again */
   #closed(code) {
+    if (this.#isGoing) {
+      this.#isGoing = false;
+      return this.#entering !== null;
+    }
     if (this.#entering) {
       const { reject } = this.#entering;
       this.#entering = null;
@@ -264,7 +288,7 @@ export class Session {
       return false;
     }
     if (code === 4001) {
-      this.signOut('Your session has ended. Please enter again.');
+      this.#end(SESSION_OVER);
       return false;
     }
     return true;
@@ -273,6 +297,11 @@ export class Session {
   #statusChanged(status) {
     this.#store.update((store) => (store.status = status));
     if (status === 'connected') this.outbox.flush();
+  }
+
+  async #listRooms() {
+    const { rooms } = await this.request('rooms');
+    this.#pushes.take({ type: 'rooms', rooms });
   }
 
   /** Joins a room again after a reconnect; one that is gone is given up, with a word. */
@@ -290,20 +319,40 @@ export class Session {
 
   async #join(name, { since, rev }) {
     const fields = { room: name, ...(since !== undefined && { since, rev }) };
-    this.#joined(await this.#connection.patientRequest('join', fields), since ?? null);
+    this.#joined(await this.request('join', fields), since ?? null);
   }
 
   /** @param {import('./protocol.js').Joined} answer */
   #joined(answer, since) {
     this.#store.update((store) => {
       const room = store.roomNamed(answer.room);
+      const wasRead = room.unread === 0;
       room.joinedWith(answer, since);
-      for (const message of answer.messages ?? []) {
-        if (message.key && message.from === store.you.name) this.outbox.saved(message.key);
-        if (since !== null && message.seq > since) this.#countUnread(room, message);
+      for (const { key, from } of answer.messages ?? []) {
+        if (key && from === store.you.name) this.outbox.saved(key);
       }
+      if (store.thread?.room === room.name) this.history.catchUp(answer);
+      this.reading.joined(room, since === null);
+      if (wasRead && room.unread > 0) room.divider = room.readSeq + 1;
     });
     this.#rememberRooms();
+  }
+
+  /** Somebody talks to us alone, or does so again; what they said may be in the answer already. */
+  async #opened(name) {
+    if (this.#store.rooms.get(name)?.joined) return;
+    try {
+      await this.#join(name, {});
+    } catch {
+      return; // They, or we, have gone again.
+    }
+    const { rooms, you } = this.#store;
+    const room = rooms.get(name);
+    const newest = room.messages.at(-1);
+    const ownSeq = room.messages.findLast(({ from }) => from === you?.name)?.seq ?? 0;
+    this.#store.update(() => (room.readSeq = ownSeq));
+    await this.#listRooms();
+    if (newest?.seq > room.readSeq) this.#arrived(room, newest);
   }
 
   #forgetRoom(name) {
@@ -323,6 +372,7 @@ export class Session {
       if (store.room) store.room.isAtEnd = true;
       store.current = name;
       store.writing = null;
+      store.thread = null;
     });
     this.#typingSentAt = -Infinity;
     remember('current', name);
@@ -330,74 +380,9 @@ export class Session {
 
   #showMotd(text) {
     const { room } = this.#store;
-    if (!room.notices.some((notice) => notice.text === text)) this.#store.update(() => room.note(text, now()));
-  }
-
-  /** @param {import('./protocol.js').Push} push */
-  #pushed(push) {
-    this.#store.update((store) => this.#take(push, store, store.rooms.get(push.room)));
-  }
-
-  #take(push, store, room) {
-    switch (push.type) {
-      case 'message':
-        if (push.key && push.from === store.you?.name) this.outbox.saved(push.key);
-        if (room?.add(withoutEnvelope(push))) this.#countUnread(room, push);
-        break;
-      case 'edited':
-      case 'deleted':
-      case 'reaction':
-        room?.changed(push);
-        break;
-      case 'topic':
-        room?.changed(push);
-        room?.note(`${push.by} ${push.topic ? `changed the topic to “${push.topic}”` : 'cleared the topic'}`, now());
-        if (store.directory.has(push.room)) store.directory.get(push.room).topic = push.topic;
-        break;
-      case 'typing':
-        if (room && push.from !== store.you?.name) this.#showTyping(room, push.from);
-        break;
-      case 'presence':
-        this.#present(push, store, room);
-        break;
-      case 'room':
-        if (push.state === 'removed') this.#roomRemoved(push.room, 'was removed');
-        else if (!store.directory.has(push.room)) store.directory.set(push.room, summary(push));
-        break;
-      case 'unread':
-        if (store.directory.has(push.room)) store.directory.get(push.room).unread += 1;
-        break;
-      case 'opened': // What is said there comes without joining; joining tells what was said before.
-        this.#rejoin(push.room);
-        break;
-      case 'removed':
-        this.#roomRemoved(push.room, push.reason || 'you were removed');
-        break;
-      case 'rooms':
-        store.directory = new Map(push.rooms.map((item) => [item.name, item]));
-        break;
-      case 'notice':
-        this.#announce(push.text);
-        break;
-      case 'shutdown':
-        this.#announce('The server is restarting. You will be connected again by yourself.');
-        break;
-      default: // A newer server's push: ignoring it is what the protocol asks for.
+    if (!room.notices.some((notice) => notice.text === text)) {
+      this.#store.update(() => room.note(text, new Date(Date.now()).toISOString()));
     }
-  }
-
-  #present(push, store, room) {
-    if (push.name === store.you?.name && push.state === 'renamed' && push.to) {
-      store.you = { ...store.you, name: push.to };
-      remember('you', store.you);
-    }
-    if (!room || (push.name === store.you?.name && push.state === 'joined')) return;
-    // Who has an account and is not there may belong to the room or not: the list tells.
-    const mayBelong = push.state === 'left' && room.member(push.name)?.guest === false;
-    room.present(push, now());
-    // The push names nobody's role; in small rooms asking for it is cheap.
-    const isIncomplete = push.state === 'joined' && push.role === undefined;
-    if ((isIncomplete || mayBelong) && room.memberCount <= SMALL_ROOM) this.#refreshMembers(room);
   }
 
   #refreshMembers(room) {
@@ -410,45 +395,24 @@ export class Session {
     }, WHO_DELAY);
   }
 
-  #roomRemoved(name, reason) {
-    this.#store.directory.delete(name);
+  #roomGone(name, reason, isRemoved) {
+    const title = this.#store.titleOf(name);
+    this.#unlist(name, isRemoved);
     if (!this.#store.rooms.has(name)) return;
     this.#forgetRoom(name);
-    this.#announce(`${name}: ${reason}`);
+    this.#announce(`${title}: ${reason}`);
   }
 
-  #countUnread(room, { from, seq }) {
-    if (from === this.#store.you?.name) return;
-    if (room.name === this.#store.current && room.isAtEnd && !document.hidden) return;
-    if (room.unread === 0) room.divider = seq;
-    room.unread += 1;
-  }
-
-  #showTyping(room, name) {
-    room.typing.set(name, performance.now() + TYPING_SHOWN);
-    setTimeout(() => {
-      if (room.typing.get(name) <= performance.now()) this.#store.update(() => room.typing.delete(name));
-    }, TYPING_SHOWN + 50);
+  /** A public room that one left can still be seen; one that was removed, or is private, can't. */
+  #unlist(name, isRemoved) {
+    const summary = this.#store.directory.get(name);
+    if (isRemoved || summary?.visibility === 'private') this.#store.directory.delete(name);
+    else if (summary) summary.unread = 0;
   }
 }
 
-function withoutEnvelope({ type, room, ...message }) {
-  return message;
-}
-
-function summary({ room, topic }) {
-  return { name: room, topic, visibility: 'public', members: 0, unread: 0 };
-}
-
-function now() {
-  return new Date(Date.now()).toISOString();
-}
-
-/** Messages per page of scroll-back; the server allows 200. */
-const HISTORY_PAGE = 50;
-/** Milliseconds between two `typing`, and how long one is shown: a little longer, so that it does not flicker. */
+const SESSION_OVER = 'Your session has ended. Please enter again.';
+/** Milliseconds between two `typing`. */
 const TYPING_INTERVAL = 3_000;
-const TYPING_SHOWN = 5_000;
-/** Members up to which someone's coming is followed by a `who`, and how long others are waited for. */
-const SMALL_ROOM = 50;
+/** Milliseconds for which others are waited for before the members are asked for. */
 const WHO_DELAY = 700;

@@ -4,7 +4,7 @@
  * Views read it and draw; only the session writes it, inside `update`. Several updates in one turn of the event
  * loop are one redraw.
  */
-import { DEFAULT_LIMITS, LOBBY } from './protocol.js';
+import { DEFAULT_LIMITS, LOBBY, isDirect } from './protocol.js';
 import { Room } from './room.js';
 
 /** @typedef {{key: string, room: string, body: string, at: string, state: 'sending' | 'failed', reason: string}} Pending */
@@ -23,8 +23,6 @@ export class Store {
   current = null;
   /** @type {Pending[]} own messages without an answer yet, oldest first, of all rooms */
   pending = [];
-  /** When sending goes on after the server asked for patience, in `Date.now()` terms; 0: it is not waiting. */
-  sendingAt = 0;
   isLoadingEarlier = false;
   isLoadingLater = false;
   /** The message that the log should go to. @type {{room: string, seq: number} | null} */
@@ -32,6 +30,10 @@ export class Store {
   /** What is being written belongs to this message of the room on screen: an answer to it, or its new text.
    * @type {{kind: 'reply' | 'edit', seq: number} | null} */
   writing = null;
+
+  isLoadingThread = false;
+  /** The thread that is open, of the room on screen. @type {import('./thread.js').Thread | null} */
+  thread = null;
 
   #listeners = [];
   #isScheduled = false;
@@ -60,7 +62,14 @@ export class Store {
     return this.rooms.get(this.current);
   }
 
-  /** What the room list shows: the lobby, then joined rooms, then others that could be joined. */
+  /** What a room is called: a direct conversation by the name of the other one. */
+  titleOf(name) {
+    if (!isDirect(name)) return name;
+    const other = this.rooms.get(name)?.members.find((member) => member.name !== this.you?.name);
+    return this.directory.get(name)?.with ?? other?.name ?? 'a conversation';
+  }
+
+  /** What the room list shows: the lobby, then one's own rooms, conversations, and others that could be joined. */
   get roomList() {
     const names = new Set([...this.rooms.keys(), ...this.directory.keys()]);
     const list = [...names].map((name) => {
@@ -68,28 +77,25 @@ export class Store {
       const summary = this.directory.get(name);
       return {
         name,
+        title: this.titleOf(name),
+        isDirect: isDirect(name),
         topic: room?.topic ?? summary?.topic ?? '',
         isPrivate: (room?.visibility ?? summary?.visibility) === 'private',
-        isJoined: Boolean(room),
+        isJoined: Boolean(room) || summary?.visibility === 'private' || summary?.unread > 0,
         isCurrent: name === this.current,
         memberCount: room?.memberCount ?? summary?.members ?? 0,
         unread: room?.unread ?? summary?.unread ?? 0,
       };
     });
-    const rank = (item) => (item.name === LOBBY ? 0 : item.isJoined ? 1 : 2);
-    return list.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
+    const rank = (item) => (item.name === LOBBY ? 0 : item.isDirect ? 2 : item.isJoined ? 1 : 3);
+    return list.sort((a, b) => rank(a) - rank(b) || a.title.localeCompare(b.title));
   }
 
   get unread() {
     let sum = 0;
     for (const room of this.rooms.values()) sum += room.unread;
+    for (const { name, unread } of this.directory.values()) if (!this.rooms.has(name)) sum += unread;
     return sum;
-  }
-
-  /** Whether we may change the topic of the room on screen. */
-  get mayEditTopic() {
-    const role = this.you && this.room?.member(this.you.name)?.role;
-    return [role, this.you?.role].some((held) => held === 'owner' || held === 'op' || held === 'admin');
   }
 
   /** Makes a room's record if there is none. */
@@ -107,6 +113,6 @@ export class Store {
     this.pending = [];
     this.target = null;
     this.writing = null;
-    this.sendingAt = 0;
+    this.thread = null;
   }
 }

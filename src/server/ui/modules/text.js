@@ -52,6 +52,11 @@ export function shortDate(at) {
   return format(SHORT, at);
 }
 
+/** Date and time, for lists. */
+export function mediumTime(at) {
+  return format(MEDIUM, at);
+}
+
 export function fullTime(at) {
   return format(FULL, at);
 }
@@ -101,6 +106,7 @@ function capital(text) {
 const DAY = 86_400_000;
 const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 const SHORT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+const MEDIUM = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
 const DATE = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 const LONG_DATE = new Intl.DateTimeFormat(undefined, { dateStyle: 'long' });

@@ -1,4 +1,5 @@
 /** Turns a room into the rows of its log: days, messages in groups, quiet lines, marks. Pure. */
+import { mentions } from './mention.js';
 import { isSameDay } from './text.js';
 
 /**
@@ -9,6 +10,8 @@ import { isSameDay } from './text.js';
  * @property {string} id the same while a message goes from sending to saved
  * @property {import('./protocol.js').Message} message
  * @property {boolean} isOwn
+ * @property {boolean} isMention it speaks to us by name
+ * @property {number} replyCount how many of the messages that are loaded answer it
  * @property {boolean} isContinued the message above is by the same person, just before
  * @property {'' | 'sending' | 'saved' | 'failed'} state of own messages
  * @property {string} reason why it failed
@@ -39,6 +42,17 @@ export function timeline(store) {
   return builder.rows;
 }
 
+/** The rows of the thread that is open. @param {import('./store.js').Store} store @returns {Row[]} */
+export function threadRows(store) {
+  const { thread, you, pending } = store;
+  const builder = new Builder({ name: thread.room }, you?.name);
+  for (const message of thread.messages) builder.message({ ...message, reply_to: undefined }, message.from === you?.name ? 'saved' : '');
+  for (const unsent of pending) {
+    if (unsent.room === thread.room && unsent.replyTo === thread.seq) builder.pending({ ...unsent, replyTo: undefined });
+  }
+  return builder.rows;
+}
+
 class Builder {
   /** @type {Row[]} */
   rows = [];
@@ -46,10 +60,13 @@ class Builder {
   #above = null;
   #day = '';
   #noticeCount = 0;
+  /** By the number of what they answer. @type {Map<number, number>} */
+  #replies = new Map();
 
   constructor(room, you) {
     this.room = room;
     this.you = you;
+    for (const { reply_to: seq } of room.messages ?? []) if (seq) this.#replies.set(seq, (this.#replies.get(seq) ?? 0) + 1);
   }
 
   mark(kind, at) {
@@ -73,6 +90,8 @@ class Builder {
       id: `${this.room.name}/${isOwn && message.key ? `key/${message.key}` : message.seq}`,
       message,
       isOwn,
+      replyCount: message.deleted ? 0 : (this.#replies.get(message.seq) ?? 0),
+      isMention: !isOwn && this.#isMention(message),
       isContinued: above?.from === message.from && Date.parse(message.at) - Date.parse(above.at) < GROUP_TIME,
       state,
       reason,
@@ -84,6 +103,15 @@ class Builder {
     this.message({ seq: 0, key, body, reply_to: replyTo, at, from: this.you }, state, reason);
   }
 
+  /** Asked at each drawing; the answer stays, as long as the message and our name do. */
+  #isMention(message) {
+    const known = mentioned.get(message);
+    if (known?.you === this.you) return known.answer;
+    const answer = Boolean(this.you && message.body) && mentions(message.body, this.you);
+    mentioned.set(message, { you: this.you, answer });
+    return answer;
+  }
+
   #startDay(at) {
     if (this.#day && isSameDay(this.#day, at)) return;
     this.#day = at;
@@ -91,5 +119,7 @@ class Builder {
   }
 }
 
+/** @type {WeakMap<object, {you: string, answer: boolean}>} */
+const mentioned = new WeakMap();
 /** Milliseconds within which messages of one person stand together. */
 const GROUP_TIME = 5 * 60_000;

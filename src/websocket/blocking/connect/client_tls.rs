@@ -318,6 +318,12 @@ mod tests {
     }
 
     #[test]
+    fn errors_say_what_is_missing() {
+        let text = TlsSettingsError::NoSystemRoots.to_string();
+        assert_eq!(text, "the system trusts no certificate authority");
+    }
+
+    #[test]
     fn identity_is_kept_from_other_origins() {
         let (certificate, key) = identity();
         let tls = ClientTls::dangerous_without_verification()

@@ -43,7 +43,7 @@ pub(super) fn dial<T>(
             Err(error) => last_error = error,
         }
     }
-    if is_would_block(&last_error) && deadline <= now() {
+    if deadline <= now() {
         return Err(ConnectError::TimedOut);
     }
     Err(ConnectError::Unreachable(last_error.into()))
@@ -52,13 +52,23 @@ pub(super) fn dial<T>(
 /// Connects to a Unix socket.
 #[cfg(unix)]
 pub(super) fn dial_unix(path: &Path, deadline: Instant) -> Result<ClientSocket, ConnectError> {
+    let stream = try_until(deadline, |timeout| connect_unix(path, timeout))?;
+    Ok(ClientSocket::unix(stream, deadline))
+}
+
+/// Repeats an attempt that signals interrupt; it is told how long it may take.
+#[cfg(unix)]
+fn try_until<T>(
+    deadline: Instant,
+    mut connect: impl FnMut(Duration) -> io::Result<T>,
+) -> Result<T, ConnectError> {
     loop {
         let left = deadline.saturating_duration_since(now());
         if left.is_zero() {
             return Err(ConnectError::TimedOut);
         }
-        match connect_unix(path, not_zero(left)) {
-            Ok(stream) => return Ok(ClientSocket::unix(stream, deadline)),
+        match connect(not_zero(left)) {
+            Ok(socket) => return Ok(socket),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if is_would_block(&error) => return Err(ConnectError::TimedOut),
             Err(error) => return Err(ConnectError::Unreachable(error.into())),
@@ -112,8 +122,7 @@ fn connect_unix(path: &Path, _timeout: Duration) -> io::Result<UnixStream> {
 }
 
 fn connect(address: SocketAddr, deadline: Instant, left_count: usize) -> io::Result<TcpStream> {
-    let share = u32::try_from(left_count).unwrap_or(u32::MAX);
-    let timeout = deadline.saturating_duration_since(now()) / share;
+    let timeout = fair_share(deadline.saturating_duration_since(now()), left_count);
     if timeout.is_zero() {
         return Err(io::ErrorKind::TimedOut.into());
     }
@@ -121,6 +130,10 @@ fn connect(address: SocketAddr, deadline: Instant, left_count: usize) -> io::Res
     // A message leaves in one write: waiting for more would only delay it.
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+fn fair_share(left: Duration, address_count: usize) -> Duration {
+    left / u32::try_from(address_count).unwrap_or(u32::MAX)
 }
 
 /// Puts addresses of IPv6 and IPv4 in alternation, beginning with what the resolver prefers, so that
@@ -142,6 +155,8 @@ fn alternate_families(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
@@ -161,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_next_address_is_tried_when_one_refuses() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let mut asked = Vec::new();
         let target = Target {
@@ -176,5 +191,46 @@ mod tests {
         });
         assert!(dialled.is_ok());
         assert_eq!(asked.last(), Some(&listener.local_addr().unwrap()));
+    }
+
+    #[test]
+    fn attempts_have_a_share_of_the_time_and_none_once_it_is_over() {
+        let second = Duration::from_secs(1);
+        assert_eq!(fair_share(second, 4), Duration::from_millis(250));
+        // A port that is taken, and where nobody listens: a client's.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let port = client.local_addr().unwrap().port();
+        let target = Target {
+            host: "127.0.0.1",
+            port,
+        };
+        let too_late = dial(target, now(), |_| Some(())).map(|_| ());
+        assert_eq!(too_late, Err(ConnectError::TimedOut));
+        let refused = dial(target, now() + 20 * second, |_| Some(())).map(|_| ());
+        assert!(matches!(refused, Err(ConnectError::Unreachable(_))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn attempts_that_signals_interrupt_are_repeated_and_others_are_not() {
+        let mut results = [
+            Err(io::ErrorKind::Interrupted),
+            Ok("socket"),
+            Err(io::ErrorKind::WouldBlock),
+            Err(io::ErrorKind::ConnectionRefused),
+        ]
+        .into_iter();
+        let mut attempt = |deadline| {
+            try_until(deadline, |_| {
+                let result = results.next().expect("no more attempts are made");
+                result.map_err(io::Error::from)
+            })
+        };
+        let later = now() + Duration::from_secs(20);
+        assert_eq!(attempt(later), Ok("socket"));
+        assert_eq!(attempt(now()), Err(ConnectError::TimedOut));
+        assert_eq!(attempt(later), Err(ConnectError::TimedOut));
+        assert!(matches!(attempt(later), Err(ConnectError::Unreachable(_))));
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! Each answer is judged as soon as its bytes can tell: a reply that refuses is often cut short.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use crate::websocket::blocking::proxy::{Credentials, ProxyError, Target};
@@ -143,8 +144,8 @@ impl Socks5 {
 }
 
 /// Shows neither user nor password.
-impl std::fmt::Debug for Socks5 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Socks5 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socks5")
             .field("step", &self.step)
             .finish_non_exhaustive()

@@ -49,8 +49,7 @@ impl<T: Socket + Into<OwnedFd>> Split for TlsStream<T> {
     fn into_channel(self) -> Channel {
         let (socket, mut session, received, sealed) = self.into_parts();
         let mut opened = Inbox::default();
-        // An end that nobody has announced is found again by the next read.
-        let _ = session.read_all(&mut opened);
+        session.read_all(&mut opened);
         Channel {
             fd: socket.into(),
             cipher: Cipher::Tls(Box::new(session)),

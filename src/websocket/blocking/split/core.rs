@@ -131,14 +131,15 @@ impl Core {
         Ok(())
     }
 
-    /// Returns whether the queue has room for another message.
-    pub(super) fn has_room(&self) -> bool {
-        self.data_len < MAX_QUEUED_LEN
+    /// Returns whether a message can be queued that comes between no other's parts, or never will be.
+    pub(super) fn takes_message(&self) -> bool {
+        let has_room = !self.is_streaming && self.data_len < MAX_QUEUED_LEN;
+        has_room || self.is_over()
     }
 
-    /// Returns whether the queue has room for another Ping.
-    pub(super) fn has_control_room(&self) -> bool {
-        self.control.len() < MAX_CONTROL_LEN
+    /// Returns whether a Ping can be queued, or never will be.
+    pub(super) fn takes_control(&self) -> bool {
+        self.control.len() < MAX_CONTROL_LEN || self.is_over()
     }
 
     /// Opens ciphertext.
@@ -256,7 +257,7 @@ impl Core {
     }
 
     /// Returns whether nothing more is sent.
-    pub(super) fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.end.is_some() || self.has_write_error()
     }
 
@@ -283,7 +284,7 @@ impl Core {
 
     /// Returns whether a Close may be sent.
     pub(super) fn is_open(&self) -> bool {
-        self.connection.state() == State::Open
+        self.end.is_none() && self.connection.state() == State::Open
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -429,7 +430,9 @@ mod tests {
         queue(&mut core, "a");
         queue(&mut core, "b");
         receive(&mut core, PING).unwrap();
-        assert_eq!(written(&mut core), [PONG, b"\x81\x01a\x81\x01b"].concat());
+        receive(&mut core, PING).unwrap();
+        let expected = [PONG, PONG, b"\x81\x01a\x81\x01b"].concat();
+        assert_eq!(written(&mut core), expected);
     }
 
     #[test]
@@ -439,7 +442,7 @@ mod tests {
         receive(&mut core, PING).unwrap();
         let ticket = queue(&mut core, &text);
         let chunk = core.take_chunk().unwrap();
-        assert!(chunk.bytes.len() < text.len(), "the frame is cut");
+        assert_eq!(chunk.bytes.len(), PONG.len() + 65_536, "the frame is cut");
         receive(&mut core, PING).unwrap();
         let mut bytes = chunk.bytes.clone();
         core.give_back(chunk, 1);
@@ -458,6 +461,17 @@ mod tests {
         queue(&mut core, "a");
         receive(&mut core, b"\x88\x80\x00\x00\x00\x00").unwrap();
         assert_eq!(written(&mut core), b"\x81\x01a\x88\x00");
+    }
+
+    #[test]
+    fn close_that_answers_ours_is_owed_nothing() {
+        let mut core = core();
+        core.queue_data(|connection, output| connection.close(CloseCode::NORMAL, "", output))
+            .unwrap();
+        assert_eq!(written(&mut core), b"\x88\x02\x03\xe8");
+        let event = receive(&mut core, b"\x88\x80\x00\x00\x00\x00").unwrap();
+        assert!(matches!(event, Some(Event::Closed { .. })));
+        assert!(!core.is_left_alone());
     }
 
     #[test]
@@ -520,17 +534,120 @@ mod tests {
     fn pings_have_room_until_too_many_wait_and_answers_leave_them_alone() {
         let mut core = core();
         let mut pings = Vec::new();
-        while core.has_control_room() {
-            core.queue_control(|connection, output| connection.ping(b"!", output))
+        while core.takes_control() {
+            core.queue_control(|connection, output| connection.ping(&[b'!'; 62], output))
                 .unwrap();
-            pings.extend_from_slice(b"\x89\x01!");
+            pings.extend_from_slice(b"\x89\x3e");
+            pings.extend_from_slice(&[b'!'; 62]);
         }
-        assert!(pings.len() < MAX_CONTROL_LEN + 127);
+        assert_eq!(pings.len(), 65_536);
         for _ in 0..100_000 {
             receive(&mut core, PING).unwrap();
         }
         assert!(written(&mut core).ends_with(&pings));
-        assert!(core.has_control_room());
+        assert!(core.takes_control());
+    }
+
+    #[test]
+    fn messages_have_room_until_a_mebibyte_of_them_waits() {
+        let mut core = core();
+        let (header_len, empty_len) = (10, 2);
+        queue(&mut core, &"x".repeat((1 << 20) - header_len - empty_len));
+        assert!(core.takes_message());
+        queue(&mut core, "");
+        assert!(!core.takes_message());
+        written(&mut core);
+        assert!(core.takes_message());
+    }
+
+    #[test]
+    fn buffer_that_was_written_is_kept_unless_it_is_large_or_another_has_begun() {
+        for (len, keeps) in [(100_000, true), (200_000, false)] {
+            let mut core = core();
+            queue(&mut core, &"x".repeat(len));
+            written(&mut core);
+            assert_eq!(core.sealed.capacity() >= len, keeps, "{len}");
+        }
+        let mut core = core();
+        queue(&mut core, "a");
+        let chunk = core.take_chunk().unwrap();
+        core.sealed.extend_from_slice(b"what TLS has to say");
+        core.give_back(chunk, 3);
+        assert_eq!(written(&mut core), b"what TLS has to say");
+    }
+
+    #[test]
+    fn reader_writes_what_nobody_else_does() {
+        let ping = |core: &mut Core| {
+            core.queue_control(|connection, output| connection.ping(b"", output))
+                .unwrap();
+        };
+        let fill: [fn(&mut Core); 3] = [
+            |core| core.push_owed(PONG),
+            |core| {
+                queue(core, "a");
+            },
+            |core| {
+                queue(core, "a");
+                let chunk = core.take_chunk().unwrap();
+                core.give_back(chunk, 1);
+            },
+        ];
+        for fill in fill {
+            let mut core = core();
+            assert!(!core.is_left_alone(), "there is nothing");
+            fill(&mut core);
+            assert!(core.is_left_alone());
+            core.waiting_count = 1;
+            assert!(!core.is_left_alone(), "who waits will write");
+            core.waiting_count = 0;
+            let chunk = core.take_chunk().unwrap();
+            ping(&mut core);
+            assert!(!core.is_left_alone(), "somebody writes");
+            core.give_back(chunk, 0);
+            written(&mut core);
+            ping(&mut core);
+            assert!(core.is_left_alone());
+            core.give_up(Error::Truncated);
+            assert!(!core.is_left_alone(), "nothing can be written");
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_room_once_nothing_is_sent_any_more() {
+        let ends: [fn(&mut Core); 2] = [
+            |core| core.set_end(End::Failed(Error::Abandoned)),
+            |core| core.give_up(Error::Truncated),
+        ];
+        for end in ends {
+            let mut core = core();
+            core.is_streaming = true;
+            core.control = vec![0; MAX_CONTROL_LEN];
+            assert!(!core.takes_message() && !core.takes_control());
+            end(&mut core);
+            assert!(core.takes_message() && core.takes_control());
+        }
+    }
+
+    #[test]
+    fn connection_is_open_until_a_close_or_an_end() {
+        let mut core = core();
+        assert!(core.is_open());
+        receive(&mut core, b"\x88\x80\x00\x00\x00\x00").unwrap();
+        assert!(!core.is_open());
+        let mut core = self::core();
+        core.set_end(End::Failed(Error::Truncated));
+        assert!(!core.is_open());
+    }
+
+    #[test]
+    fn chunk_ends_with_the_frame_that_fills_it() {
+        let mut core = core();
+        let header_len = 4;
+        queue(&mut core, &"x".repeat(65_536 - header_len));
+        queue(&mut core, "a");
+        let chunk = core.take_chunk().unwrap();
+        assert_eq!(chunk.bytes.len(), 65_536);
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl Reader {
     /// Those of [`Writer::close`](super::Writer::close).
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         let mut core = self.shared.lock();
-        if core.end().is_none() && core.is_open() {
+        if core.is_open() {
             core.queue_data(|connection, output| connection.close(code, reason, output))?;
         }
         drop(core);

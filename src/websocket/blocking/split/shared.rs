@@ -44,38 +44,27 @@ impl Shared {
         self.core.lock()
     }
 
-    /// Waits until the queue has room for a message that comes between no other's parts, or until it
-    /// will never have.
+    /// Waits until a message can be queued that comes between no other's parts, or never will be.
     pub(super) fn lock_for_message(&self) -> MutexGuard<'_, Core> {
         let mut core = self.lock();
-        while (core.is_streaming || !core.has_room()) && !core.is_over() {
+        while !core.takes_message() {
             core = self.core.wait(core, None);
         }
         core
     }
 
-    /// Waits until the queue has room for a part of the message that is streamed.
-    pub(super) fn lock_for_part(&self) -> MutexGuard<'_, Core> {
+    /// Waits until a Ping can be queued, or never will be. No ticket makes anyone stay until a Ping is
+    /// written, so that who waits here writes, unless another thread does.
+    pub(super) fn lock_for_control(&self) -> MutexGuard<'_, Core> {
         let mut core = self.lock();
-        while !core.has_room() && !core.is_over() {
-            core = self.core.wait(core, None);
-        }
-        core
-    }
-
-    /// Waits until the queue has room for a Ping, or until it will never have. No ticket makes anyone
-    /// stay until a Ping is written, so that who waits here writes, unless another thread does.
-    pub(super) fn lock_for_control(&self) -> Result<MutexGuard<'_, Core>, Error> {
-        let mut core = self.lock();
-        while !core.has_control_room() && !core.is_over() {
-            if core.is_flushing() || core.waiting_count > 0 {
+        while !core.takes_control() {
+            if core.is_flushing() {
                 core = self.core.wait(core, None);
-            } else {
-                self.flush(core, None, None)?;
-                core = self.lock();
+            } else if let Some(chunk) = core.take_chunk() {
+                core = self.write_chunk(core, chunk, None);
             }
         }
-        Ok(core)
+        core
     }
 
     /// Lets other messages follow.
@@ -97,17 +86,7 @@ impl Shared {
                 return Ok(());
             }
             if let Some(chunk) = core.take_chunk() {
-                drop(core);
-                let written = self.write(&chunk, deadline);
-                core = self.lock();
-                match written {
-                    Ok(()) => {
-                        let len = chunk.bytes.len();
-                        core.give_back(chunk, len);
-                    }
-                    Err(error) => self.give_up(&mut core, error),
-                }
-                self.core.notify();
+                core = self.write_chunk(core, chunk, deadline);
             } else if is_written {
                 return Ok(());
             } else if core.is_flushing() && deadline.is_none_or(|deadline| now() < deadline) {
@@ -120,6 +99,27 @@ impl Shared {
                 return Err(core.write_error());
             }
         }
+    }
+
+    /// Writes a chunk as a writer does, and lets others go on.
+    fn write_chunk<'a>(
+        &'a self,
+        core: MutexGuard<'a, Core>,
+        chunk: Chunk,
+        deadline: Option<Instant>,
+    ) -> MutexGuard<'a, Core> {
+        drop(core);
+        let written = self.write(&chunk, deadline);
+        let mut core = self.lock();
+        match written {
+            Ok(()) => {
+                let len = chunk.bytes.len();
+                core.give_back(chunk, len);
+            }
+            Err(error) => self.give_up(&mut core, error),
+        }
+        self.core.notify();
+        core
     }
 
     /// Writes what the socket takes at once, as the reader does. What can't be written for ever is
@@ -292,3 +292,144 @@ impl Shared {
 
 /// Bytes that are thrown away at once.
 const DRAIN_LEN: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::websocket::blocking::codecs::Codecs;
+    use crate::websocket::blocking::split::channel::Cipher;
+    use crate::websocket::connection::Connection;
+    use crate::websocket::limits::Limits;
+    use crate::websocket::message::Message;
+
+    /// What a server's halves share, and the peer's socket.
+    fn shared() -> (Shared, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let connection = Connection::server(Limits::default());
+        let codecs = Codecs::default();
+        let core = Core::new(connection, codecs, Cipher::Plain, Vec::new(), &[], None).unwrap();
+        let mut timeouts = Timeouts::server();
+        timeouts.send_timeout = Some(SOON);
+        (Shared::new(ours.into(), core, timeouts), theirs)
+    }
+
+    /// Queues a frame of `len` bytes, 4 of them its header's.
+    fn queue(shared: &Shared, len: usize) -> Ticket {
+        let message = Message::binary(vec![0; len - 4]);
+        let mut core = shared.lock();
+        core.queue_data(|connection, output| connection.send(&message, output))
+            .unwrap()
+    }
+
+    const SOON: Duration = Duration::from_millis(20);
+    const LATER: Duration = Duration::from_secs(3_600);
+    const CHUNK_LEN: usize = 65_536;
+
+    #[test]
+    fn writer_goes_on_until_nothing_is_left_or_another_can_take_over() {
+        for (waiting_count, writes_all) in [(0, true), (1, false)] {
+            let (shared, _peer) = shared();
+            let [first, second] = [CHUNK_LEN, 200].map(|len| queue(&shared, len));
+            shared.lock().waiting_count = waiting_count;
+            assert_eq!(shared.flush(shared.lock(), Some(first), None), Ok(()));
+            assert!(shared.lock().is_written(first));
+            assert_eq!(shared.lock().is_written(second), writes_all);
+        }
+    }
+
+    #[test]
+    fn writer_waits_for_another_that_writes_its_frame_until_the_deadline() {
+        let (shared, _peer) = shared();
+        let ticket = queue(&shared, 200);
+        let chunk = shared.lock().take_chunk().unwrap();
+        let too_late = shared.flush(shared.lock(), Some(ticket), Some(now()));
+        assert_eq!(too_late, Err(Error::TimedOut(Timeout::Close)));
+        thread::scope(|scope| {
+            let core = shared.lock();
+            scope.spawn(|| {
+                // Nobody has the lock, so the other one waits.
+                let mut core = shared.lock();
+                let len = chunk.bytes.len();
+                core.give_back(chunk, len);
+                shared.core.notify();
+            });
+            let deadline = deadline_after(LATER);
+            assert_eq!(shared.flush(core, Some(ticket), Some(deadline)), Ok(()));
+        });
+    }
+
+    #[test]
+    fn all_is_flushed_or_somebody_else_is_waited_for_until_the_deadline() {
+        let (shared, _peer) = shared();
+        assert!(shared.flush_all(deadline_after(LATER)), "there is nothing");
+        queue(&shared, 200);
+        let chunk = shared.lock().take_chunk().unwrap();
+        let deadline = deadline_after(SOON);
+        assert!(!shared.flush_all(deadline));
+        assert!(deadline <= now());
+        shared.lock().give_back(chunk, 0);
+        assert!(shared.flush_all(deadline_after(LATER)));
+        shared.lock().give_up(Error::Truncated);
+        assert!(!shared.flush_all(deadline_after(LATER)));
+    }
+
+    #[test]
+    fn reader_writes_all_that_the_socket_takes() {
+        let (shared, mut peer) = shared();
+        let [_, last] = [CHUNK_LEN, 200].map(|len| queue(&shared, len));
+        shared.flush_now();
+        assert!(shared.lock().is_written(last));
+        peer.read_exact(&mut [0; CHUNK_LEN + 200]).unwrap();
+    }
+
+    #[test]
+    fn end_is_waited_for_with_that_of_the_socket_until_the_deadline() {
+        let (shared, _peer) = shared();
+        let wait = || {
+            let deadline = deadline_after(SOON);
+            let end = shared.wait_for_end(deadline);
+            (end.is_some(), deadline <= now())
+        };
+        assert_eq!(wait(), (false, true));
+        shared.lock().is_draining = true;
+        shared.end(End::Failed(Error::Truncated));
+        assert_eq!(wait(), (true, true));
+        shared.lock().is_draining = false;
+        assert!(shared.wait_for_end(deadline_after(LATER)).is_some());
+    }
+
+    #[test]
+    fn what_comes_after_the_end_is_thrown_away_to_its_end() {
+        let (shared, mut peer) = shared();
+        let sending = thread::spawn(move || peer.write_all(&[0; 10 * DRAIN_LEN]));
+        shared.drain(deadline_after(LATER));
+        sending.join().unwrap().unwrap();
+        assert_eq!(socket_io::read_now(shared.fd(), &mut [0]).unwrap(), Some(0));
+    }
+
+    #[test]
+    fn flood_is_thrown_away_until_the_deadline_only() {
+        let (shared, mut peer) = shared();
+        let flooding = thread::spawn(move || while peer.write_all(&[0; DRAIN_LEN]).is_ok() {});
+        shared.drain(deadline_after(SOON));
+        drop(shared);
+        flooding.join().unwrap();
+    }
+
+    #[test]
+    fn full_socket_is_waited_for_as_long_as_the_deadline_or_the_peer_allows() {
+        let (shared, _peer) = shared();
+        while socket_io::write_now(shared.fd(), &[0; 4_096]).unwrap() == 4_096 {}
+        queue(&shared, 200);
+        let chunk = shared.lock().take_chunk().unwrap();
+        let write = |deadline| shared.write(&chunk, Some(deadline));
+        assert_eq!(write(now()), Err(Error::TimedOut(Timeout::Close)));
+        let stalled = write(deadline_after(LATER));
+        assert_eq!(stalled, Err(Error::TimedOut(Timeout::Send)));
+    }
+}

@@ -90,7 +90,7 @@ impl Writer {
     /// Those of [`send`](Self::send), and
     /// [`SendError::ControlPayloadTooLong`](crate::websocket::SendError::ControlPayloadTooLong).
     pub fn ping(&self, payload: &[u8]) -> Result<(), Error> {
-        let mut core = self.shared.lock_for_control()?;
+        let mut core = self.shared.lock_for_control();
         core.queue_control(|connection, output| connection.ping(payload, output))?;
         self.shared.flush(core, None, None)
     }
@@ -102,7 +102,7 @@ impl Writer {
     ///
     /// Those of [`ping`](Self::ping).
     pub fn pong(&self, payload: &[u8]) -> Result<(), Error> {
-        let mut core = self.shared.lock_for_control()?;
+        let mut core = self.shared.lock_for_control();
         core.queue_control(|connection, output| connection.pong(payload, output))?;
         self.shared.flush(core, None, None)
     }
@@ -123,7 +123,7 @@ impl Writer {
     pub fn close(&self, code: CloseCode, reason: &str) -> Result<(), Error> {
         let deadline = deadline_after(self.shared.timeouts.close_timeout);
         let mut core = self.shared.lock();
-        if core.end().is_none() && core.is_open() {
+        if core.is_open() {
             let ticket =
                 core.queue_data(|connection, output| connection.close(code, reason, output))?;
             // What goes wrong ends the connection, and is told below.
@@ -172,7 +172,8 @@ impl PartSink for Writer {
         encode: EncodePart,
     ) -> Result<(), Error> {
         let is_final = place.is_final();
-        let mut core = self.shared.lock_for_part();
+        // There was room when the message began, and nobody else has queued one since.
+        let mut core = self.shared.lock();
         let ticket =
             core.queue_data(|connection, output| encode(connection, payload, is_final, output));
         let sent = ticket.and_then(|ticket| self.shared.flush(core, Some(ticket), None));

@@ -1,6 +1,7 @@
 /** Where messages are written. */
 import { byId, setText } from '../dom.js';
 import { recall, remember } from '../memory.js';
+import { isDirect } from '../protocol.js';
 import { characterCount, withoutControls } from '../text.js';
 import { announce } from './toasts.js';
 
@@ -46,7 +47,7 @@ export function composerView(store, session) {
     const body = withoutControls(box.value);
     if (!store.room || !body.trim() || excess(body) > 0) return;
     const { kind, seq } = store.writing ?? {};
-    const done = kind === 'edit' ? session.edit(seq, body) : session.send(body, seq);
+    const done = kind === 'edit' ? session.change('edit', { seq, body }) : session.send(body, seq);
     done.catch((error) => announce(error.message));
     store.update(() => (store.writing = null));
     // What was drafted before an edit comes back when it is drawn that nothing is edited.
@@ -108,11 +109,11 @@ export function composerView(store, session) {
   function drawHint() {
     const over = excess(withoutControls(box.value));
     const isNear = -over < store.limits.max_body_len / 10;
-    const seconds = Math.ceil((store.sendingAt - Date.now()) / 1000);
+    const seconds = Math.ceil(((store.room?.sendingAt ?? 0) - Date.now()) / 1000);
     hint.classList.toggle('over', over > 0);
     box.ariaInvalid = over > 0 ? 'true' : null;
     if (over > 0) setText(hint, `${over.toLocaleString()} characters too many`);
-    else if (seconds > 0) setText(hint, `A little fast: sending goes on in ${seconds} s`);
+    else if (seconds > 0) setText(hint, `A little fast: sending goes on in ${seconds < 100 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`}`);
     else if (isNear) setText(hint, `${(-over).toLocaleString()} characters left`);
     else setText(hint, '');
     clearTimeout(waitTimer);
@@ -133,7 +134,7 @@ export function composerView(store, session) {
     if (store.current !== current) {
       current = store.current;
       box.value = recall('drafts', {})[current] ?? '';
-      box.placeholder = current ? `Message #${current}` : '';
+      box.placeholder = current ? `Message ${isDirect(current) ? '' : '#'}${store.titleOf(current)}` : '';
       fit();
     }
     drawWriting();

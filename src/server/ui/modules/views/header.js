@@ -1,11 +1,13 @@
 /** Above the log: which room this is, its topic, and the connection. */
 import { byId, setText } from '../dom.js';
+import { mayKeepOrder } from '../permissions.js';
+import { isDirect } from '../protocol.js';
 import { opener } from './dialog.js';
 
 /** @param {import('../store.js').Store} store @param {import('../session.js').Session} session */
 export function headerView(store, session) {
   const openTopic = opener(byId('topic-dialog'), byId('topic-form'), byId('topic-error'), () =>
-    session.setTopic(byId('new-topic').value.trim()),
+    session.request('topic', { room: store.current, topic: byId('new-topic').value.trim() }),
   );
   byId('edit-topic').addEventListener('click', () => {
     byId('new-topic').value = store.room?.topic ?? '';
@@ -16,10 +18,11 @@ export function headerView(store, session) {
     const { room, status } = store;
     setText(byId('status'), status);
     byId('status').dataset.state = status;
-    setText(byId('room-name'), room?.name ?? '');
+    setText(byId('room-name'), room ? store.titleOf(room.name) : '');
     byId('room-hash').hidden = !room;
+    setText(byId('room-hash'), room && isDirect(room.name) ? '@' : '#');
     setText(byId('topic'), room?.topic ?? '');
     byId('topic').title = room?.topic ?? '';
-    byId('edit-topic').hidden = !store.mayEditTopic;
+    byId('edit-topic').hidden = !mayKeepOrder(store);
   });
 }

@@ -1,8 +1,9 @@
 /** The messages of the room on screen, and where the reader is in them. */
 import { byId, h, reconcile, setText } from '../dom.js';
-import { ServerError } from '../protocol.js';
+import { isDirect } from '../protocol.js';
 import { timeline } from '../timeline.js';
 import { createRow, updateRow } from './message.js';
+import { messageActions } from './message_actions.js';
 
 /**
  * @param {import('../store.js').Store} store @param {import('../session.js').Session} session
@@ -12,25 +13,15 @@ export function logView(store, session, page) {
   const log = byId('log');
   const rows = byId('rows');
   const loadEarlier = byId('load-earlier');
-  const actions = {
-    retry: (key) => session.outbox.retry(key),
-    discard: (key) => session.outbox.discard(key),
-    you: () => store.you?.name,
-    message: (seq) => store.room?.message(seq),
-    mayDelete: (message) => message.from === store.you?.name || store.mayEditTopic,
-    reply: ({ seq }) => store.update(() => (store.writing = { kind: 'reply', seq })),
-    edit: ({ seq }) => store.update(() => (store.writing = { kind: 'edit', seq })),
-    delete: ({ seq }) => tried(session.delete(seq)),
-    react: ({ seq }, emoji, on) => tried(session.react(seq, emoji, on)),
-    jump: (seq) => tried(session.jump(store.current, seq)),
-  };
+  const actions = messageActions(store, session, page);
+  const { tried } = actions;
   /** What is drawn: to notice a change of room, older messages on top, and own new ones. */
   let drawn = { room: null, first: 0, lastPending: '' };
   let lastTop = 0;
 
   loadEarlier.addEventListener('click', load);
   byId('jump').addEventListener('click', () => {
-    if (store.room?.later) tried(session.toLatest());
+    if (store.room?.later) tried(session.history.toLatest());
     else toEnd();
     byId('message').focus();
   });
@@ -39,7 +30,7 @@ export function logView(store, session, page) {
     reached();
     lastTop = log.scrollTop;
     if (isUpwards && log.scrollTop < LOAD_DISTANCE) load();
-    if (!isUpwards && isNearEnd() && store.room?.later) tried(session.loadLater());
+    if (!isUpwards && isNearEnd() && store.room?.later) tried(session.history.loadLater());
   });
   rows.addEventListener('click', (event) => {
     // Who unfolds a long message wants to read it from where it stands.
@@ -49,16 +40,7 @@ export function logView(store, session, page) {
   document.addEventListener('visibilitychange', reached);
 
   function load() {
-    return tried(session.loadEarlier());
-  }
-
-  /** Without a connection everything simply stays as it is; the status says why. */
-  async function tried(done) {
-    try {
-      await done;
-    } catch (error) {
-      if (error instanceof ServerError) page.announce(error.message);
-    }
+    return tried(session.history.loadEarlier());
   }
 
   /** Follows from where the log stands: at the end or not, everything seen or not. */
@@ -67,7 +49,7 @@ export function logView(store, session, page) {
     if (!room) return;
     const isAtEnd = !room.later && (isNearEnd() || (room.isAtEnd && !hasScrolledUp()));
     if (isAtEnd !== room.isAtEnd) store.update(() => (room.isAtEnd = isAtEnd));
-    if (isAtEnd) session.seen();
+    if (isAtEnd) session.reading.seen();
   }
 
   function isNearEnd() {
@@ -174,8 +156,8 @@ export function logView(store, session, page) {
 function beginning(room) {
   if (!room) return [h('h2', {}, 'You are in no room'), h('p', {}, 'Choose one from the list, or make a new one.')];
   return [
-    h('h2', {}, 'This is the beginning of ', h('bdi', {}, `#${room.name}`)),
-    h('p', {}, 'Whatever is said here is kept for those who come later. Say hello!'),
+    h('h2', {}, 'This is the beginning of ', h('bdi', {}, isDirect(room.name) ? 'your conversation' : `#${room.name}`)),
+    h('p', {}, isDirect(room.name) ? 'Nobody else reads it.' : 'Whatever is said here is kept for those who come later. Say hello!'),
   ];
 }
 

@@ -1,52 +1,110 @@
-/** The first page: a name, and in. */
+/** The first page: a name, with a password for accounts, and in; or a new account. */
 import { byId, setText } from '../dom.js';
 import { ServerError } from '../protocol.js';
+import { closeAllModals } from './modal.js';
 
 /** @param {import('../store.js').Store} store @param {import('../session.js').Session} session */
 export function loginView(store, session) {
   const name = byId('name');
   const password = byId('password');
+  const code = byId('code');
+  const invite = byId('invite');
+  const stay = byId('stay');
   const error = byId('login-error');
   const enter = byId('enter');
+  const fields = [name, password, code, invite];
+  let isNew = false;
 
   byId('login-form').addEventListener('submit', async (event) => {
     event.preventDefault();
     if (enter.ariaDisabled === 'true') return;
     show('');
-    if (!name.value.trim()) {
-      fail(name, 'Please choose a name.');
+    const lack = missing();
+    if (lack) {
+      fail(...lack);
       return;
     }
     enter.ariaDisabled = 'true';
     try {
-      await session.enter(name.value.trim(), password.value);
-      password.value = '';
+      await session.enter(credentials(), { isNew, stays: !isNew && password.value !== '' && stay.checked });
+      clear();
     } catch (refusal) {
-      const isAboutPassword = password.value !== '' && refusal instanceof ServerError && !/^name_/u.test(refusal.code);
-      fail(isAboutPassword ? password : name, refusal.message);
+      refused(refusal);
     } finally {
       enter.ariaDisabled = null;
     }
   });
-
-  for (const field of [name, password]) field.addEventListener('input', () => (field.ariaInvalid = null));
+  byId('other-way').addEventListener('click', () => {
+    choose(!isNew);
+    show('');
+    name.focus();
+  });
+  password.addEventListener('input', drawStay);
+  for (const field of fields) field.addEventListener('input', () => (field.ariaInvalid = null));
 
   store.subscribe(() => {
     const isOut = store.you === null;
     if (byId('login').hidden === isOut) showPage(isOut);
   });
 
+  function missing() {
+    if (!name.value.trim()) return [name, 'Please choose a name.'];
+    if (isNew && !password.value) return [password, 'Please choose a password.'];
+    return null;
+  }
+
+  function credentials() {
+    return {
+      name: name.value.trim(),
+      ...(password.value && { password: password.value }),
+      ...(!byId('code-field').hidden && { totp: code.value.trim() }),
+      ...(isNew && invite.value.trim() && { invite: invite.value.trim() }),
+    };
+  }
+
+  function refused(refusal) {
+    if (refusal.needs === 'totp' && byId('code-field').hidden) {
+      byId('code-field').hidden = false;
+      fail(code, 'This account asks for the code that your device shows.');
+      return;
+    }
+    const isAboutName = !(refusal instanceof ServerError) || /^name_/u.test(refusal.code) || !password.value;
+    fail(isAboutName ? name : byId('code-field').hidden ? password : code, refusal.message);
+  }
+
+  /** @param {boolean} asNew whether an account is made */
+  function choose(asNew) {
+    isNew = asNew;
+    byId('invite-field').hidden = !asNew;
+    byId('code-field').hidden = true;
+    password.autocomplete = asNew ? 'new-password' : 'current-password';
+    setText(byId('password-hint'), asNew ? '8 characters or more' : 'optional, for accounts');
+    setText(enter, asNew ? 'Create account' : 'Enter');
+    setText(byId('other-way'), asNew ? 'I have an account, or need none' : 'Create an account');
+    drawStay();
+  }
+
+  function drawStay() {
+    byId('stay-field').hidden = isNew || password.value === '';
+  }
+
+  /** What was secret does not stay in the fields. */
+  function clear() {
+    for (const field of [password, code, invite]) field.value = '';
+    choose(false);
+  }
+
   /** @param {boolean} isOut */
   function showPage(isOut) {
     byId('login').hidden = !isOut;
     byId('chat').hidden = isOut;
+    if (isOut) closeAllModals();
     if (isOut) name.focus();
   }
 
   function show(text) {
     setText(error, text);
-    name.ariaInvalid = null;
-    password.ariaInvalid = null;
+    for (const field of fields) field.ariaInvalid = null;
   }
 
   function fail(field, text) {

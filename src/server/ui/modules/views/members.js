@@ -1,6 +1,8 @@
-/** Who is in the room. */
+/** Who is in the room, and what can be done about each. */
 import { byId, h, reconcile, setText } from '../dom.js';
 import { avatar } from './avatar.js';
+import { deedsFor } from './deeds.js';
+import { openMenu } from './menu.js';
 
 /**
  * @param {import('../store.js').Store} store @param {import('../session.js').Session} session
@@ -27,21 +29,31 @@ export function membersView(store, session, page) {
     byId('members-more').hidden = hiddenCount <= 0;
     setText(byId('members-more'), `and ${hiddenCount.toLocaleString()} more`);
     byId('leave').hidden = !room;
-    setText(byId('leave'), `Leave ${room?.name ?? 'room'}`);
+    setText(byId('leave'), `Leave ${room ? store.titleOf(room.name) : 'room'}`);
   });
 
   function describe(member) {
     const marks = [member.name === store.you?.name && 'you', RANKS[member.role], member.guest && 'guest', member.online === false && 'away'];
-    return { name: member.name, mark: marks.filter(Boolean).join(' · ') };
+    return { name: member.name, mark: marks.filter(Boolean).join(' · '), canAct: deedsFor(store, session, member, page).length > 0 };
   }
-}
 
-function create({ name, mark }) {
-  return h('li', {}, avatar(name, 'small'), h('bdi', { class: 'member-name' }, name), h('small', {}, mark));
-}
+  /** A button where there is anything to do; what that is, is found out when it is pressed. */
+  function create({ name, mark, canAct }) {
+    const contents = [avatar(name, 'small'), h('bdi', { class: 'member-name' }, name), h('small', {}, mark)];
+    if (!canAct) return h('li', {}, h('div', { class: 'member' }, ...contents));
+    const button = h('button', { class: 'member', type: 'button', 'aria-haspopup': 'menu', 'aria-expanded': 'false' }, ...contents);
+    button.addEventListener('click', () => {
+      const member = store.room?.member(name);
+      const items = member ? deedsFor(store, session, member, page) : [];
+      if (items.length) openMenu(button, `What to do with ${name}`, items);
+    });
+    return h('li', {}, button);
+  }
 
-function update(element, item, before) {
-  if (item.mark !== before.mark) setText(element.lastElementChild, item.mark);
+  function update(element, item, before) {
+    if (item.canAct !== before.canAct) element.replaceChildren(...create(item).childNodes);
+    else if (item.mark !== before.mark) setText(element.querySelector('small'), item.mark);
+  }
 }
 
 /** We come first, then by rank, then by name; who is away comes last. */

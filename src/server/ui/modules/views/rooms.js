@@ -1,5 +1,6 @@
 /** The list of rooms, the way to a new one, and who we are. */
 import { byId, h, icon, reconcile, setText } from '../dom.js';
+import { isDirect } from '../protocol.js';
 import { paintAvatar } from './avatar.js';
 import { opener } from './dialog.js';
 
@@ -41,8 +42,8 @@ export function roomsView(store, session, page) {
       h(
         'button',
         { class: 'room', type: 'button', onclick: () => open(item.name) },
-        h('span', { class: 'hash', 'aria-hidden': 'true' }, item.isPrivate ? icon('lock') : '#'),
-        h('bdi', { class: 'room-name' }, item.name),
+        h('span', { class: 'hash', 'aria-hidden': 'true' }, item.isDirect ? '@' : item.isPrivate ? icon('lock') : '#'),
+        h('bdi', { class: 'room-name' }, item.title),
         h('span', { class: 'badge' }),
         h('span', { class: 'people' }),
       ),
@@ -53,6 +54,7 @@ export function roomsView(store, session, page) {
 
   function paint(element, item) {
     const button = element.firstElementChild;
+    setText(button.querySelector('.room-name'), item.title);
     button.classList.toggle('joined', item.isJoined);
     button.classList.toggle('unread', item.unread > 0);
     button.ariaCurrent = item.isCurrent ? 'true' : null;
@@ -77,8 +79,12 @@ export function roomsView(store, session, page) {
     paintAvatar(byId('you-avatar'), store.you.name, 'small');
     const elsewhere = store.unread - (store.room?.unread ?? 0);
     byId('rooms-badge').hidden = elsewhere === 0;
-    document.title = `${store.unread ? `(${store.unread}) ` : ''}${store.current ? `#${store.current} · ` : ''}chinwag`;
+    document.title = `${store.unread ? `(${store.unread}) ` : ''}${store.current ? `${title(store)} · ` : ''}chinwag`;
   });
+}
+
+function title(store) {
+  return `${isDirect(store.current) ? '@' : '#'}${store.titleOf(store.current)}`;
 }
 
 /** A list longer than this is no list any more; other rooms are reached by their name through "New room". */

@@ -57,7 +57,7 @@ export function searchView(store, session) {
       return;
     }
     try {
-      const answer = await session.search(query, before);
+      const answer = await session.history.search(query, before);
       if (number === newest) show(answer, before);
     } catch (error) {
       if (number !== newest) return;

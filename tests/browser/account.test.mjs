@@ -1,0 +1,191 @@
+/** Accounts on the page: made, kept, secured, their sessions ended; two browsers at least. */
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { after, afterEach, before, test } from 'node:test';
+import { PASSWORD, article, countIs, enter, fits, logIn, openRoom, parts, register, say, stage, textIs } from './chinwag.mjs';
+
+const here = stage({ after, afterEach, before });
+const PHONE = { viewport: { width: 360, height: 740 } };
+
+test('a password is changed, and the old one and the other session are over', async () => {
+  const desk = await here.fresh();
+  await register(desk, 'ada');
+  const phone = await here.fresh(PHONE);
+  await logIn(phone, 'ada');
+  await openSettings(desk);
+  const part = section(desk, 'Change of password');
+  await part.getByLabel('Current password').fill('not the password');
+  await part.getByLabel('New password').fill('battery staple');
+  await part.getByRole('button', { name: 'Change password' }).press('Enter');
+  await part.getByRole('alert').filter({ hasText: /wrong/u }).waitFor();
+  await part.getByLabel('Current password').fill(PASSWORD);
+  await part.getByLabel('New password').press('Enter');
+  await part.getByText('The password is changed.').waitFor();
+
+  await parts(phone).name.waitFor();
+  await phone.getByText('Your session has ended.').waitFor();
+  await parts(phone).name.fill('ada');
+  await parts(phone).password.fill(PASSWORD);
+  await parts(phone).enter.click();
+  await phone.getByRole('alert').filter({ hasText: /wrong/u }).waitFor();
+  await logIn(phone, 'ada', 'battery staple');
+});
+
+test('a second factor is set up, asked for, stood in for by a recovery code, and switched off', async () => {
+  const desk = await here.fresh();
+  await register(desk, 'grace');
+  await openSettings(desk);
+  const part = section(desk, 'Second factor');
+  await part.getByLabel('Your password').fill(PASSWORD);
+  await part.getByRole('button', { name: 'Set up' }).click();
+  const secret = (await part.getByLabel('Secret').inputValue()).replaceAll(' ', '');
+  assert.match(await part.getByRole('link').getAttribute('href'), new RegExp(`^otpauth://totp/chinwag:grace\\?secret=${secret}&`, 'u'));
+  await part.getByLabel('Code that it shows').fill('000000');
+  await part.getByRole('button', { name: 'Confirm' }).click();
+  await part.getByRole('alert').filter({ hasText: /\S/u }).waitFor();
+  await part.getByLabel('Code that it shows').fill(totp(secret));
+  await part.getByRole('button', { name: 'Confirm' }).click();
+  const codes = await part.getByRole('list', { name: 'Recovery codes' }).getByRole('listitem').allTextContents();
+  assert.equal(new Set(codes).size, 10);
+  await part.getByRole('button', { name: 'I have kept them' }).click();
+  await countIs(part.getByText(codes[0]), 0);
+
+  const phone = await here.fresh(PHONE);
+  await parts(phone).name.fill('grace');
+  await parts(phone).password.fill(PASSWORD);
+  await parts(phone).enter.click();
+  const code = phone.getByRole('textbox', { name: 'Code' });
+  await code.waitFor();
+  await fits(phone);
+  await code.fill('not a code');
+  await code.press('Enter');
+  await phone.getByRole('alert').filter({ hasText: 'six digits' }).waitFor();
+  await code.fill('000000');
+  await code.press('Enter');
+  await phone.getByRole('alert').filter({ hasText: /wrong/u }).waitFor();
+  await code.fill(codes[3]);
+  await code.press('Enter');
+  await textIs(parts(phone).status, 'connected');
+
+  await part.getByLabel('Your password').fill(PASSWORD);
+  await part.getByRole('button', { name: 'Switch off' }).click();
+  await part.getByText('The second factor is switched off.').waitFor();
+  await logIn(await here.fresh(), 'grace');
+});
+
+test('sessions are listed, and ended from another device', async () => {
+  const desk = await here.fresh();
+  await register(desk, 'joan');
+  const phone = await here.fresh(PHONE);
+  await logIn(phone, 'joan');
+  await phone.getByRole('button', { name: 'Rooms' }).click();
+  await openSettings(phone);
+  const sessions = section(phone, 'Sessions').getByRole('listitem');
+  await countIs(sessions, 2);
+  await countIs(sessions.filter({ hasText: 'this one' }), 1);
+  await fits(phone);
+  await sessions.getByRole('button', { name: /^End / }).click();
+  await countIs(sessions, 1);
+  await desk.getByText('Your session has ended.').waitFor();
+  await parts(desk).name.waitFor();
+
+  // Signing out ends a session too.
+  await phone.keyboard.press('Escape');
+  await phone.getByRole('button', { name: 'Sign out' }).click();
+  await parts(phone).name.waitFor();
+  await logIn(desk, 'joan');
+  await openSettings(desk);
+  await countIs(section(desk, 'Sessions').getByRole('listitem'), 1);
+});
+
+test('a guest takes another name, then makes it an account, and stays in the rooms', async () => {
+  const bob = await here.guest('bob');
+  const guest = await here.guest('kim');
+  await openSettings(guest);
+  await section(guest, 'Another name').getByLabel('New name').fill('bob');
+  await guest.keyboard.press('Enter');
+  await section(guest, 'Another name').getByRole('alert').filter({ hasText: /name/u }).waitFor();
+  await section(guest, 'Another name').getByLabel('New name').fill('kay');
+  await guest.keyboard.press('Enter');
+  await parts(bob).members.getByText('kay', { exact: true }).waitFor();
+  const account = section(guest, 'An account of your own');
+  await account.getByLabel('Name of the account').fill('kay');
+  await account.getByLabel('Its password').fill(PASSWORD);
+  await guest.keyboard.press('Enter');
+  await account.waitFor({ state: 'detached' });
+  await say(guest, 'settled');
+  await article(bob, 'settled').waitFor();
+  await logIn(await here.fresh(), 'kay');
+});
+
+test('a browser that stays signed in is let in at once, in each tab, until it signs out', async () => {
+  const setup = await here.fresh();
+  await register(setup, 'mary');
+  const first = await here.fresh();
+  await parts(first).name.fill('mary');
+  await parts(first).password.fill(PASSWORD);
+  await first.getByRole('checkbox', { name: 'Stay signed in' }).check();
+  await parts(first).enter.click();
+  await textIs(parts(first).status, 'connected');
+  assert.deepEqual(await first.evaluate(() => [document.cookie, sessionStorage.getItem('chinwag.token')]), ['', null]);
+
+  const second = await first.context().newPage();
+  await second.goto(here.server.url);
+  await textIs(parts(second).status, 'connected');
+  await say(second, 'from the other tab');
+  await article(first, 'from the other tab').waitFor();
+  await first.getByRole('button', { name: 'Sign out' }).click();
+  await parts(first).name.waitFor();
+  await parts(second).name.waitFor();
+  await second.reload();
+  await parts(second).name.waitFor();
+});
+
+test('who claims the server is in, and owns it', async () => {
+  const page = await here.fresh();
+  await page.goto(here.server.claim);
+  await parts(page).name.fill('founder');
+  await parts(page).password.fill(PASSWORD);
+  await page.getByRole('button', { name: 'Claim' }).click();
+  await textIs(parts(page).status, 'connected');
+  await openSettings(page);
+  await page.getByText('You are founder, owner of this server.').waitFor();
+});
+
+test('who enters as another than the cookie says is that other one', async () => {
+  const setup = await here.fresh();
+  await register(setup, 'emmy');
+  const page = await here.fresh();
+  await parts(page).name.fill('emmy');
+  await parts(page).password.fill(PASSWORD);
+  await page.getByRole('checkbox', { name: 'Stay signed in' }).check();
+  await parts(page).enter.click();
+  await textIs(parts(page).status, 'connected');
+  // The cookie stays, and what was noted beside it is lost.
+  await page.evaluate(() => [localStorage, sessionStorage].forEach((storage) => storage.clear()));
+  await page.reload();
+  await enter(page, 'ida');
+  await parts(page).members.getByText('ida', { exact: true }).waitFor();
+  await openRoom(page, 'lobby');
+});
+
+async function openSettings(page) {
+  await page.getByRole('button', { name: 'Settings' }).click();
+  await page.getByRole('dialog', { name: 'Settings' }).waitFor();
+}
+
+function section(page, name) {
+  return page.getByRole('region', { name });
+}
+
+/** What a device shows now (RFC 6238). */
+function totp(secret) {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+  const bits = [...secret].map((letter) => alphabet.indexOf(letter).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/gu).map((byte) => Number.parseInt(byte, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+  const hash = createHmac('sha1', key).update(counter).digest();
+  const number = hash.readUInt32BE(hash.at(-1) & 15) & 0x7fffffff;
+  return String(number % 1_000_000).padStart(6, '0');
+}
