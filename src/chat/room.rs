@@ -161,12 +161,15 @@ impl Room {
         let membership = self.members.entry(person).or_insert(Membership {
             name,
             connection_count: 0,
-            is_kept: true,
+            is_kept: false,
             read,
             spoke_at: None,
         });
-        membership.is_kept = true;
-        membership.read = membership.read.max(read);
+        // Of two devices that came at the same time, the log took the mark of the first.
+        if !membership.is_kept {
+            membership.is_kept = true;
+            membership.read = membership.read.max(read);
+        }
     }
 
     /// Takes somebody out, with all connections; true if they were present.

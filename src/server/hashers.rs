@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 
 use argon2::password_hash::phc;
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
-use rand::Rng as _;
+use rand::Rng;
 
 use crate::chat::hash::{HashOutcome, HashTask, Hashed, Hashing};
 use crate::chat::password::{NewPassword, Password, PasswordHash};
@@ -114,14 +114,65 @@ impl HashersHandle {
 
 /// Makes what is kept of a password: argon2id with a salt of its own, as a PHC string.
 pub(crate) fn make(password: &NewPassword) -> PasswordHash {
-    let mut salt = [0; SALT_LEN];
-    rand::rng().fill_bytes(&mut salt);
-    hash(password.as_bytes(), &salt)
+    hash(&Argon2::default(), password.as_bytes(), &mut rand::rng())
 }
 
-fn hash(password: &[u8], salt: &[u8]) -> PasswordHash {
-    let hash: phc::PasswordHash = Argon2::default()
-        .hash_password_with_salt(password, salt)
+/// What one thread does.
+#[derive(Debug)]
+pub(crate) struct Hasher {
+    argon2: Argon2<'static>,
+    /// What no password fits: nobody knows one with this hash.
+    nobody: PasswordHash,
+}
+
+impl Hasher {
+    /// One at the costs that are usual.
+    fn new(random: &mut impl Rng) -> Self {
+        Self::with(Argon2::default(), random)
+    }
+
+    /// One that costs next to nothing, and is worth as much.
+    #[cfg(test)]
+    pub(crate) fn cheap(random: &mut impl Rng) -> Self {
+        let params = argon2::Params::new(argon2::Params::MIN_M_COST, 1, 1, None);
+        let params = params.expect("the least that argon2 knows");
+        let argon2 = Argon2::new(
+            argon2::Algorithm::default(),
+            argon2::Version::default(),
+            params,
+        );
+        Self::with(argon2, random)
+    }
+
+    fn with(argon2: Argon2<'static>, random: &mut impl Rng) -> Self {
+        let nobody = hash(&argon2, NOBODY, random);
+        Self { argon2, nobody }
+    }
+
+    /// Does one job.
+    pub(crate) fn hash(&self, hashing: Hashing, random: &mut impl Rng) -> Hashed {
+        let outcome = match &hashing.task {
+            HashTask::Verify { password, hash } => {
+                let is_right = verify(password, hash.as_ref().unwrap_or(&self.nobody));
+                HashOutcome::Verified(is_right && hash.is_some())
+            }
+            HashTask::Make(password) => {
+                HashOutcome::Made(hash(&self.argon2, password.as_bytes(), random))
+            }
+        };
+        Hashed {
+            context: hashing.context,
+            purpose: hashing.purpose,
+            outcome: Some(outcome),
+        }
+    }
+}
+
+fn hash(argon2: &Argon2<'_>, password: &[u8], random: &mut impl Rng) -> PasswordHash {
+    let mut salt = [0; SALT_LEN];
+    random.fill_bytes(&mut salt);
+    let hash: phc::PasswordHash = argon2
+        .hash_password_with_salt(password, &salt)
         .expect("a salt of 16 bytes and at most 1,024 of password are within argon2's limits");
     PasswordHash::new(&hash.to_string())
 }
@@ -137,21 +188,10 @@ fn verify(password: &Password, kept: &PasswordHash) -> bool {
 }
 
 fn run(jobs: &Receiver<Job>, job_count: &AtomicUsize, deliver: impl Fn(Hashed)) {
-    // What no password fits: nobody knows one with this hash.
-    let nobody = hash(NOBODY, &[0; SALT_LEN]);
+    let mut random = rand::rng();
+    let hasher = Hasher::new(&mut random);
     while let Ok(Job::Do(hashing)) = jobs.recv() {
-        let outcome = match &hashing.task {
-            HashTask::Verify { password, hash } => {
-                let is_right = verify(password, hash.as_ref().unwrap_or(&nobody));
-                HashOutcome::Verified(is_right && hash.is_some())
-            }
-            HashTask::Make(password) => HashOutcome::Made(make(password)),
-        };
-        deliver(Hashed {
-            context: hashing.context,
-            purpose: hashing.purpose,
-            outcome: Some(outcome),
-        });
+        deliver(hasher.hash(*hashing, &mut random));
         job_count.fetch_sub(1, Ordering::Relaxed);
     }
 }

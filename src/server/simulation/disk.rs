@@ -51,6 +51,15 @@ impl Disk {
         }
     }
 
+    /// Puts back what was there at the beginning of it all, to be called when nobody uses it.
+    pub(super) fn set_back(&self) {
+        let path = self.path().join(DATABASE_NAME);
+        TEMPLATE.with_borrow(|template| {
+            let template = template.as_ref().expect("made with the first disk");
+            fs::write(path, template).unwrap();
+        });
+    }
+
     /// Removes what the life before this one has left.
     pub(super) fn clean(&self) {
         if let Some(before) = self.life.checked_sub(1) {

@@ -1,16 +1,25 @@
 //! What the log has said is durable: all that anybody is shown must agree with it.
+//!
+//! Whatever the log writes has a *position* in one order of everything. How much of that the hub was
+//! told when it decided something tells what it could know: by that its decisions are judged.
+
+mod accounts;
+mod books;
+mod compare;
+mod past;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::Value;
+pub(super) use accounts::Accounts;
+use books::Books;
+use past::Past;
+pub(super) use shown::AsOf;
 
-use crate::chat::log::{
-    Change, ChangeKind, Committed, Fact, LogError, Purpose, Read, Recorded, RoomFact, RoomRecord,
-    Span,
-};
-use crate::chat::{Content, Message, MessageKey, Reactions, Said, Timestamp};
-use crate::storage::Reader;
+use crate::chat::log::{Append, Committed, Fact, LogError, Recorded, RoomFact, Visibility};
+use crate::chat::order::{Party, RestraintKind};
+use crate::chat::{AccountId, Body, Message, PersonId, Timestamp};
 
 /// A promise that was broken, and how.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,194 +37,328 @@ macro_rules! ensure {
 }
 pub(super) use ensure;
 
+/// How much was recorded before something.
+pub(super) type Position = u64;
+
 /// All that is durable.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    rooms: BTreeMap<String, Past>,
+    /// How much there is.
+    position: Position,
+    /// How much of that the hub was told.
+    told: Position,
+    rooms: BTreeMap<String, Room>,
     /// Where each text was said. No two are the same in a run.
     said: BTreeMap<String, (String, u64)>,
+    pub(super) accounts: Accounts,
 }
 
-/// What happened in a room.
-#[derive(Debug, Default)]
-struct Past {
-    messages: Vec<Message>,
-    changes: Vec<Change>,
-    /// By the sender's name and the key.
-    keys: BTreeMap<(String, String), u64>,
+/// What happened in a room, and how it is kept.
+#[derive(Debug)]
+struct Room {
+    past: Past,
+    books: Books,
+}
+
+/// Somebody who reads, as far as that can be known from outside.
+#[derive(Clone, Debug)]
+pub(super) struct Eyes {
+    pub(super) account: Option<AccountId>,
+    /// The names that nobody else goes by.
+    pub(super) names: Vec<String>,
+    /// Whether an account that they got without hearing of it may have taken their name.
+    pub(super) may_be_renamed: bool,
+}
+
+impl Eyes {
+    pub(super) fn is(&self, party: &Party) -> bool {
+        match party.person {
+            PersonId::Account(account) => self.account == Some(account),
+            PersonId::Guest(_) => self.is_named(party.name.as_str()),
+        }
+    }
+
+    /// Whether that is what they are called.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        let is_renamed = self.may_be_renamed && name.starts_with("guest-");
+        is_renamed || self.names.iter().any(|it| it == name)
+    }
 }
 
 impl Ledger {
     /// As a new log has it.
     pub(super) fn new() -> Self {
         Self {
-            rooms: BTreeMap::from([("lobby".to_owned(), Past::default())]),
+            position: 0,
+            told: 0,
+            rooms: BTreeMap::from([("lobby".to_owned(), Room::new(Visibility::Public))]),
             said: BTreeMap::new(),
+            accounts: Accounts::default(),
         }
     }
 
-    /// Takes note of what the log says, which must follow from all that it said before.
-    pub(super) fn record(&mut self, committed: &Committed) -> Checked {
-        let append = &committed.append;
-        let Some(room) = append.fact.room() else {
-            // Nobody in a run has an account.
-            return Err(Violation(format!("{:?} was recorded", append.fact)));
-        };
-        let room = room.as_str();
-        let known = self.rooms.get_mut(room);
-        let recorded = match committed.outcome.clone() {
-            Ok(recorded) => recorded,
-            Err(LogError::NoSuchRoom) => {
-                ensure!(known.is_none(), "the log does not know {room}");
-                return Ok(());
+    /// How much there is.
+    pub(super) fn position(&self) -> Position {
+        self.position
+    }
+
+    /// How much the hub was told.
+    pub(super) fn told(&self) -> Position {
+        self.told
+    }
+
+    /// The hub is told of one thing more.
+    pub(super) fn tell(&mut self) {
+        self.told += 1;
+    }
+
+    /// A new hub reads all there is.
+    pub(super) fn tell_all(&mut self) {
+        self.told = self.position;
+    }
+
+    /// Takes note of what the log says, which must follow from all that it said before, and from
+    /// what the hub had been told when it asked for it.
+    pub(super) fn record(&mut self, committed: &Committed, told: Position) -> Checked {
+        let position = self.position;
+        self.position += 1;
+        let Committed { append, outcome } = committed;
+        match &append.fact {
+            Fact::Account(fact) => self.accounts.record(fact, outcome, position),
+            fact => match fact.room() {
+                Some(room) => {
+                    let room = room.as_str().to_owned();
+                    self.record_in(&room, append, outcome, (position, told))
+                }
+                None => Err(Violation(format!("{fact:?} was recorded"))),
+            },
+        }
+    }
+
+    fn record_in(
+        &mut self,
+        name: &str,
+        append: &Append,
+        outcome: &Result<Recorded, LogError>,
+        (position, told): (Position, Position),
+    ) -> Checked {
+        if *outcome == Err(LogError::Unavailable) {
+            return Ok(());
+        }
+        let fact = &append.fact;
+        let Some(room) = self.rooms.get_mut(name) else {
+            let is_new = *outcome == Ok(Recorded::RoomCreated);
+            let is_none = *outcome == Err(LogError::NoSuchRoom);
+            match Room::begun(fact, position) {
+                Some(room) if is_new => {
+                    self.rooms.insert(name.to_owned(), room);
+                }
+                begun => ensure!(
+                    begun.is_none() && is_none,
+                    "the log made {outcome:?} of {fact:?}"
+                ),
             }
-            Err(_) => return Ok(()),
+            return Ok(());
         };
-        match (&append.fact, recorded, known) {
-            (Fact::RoomCreated { .. }, Recorded::RoomCreated, None) => {
-                self.rooms.insert(room.to_owned(), Past::default());
-            }
-            (Fact::RoomCreated { .. }, Recorded::RoomExisted, Some(_)) => {}
-            (
-                Fact::MessagePosted {
-                    from,
-                    body,
-                    key,
-                    reply_to,
-                    ..
-                },
-                recorded,
-                Some(past),
-            ) => {
-                let message = Message {
-                    seq: past.newest() + 1,
-                    at: append.at,
-                    from: from.clone(),
-                    content: Content::Said(Said {
-                        body: body.clone(),
-                        key: key.clone(),
-                        reply_to: *reply_to,
-                        edited_at: None,
-                        reactions: Reactions::default(),
-                    }),
-                };
-                if past.post(message, recorded, room)? {
-                    let place = (room.to_owned(), past.newest());
+        match (fact, outcome) {
+            (Fact::RoomCreated { .. } | Fact::DirectOpened { .. }, Ok(Recorded::RoomExisted)) => {}
+            (Fact::MessagePosted { person, body, .. }, Ok(recorded)) => {
+                room.books.check_voice(*person, told, append.at)?;
+                if room.past.post(append, recorded, position)? {
+                    let place = (name.to_owned(), room.past.newest());
+                    room.books.read(*person, place.1, None);
                     self.said.insert(body.as_str().to_owned(), place);
                 }
-            }
-            (Fact::TopicChanged { topic, by, .. }, Recorded::TopicSet { rev }, Some(past)) => {
-                let due = past.newest_rev() + 1;
-                ensure!(rev == due, "change {rev} of {room} follows {}", due - 1);
-                past.changes.push(Change {
-                    rev,
-                    kind: ChangeKind::Topic(topic.clone()),
-                    by: by.clone(),
-                });
             }
             (
                 Fact::Room {
                     fact: RoomFact::Removed { .. },
                     ..
                 },
-                Recorded::Noted,
-                Some(_),
+                Ok(Recorded::Noted),
             ) => {
-                self.rooms.remove(room);
+                self.rooms.remove(name);
             }
-            (Fact::Room { .. }, Recorded::Noted, Some(_)) => {}
-            (fact, recorded, _) => ensure!(false, "the log made {recorded:?} of {fact:?}"),
+            (Fact::Room { fact, .. }, Ok(Recorded::Noted)) => {
+                let newest = room.past.newest();
+                room.books.keep(append, fact, newest, (position, told))?;
+            }
+            (fact, outcome) => {
+                let due = room.past.judge(fact);
+                ensure!(
+                    *outcome == due,
+                    "the log made {outcome:?} of {fact:?}, which is {due:?}"
+                );
+                if let Ok(recorded) = outcome {
+                    if let Fact::MessageEdited { seq, body, .. } = fact {
+                        let place = (name.to_owned(), *seq);
+                        self.said.insert(body.as_str().to_owned(), place);
+                    }
+                    if let Some(person) = voice(fact) {
+                        room.books.check_voice(person, told, append.at)?;
+                    }
+                    room.past.change(append, recorded, position);
+                }
+            }
         }
         Ok(())
     }
 
-    /// Compares it to what a log holds that was opened anew.
-    pub(super) fn compare(&self, records: &[RoomRecord], reader: &mut Reader) -> Checked {
-        let names: Vec<&str> = records.iter().map(|record| record.name.as_str()).collect();
-        ensure!(
-            names.len() == self.rooms.len() && names.iter().all(|it| self.rooms.contains_key(*it)),
-            "rooms were {:?} and are {names:?}",
-            self.rooms.keys()
-        );
-        for record in records {
-            let name = record.name.as_str();
-            let past = &self.rooms[name];
-            let done = reader.read(Read {
-                purpose: Purpose::Recent,
-                room: record.name.clone(),
-                span: Span::Newest,
-                max_messages: usize::MAX,
-                max_weight: usize::MAX,
-                max_changes: usize::MAX,
+    /// Whether somebody may be shown something of a room for what they asked when the hub had been
+    /// told so much: they were in it since, and no earlier than what they are shown came about.
+    pub(super) fn check_eyes(&self, name: &str, eyes: &Eyes, told: Position) -> Checked {
+        let Some(room) = self.rooms.get(name) else {
+            // It may have been removed meanwhile, and nobody but guests could be in such a one.
+            return Ok(());
+        };
+        let books = &room.books;
+        let is_let_in = books.visibility == Visibility::Public
+            || books.parties.iter().any(|party| eyes.is(party))
+            || eyes.account.is_some_and(|account| {
+                books.belonged_since(account, told)
+                    || books.ranked_since(PersonId::Account(account), told)
             });
-            let page = done.outcome.map_err(|error| {
-                Violation(format!("the past of {name} cannot be read: {error:?}"))
-            })?;
-            ensure!(
-                page.messages == past.messages && record.seq == past.newest(),
-                "{name} had messages up to {} and has {:?}",
-                past.newest(),
-                page.messages.last()
-            );
-            ensure!(
-                page.changes == past.changes && record.rev == past.newest_rev(),
-                "{name} had changes up to {} and has {:?}",
-                past.newest_rev(),
-                page.changes.last()
-            );
-            ensure!(
-                record.topic.as_str() == past.topic(past.newest_rev()),
-                "{name} has lost its topic"
-            );
-        }
+        ensure!(is_let_in, "{eyes:?} is shown something of {name}");
         Ok(())
     }
 
-    /// Checks a message as somebody was shown it; its number.
-    pub(super) fn check_message(&self, room: &str, shown: &Value) -> Checked<u64> {
-        let seq = shown["seq"].as_u64().unwrap_or(0);
-        let Some(message) = self.message(room, seq) else {
-            return Err(Violation(format!(
-                "{room} shows what is not durable: {shown}"
-            )));
-        };
-        let is_same = shown["from"] == message.from.as_str()
-            && shown["at"] == rfc3339(message.at)
-            && message.said().is_some_and(|said| {
-                shown["body"] == said.body.as_str()
-                    && shown.get("key").and_then(Value::as_str)
-                        == said.key.as_ref().map(MessageKey::as_str)
-                    && shown.get("reply_to").and_then(Value::as_u64) == said.reply_to
-            });
-        ensure!(is_same, "{room} has {message:?} and shows {shown}");
-        Ok(seq)
+    /// The same, for a message of the room.
+    pub(super) fn check_eyes_on(
+        &self,
+        name: &str,
+        seq: u64,
+        eyes: &Eyes,
+        told: Position,
+    ) -> Checked {
+        let posted = self.rooms.get(name).and_then(|it| it.past.get(seq));
+        let shown_at = posted.map_or(0, |posted| posted.position + 1);
+        self.check_eyes(name, eyes, told.max(shown_at))
     }
 
-    /// Checks a change as somebody was shown it; its number.
-    pub(super) fn check_change(&self, room: &str, shown: &Value) -> Checked<u64> {
-        let rev = shown["rev"].as_u64().unwrap_or(0);
-        let change = place(rev).and_then(|nth| self.rooms.get(room)?.changes.get(nth));
-        let Some(change) = change else {
-            return Err(Violation(format!(
-                "{room} shows what is not durable: {shown}"
-            )));
+    /// Whether somebody may have left a room, or been put out, since the hub had been told so much.
+    pub(super) fn may_have_left(&self, name: &str, eyes: &Eyes, told: Position) -> bool {
+        let room = self.rooms.get(name);
+        room.is_none_or(|room| room.books.was_dismissed_since(|whom| eyes.is(whom), told))
+    }
+
+    /// Whether somebody has belonged to a room only since the hub had been told so much.
+    pub(super) fn is_new_since(&self, name: &str, eyes: &Eyes, told: Position) -> bool {
+        let room = self.rooms.get(name).zip(eyes.account);
+        room.is_some_and(|(room, account)| room.books.is_new_since(account, told))
+    }
+
+    /// Whether somebody may have been kept from something since the hub had been told so much.
+    pub(super) fn may_be_held(
+        &self,
+        kind: RestraintKind,
+        name: &str,
+        eyes: &Eyes,
+        told: Position,
+    ) -> bool {
+        let room = self.rooms.get(name);
+        room.is_some_and(|room| room.books.may_be_held(kind, |whom| eyes.is(whom), told))
+    }
+
+    /// Whether the log says that an account has read so far, or that it does not belong there.
+    pub(super) fn has_read(&self, name: &str, account: AccountId, seq: u64) -> bool {
+        let room = self.rooms.get(name);
+        let member = room.and_then(|room| room.books.members.get(&account));
+        member.is_none_or(|member| member.read >= seq)
+    }
+
+    /// How far an account has asked to have read since then, each time that it went further, in the
+    /// rooms where it is a member.
+    pub(super) fn marks_since(
+        &self,
+        account: AccountId,
+        position: Position,
+    ) -> impl Iterator<Item = (&str, u64)> {
+        self.rooms.iter().flat_map(move |(name, room)| {
+            let member = room.books.members.get(&account);
+            let marks = member.into_iter().flat_map(|member| &member.marks);
+            let later = marks.filter(move |(at, _)| *at >= position);
+            later.map(move |(_, mark)| (name.as_str(), *mark))
+        })
+    }
+
+    /// Whether somebody belonged to a room at any time since a message of it was posted, as far as
+    /// that is written down.
+    pub(super) fn belonged_since(&self, name: &str, seq: u64, eyes: &Eyes) -> bool {
+        let Some(room) = self.rooms.get(name) else {
+            return false;
         };
-        let is_same = match &change.kind {
-            ChangeKind::Topic(topic) => {
-                shown["type"] == "topic" && shown["topic"] == topic.as_str()
-            }
-            // No client here changes messages.
-            ChangeKind::Edited { .. } | ChangeKind::Deleted { .. } | ChangeKind::Reacted { .. } => {
-                false
-            }
-        };
-        let is_same = is_same && shown["room"] == room && shown["by"] == change.by.as_str();
-        ensure!(is_same, "{room} has {change:?} and shows {shown}");
-        Ok(rev)
+        let posted_at = room.past.get(seq).map_or(0, |posted| posted.position + 1);
+        let is_member = eyes
+            .account
+            .is_some_and(|account| room.books.belonged_since(account, posted_at));
+        is_member || room.books.parties.iter().any(|party| eyes.is(party))
+    }
+
+    /// Whether somebody is certainly kept from something, and was when the hub had been told so much.
+    pub(super) fn was_held(
+        &self,
+        kind: RestraintKind,
+        name: &str,
+        eyes: &Eyes,
+        told: Position,
+    ) -> bool {
+        let room = self.rooms.get(name);
+        // What holds against a guest does not against the account of that name.
+        let is_it =
+            |whom: &Party| eyes.is(whom) && whom.person.is_guest() != eyes.account.is_some();
+        room.is_some_and(|room| room.books.is_held_since(kind, is_it, told))
+    }
+
+    /// Whether a change of that number is one of that message, by somebody of one of these names.
+    pub(super) fn is_change_of(&self, room: &str, rev: u64, seq: u64, eyes: &Eyes) -> bool {
+        let change = self
+            .rooms
+            .get(room)
+            .and_then(|it| it.past.change_at(rev, rev));
+        change.is_some_and(|change| {
+            change.kind.seq() == Some(seq) && eyes.is_named(change.by.as_str())
+        })
+    }
+
+    /// Whether somebody keeps a room in order, as far as that can be known from outside.
+    pub(super) fn is_ruled_by(&self, name: &str, eyes: &Eyes) -> bool {
+        let room = self.rooms.get(name);
+        let mut rulers = room.into_iter().flat_map(|room| room.books.rulers());
+        rulers.any(|ruler| eyes.is(ruler))
+    }
+
+    /// How many messages an account has not read, where it belongs.
+    pub(super) fn unread(&self, name: &str, account: AccountId) -> Option<u64> {
+        let room = self.rooms.get(name)?;
+        let member = room.books.members.get(&account)?;
+        Some(room.past.newest() - member.read)
+    }
+
+    /// A code that lets its holder into a room, and that the hub knows of.
+    pub(super) fn invites(&self, at: Timestamp) -> Vec<(&str, &str)> {
+        let rooms = self.rooms.iter();
+        let codes = rooms.flat_map(|(name, room)| {
+            let invites = room.books.invites.iter();
+            let good = invites
+                .filter(move |(position, invite, _)| *position < self.told && invite.until > at);
+            good.map(move |(_, _, code)| (name.as_str(), code.as_str()))
+        });
+        codes.collect()
     }
 
     pub(super) fn message(&self, room: &str, seq: u64) -> Option<&Message> {
-        self.rooms.get(room)?.messages.get(place(seq)?)
+        Some(&self.rooms.get(room)?.past.get(seq)?.last)
+    }
+
+    /// What a message said at first.
+    pub(super) fn first_body(&self, room: &str, seq: u64) -> Option<&Body> {
+        let posted = self.rooms.get(room)?.past.get(seq)?;
+        Some(&posted.first.said()?.body)
+    }
+
+    /// Whose message it is.
+    pub(super) fn author(&self, room: &str, seq: u64) -> Option<PersonId> {
+        Some(self.rooms.get(room)?.past.get(seq)?.person)
     }
 
     /// Where a text was said.
@@ -232,82 +375,127 @@ impl Ledger {
         else {
             return false;
         };
-        let past = self.rooms.get(room.as_str());
+        let room = self.rooms.get(room.as_str());
         let key = key
             .as_ref()
             .map(|key| (from.key().to_owned(), key.as_str().to_owned()));
-        past.zip(key)
-            .is_some_and(|(past, key)| past.keys.contains_key(&key))
+        room.zip(key)
+            .is_some_and(|(room, key)| room.past.keys.contains_key(&key))
     }
 
-    pub(super) fn has_room(&self, room: &str) -> bool {
-        self.rooms.contains_key(room)
+    pub(super) fn is_public(&self, room: &str) -> bool {
+        let room = self.rooms.get(room);
+        room.is_some_and(|room| room.books.visibility == Visibility::Public)
+    }
+
+    /// A room that not everybody sees, and where something was said.
+    pub(super) fn hidden_room(&self) -> Option<&str> {
+        let mut rooms = self.rooms.iter();
+        let hidden = rooms.find(|(_, room)| {
+            room.books.visibility == Visibility::Private && room.past.newest() > 0
+        });
+        hidden.map(|(name, _)| name.as_str())
     }
 
     /// The number of a room's newest message.
     pub(super) fn newest(&self, room: &str) -> u64 {
-        self.rooms.get(room).map_or(0, Past::newest)
+        self.rooms.get(room).map_or(0, |it| it.past.newest())
     }
 
     pub(super) fn newest_rev(&self, room: &str) -> u64 {
-        self.rooms.get(room).map_or(0, Past::newest_rev)
+        self.rooms.get(room).map_or(0, |it| it.past.newest_rev())
+    }
+
+    /// How many changes a room had when so much was recorded.
+    pub(super) fn rev_at(&self, room: &str, position: Position) -> u64 {
+        let room = self.rooms.get(room);
+        room.map_or(0, |it| it.past.rev_at(position))
     }
 
     /// What a room was about after so many changes.
     pub(super) fn topic(&self, room: &str, rev: u64) -> &str {
-        self.rooms.get(room).map_or("", |past| past.topic(rev))
+        self.rooms.get(room).map_or("", |it| it.past.topic(rev))
+    }
+
+    /// Whether it is a conversation with a guest.
+    pub(super) fn is_of_guests(&self, room: &str) -> bool {
+        let room = self.rooms.get(room);
+        room.is_some_and(|room| room.books.parties.iter().any(|it| it.person.is_guest()))
+    }
+
+    /// All messages with a word that an account may read, the newest first, where they are; but for
+    /// those in conversations with guests.
+    pub(super) fn find(&self, account: AccountId, word: &str) -> Vec<(&str, u64)> {
+        let person = PersonId::Account(account);
+        let is_let_in = |room: &&Room| {
+            let books = &room.books;
+            books.visibility == Visibility::Public
+                || books.members.contains_key(&account)
+                || books.parties.iter().any(|party| party.person == person)
+        };
+        let rooms = self.rooms.iter();
+        let rooms = rooms.filter(|(name, room)| is_let_in(room) && !self.is_of_guests(name));
+        let messages = rooms.flat_map(|(name, room)| {
+            let messages = room.past.messages.iter();
+            messages.map(move |posted| (posted, name.as_str()))
+        });
+        let has_word = |message: &Message| {
+            let said = message.said();
+            said.is_some_and(|said| {
+                let mut words = said.body.as_str().split(|c: char| !c.is_alphanumeric());
+                words.any(|it| it == word)
+            })
+        };
+        let mut found: Vec<_> = messages
+            .filter(|(posted, _)| has_word(&posted.last))
+            .map(|(posted, name)| (posted.position, name, posted.last.seq))
+            .collect();
+        found.sort_unstable_by(|a, b| b.cmp(a));
+        let found = found.into_iter();
+        found.map(|(_, name, seq)| (name, seq)).collect()
     }
 }
 
-impl Past {
-    fn newest(&self) -> u64 {
-        u64::try_from(self.messages.len()).expect("fewer than 2^64")
-    }
-
-    fn newest_rev(&self) -> u64 {
-        u64::try_from(self.changes.len()).expect("fewer than 2^64")
-    }
-
-    fn topic(&self, rev: u64) -> &str {
-        let change = place(rev).and_then(|nth| self.changes.get(nth));
-        change.map_or("", |change| match &change.kind {
-            ChangeKind::Topic(topic) => topic.as_str(),
-            ChangeKind::Edited { .. } | ChangeKind::Deleted { .. } | ChangeKind::Reacted { .. } => {
-                ""
-            }
-        })
-    }
-
-    /// Takes a message if the log says that it is new.
-    fn post(&mut self, message: Message, recorded: Recorded, room: &str) -> Checked<bool> {
-        let key = message.said().and_then(|said| said.key.as_ref());
-        let key = key.map(|key| {
-            let from = message.from.key().to_owned();
-            (from, key.as_str().to_owned())
-        });
-        let first = key.as_ref().and_then(|key| self.keys.get(key)).copied();
-        match recorded {
-            Recorded::Posted { seq } => {
-                ensure!(
-                    seq == message.seq,
-                    "message {seq} of {room} follows {}",
-                    message.seq - 1
-                );
-                ensure!(first.is_none(), "{key:?} was posted to {room} twice");
-                self.keys.extend(key.map(|key| (key, seq)));
-                self.messages.push(message);
-                Ok(true)
-            }
-            Recorded::Repeated { seq, at } => {
-                let at_first = place(seq).and_then(|nth| self.messages.get(nth));
-                ensure!(
-                    first == Some(seq) && at_first.is_some_and(|first| first.at == at),
-                    "{key:?} in {room} was {first:?}, and {seq} is said to be"
-                );
-                Ok(false)
-            }
-            other => Err(Violation(format!("{other:?} was made of a message"))),
+impl Room {
+    fn new(visibility: Visibility) -> Self {
+        Self {
+            past: Past::default(),
+            books: Books::new(visibility),
         }
+    }
+
+    /// The room that a fact begins.
+    fn begun(fact: &Fact, position: Position) -> Option<Self> {
+        match fact {
+            Fact::RoomCreated {
+                visibility,
+                by,
+                owner,
+                ..
+            } => {
+                let mut room = Self::new(*visibility);
+                let (person, name) = (*owner, by.clone());
+                room.books.own(&Party { person, name }, position);
+                Some(room)
+            }
+            Fact::DirectOpened { parties, .. } => {
+                let mut room = Self::new(Visibility::Private);
+                for party in parties {
+                    room.books.enter(party, 0, position);
+                }
+                room.books.parties = parties.to_vec();
+                Some(room)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Who changes something by speaking.
+fn voice(fact: &Fact) -> Option<PersonId> {
+    match fact {
+        Fact::MessageEdited { person, .. } | Fact::Reacted { person, .. } => Some(*person),
+        _ => None,
     }
 }
 
@@ -320,14 +508,6 @@ impl fmt::Display for Violation {
 /// The place of the nth, counted from 1.
 fn place(number: u64) -> Option<usize> {
     usize::try_from(number.checked_sub(1)?).ok()
-}
-
-/// The time of day in the form of the wire, on the one day on which everything happens.
-fn rfc3339(at: Timestamp) -> String {
-    let millis = at.0 - DAY.0;
-    let (seconds, millis) = (millis / 1_000, millis % 1_000);
-    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    format!("2026-01-01T{hours:02}:{minutes:02}:{seconds:02}.{millis:03}Z")
 }
 
 /// When the day of all runs begins: 2026-01-01T00:00:00Z.

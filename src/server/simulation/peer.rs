@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::dice::Dice;
 use super::ledger::{Checked, Ledger};
+use crate::chat::Timestamp;
 
 /// Somebody who uses the server, and believes nothing of what it says.
 pub(super) trait Peer {
@@ -40,8 +41,8 @@ pub(super) trait Peer {
     /// Checks that nothing is missing, when everybody has caught up.
     fn check_settled(&self, sight: &Sight<'_>) -> Checked;
 
-    /// Has it ask who is where, to compare that to what it was told; where nothing moves any more.
-    fn begin_audit(&mut self, output: &mut Vec<u8>);
+    /// Has it ask for all that it can compare to what it was told; where nothing moves any more.
+    fn begin_audit(&mut self, sight: &Sight<'_>, output: &mut Vec<u8>);
 
     /// Whether the network may forget it without a word: the server would find out by itself.
     fn may_vanish(&self) -> bool;
@@ -52,4 +53,7 @@ pub(super) trait Peer {
 pub(super) struct Sight<'a> {
     pub(super) ledger: &'a Ledger,
     pub(super) now: Instant,
+    pub(super) time_of_day: Timestamp,
+    /// Whether the server has begun to end in peace.
+    pub(super) is_draining: bool,
 }

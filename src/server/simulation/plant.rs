@@ -17,14 +17,50 @@ pub(super) enum Plant {
     KeepSubscribed,
     /// A worker is not told an answer.
     LoseAnswer,
+    /// A device is not told what was read on another.
+    LoseReadMark,
+    /// A connection stays although its login is over.
+    KeepRevoked,
+    /// Somebody is told of news in a room that they don't know of.
+    LeakUnread,
+    /// Others see a room in the list that they don't know of.
+    LeakRoom,
+    /// Others are shown the past of a room that they don't know of.
+    LeakHistory,
+    /// Everybody searches everywhere.
+    SearchEverywhere,
+    /// What was found is as it was said, whatever it was changed to.
+    FindEditedAway,
     /// The hub is not told that a connection is gone.
     LeakSession,
     /// The log answers before it has written.
     AnswerEarly,
     /// The log has written, and its file is not what it wrote.
     LoseWritten,
+    /// A server that ends in peace leaves to its successor less than it wrote.
+    LoseInPeace,
     /// The log does not look whether a key was used before.
     ForgetKeys,
+    /// The log writes another text than the one that a message was changed to.
+    GarbleEdit,
+    /// It writes another reaction than the one that was chosen.
+    GarbleReaction,
+    /// It deletes nothing, and says that it did.
+    KeepDeleted,
+    /// It writes down less than was read.
+    ForgetReadMark,
+    /// It writes down that somebody left who came.
+    ForgetMember,
+    /// It writes down a kick where there was a ban.
+    ForgetBan,
+    /// The hub takes a ban for a kick.
+    IgnoreBan,
+    /// The hub takes a mute for nothing.
+    IgnoreMute,
+    /// The log ends no login.
+    ForgetLogout,
+    /// A password that is wrong counts as right.
+    AcceptAnyPassword,
     /// A failed batch is answered as if it was written.
     HideFailure,
     /// Slow readers are cut off far later than they should be.
@@ -34,17 +70,35 @@ pub(super) enum Plant {
 }
 
 impl Plant {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 31] = [
         Self::LoseDelivery,
         Self::RepeatDelivery,
         Self::SwapDeliveries,
         Self::TellEverybody,
         Self::KeepSubscribed,
         Self::LoseAnswer,
+        Self::LoseReadMark,
+        Self::KeepRevoked,
+        Self::LeakUnread,
+        Self::LeakRoom,
+        Self::LeakHistory,
+        Self::SearchEverywhere,
+        Self::FindEditedAway,
         Self::LeakSession,
         Self::AnswerEarly,
         Self::LoseWritten,
+        Self::LoseInPeace,
         Self::ForgetKeys,
+        Self::GarbleEdit,
+        Self::GarbleReaction,
+        Self::KeepDeleted,
+        Self::ForgetReadMark,
+        Self::ForgetMember,
+        Self::ForgetBan,
+        Self::IgnoreBan,
+        Self::IgnoreMute,
+        Self::ForgetLogout,
+        Self::AcceptAnyPassword,
         Self::HideFailure,
         Self::BearSlowReaders,
         Self::TearHistory,
@@ -66,6 +120,11 @@ impl Saboteur {
     /// Whether it strikes here, where that could be done.
     pub(super) fn strikes(&mut self, plant: Plant) -> bool {
         self.plant == Some(plant) && self.dice.one_in(4)
+    }
+
+    /// Whether it strikes here, where that can be done rarely.
+    pub(super) fn always_strikes(&self, plant: Plant) -> bool {
+        self.plant == Some(plant)
     }
 
     /// Another one of the same mind.

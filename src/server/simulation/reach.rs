@@ -1,11 +1,15 @@
 //! The queues out of the hub, as a run has them.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
+use super::ledger::Position;
 use super::plant::{Plant, Saboteur};
+use crate::chat::event::RoomSummary;
 use crate::chat::hash::Hashing;
-use crate::chat::log::{Append, Read};
-use crate::chat::search::Search;
+use crate::chat::log::{Append, Purpose, Read, Visibility};
+use crate::chat::search::{Scope, Search};
+use crate::chat::{Done, Event, RoomName, Topic};
 use crate::server::hub_thread::Reach;
 use crate::server::mail::Mail;
 
@@ -14,21 +18,35 @@ use crate::server::mail::Mail;
 pub(super) struct Queues {
     /// By worker.
     pub(super) mail: Vec<VecDeque<Mail>>,
-    pub(super) appends: VecDeque<Append>,
+    /// Each with how much the hub was told when it asked for it.
+    pub(super) appends: VecDeque<(Append, Position)>,
     pub(super) reads: VecDeque<Read>,
     pub(super) searches: VecDeque<Search>,
+    pub(super) hashings: VecDeque<Hashing>,
+    /// How much the hub was told by the log.
+    pub(super) told: Position,
+    /// A room of which not everybody shall know, where something was said.
+    pub(super) hidden: Option<RoomName>,
     max_appends: usize,
     max_reads: usize,
     saboteur: Saboteur,
 }
 
 impl Queues {
-    pub(super) fn new(worker_count: usize, max_waiting: usize, saboteur: Saboteur) -> Self {
+    pub(super) fn new(
+        worker_count: usize,
+        max_waiting: usize,
+        told: Position,
+        saboteur: Saboteur,
+    ) -> Self {
         Self {
             mail: (0..worker_count).map(|_| VecDeque::new()).collect(),
             appends: VecDeque::new(),
             reads: VecDeque::new(),
             searches: VecDeque::new(),
+            hashings: VecDeque::new(),
+            told,
+            hidden: None,
             max_appends: max_waiting,
             max_reads: max_waiting,
             saboteur,
@@ -42,7 +60,61 @@ impl Queues {
 
     pub(super) fn is_empty(&self) -> bool {
         let has_mail = self.mail.iter().any(|queue| !queue.is_empty());
-        !has_mail && self.appends.is_empty() && self.reads.is_empty() && self.searches.is_empty()
+        !has_mail
+            && self.appends.is_empty()
+            && self.reads.is_empty()
+            && self.searches.is_empty()
+            && self.hashings.is_empty()
+    }
+
+    /// Does to a piece of mail what is planted; `None`: it is lost.
+    fn sabotage(&mut self, worker: usize, mut mail: Mail) -> Option<Mail> {
+        let (saboteur, queue) = (&mut self.saboteur, &mut self.mail[worker]);
+        match &mut mail {
+            Mail::Publish { event, .. } => {
+                if saboteur.strikes(Plant::LoseDelivery) {
+                    return None;
+                }
+                if saboteur.strikes(Plant::TellEverybody) {
+                    queue.push_back(Mail::Announce(event.clone()));
+                }
+                if saboteur.strikes(Plant::RepeatDelivery) {
+                    queue.push_back(mail.clone());
+                }
+                if let Some(Mail::Publish { .. }) = queue.back()
+                    && saboteur.strikes(Plant::SwapDeliveries)
+                {
+                    queue.insert(queue.len() - 1, mail);
+                    return None;
+                }
+            }
+            Mail::Unsubscribe { .. } if saboteur.strikes(Plant::KeepSubscribed) => return None,
+            Mail::Revoked(_) if saboteur.always_strikes(Plant::KeepRevoked) => return None,
+            Mail::Tell { event, .. } => match **event {
+                Event::Read { .. } if saboteur.always_strikes(Plant::LoseReadMark) => return None,
+                Event::Unread { .. } => {
+                    if let Some(room) = &self.hidden
+                        && saboteur.always_strikes(Plant::LeakUnread)
+                    {
+                        let room = room.clone();
+                        *event = Arc::new(Event::Unread { room, seq: 1 });
+                    }
+                }
+                _ => {}
+            },
+            Mail::Answer { answer, .. } => {
+                if saboteur.strikes(Plant::LoseAnswer) {
+                    return None;
+                }
+                if let (Ok(Done::Rooms { rooms, .. }), Some(room)) = (answer, &self.hidden)
+                    && saboteur.strikes(Plant::LeakRoom)
+                {
+                    rooms.push(summary(room.clone()));
+                }
+            }
+            _ => {}
+        }
+        Some(mail)
     }
 }
 
@@ -52,59 +124,63 @@ impl Reach for Queues {
     }
 
     fn mail(&mut self, worker: usize, mail: Mail) {
-        let queue = &mut self.mail[worker];
-        match &mail {
-            Mail::Publish { event, .. } => {
-                if self.saboteur.strikes(Plant::LoseDelivery) {
-                    return;
-                }
-                if self.saboteur.strikes(Plant::RepeatDelivery) {
-                    queue.push_back(mail.clone());
-                }
-                if self.saboteur.strikes(Plant::TellEverybody) {
-                    queue.push_back(Mail::Announce(event.clone()));
-                }
-                if let Some(Mail::Publish { .. }) = queue.back()
-                    && self.saboteur.strikes(Plant::SwapDeliveries)
-                {
-                    queue.insert(queue.len() - 1, mail);
-                    return;
-                }
-            }
-            Mail::Unsubscribe { .. } if self.saboteur.strikes(Plant::KeepSubscribed) => return,
-            Mail::Answer { .. } if self.saboteur.strikes(Plant::LoseAnswer) => return,
-            _ => {}
+        if let Some(mail) = self.sabotage(worker, mail) {
+            self.mail[worker].push_back(mail);
         }
-        queue.push_back(mail);
     }
 
     fn try_append(&mut self, append: Append) -> Result<(), Append> {
         if self.appends.len() >= self.max_appends {
             return Err(append);
         }
-        self.appends.push_back(append);
+        self.appends.push_back((append, self.told));
         Ok(())
     }
 
-    /// Nobody in a run has an account: there is no room for what nobody asks.
     fn try_hash(&mut self, hashing: Hashing) -> Result<(), Box<Hashing>> {
-        Err(Box::new(hashing))
+        if self.hashings.len() >= self.max_reads {
+            return Err(Box::new(hashing));
+        }
+        self.hashings.push_back(hashing);
+        Ok(())
     }
 
-    fn try_read(&mut self, read: Read) -> Result<(), Read> {
+    fn try_read(&mut self, mut read: Read) -> Result<(), Read> {
         if self.reads.len() >= self.max_reads {
             return Err(read);
+        }
+        if let (Purpose::History(_), Some(room)) = (&read.purpose, &self.hidden)
+            && self.saboteur.strikes(Plant::LeakHistory)
+        {
+            read.room = room.clone();
         }
         self.reads.push_back(read);
         Ok(())
     }
 
-    fn try_search(&mut self, search: Search) -> Result<(), Search> {
+    fn try_search(&mut self, mut search: Search) -> Result<(), Search> {
         if self.searches.len() >= self.max_reads {
             return Err(search);
         }
+        if let (Scope::Readable { private }, Some(room)) = (&mut search.scope, &self.hidden)
+            && self.saboteur.strikes(Plant::SearchEverywhere)
+        {
+            private.push(room.clone());
+        }
         self.searches.push_back(search);
         Ok(())
+    }
+}
+
+/// A room as it stands in a list.
+fn summary(name: RoomName) -> RoomSummary {
+    RoomSummary {
+        name,
+        topic: Topic::default(),
+        visibility: Visibility::Private,
+        member_count: 1,
+        unread_count: 0,
+        with: None,
     }
 }
 

@@ -7,20 +7,24 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use super::dice::Dice;
-use super::ledger::{Checked, Ledger, Violation, ensure};
+use super::ledger::{Checked, Ledger, Position, Violation, ensure};
 use super::plant::{Plant, Saboteur};
 use super::reach::Queues;
+use super::sabotage;
 use crate::chat::entrance::Registration;
+use crate::chat::hash::HashOutcome;
 use crate::chat::hub::Policy;
 use crate::chat::log::{Append, Committed, Fact, LogError, Recorded};
 use crate::chat::rate_limit::Rate;
-use crate::chat::{Hub, Timestamp};
+use crate::chat::{Hub, RoomName, Timestamp};
 use crate::net::{Config, OutboxLimits, SimulatedWorker};
 use crate::server::admission::Admission;
 use crate::server::chat_service::ChatService;
 use crate::server::context::Sources;
 use crate::server::control::Control;
+use crate::server::hashers::Hasher;
 use crate::server::hub_thread::{self, HubMail, HubReceiver, HubThread};
+use crate::server::mail::Mail;
 use crate::server::shared::{Purpose, Shared};
 use crate::server::token::TokenKey;
 use crate::storage::{DataDir, Delivery, DiskFault, Log, Reader};
@@ -46,8 +50,12 @@ pub(super) struct Server {
     /// What the storage threads have told, and the hub has not taken.
     told_by_log: VecDeque<HubMail>,
     told_by_reader: VecDeque<HubMail>,
+    told_by_hasher: VecDeque<HubMail>,
+    hasher: Hasher,
     /// What was answered and is yet to be written, by a log that is sabotaged.
-    unwritten: Vec<Append>,
+    unwritten: Vec<(Append, Position)>,
+    /// Until when all connections are closed, once it ends in peace.
+    drained_at: Option<Instant>,
     shared: Arc<Shared>,
     control: Receiver<Control>,
     saboteur: Saboteur,
@@ -58,7 +66,7 @@ impl Server {
     pub(super) fn start(
         path: &Path,
         setup: &Setup,
-        ledger: &Ledger,
+        ledger: &mut Ledger,
         dice: &mut Dice,
         mut saboteur: Saboteur,
         now: Instant,
@@ -68,10 +76,12 @@ impl Server {
         let mut log = Log::open(&dir).map_err(failed)?;
         let rooms = log.rooms().map_err(failed)?;
         let mut reader = Reader::open(&dir).map_err(failed)?;
-        ledger.compare(&rooms, &mut reader)?;
+        let roll = log.accounts().map_err(failed)?;
+        ledger.compare(&rooms, &roll, &mut reader)?;
+        ledger.tell_all();
         let policy = Policy {
             guests: true,
-            registration: Registration::Closed,
+            registration: Registration::Open,
             claim: None,
             max_rooms: 1_000,
             retention_days: 0,
@@ -96,17 +106,26 @@ impl Server {
             SimulatedWorker::new(service, config, now)
         });
         let workers = workers.collect();
-        let queues = Queues::new(setup.worker_count, setup.max_waiting, saboteur.fork());
+        let queues = Queues::new(
+            setup.worker_count,
+            setup.max_waiting,
+            ledger.told(),
+            saboteur.fork(),
+        );
         let metrics = Arc::clone(&shared.metrics);
+        let hub = Hub::new(policy, rooms).with_accounts(roll);
         Ok(Self {
             workers,
-            hub: HubThread::new(Hub::new(policy, rooms), queues, metrics),
+            hub: HubThread::new(hub, queues, metrics),
             receiver,
             log,
             reader,
             told_by_log: VecDeque::new(),
             told_by_reader: VecDeque::new(),
+            told_by_hasher: VecDeque::new(),
+            hasher: Hasher::cheap(&mut dice.generator()),
             unwritten: Vec::new(),
+            drained_at: None,
             shared,
             control,
             saboteur,
@@ -128,29 +147,61 @@ impl Server {
 
     /// The hub takes the next thing that somebody told it; `false`: there is nothing, or it waits
     /// for a worker.
-    pub(super) fn hub_turn(&mut self, now: Timestamp, dice: &mut Dice) -> bool {
+    pub(super) fn hub_turn(
+        &mut self,
+        now: Timestamp,
+        ledger: &mut Ledger,
+        dice: &mut Dice,
+    ) -> bool {
         if self.hub.reach().is_crowded() {
             return false;
         }
-        let first = dice.below(3);
-        let mail = (first..first + 3).find_map(|from| match from % 3 {
+        let first = dice.below(4);
+        let mail = (first..first + 4).find_map(|from| match from % 4 {
             0 => self.receiver.try_next(),
             1 => self.told_by_log.pop_front(),
-            _ => self.told_by_reader.pop_front(),
+            2 => self.told_by_reader.pop_front(),
+            _ => self.told_by_hasher.pop_front(),
         });
-        let Some(mail) = mail else {
-            let is_behind = self.hub.is_behind();
-            if is_behind {
-                let _ = self.hub.tick(now);
+        match mail {
+            None => {
+                if self.hub.is_behind() {
+                    let _ = self.hub.tick(now);
+                }
+                return false;
             }
-            return false;
-        };
-        let is_leak =
-            matches!(mail, HubMail::Disconnected(_)) && self.saboteur.strikes(Plant::LeakSession);
-        if !is_leak {
-            let _ = self.hub.take(mail, now);
+            Some(HubMail::Committed { committed, .. }) => {
+                self.take_committed(committed, ledger, now);
+            }
+            Some(mail) => {
+                let is_leak = matches!(mail, HubMail::Disconnected(_))
+                    && self.saboteur.strikes(Plant::LeakSession);
+                if !is_leak {
+                    let _ = self.hub.take(mail, now);
+                }
+            }
         }
         true
+    }
+
+    /// The hub is told of a batch, one thing after the other: so it is known what it was told when it
+    /// decides something.
+    fn take_committed(&mut self, batch: Vec<Committed>, ledger: &mut Ledger, now: Timestamp) {
+        for mut committed in batch {
+            ledger.tell();
+            sabotage::committed(&mut committed, &mut self.saboteur);
+            let queues = self.hub.reach();
+            queues.told = ledger.told();
+            let hidden = ledger.hidden_room();
+            queues.hidden = hidden.and_then(|room| RoomName::parse(room).ok());
+            let _ = self.hub.take(
+                HubMail::Committed {
+                    committed: vec![committed],
+                    commit_time: Duration::ZERO,
+                },
+                now,
+            );
+        }
     }
 
     /// The log writes a batch of what waits; `false`: nothing does.
@@ -169,9 +220,12 @@ impl Server {
             return Ok(false);
         }
         let count = dice.between(1, appends.len());
-        let batch: Vec<Append> = appends.drain(..count).collect();
+        let batch: Vec<(Append, Position)> = appends.drain(..count).collect();
         let is_early = self.saboteur.strikes(Plant::AnswerEarly);
-        if is_early && let Some(committed) = foretell(&batch, ledger) {
+        if is_early
+            && let [(append, _)] = batch.as_slice()
+            && let Some(committed) = foretell(append, ledger)
+        {
             self.tell(vec![committed]);
             self.unwritten = batch;
             return Ok(true);
@@ -186,7 +240,7 @@ impl Server {
         if let [Committed { append, outcome }] = written.as_mut_slice()
             && *outcome == Err(LogError::Unavailable)
             && self.saboteur.strikes(Plant::HideFailure)
-            && let Some(committed) = foretell(std::slice::from_ref(append), ledger)
+            && let Some(committed) = foretell(append, ledger)
         {
             *outcome = committed.outcome;
         }
@@ -194,23 +248,22 @@ impl Server {
         Ok(true)
     }
 
-    fn write(&mut self, mut batch: Vec<Append>, ledger: &mut Ledger) -> Checked<Vec<Committed>> {
-        let given = batch.clone();
-        if self.saboteur.strikes(Plant::ForgetKeys) {
-            for append in &mut batch {
-                let is_known = ledger.has_key(&append.fact);
-                if let Fact::MessagePosted { key, .. } = &mut append.fact
-                    && is_known
-                {
-                    *key = None;
-                }
-            }
+    fn write(
+        &mut self,
+        batch: Vec<(Append, Position)>,
+        ledger: &mut Ledger,
+    ) -> Checked<Vec<Committed>> {
+        let mut written = Vec::new();
+        for (append, _) in &batch {
+            let mut append = append.clone();
+            sabotage::append(&mut append, ledger, &mut self.saboteur);
+            written.push(append);
         }
-        let mut written = self.log.append(batch);
-        ensure!(written.len() == given.len(), "the log has lost an append");
-        for (committed, append) in written.iter_mut().zip(given) {
+        let mut written = self.log.append(written);
+        ensure!(written.len() == batch.len(), "the log has lost an append");
+        for (committed, (append, told)) in written.iter_mut().zip(batch) {
             committed.append = append;
-            ledger.record(committed)?;
+            ledger.record(committed, told)?;
         }
         Ok(written)
     }
@@ -221,10 +274,26 @@ impl Server {
         self.told_by_log.push_back(delivery.into());
     }
 
+    /// A password is hashed; `false`: there is none.
+    pub(super) fn hasher_turn(&mut self, dice: &mut Dice) -> bool {
+        let Some(hashing) = self.hub.reach().hashings.pop_front() else {
+            return false;
+        };
+        let mut hashed = self.hasher.hash(hashing, &mut dice.generator());
+        if let Some(HashOutcome::Verified(is_right)) = &mut hashed.outcome
+            && self.saboteur.strikes(Plant::AcceptAnyPassword)
+        {
+            *is_right = true;
+        }
+        self.told_by_hasher.push_back(HubMail::Hashed(hashed));
+        true
+    }
+
     /// The reader answers a question; `false`: there is none.
-    pub(super) fn reader_turn(&mut self) -> bool {
+    pub(super) fn reader_turn(&mut self, ledger: &Ledger) -> bool {
         if let Some(search) = self.hub.reach().searches.pop_front() {
-            let done = self.reader.search(search);
+            let mut done = self.reader.search(search);
+            sabotage::found(&mut done, ledger, &mut self.saboteur);
             self.told_by_reader
                 .push_back(Delivery::Searched(done).into());
             return true;
@@ -243,11 +312,62 @@ impl Server {
         true
     }
 
+    /// Begins to end in peace, as upon SIGTERM: closes all connections within a time.
+    pub(super) fn drain(&mut self, window: Duration, now: Instant) {
+        self.shared.begin_drain();
+        self.drained_at = Some(now + window + CLOSE_GRACE);
+        for mail in &mut self.hub.reach().mail {
+            mail.push_back(Mail::Drain { window });
+        }
+    }
+
+    /// Whether it has begun to end.
+    pub(super) fn is_draining(&self) -> bool {
+        self.drained_at.is_some()
+    }
+
+    /// When it ends at the latest, if it has begun to.
+    pub(super) fn drained_at(&self) -> Option<Instant> {
+        self.drained_at
+    }
+
+    /// Whether all connections that end in peace have ended, or had the time to.
+    pub(super) fn is_drained(&self, now: Instant) -> bool {
+        let is_deserted = self.shared.user_count() == 0;
+        self.drained_at.is_some_and(|at| at <= now || is_deserted)
+    }
+
+    /// Ends: the workers first, then the hub, then the log, each with all that was told it.
+    pub(super) fn stop(
+        mut self,
+        ledger: &mut Ledger,
+        (now, time_of_day): (Instant, Timestamp),
+        dice: &mut Dice,
+    ) -> Checked {
+        for nth in 0..self.workers.len() {
+            while self.worker_turn(nth, now, dice) {}
+            assert!(self.workers[nth].mail(Mail::Stop), "the mailbox is empty");
+            self.workers[nth].turn(now);
+        }
+        loop {
+            for mail in &mut self.hub.reach().mail {
+                mail.clear();
+            }
+            let has_judged = self.hub_turn(time_of_day, ledger, dice);
+            if !self.log_turn(ledger, None, dice)? && !has_judged {
+                break;
+            }
+        }
+        self.log.close();
+        Ok(())
+    }
+
     /// Whether nothing is under way inside.
     pub(super) fn is_quiet(&mut self) -> bool {
         self.hub.reach().is_empty()
             && self.told_by_log.is_empty()
             && self.told_by_reader.is_empty()
+            && self.told_by_hasher.is_empty()
             && self.unwritten.is_empty()
     }
 
@@ -293,8 +413,7 @@ impl Server {
 }
 
 /// What the log would say if it wrote this.
-fn foretell(batch: &[Append], ledger: &Ledger) -> Option<Committed> {
-    let [append] = batch else { return None };
+fn foretell(append: &Append, ledger: &Ledger) -> Option<Committed> {
     let Fact::MessagePosted {
         room, key: None, ..
     } = &append.fact
@@ -321,6 +440,9 @@ fn shared(rate: Rate) -> Shared {
         10_000,
     )
 }
+
+/// How long after the window a peer may take for its part of the closing handshake.
+const CLOSE_GRACE: Duration = Duration::from_secs(2);
 
 /// Mail that a worker takes in a turn at most.
 const MAX_MAIL_A_TURN: usize = 64;

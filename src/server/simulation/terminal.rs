@@ -86,10 +86,9 @@ impl Stay {
         if let Some(seen) = *seen {
             let is_own = |seq| {
                 let message = sight.ledger.message(room, seq);
-                {
-                    let known = message.and_then(|message| message.said());
-                    known.is_some_and(|known| said.contains(known.body.as_str()))
-                }
+                // What was deleted is not shown any more.
+                let known = message.and_then(|message| message.said());
+                known.is_none_or(|known| said.contains(known.body.as_str()))
             };
             ensure!(
                 seq > seen && (seen + 1..seq).all(is_own),
@@ -139,7 +138,7 @@ impl Peer for Terminal {
         let Some(stay) = &self.stay else {
             return Ok(());
         };
-        if stay.has_ended_input && stay.is_unhindered {
+        if stay.has_ended_input && stay.is_unhindered && !sight.is_draining {
             let lost = stay
                 .said
                 .iter()
@@ -197,7 +196,7 @@ impl Peer for Terminal {
         Ok(())
     }
 
-    fn begin_audit(&mut self, _: &mut Vec<u8>) {}
+    fn begin_audit(&mut self, _: &Sight<'_>, _: &mut Vec<u8>) {}
 
     fn may_vanish(&self) -> bool {
         // Nothing is said to it while nobody says anything; the system would notice.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::ledger::{Checked, Ledger, Violation, ensure};
+use super::ledger::{AsOf, Checked, Ledger, Violation, ensure};
 
 /// A room, as one client knows it.
 #[derive(Debug, Default)]
@@ -15,15 +15,23 @@ pub(super) struct View {
     pub(super) rev: u64,
     /// Whether it is in the room on its connection.
     pub(super) is_in: bool,
+    /// Whether it was let in without being told what it has missed: a conversation that opened by
+    /// itself.
+    pub(super) is_loose: bool,
     members: BTreeSet<String>,
 }
 
 impl View {
+    /// Who is there, as it was told.
+    pub(super) fn members(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(String::as_str)
+    }
+
     /// A message was pushed: the next one, and no other.
     pub(super) fn message(&mut self, room: &str, push: &Value, ledger: &Ledger) -> Checked {
-        let seq = ledger.check_message(room, push)?;
+        let seq = ledger.check_message(room, push, AsOf::Rev(0))?;
         ensure!(
-            seq == self.seen + 1,
+            seq == self.seen + 1 || self.is_loose && seq > self.seen,
             "message {seq} of {room} follows {}",
             self.seen
         );
@@ -33,9 +41,9 @@ impl View {
 
     /// A change was pushed: the next one, and no other.
     pub(super) fn change(&mut self, room: &str, push: &Value, ledger: &Ledger) -> Checked {
-        let rev = ledger.check_change(room, push)?;
+        let rev = ledger.check_change(room, push, None)?;
         ensure!(
-            rev == self.rev + 1,
+            rev == self.rev + 1 || self.is_loose && rev > self.rev,
             "change {rev} of {room} follows {}",
             self.rev
         );
@@ -72,7 +80,7 @@ impl View {
     ) -> Checked {
         let number = |name: &str| done[name].as_u64().unwrap_or(u64::MAX);
         let (seq, rev) = (number("seq"), number("rev"));
-        let seqs = messages(room, done, ledger)?;
+        let seqs = messages(room, done, ledger, AsOf::Rev(rev))?;
         let first = seqs.first().copied();
         ensure!(
             seqs.last().copied().unwrap_or(seq) == seq,
@@ -85,10 +93,12 @@ impl View {
             );
         } else {
             // All that was missed would have fitted.
-            let missed = since.map(|since| seq.checked_sub(since));
+            let fits = |missed: Option<u64>, max| missed.is_none_or(|count| count <= max);
+            let fits_all = since.is_some_and(|since| fits(seq.checked_sub(since), MAX_MISSED))
+                && since_rev.is_none_or(|since| fits(rev.checked_sub(since), MAX_MISSED_CHANGES));
             ensure!(
-                missed.is_none_or(|missed| missed.is_some_and(|count| count > MAX_MISSED)),
-                "{room} has {seq}, and does not tell what came after {since:?}"
+                !fits_all,
+                "{room} has {seq}, {rev}, and does not tell what came after {since:?}, {since_rev:?}"
             );
             let page_len = u64::try_from(seqs.len()).expect("a page");
             ensure!(
@@ -100,7 +110,7 @@ impl View {
         ensure!(done["more"] == has_older, "are there more? {done}");
         let mut changed = since_rev.unwrap_or(rev);
         for change in list(done, "changes") {
-            let next = ledger.check_change(room, change)?;
+            let next = ledger.check_change(room, change, Some(rev))?;
             ensure!(
                 next == changed + 1,
                 "change {next} of {room} follows {changed}"
@@ -116,20 +126,17 @@ impl View {
             "{room} has another topic"
         );
         ensure!(
-            !self.is_in || (self.seen, self.rev) == (seq, rev),
+            !self.is_in || self.is_loose || (self.seen, self.rev) == (seq, rev),
             "{room} has {seq}, {rev}, and one who was in it all the time has {}, {}",
             self.seen,
             self.rev
         );
-        let members = list(done, "members").iter();
         *self = Self {
             seen: seq,
             rev,
             is_in: true,
-            members: members
-                .filter_map(|member| member["name"].as_str())
-                .map(str::to_owned)
-                .collect(),
+            is_loose: false,
+            members: present(done).map(str::to_owned).collect(),
         };
         Ok(())
     }
@@ -137,13 +144,13 @@ impl View {
     /// It was shown a page of the past, having seen so much when it asked.
     pub(super) fn history(
         room: &str,
-        before: Option<u64>,
-        limit: usize,
+        (before, limit): (Option<u64>, usize),
         seen: u64,
+        as_of: AsOf,
         done: &Value,
         ledger: &Ledger,
     ) -> Checked {
-        let seqs = messages(room, done, ledger)?;
+        let seqs = messages(room, done, ledger, as_of)?;
         let newest = seqs.last().copied().unwrap_or(0);
         let is_newest = match before {
             Some(before) => newest == before.saturating_sub(1).min(seen),
@@ -164,8 +171,7 @@ impl View {
 
     /// Compares who is said to be there to who came and went.
     pub(super) fn audit(&self, room: &str, done: &Value) -> Checked {
-        let names = list(done, "members").iter();
-        let names: BTreeSet<&str> = names.filter_map(|it| it["name"].as_str()).collect();
+        let names: BTreeSet<&str> = present(done).collect();
         ensure!(
             self.members
                 .iter()
@@ -179,10 +185,10 @@ impl View {
 }
 
 /// The numbers of the messages in an answer, which have no holes.
-fn messages(room: &str, done: &Value, ledger: &Ledger) -> Checked<Vec<u64>> {
+fn messages(room: &str, done: &Value, ledger: &Ledger, as_of: AsOf) -> Checked<Vec<u64>> {
     let shown = list(done, "messages").iter();
     let seqs: Vec<u64> = shown
-        .map(|message| ledger.check_message(room, message))
+        .map(|message| ledger.check_message(room, message, as_of))
         .collect::<Checked<_>>()?;
     ensure!(
         seqs.windows(2).all(|pair| pair[0] + 1 == pair[1]),
@@ -191,12 +197,21 @@ fn messages(room: &str, done: &Value, ledger: &Ledger) -> Checked<Vec<u64>> {
     Ok(seqs)
 }
 
-fn list<'a>(done: &'a Value, name: &str) -> &'a [Value] {
+/// The names of those who are there, of all who belong to a room.
+fn present(done: &Value) -> impl Iterator<Item = &str> {
+    let members = list(done, "members").iter();
+    let present = members.filter(|member| member["online"] != false);
+    present.filter_map(|member| member["name"].as_str())
+}
+
+pub(super) fn list<'a>(done: &'a Value, name: &str) -> &'a [Value] {
     done[name].as_array().map_or(&[], Vec::as_slice)
 }
 
 /// What a room remembers.
 const MAX_MISSED: u64 = 500;
+
+const MAX_MISSED_CHANGES: u64 = 200;
 
 /// What newcomers are shown.
 const PAGE_LEN: u64 = 100;

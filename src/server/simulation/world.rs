@@ -12,10 +12,10 @@ use super::plant::{Plant, Saboteur};
 use super::server::{Server, Setup};
 use super::terminal::Terminal;
 use super::trace::Trace;
+use super::weather::{Move, setup, weights};
 use super::web_client::WebClient;
 use crate::chat::Timestamp;
-use crate::chat::rate_limit::Rate;
-use crate::net::{OutboxLimits, SimulatedWorker};
+use crate::net::SimulatedWorker;
 use crate::storage::DiskFault;
 
 /// Everything there is in a run.
@@ -24,18 +24,24 @@ pub(super) struct World {
     saboteur: Saboteur,
     setup: Setup,
     /// How likely each move is.
-    weights: [(Move, usize); 13],
+    weights: [(Move, usize); 15],
     disk: Disk,
     ledger: Ledger,
     /// `None` between two lives.
     server: Option<Server>,
     people: Vec<Person>,
+    clock: Clock,
+    fault: Option<DiskFault>,
+    pub(super) trace: Trace,
+}
+
+/// What time it is.
+#[derive(Debug)]
+struct Clock {
     began_at: Instant,
     now: Instant,
     /// How far the time of day is from what has passed.
-    clock_skew_ms: i64,
-    fault: Option<DiskFault>,
-    pub(super) trace: Trace,
+    skew_ms: i64,
 }
 
 /// Somebody, and the connection, if there is one.
@@ -45,35 +51,19 @@ struct Person {
     is_stalled: bool,
 }
 
-/// What can happen next.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Move {
-    Worker,
-    Hub,
-    Log,
-    Reader,
-    Act,
-    Send,
-    Receive,
-    Stall,
-    Cut,
-    Time,
-    Disk,
-    Clock,
-    Kill,
-}
-
 impl World {
     pub(super) fn new(seed: u64, plant: Option<Plant>, is_traced: bool) -> Self {
         let mut dice = Dice::new(seed);
         let setup = setup(&mut dice, plant);
-        let names = ["ada", "bob", "cyd", "dan"];
-        let web_count = dice.between(2, names.len());
-        let web = names[..web_count].iter().map(|name| {
-            let client: Box<dyn Peer> = Box::new(WebClient::new(name, &mut dice));
-            client
-        });
-        let mut peers: Vec<Box<dyn Peer>> = web.collect();
+        let mut peers: Vec<Box<dyn Peer>> = Vec::new();
+        for name in &NAMES[..*dice.pick(&[2, 2, 3, 4])] {
+            // Some want an account, and some of those have two devices.
+            let device_count = *dice.pick(&[0, 1, 2, 2]);
+            for device in 0..device_count.max(1) {
+                let device = (device_count > 0).then_some(device);
+                peers.push(Box::new(WebClient::new(name, device, &mut dice)));
+            }
+        }
         for nth in 0..dice.below(3) {
             peers.push(Box::new(Terminal::new(nth)));
         }
@@ -91,9 +81,11 @@ impl World {
             ledger: Ledger::new(),
             server: None,
             people: people.collect(),
-            began_at,
-            now: began_at,
-            clock_skew_ms: 1_000,
+            clock: Clock {
+                began_at,
+                now: began_at,
+                skew_ms: 1_000,
+            },
             fault: None,
             trace: Trace::new(is_traced),
             dice,
@@ -136,6 +128,9 @@ impl World {
                     self.reader_turn();
                 }
             }
+            Move::Hasher => {
+                self.hasher_turn();
+            }
             Move::Act => self.act(who),
             Move::Send => {
                 let _ = self.from(who).any(|who| self.send(who, false));
@@ -152,14 +147,48 @@ impl World {
             Move::Time => self.pass_time(),
             Move::Disk => self.fault = *self.dice.pick(&FAULTS),
             Move::Clock => {
-                self.clock_skew_ms = i64::try_from(self.dice.below(60_000)).expect("a minute");
+                self.clock.skew_ms = i64::try_from(self.dice.below(60_000)).expect("a minute");
             }
             Move::Kill => {
                 self.kill();
                 self.start()?;
             }
+            Move::Drain => self.drain(),
         }
-        Ok(())
+        self.succeed()
+    }
+
+    /// The server is told to end in peace, unless it was.
+    fn drain(&mut self) {
+        let window = Duration::from_millis(*self.dice.pick(&[0, 100, 10_000]));
+        if let Some(server) = &mut self.server
+            && !server.is_draining()
+        {
+            self.trace.note("drain", 0, &[]);
+            server.drain(window, self.clock.now);
+        }
+    }
+
+    /// Has a server that was told to end do so when it is time, and the next one take over.
+    fn succeed(&mut self) -> Checked {
+        let is_over = |server: &mut Server| server.is_drained(self.clock.now);
+        let Some(server) = self.server.take_if(is_over) else {
+            return Ok(());
+        };
+        self.trace.note("end", 0, &[]);
+        let now = (self.clock.now, self.clock.time_of_day());
+        server.stop(&mut self.ledger, now, &mut self.dice)?;
+        if self.saboteur.strikes(Plant::LoseInPeace) {
+            self.disk.set_back();
+        }
+        self.hang_up_all();
+        self.start()
+    }
+
+    fn hang_up_all(&mut self) {
+        for person in &mut self.people {
+            person.hang_up();
+        }
     }
 
     /// Everybody, from somebody on.
@@ -173,10 +202,10 @@ impl World {
         let server = Server::start(
             &self.disk.path(),
             &self.setup,
-            &self.ledger,
+            &mut self.ledger,
             &mut self.dice,
             self.saboteur.fork(),
-            self.now,
+            self.clock.now,
         )?;
         self.server = Some(server);
         Ok(())
@@ -188,15 +217,7 @@ impl World {
         self.disk.crash(loses_written);
         self.server = None;
         self.disk.clean();
-        for person in &mut self.people {
-            person.hang_up();
-        }
-    }
-
-    fn time_of_day(&self) -> Timestamp {
-        let passed = self.now.saturating_duration_since(self.began_at);
-        let millis = i64::try_from(passed.as_millis()).expect("within a day");
-        Timestamp(DAY.0 + millis + self.clock_skew_ms)
+        self.hang_up_all();
     }
 
     fn pass_time(&mut self) {
@@ -205,7 +226,7 @@ impl World {
             1..10 => self.dice.below(400),
             _ => self.dice.below(20),
         };
-        self.now += Duration::from_millis(u64::try_from(millis).expect("small"));
+        self.clock.now += Duration::from_millis(u64::try_from(millis).expect("small"));
     }
 
     fn worker_turn(&mut self) -> Checked {
@@ -214,14 +235,15 @@ impl World {
         };
         let nth = self.dice.below(server.workers.len());
         self.trace.note("worker", nth, &[]);
-        server.worker_turn(nth, self.now, &mut self.dice);
+        server.worker_turn(nth, self.clock.now, &mut self.dice);
         server.check_bounds(&self.setup.nominal_outbox)
     }
 
     fn hub_turn(&mut self) -> bool {
-        let now = self.time_of_day();
+        let now = self.clock.time_of_day();
         let server = self.server.as_mut();
-        let has_judged = server.is_some_and(|server| server.hub_turn(now, &mut self.dice));
+        let has_judged =
+            server.is_some_and(|server| server.hub_turn(now, &mut self.ledger, &mut self.dice));
         if has_judged {
             self.trace.note("hub", 0, &[]);
         }
@@ -240,11 +262,21 @@ impl World {
     }
 
     fn reader_turn(&mut self) -> bool {
-        let has_read = self.server.as_mut().is_some_and(Server::reader_turn);
+        let server = self.server.as_mut();
+        let has_read = server.is_some_and(|server| server.reader_turn(&self.ledger));
         if has_read {
             self.trace.note("reader", 0, &[]);
         }
         has_read
+    }
+
+    fn hasher_turn(&mut self) -> bool {
+        let server = self.server.as_mut();
+        let has_hashed = server.is_some_and(|server| server.hasher_turn(&mut self.dice));
+        if has_hashed {
+            self.trace.note("hasher", 0, &[]);
+        }
+        has_hashed
     }
 
     fn act(&mut self, who: usize) {
@@ -256,10 +288,7 @@ impl World {
             link.end();
             return;
         }
-        let sight = Sight {
-            ledger: &self.ledger,
-            now: self.now,
-        };
+        let sight = self.clock.sight(&self.ledger, self.server.as_ref());
         person.peer.act(&sight, &mut self.dice, link.output());
         person.is_stalled |= person.peer.dawdles();
     }
@@ -272,7 +301,13 @@ impl World {
         let worker = self.dice.below(server.workers.len());
         let person = &mut self.people[who];
         let room_len = self.dice.between(200, 8_000);
-        let mut link = Link::open(server, worker, person.peer.listener(), room_len, self.now);
+        let mut link = Link::open(
+            server,
+            worker,
+            person.peer.listener(),
+            room_len,
+            self.clock.now,
+        );
         person.peer.connected(link.output());
         person.link = Some(link);
     }
@@ -292,12 +327,9 @@ impl World {
     /// Lets somebody read what has come: some of it, or all; `false`: nothing has.
     fn receive(&mut self, who: usize, all: bool) -> Checked<bool> {
         let person = &mut self.people[who];
+        let sight = self.clock.sight(&self.ledger, self.server.as_ref());
         let (Some(server), Some(link)) = (&mut self.server, &mut person.link) else {
             return Ok(false);
-        };
-        let sight = Sight {
-            ledger: &self.ledger,
-            now: self.now,
         };
         let mut bytes = link.receive(server, all, &mut self.dice);
         if !bytes.is_empty() {
@@ -342,6 +374,7 @@ impl World {
     /// Lets everybody catch up, until nothing is left to do.
     fn come_to_rest(&mut self) -> Checked {
         for _ in 0..MAX_ROUNDS {
+            self.succeed()?;
             if !self.round()? {
                 let is_behind = self.server.as_ref().is_some_and(Server::is_behind);
                 if !is_behind && self.check_settled().is_ok() {
@@ -357,17 +390,16 @@ impl World {
     /// Everything has its turn once; `false`: nothing happened.
     fn round(&mut self) -> Checked<bool> {
         let mut has_moved = false;
+        // Who was told that the server ends comes back when the next one is there.
+        let is_open = !self.server.as_ref().is_some_and(Server::is_draining);
         for who in 0..self.people.len() {
-            if self.people[who].link.is_none() {
+            if self.people[who].link.is_none() && is_open {
                 self.connect(who);
                 has_moved = true;
             }
             let person = &mut self.people[who];
             if let Some(link) = &mut person.link {
-                let sight = Sight {
-                    ledger: &self.ledger,
-                    now: self.now,
-                };
+                let sight = self.clock.sight(&self.ledger, self.server.as_ref());
                 has_moved |= person.peer.catch_up(&sight, link.output());
             }
             has_moved |= self.send(who, true);
@@ -381,7 +413,7 @@ impl World {
         let worker_count = self.setup.worker_count;
         for nth in 0..worker_count {
             if let Some(server) = &mut self.server {
-                has_moved |= server.worker_turn(nth, self.now, &mut self.dice);
+                has_moved |= server.worker_turn(nth, self.clock.now, &mut self.dice);
                 server.check_bounds(&self.setup.nominal_outbox)?;
             }
         }
@@ -389,7 +421,7 @@ impl World {
             has_moved = true;
         }
         has_moved |= self.log_turn()?;
-        has_moved |= self.reader_turn();
+        has_moved |= self.reader_turn() | self.hasher_turn();
         for who in 0..self.people.len() {
             while self.receive(who, true)? {
                 has_moved = true;
@@ -405,19 +437,17 @@ impl World {
         let workers = server.filter_map(SimulatedWorker::next_at);
         let people = self.people.iter().filter_map(|it| it.peer.waits_until());
         let hub = self.server.iter().filter(|server| server.is_behind());
-        let hub = hub.map(|_| self.now + TICK);
-        let next_at = workers.chain(people).chain(hub);
-        let next_at = next_at.filter(|at| *at > self.now).min();
-        let longest = self.now + LONG_WAIT;
-        self.now = next_at.unwrap_or(longest);
+        let hub = hub.map(|_| self.clock.now + TICK);
+        let drained = self.server.iter().filter_map(Server::drained_at);
+        let next_at = workers.chain(people).chain(hub).chain(drained);
+        let next_at = next_at.filter(|at| *at > self.clock.now).min();
+        let longest = self.clock.now + LONG_WAIT;
+        self.clock.now = next_at.unwrap_or(longest);
         self.trace.note("wait", 0, &[]);
     }
 
     fn check_settled(&self) -> Checked {
-        let sight = Sight {
-            ledger: &self.ledger,
-            now: self.now,
-        };
+        let sight = self.clock.sight(&self.ledger, self.server.as_ref());
         let mut people = self.people.iter();
         people.try_for_each(|person| person.peer.check_settled(&sight))
     }
@@ -428,9 +458,10 @@ impl World {
         self.let_pass(Duration::from_secs(90))?;
         self.come_to_rest()?;
         self.trace.note("audit", 0, &[]);
+        let sight = self.clock.sight(&self.ledger, self.server.as_ref());
         for person in &mut self.people {
             if let Some(link) = &mut person.link {
-                person.peer.begin_audit(link.output());
+                person.peer.begin_audit(&sight, link.output());
             }
         }
         self.come_to_rest()
@@ -455,8 +486,8 @@ impl World {
     }
 
     fn let_pass(&mut self, duration: Duration) -> Checked {
-        let until = self.now + duration;
-        while self.now < until {
+        let until = self.clock.now + duration;
+        while self.clock.now < until {
             while self.serve()? {}
             for who in 0..self.people.len() {
                 self.send(who, true);
@@ -468,65 +499,30 @@ impl World {
     }
 }
 
+impl Clock {
+    fn time_of_day(&self) -> Timestamp {
+        let passed = self.now.saturating_duration_since(self.began_at);
+        let millis = i64::try_from(passed.as_millis()).expect("within a day");
+        Timestamp(DAY.0 + millis + self.skew_ms)
+    }
+
+    /// What a peer may look at now.
+    fn sight<'a>(&self, ledger: &'a Ledger, server: Option<&Server>) -> Sight<'a> {
+        Sight {
+            ledger,
+            now: self.now,
+            time_of_day: self.time_of_day(),
+            is_draining: server.is_none_or(Server::is_draining),
+        }
+    }
+}
+
 impl Person {
     fn hang_up(&mut self) {
         if self.link.take().is_some() {
             self.peer.disconnected();
         }
     }
-}
-
-fn setup(dice: &mut Dice, plant: Option<Plant>) -> Setup {
-    let hard_len = *dice.pick(&[64 << 10, 4 << 20]);
-    let outbox = OutboxLimits {
-        soft_len: hard_len / 4,
-        hard_len,
-        floor_len: hard_len / 64,
-        ..OutboxLimits::default()
-    };
-    let mut nominal_outbox = outbox.clone();
-    if plant == Some(Plant::BearSlowReaders) {
-        nominal_outbox.hard_len = 4 << 10;
-    }
-    let per_second = *dice.pick(&[0.0, 10.0]);
-    Setup {
-        worker_count: dice.between(1, 3),
-        outbox,
-        nominal_outbox,
-        rate: Rate {
-            per_second,
-            burst: 20.0,
-        },
-        max_waiting: *dice.pick(&[2, 64, 1_024]),
-    }
-}
-
-/// Each run has a weather of its own: what is rare in one is common in another, and some things
-/// don't happen at all.
-fn weights(dice: &mut Dice) -> [(Move, usize); 13] {
-    let mut rare = |most| {
-        if dice.one_in(2) {
-            0
-        } else {
-            dice.between(1, most)
-        }
-    };
-    let (stall, cut, disk, clock, kill) = (rare(8), rare(4), rare(8), rare(4), rare(2));
-    [
-        (Move::Worker, dice.between(20, 120)),
-        (Move::Hub, dice.between(20, 120)),
-        (Move::Log, dice.between(10, 80)),
-        (Move::Reader, dice.between(5, 40)),
-        (Move::Act, dice.between(80, 300)),
-        (Move::Send, dice.between(40, 160)),
-        (Move::Receive, dice.between(40, 160)),
-        (Move::Time, dice.between(5, 40)),
-        (Move::Stall, stall),
-        (Move::Cut, cut),
-        (Move::Disk, disk),
-        (Move::Clock, clock),
-        (Move::Kill, kill),
-    ]
 }
 
 #[expect(clippy::disallowed_methods, reason = "some instant to count from")]
@@ -543,11 +539,14 @@ const FAULTS: [Option<DiskFault>; 6] = [
     Some(DiskFault::Commit),
 ];
 
+/// Who there may be.
+pub(super) const NAMES: [&str; 4] = ["ada", "bob", "cyd", "dan"];
+
 /// How long nobody may want anything.
 const LONG_WAIT: Duration = Duration::from_secs(10);
 
 /// Moves of a run before it calms down.
-const STORM_LEN: usize = 1_000;
+const STORM_LEN: usize = 1_500;
 
 /// Rounds of calm after which all has to be done.
 const MAX_ROUNDS: usize = 2_000;

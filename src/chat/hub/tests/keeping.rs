@@ -299,6 +299,21 @@ fn read_marks_agree_on_all_devices() {
     );
 }
 
+/// The log keeps the first of them, and that mark is what is there after a restart.
+#[test]
+fn second_device_that_enters_at_the_same_time_marks_nothing_read() {
+    let mut world = World::new();
+    world.enter(1, "ada", "lobby");
+    world.log_in(2, 7, "bob");
+    world.log_in(3, 7, "bob");
+    world.ask(2, join("lobby"));
+    world.ask(1, send("lobby", "hi", None));
+    world.ask(3, join("lobby"));
+    world.settle();
+    assert_eq!(world.unread(2), [("lobby".into(), 1)]);
+    assert_eq!(world.unread(3), [("lobby".into(), 1)]);
+}
+
 #[test]
 fn what_was_said_before_one_came_is_not_unread() {
     let mut world = World::new();

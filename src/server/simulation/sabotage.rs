@@ -1,0 +1,101 @@
+//! What planted faults do to what the log is given, and to what it says.
+
+use super::ledger::Ledger;
+use super::plant::{Plant, Saboteur};
+use crate::chat::account::AccountFact;
+use crate::chat::log::{Append, Committed, Fact, RoomFact};
+use crate::chat::order::Measure;
+use crate::chat::search::SearchDone;
+use crate::chat::{Body, Content, Emoji};
+
+/// Has the log write something else than it was given.
+pub(super) fn append(append: &mut Append, ledger: &Ledger, saboteur: &mut Saboteur) {
+    let is_known = ledger.has_key(&append.fact);
+    match &mut append.fact {
+        Fact::MessagePosted { key, .. } if is_known && saboteur.strikes(Plant::ForgetKeys) => {
+            *key = None;
+        }
+        Fact::MessageEdited { body, .. } if saboteur.strikes(Plant::GarbleEdit) => {
+            *body = Body::parse("nobody wrote this").expect("a text");
+        }
+        Fact::Reacted { emoji, .. } if saboteur.strikes(Plant::GarbleReaction) => {
+            *emoji = Emoji::parse("🙈").expect("an emoji");
+        }
+        // An edit is a change, too: the numbers are the same.
+        Fact::MessageDeleted {
+            room,
+            seq,
+            by,
+            person,
+            ..
+        } if saboteur.strikes(Plant::KeepDeleted) => {
+            append.fact = Fact::MessageEdited {
+                room: room.clone(),
+                seq: *seq,
+                body: Body::parse("still here").expect("a text"),
+                by: by.clone(),
+                person: *person,
+            };
+        }
+        Fact::Room { fact, .. } => garble_room(fact, saboteur),
+        Fact::Account(AccountFact::LoggedOut { ended, .. })
+            if saboteur.always_strikes(Plant::ForgetLogout) =>
+        {
+            ended.clear();
+        }
+        _ => {}
+    }
+}
+
+fn garble_room(fact: &mut RoomFact, saboteur: &mut Saboteur) {
+    match fact {
+        RoomFact::Read { seq, .. } if saboteur.strikes(Plant::ForgetReadMark) => {
+            *seq = seq.saturating_sub(1);
+        }
+        RoomFact::Joined { account, name, .. } if saboteur.strikes(Plant::ForgetMember) => {
+            let (account, name) = (*account, name.clone());
+            *fact = RoomFact::Left { account, name };
+        }
+        RoomFact::Measured { measure, .. }
+            if matches!(measure, Measure::Ban { .. })
+                && saboteur.always_strikes(Plant::ForgetBan) =>
+        {
+            *measure = Measure::Kick;
+        }
+        _ => {}
+    }
+}
+
+/// Has the hub hear something else than the log said.
+pub(super) fn committed(committed: &mut Committed, saboteur: &mut Saboteur) {
+    let Fact::Room {
+        fact: RoomFact::Measured { measure, .. },
+        ..
+    } = &mut committed.append.fact
+    else {
+        return;
+    };
+    match measure {
+        Measure::Ban { .. } if saboteur.always_strikes(Plant::IgnoreBan) => {
+            *measure = Measure::Kick;
+        }
+        Measure::Mute { .. } if saboteur.always_strikes(Plant::IgnoreMute) => {
+            *measure = Measure::Unmute;
+        }
+        _ => {}
+    }
+}
+
+/// Has a search find what is there no more.
+pub(super) fn found(done: &mut SearchDone, ledger: &Ledger, saboteur: &mut Saboteur) {
+    let found = done.outcome.as_mut().map(|found| &mut found.messages);
+    for finding in found.into_iter().flatten() {
+        let (room, seq) = (finding.room.as_str(), finding.message.seq);
+        if let (Content::Said(said), Some(body)) =
+            (&mut finding.message.content, ledger.first_body(room, seq))
+            && saboteur.strikes(Plant::FindEditedAway)
+        {
+            said.body = body.clone();
+        }
+    }
+}

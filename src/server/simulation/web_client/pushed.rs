@@ -1,0 +1,83 @@
+//! What a client is told without asking.
+
+use serde_json::Value;
+
+use super::WebClient;
+use crate::server::simulation::ledger::{Checked, Violation, ensure};
+use crate::server::simulation::peer::Sight;
+
+impl WebClient {
+    pub(super) fn pushed(&mut self, kind: &str, push: &Value, sight: &Sight<'_>) -> Checked {
+        let room = push["room"].as_str().unwrap_or_default();
+        let seq = push["seq"].as_u64().unwrap_or(0);
+        let ledger = sight.ledger;
+        match kind {
+            "shutdown" => {
+                ensure!(sight.is_draining, "the server goes on: {push}");
+                return Ok(());
+            }
+            "room" => {
+                let is_removed = push["state"] == "removed";
+                ensure!(
+                    is_removed || ledger.is_public(room),
+                    "{room} is none that everybody sees: {push}"
+                );
+                return Ok(());
+            }
+            "unread" => {
+                ensure!(
+                    ledger.message(room, seq).is_some(),
+                    "{seq} of {room} is not durable"
+                );
+                // Whoever was in a room that everybody sees, on a connection that broke, may not
+                // have been told so.
+                let eyes = self.eyes();
+                let belongs = ledger.belonged_since(room, seq, &eyes);
+                ensure!(
+                    belongs || ledger.is_public(room),
+                    "{eyes:?} does not belong to {room}: {push}"
+                );
+                return Ok(());
+            }
+            "read" => {
+                let account = self.account;
+                let is_durable = account.is_some_and(|account| ledger.has_read(room, account, seq));
+                ensure!(is_durable, "{} has not read that: {push}", self.name);
+                self.mark(room.to_owned(), seq);
+                return Ok(());
+            }
+            "opened" => {
+                ledger.check_eyes(room, &self.eyes(), 0)?;
+                let view = self.views.entry(room.to_owned()).or_default();
+                view.is_loose |= !view.is_in;
+                view.is_in = true;
+                return Ok(());
+            }
+            "removed" => {
+                ensure!(
+                    ledger.may_have_left(room, &self.eyes(), 0),
+                    "nobody has put {} out: {push}",
+                    self.name
+                );
+                self.give_up(room);
+                return Ok(());
+            }
+            _ => {}
+        }
+        let eyes = self.eyes();
+        let view = self.views.get_mut(room).filter(|view| view.is_in);
+        let Some(view) = view else {
+            return Err(Violation(format!("{} is not in {room}: {push}", self.name)));
+        };
+        match kind {
+            "message" => {
+                ledger.check_eyes_on(room, seq, &eyes, 0)?;
+                view.message(room, push, ledger)
+            }
+            "topic" | "edited" | "deleted" | "reaction" => view.change(room, push, ledger),
+            "presence" => view.presence(push),
+            "typing" | "notice" => Ok(()),
+            _ => Err(Violation(format!("what is {push}?"))),
+        }
+    }
+}
