@@ -9,6 +9,7 @@ use chinwag::chat::account::{
     AccountFact, AccountRecord, InviteRecord, LoginId, LoginLabel, LoginRecord, LoginToken,
     NewAccount, Opening, Roll, TotpRecord, UsedFactor,
 };
+use chinwag::chat::event::Role;
 use chinwag::chat::hub::SessionId;
 use chinwag::chat::log::{Append, Context, Fact, Recorded};
 use chinwag::chat::password::PasswordHash;
@@ -47,6 +48,7 @@ impl Scratch {
         let append = Append {
             context: Context {
                 session: SessionId::operator(0),
+                from: None,
                 re: None,
             },
             at: Timestamp(self.clock),
@@ -122,7 +124,7 @@ fn accounts_and_logins_are_there_again() {
             id: ada,
             name: name("Ada"),
             password: Some(PasswordHash::new("$one")),
-            is_admin: false,
+            server_role: Role::Member,
             is_disabled: false,
             totp: None,
         }],
@@ -134,7 +136,7 @@ fn accounts_and_logins_are_there_again() {
             opened_at: Timestamp(2),
             seen_at: Timestamp(3),
         }],
-        invites: Vec::new(),
+        ..Roll::default()
     };
     assert_eq!(scratch.roll(), expected);
 }

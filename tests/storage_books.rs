@@ -18,7 +18,7 @@ use chinwag::chat::order::{
     AuditEntry, Deed, Invite, InviteCode, Measure, Party, Reason, Restraint, RestraintKind,
 };
 use chinwag::chat::{
-    AccountId, Body, GuestId, PersonId, RoomName, Seq, Timestamp, Topic, UserName,
+    AccountId, Body, ClientAddress, GuestId, PersonId, RoomName, Seq, Timestamp, Topic, UserName,
 };
 use chinwag::storage::{DataDir, Log, Reader};
 use rusqlite::Connection;
@@ -77,12 +77,20 @@ fn measures_outlast_the_server_and_stand_in_the_audit_log() {
         "a ban takes the role"
     );
     assert_eq!(den.books.members.len(), 1, "and the membership");
-    let restraint = |kind, whom, until| Restraint { kind, whom, until };
+    let restraint = |kind, whom, from, until| Restraint {
+        kind,
+        whom,
+        from,
+        until,
+        by: ada().name,
+        at: Timestamp(1_000),
+        reason: Reason::parse("spam").unwrap(),
+    };
     assert_eq!(
         den.books.restraints,
         [
-            restraint(RestraintKind::Ban, bob(), until),
-            restraint(RestraintKind::Mute, guest("eve"), None),
+            restraint(RestraintKind::Ban, bob(), addresses(), until),
+            restraint(RestraintKind::Mute, guest("eve"), Vec::new(), None),
         ]
     );
     assert_eq!(den.books.slow_mode, interval);
@@ -301,16 +309,25 @@ fn read(room: &str, whom: &Party, seq: Seq) -> Append {
 }
 
 fn measured(whom: &Party, measure: Measure) -> Append {
-    let (by, whom, reason) = (ada(), whom.clone(), Reason::default());
+    let (by, whom, reason) = (ada(), whom.clone(), Reason::parse("spam").unwrap());
+    let from = match measure {
+        Measure::Ban { .. } => addresses(),
+        _ => Vec::new(),
+    };
     room_fact(
         "den",
         RoomFact::Measured {
             by,
             whom,
             measure,
+            from,
             reason,
         },
     )
+}
+
+fn addresses() -> Vec<ClientAddress> {
+    vec![ClientAddress(7), ClientAddress(u128::MAX)]
 }
 
 fn create(room: &str, by: Party) -> Append {
@@ -361,5 +378,9 @@ fn nobody() -> Context {
         worker: 0,
         connection: 0,
     };
-    Context { session, re: None }
+    Context {
+        session,
+        from: None,
+        re: None,
+    }
 }

@@ -284,6 +284,7 @@ fn post(body: &str) -> Append {
                 worker: 0,
                 connection: 0,
             },
+            from: None,
             re: None,
         },
         at: Timestamp(1),

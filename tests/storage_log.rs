@@ -993,7 +993,11 @@ fn decided(fact: Fact) -> Append {
         connection: 2,
     };
     Append {
-        context: Context { session, re: None },
+        context: Context {
+            session,
+            from: None,
+            re: None,
+        },
         at: Timestamp(1_000),
         fact,
     }

@@ -7,15 +7,17 @@
 )]
 
 use chinwag::chat::account::Roll;
+use chinwag::chat::bans::{BanRecord, Banned, ServerFact};
 use chinwag::chat::event::Role;
 use chinwag::chat::hub::SessionId;
 use chinwag::chat::log::{
     Append, ChangeKind, Context, Fact, LogError, Page, Purpose, Read, Recorded, RoomFact, Span,
 };
-use chinwag::chat::order::{Books, MemberRecord};
+use chinwag::chat::order::{Books, MemberRecord, RestraintKind};
 use chinwag::chat::search::{Query, Scope, Search};
 use chinwag::chat::{
-    AccountId, Body, GuestId, Message, MessageKey, PersonId, RoomName, Timestamp, Topic, UserName,
+    AccountId, Body, GuestId, Message, MessageKey, Network, Party, PersonId, Reason, RoomName,
+    Timestamp, Topic, UserName,
 };
 use chinwag::storage::{DataDir, Log, Reader};
 use rusqlite::Connection;
@@ -23,6 +25,7 @@ use tempfile::TempDir;
 
 const VERSION_1: &str = include_str!("storage_migration/version_1.sql");
 const VERSION_2: &str = include_str!("storage_migration/version_2.sql");
+const VERSION_5: &str = include_str!("storage_migration/version_5.sql");
 
 const ADA: PersonId = PersonId::Guest(GuestId(7));
 
@@ -92,7 +95,11 @@ fn database_of_version_2_has_rooms_without_members_which_come_by_joining() {
     let bob = AccountId(5);
     assert_eq!((den.name.as_str(), den.seq), ("Den", 1));
     assert_eq!(den.roles, [(ADA, Role::Owner)]);
-    assert_eq!(den.books, Books::default());
+    let empty = Books {
+        oldest_at: Some(Timestamp(1_002)),
+        ..Books::default()
+    };
+    assert_eq!(den.books, empty);
     let name = UserName::parse("bob").unwrap();
     let joined = Append {
         context: context(),
@@ -147,6 +154,74 @@ fn database_of_version_2_can_be_searched_and_changed() {
     assert_eq!(found(&mut reader, &[den]), ["other words", "first words"]);
 }
 
+#[test]
+fn database_of_version_5_keeps_accounts_and_knows_who_banned_whom() {
+    let (_temporary, dir) = data(VERSION_5);
+    let mut log = Log::open(&dir).unwrap();
+    let roll = log.accounts().unwrap();
+    let roles: Vec<_> = roll
+        .accounts
+        .iter()
+        .map(|account| (account.name.as_str(), account.server_role))
+        .collect();
+    assert_eq!(roles, [("root", Role::Owner), ("Ada", Role::Member)]);
+    assert_eq!((roll.logins.len(), roll.bans.len()), (1, 0));
+
+    let rooms = log.rooms().unwrap();
+    let restraints = &rooms[1].books.restraints;
+    let known: Vec<_> = restraints
+        .iter()
+        .map(|it| {
+            let (name, by) = (it.whom.name.as_str(), it.by.as_str());
+            (it.kind, name, by, it.at.0, it.reason.as_str())
+        })
+        .collect();
+    assert_eq!(
+        known,
+        [
+            (RestraintKind::Ban, "eve", "root", 1009, "spam"),
+            (RestraintKind::Mute, "eve", "Ada", 1008, ""),
+            // Nothing tells of it any more.
+            (RestraintKind::Mute, "dave", "unreadable", 0, ""),
+        ]
+    );
+    assert_eq!(restraints[0].until, Some(Timestamp(9_000)));
+    assert!(restraints.iter().all(|it| it.from.is_empty()));
+    assert_eq!(rooms[1].books.members.len(), 1);
+}
+
+#[test]
+fn database_of_version_5_takes_bans_of_the_server() {
+    let (_temporary, dir) = data(VERSION_5);
+    let mut log = Log::open(&dir).unwrap();
+    let network = Network::parse("203.0.113.0/24").unwrap();
+    let by = UserName::parse("root").unwrap();
+    let ban = Append {
+        context: context(),
+        at: Timestamp(2_000),
+        fact: Fact::Server(ServerFact::Banned {
+            by: Party {
+                person: PersonId::Account(AccountId(2)),
+                name: by.clone(),
+            },
+            whom: Banned::Network(network),
+            until: None,
+            reason: Reason::default(),
+        }),
+    };
+    assert_eq!(log.append(vec![ban])[0].outcome, Ok(Recorded::Noted));
+    let kept = BanRecord {
+        whom: Banned::Network(network),
+        by,
+        at: Timestamp(2_000),
+        until: None,
+        reason: Reason::default(),
+    };
+    assert_eq!(log.accounts().unwrap().bans, [kept]);
+    let mut reader = Reader::open(&dir).unwrap();
+    assert_eq!(found(&mut reader, &[]), ["first words"]);
+}
+
 /// The bodies with `words`, in public rooms and in those.
 fn found(reader: &mut Reader, private: &[RoomName]) -> Vec<String> {
     let search = Search {
@@ -172,6 +247,7 @@ fn context() -> Context {
             worker: 0,
             connection: 0,
         },
+        from: None,
         re: None,
     }
 }

@@ -289,6 +289,7 @@ fn context() -> Context {
             worker: 0,
             connection: 0,
         },
+        from: None,
         re: None,
     }
 }

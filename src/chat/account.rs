@@ -8,8 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::chat::AccountId;
+use crate::chat::bans::BanRecord;
+use crate::chat::event::Role;
 use crate::chat::message::Timestamp;
 use crate::chat::name::UserName;
+use crate::chat::network::ClientAddress;
 use crate::chat::password::PasswordHash;
 use crate::chat::secret::SecretHash;
 use crate::chat::totp::{RecoveryCode, TotpSecret, TotpStep};
@@ -57,10 +60,6 @@ impl LoginLabel {
     }
 }
 
-/// From where somebody comes, as far as limits are concerned: an IPv4 address, or an IPv6 network.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct ClientAddress(pub u128);
-
 /// A login that is to be opened.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Opening {
@@ -83,8 +82,8 @@ pub struct AccountRecord {
     pub name: UserName,
     /// What is kept of its password; programs have none.
     pub password: Option<PasswordHash>,
-    /// Whether it is an owner of the server.
-    pub is_admin: bool,
+    /// What it may do on the whole server.
+    pub server_role: Role,
     /// Whether nobody can log in to it.
     pub is_disabled: bool,
     /// The second factor, if it has one.
@@ -128,7 +127,7 @@ pub struct InviteRecord {
     pub until: Timestamp,
 }
 
-/// All accounts, and what belongs to them.
+/// All accounts, and what belongs to them; who is kept out of the server, with an account or not.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Roll {
     /// By their numbers.
@@ -137,6 +136,8 @@ pub struct Roll {
     pub logins: Vec<LoginRecord>,
     /// In any order.
     pub invites: Vec<InviteRecord>,
+    /// In any order.
+    pub bans: Vec<BanRecord>,
 }
 
 /// What proved who somebody is, beside the password.

@@ -7,6 +7,7 @@ use crate::chat::AccountId;
 use crate::chat::account::{
     AccountRecord, InviteRecord, LoginId, LoginRecord, Roll, TotpRecord, UsedFactor,
 };
+use crate::chat::event::Role;
 use crate::chat::message::Timestamp;
 use crate::chat::name::UserName;
 use crate::chat::password::PasswordHash;
@@ -84,7 +85,8 @@ impl Accounts {
 
     /// Whether somebody owns the server.
     pub(crate) fn has_admin(&self) -> bool {
-        self.iter().any(|account| account.record.is_admin)
+        self.iter()
+            .any(|account| account.record.server_role == Role::Owner)
     }
 
     /// The login with that token, if it has not ended by then, and its account.
@@ -245,7 +247,7 @@ mod tests {
             id: ADA,
             name: UserName::parse("ada").unwrap(),
             password: password.map(PasswordHash::new),
-            is_admin: false,
+            server_role: Role::Member,
             is_disabled: false,
             totp: None,
         };

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::chat::account::ClientAddress;
 use crate::chat::message::Timestamp;
 use crate::chat::name::UserName;
+use crate::chat::network::ClientAddress;
 
 /// The tries of late.
 #[derive(Debug, Default)]

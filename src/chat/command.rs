@@ -9,6 +9,7 @@ use crate::chat::event::Role;
 use crate::chat::log::{Span, Visibility};
 use crate::chat::message::{Body, MessageKey, Rev, Seq, Topic};
 use crate::chat::name::{RoomName, UserName};
+use crate::chat::network::Network;
 use crate::chat::order::{InviteCode, Reason, RestraintKind};
 use crate::chat::password::{NewPassword, Password, PasswordHash};
 use crate::chat::reaction::Emoji;
@@ -164,6 +165,8 @@ pub enum Command {
     },
     /// Something about accounts.
     Account(AccountCommand),
+    /// Something about the whole server.
+    Server(ServerCommand),
 }
 
 /// What can be asked about how a room is kept.
@@ -196,6 +199,8 @@ pub enum RoomCommand {
         name: UserName,
         /// For how long; `None`: until it is lifted.
         lasting: Option<Duration>,
+        /// Whether from wherever they are connected, too.
+        address: bool,
         /// Why.
         reason: Reason,
     },
@@ -229,6 +234,59 @@ pub enum RoomCommand {
         /// At most so many.
         limit: usize,
     },
+    /// Asks who is banned.
+    Bans,
+    /// Sets for how long messages are kept.
+    Retention {
+        /// For so many days; 0: for ever.
+        days: u32,
+    },
+}
+
+/// What can be asked about the whole server.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ServerCommand {
+    /// Keeps somebody out.
+    Ban {
+        /// Whom.
+        whom: Whom,
+        /// For how long; `None`: until it is lifted.
+        lasting: Option<Duration>,
+        /// Why.
+        reason: Reason,
+    },
+    /// Lets somebody in again.
+    Unban {
+        /// Whom.
+        whom: Whom,
+        /// Why.
+        reason: Reason,
+    },
+    /// Asks who is banned.
+    Bans,
+    /// Has an account keep order on the whole server, or no longer.
+    SetOp {
+        /// Its name.
+        name: UserName,
+        /// Which of both.
+        is_op: bool,
+    },
+    /// Asks who did what to keep order on the whole server.
+    Audit {
+        /// Only what has a smaller number.
+        before: Option<u64>,
+        /// At most so many.
+        limit: usize,
+    },
+}
+
+/// Whom a ban is about.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Whom {
+    /// Somebody of that name.
+    Name(UserName),
+    /// Whoever comes from there.
+    Network(Network),
 }
 
 /// What can be asked about accounts.

@@ -57,6 +57,11 @@ pub enum ChatError {
         /// For so many seconds more; `None`: until somebody lifts it.
         left_s: Option<u64>,
     },
+    /// Whoever asks is kept out of the whole server.
+    BannedFromServer {
+        /// For so many seconds more; `None`: until somebody lifts it.
+        left_s: Option<u64>,
+    },
     /// Whoever asks may not speak in the room.
     Muted {
         /// For so many seconds more; `None`: until somebody lifts it.
@@ -95,7 +100,7 @@ impl ChatError {
             Self::RateLimited { .. } => "rate_limited",
             Self::Busy(_) => "busy",
             Self::Already(_) => "already",
-            Self::Banned { .. } => "banned",
+            Self::Banned { .. } | Self::BannedFromServer { .. } => "banned",
             Self::Muted { .. } => "muted",
             Self::ReadOnly(_) => "read_only",
         }
@@ -106,9 +111,9 @@ impl ChatError {
         match self {
             Self::RateLimited { retry_after_ms } => Some(retry_after_ms),
             Self::Busy(_) => Some(BUSY_RETRY_MS),
-            Self::Banned { left_s } | Self::Muted { left_s } => {
-                u32::try_from(left_s?.checked_mul(1_000)?).ok()
-            }
+            Self::Banned { left_s }
+            | Self::BannedFromServer { left_s }
+            | Self::Muted { left_s } => u32::try_from(left_s?.checked_mul(1_000)?).ok(),
             _ => None,
         }
     }
@@ -143,6 +148,12 @@ impl fmt::Display for ChatError {
             Self::Banned { left_s: None } => f.write_str("you are banned from this room"),
             Self::Banned { left_s: Some(left) } => {
                 write!(f, "you are banned from this room for {left} more seconds")
+            }
+            Self::BannedFromServer { left_s: None } => {
+                f.write_str("you are banned from this server")
+            }
+            Self::BannedFromServer { left_s: Some(left) } => {
+                write!(f, "you are banned from this server for {left} more seconds")
             }
             Self::Muted { left_s: None } => f.write_str("you are muted in this room"),
             Self::Muted { left_s: Some(left) } => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::chat::GuestId;
 use crate::chat::account::{LoginId, LoginLabel, LoginToken};
+use crate::chat::bans::BanRecord;
 use crate::chat::log::{Change, Visibility};
 use crate::chat::message::{Message, Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
@@ -94,10 +95,19 @@ pub enum Done {
         /// Until when.
         until: Timestamp,
     },
+    /// `bans`.
+    Bans {
+        /// Where; `None`: on the whole server.
+        room: Option<RoomName>,
+        /// The newest first.
+        bans: Vec<BanRecord>,
+        /// Whether there are more than were listed.
+        more: bool,
+    },
     /// `audit`.
     Audit {
-        /// Where.
-        room: RoomName,
+        /// Where; `None`: on the whole server.
+        room: Option<RoomName>,
         /// The newest first.
         entries: Vec<AuditEntry>,
         /// Whether there are older ones.
@@ -158,8 +168,8 @@ pub struct LoginSummary {
 pub struct AccountSummary {
     /// Its name.
     pub name: UserName,
-    /// Whether it owns the server.
-    pub is_admin: bool,
+    /// What it may do on the whole server.
+    pub server_role: Role,
     /// Whether it is a program's.
     pub is_bot: bool,
     /// Whether nobody can log in.
@@ -195,6 +205,8 @@ pub struct Joined {
     pub recovered: bool,
     /// Whether there are messages older than the first given.
     pub more: bool,
+    /// For how many days messages are kept; `None`: for ever.
+    pub retention_days: Option<u32>,
 }
 
 /// Somebody in a room.

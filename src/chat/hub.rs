@@ -26,6 +26,7 @@ use crate::chat::PersonId;
 use crate::chat::account::Roll;
 use crate::chat::accounts::Accounts;
 use crate::chat::attempts::Attempts;
+use crate::chat::bans::Bans;
 use crate::chat::command::{Command, Request, RequestId};
 use crate::chat::error::ChatError;
 use crate::chat::event::{Done, Event};
@@ -33,6 +34,7 @@ use crate::chat::hash::{Hashed, Hashing};
 use crate::chat::log::{Append, Committed, Context, Read, ReadDone, RoomRecord};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
+use crate::chat::network::{ClientAddress, Network, NetworkBans};
 use crate::chat::people::People;
 use crate::chat::recent;
 use crate::chat::room::{Room, RoomId};
@@ -51,7 +53,9 @@ mod messages;
 mod order;
 mod presence;
 mod recorded;
+mod retention;
 mod rooms;
+mod server;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -95,6 +99,8 @@ pub struct Policy {
     pub claim: Option<SecretHash>,
     /// Most rooms that can exist.
     pub max_rooms: usize,
+    /// For how many days messages are kept where a room's owner decided nothing; 0: for ever.
+    pub retention_days: u32,
 }
 
 /// Who may register.
@@ -115,6 +121,8 @@ pub enum Input {
     Request {
         /// On which connection.
         session: SessionId,
+        /// From where; not by a socket of this machine.
+        from: Option<ClientAddress>,
         /// What.
         request: Request,
     },
@@ -184,6 +192,17 @@ pub enum Output {
     Hash(Hashing),
     /// Close a connection, whose login is over. The hub knows it no more.
     Close(SessionId),
+    /// Close a connection of somebody who is banned. The hub knows it no more.
+    ShutOut(SessionId),
+    /// Let nobody in from there any more, and close the connections of those who are.
+    NetworkBanned {
+        /// Where.
+        network: Network,
+        /// Until then; `None`: until it is lifted.
+        until: Option<Timestamp>,
+    },
+    /// Let those in again.
+    NetworkUnbanned(Network),
     /// Have the log look for this.
     Search(Search),
 }
@@ -195,9 +214,10 @@ pub struct Hub {
     people: People,
     accounts: Accounts,
     attempts: Attempts,
+    bans: Bans,
     sessions: BTreeMap<SessionId, Session>,
     /// What sessions have asked that wait for something, and whose turn it is not yet.
-    held: BTreeMap<SessionId, VecDeque<Request>>,
+    held: BTreeMap<SessionId, VecDeque<(Option<ClientAddress>, Request)>>,
     rooms: BTreeMap<RoomId, Room>,
     room_ids: BTreeMap<RoomName, RoomId>,
     /// The number of the next room: one is never used again.
@@ -216,6 +236,10 @@ pub struct Hub {
     abandoned: BTreeSet<RoomId>,
     /// When those were looked at.
     cleared_at: Timestamp,
+    /// When the oldest of what is kept for a time is too old, for each room.
+    expiries: BTreeSet<(Timestamp, RoomId)>,
+    /// Whether the log erases something just now.
+    is_erasing: bool,
     /// Pages under way of rooms that are gone.
     stale_reads: BTreeMap<RoomName, usize>,
     /// When they were told what they could bear.
@@ -228,6 +252,8 @@ pub struct Hub {
 #[derive(Debug)]
 struct Session {
     person: PersonId,
+    /// From where it comes.
+    from: Option<ClientAddress>,
     rooms: BTreeSet<RoomId>,
     /// With which login it came; guests have none.
     login: Option<SecretHash>,
@@ -252,6 +278,7 @@ impl Hub {
             people: People::default(),
             accounts: Accounts::default(),
             attempts: Attempts::default(),
+            bans: Bans::default(),
             sessions: BTreeMap::new(),
             held: BTreeMap::new(),
             rooms: BTreeMap::new(),
@@ -264,6 +291,8 @@ impl Hub {
             untold: BTreeSet::new(),
             abandoned: BTreeSet::new(),
             cleared_at: Timestamp::default(),
+            expiries: BTreeSet::new(),
+            is_erasing: false,
             stale_reads: BTreeMap::new(),
             caught_up_at: Timestamp::default(),
             now: Timestamp::default(),
@@ -275,18 +304,32 @@ impl Hub {
         hub
     }
 
-    /// The hub, with the accounts that the log knows.
+    /// The hub, with the accounts and bans that the log knows.
     #[must_use]
-    pub fn with_accounts(self, roll: Roll) -> Self {
+    pub fn with_accounts(self, mut roll: Roll) -> Self {
+        let bans = Bans::new(std::mem::take(&mut roll.bans));
         let accounts = Accounts::new(roll);
-        Self { accounts, ..self }
+        Self {
+            accounts,
+            bans,
+            ..self
+        }
+    }
+
+    /// From where nobody is to be let in; what changes of it is told.
+    pub fn network_bans(&self) -> NetworkBans {
+        self.bans.networks()
     }
 
     /// Takes one input, and appends what is to be done about it.
     pub fn step(&mut self, input: Input, now: Timestamp, output: &mut Vec<Output>) {
         self.now = now;
         match input {
-            Input::Request { session, request } => self.request(session, request, now, output),
+            Input::Request {
+                session,
+                from,
+                request,
+            } => self.request(session, from, request, output),
             Input::Disconnected(session) => self.disconnect(session, output),
             Input::Committed(committed) => self.committed(committed, output),
             Input::Read(done) => self.read_done(done, output),
@@ -295,16 +338,23 @@ impl Hub {
             Input::Tick => {}
         }
         while let Some(session) = self.resumable.pop() {
-            self.resume(session, now, output);
+            self.resume(session, output);
         }
         self.catch_up(output);
         self.clear_away(output);
+        self.expire(output);
         self.assert_invariants();
     }
 
     /// Whether there is something to tell as time passes, for which [`Input::Tick`] asks.
     pub fn is_behind(&self) -> bool {
         !self.behind.is_empty() || !self.untold.is_empty()
+    }
+
+    /// When there is something to do although nothing happens, for which [`Input::Tick`] asks.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let expiry = self.expiries.first().map(|(at, _)| *at);
+        expiry.filter(|_| !self.is_erasing)
     }
 
     /// How many rooms there are.
@@ -324,40 +374,35 @@ impl Hub {
     fn request(
         &mut self,
         id: SessionId,
+        from: Option<ClientAddress>,
         request: Request,
-        now: Timestamp,
         output: &mut Vec<Output>,
     ) {
+        let context = |re| Context {
+            session: id,
+            from,
+            re,
+        };
         if let Some(put_aside) = self.held.get_mut(&id) {
             if put_aside.len() < MAX_PUT_ASIDE {
-                put_aside.push_back(request);
+                put_aside.push_back((from, request));
             } else {
                 let busy = ChatError::Busy("an earlier request is not answered yet");
-                answer(
-                    Context {
-                        session: id,
-                        re: request.id,
-                    },
-                    Err(busy),
-                    output,
-                );
+                answer(context(request.id), Err(busy), output);
             }
             return;
         }
-        let context = Context {
-            session: id,
-            re: request.id,
-        };
-        if let Err(error) = self.judge(&context, request.command, now, output) {
+        let context = context(request.id);
+        if let Err(error) = self.judge(&context, request.command, self.now, output) {
             answer(context, Err(error), output);
         }
     }
 
     /// Goes on with what was put aside while a session waited.
-    fn resume(&mut self, id: SessionId, now: Timestamp, output: &mut Vec<Output>) {
+    fn resume(&mut self, id: SessionId, output: &mut Vec<Output>) {
         let mut put_aside = self.held.remove(&id).unwrap_or_default();
-        while let Some(request) = put_aside.pop_front() {
-            self.request(id, request, now, output);
+        while let Some((from, request)) = put_aside.pop_front() {
+            self.request(id, from, request, output);
             if let Some(held) = self.held.get_mut(&id) {
                 // It waits again, and the rest with it.
                 *held = put_aside;
@@ -452,6 +497,7 @@ impl Hub {
             Command::Topic { room, topic } => self.set_topic(&mut asking, &room, topic),
             Command::Direct { to } => self.direct(&mut asking, &to),
             Command::Room { room, command } => self.keep_room(&mut asking, &room, command),
+            Command::Server(command) => self.server_command(&mut asking, command),
         }
     }
 
@@ -525,6 +571,7 @@ impl Hub {
             self.belongings.entry(person).or_default().insert(id);
         }
         self.rooms.insert(id, room);
+        self.plan_expiry(id);
         id
     }
 

@@ -7,11 +7,13 @@
 use std::time::Duration;
 
 use crate::chat::account::{AccountFact, LoginId};
+use crate::chat::bans::ServerFact;
 use crate::chat::command::RequestId;
 use crate::chat::event::Role;
 use crate::chat::hub::SessionId;
 use crate::chat::message::{Body, Message, MessageKey, Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
+use crate::chat::network::ClientAddress;
 use crate::chat::order::{AuditEntry, Books, Invite, InviteCode, Measure, Party, Reason};
 use crate::chat::reaction::Emoji;
 use crate::chat::{AccountId, PersonId};
@@ -21,6 +23,8 @@ use crate::chat::{AccountId, PersonId};
 pub struct Context {
     /// Whose request it was.
     pub session: SessionId,
+    /// From where it came.
+    pub from: Option<ClientAddress>,
     /// What the session calls the request.
     pub re: Option<RequestId>,
 }
@@ -135,6 +139,8 @@ pub enum Fact {
     },
     /// Something about an account.
     Account(AccountFact),
+    /// Something about the whole server.
+    Server(ServerFact),
 }
 
 /// What can be decided about how a room is kept.
@@ -183,6 +189,8 @@ pub enum RoomFact {
         whom: Party,
         /// How.
         measure: Measure,
+        /// For a ban: whoever comes from there too.
+        from: Vec<ClientAddress>,
         /// Why.
         reason: Reason,
     },
@@ -192,6 +200,18 @@ pub enum RoomFact {
         by: Party,
         /// The time; zero: none.
         interval: Duration,
+    },
+    /// Messages are kept for another time.
+    RetentionSet {
+        /// By whom.
+        by: Party,
+        /// For so many days; 0: for ever.
+        days: u32,
+    },
+    /// What was decided before then is erased, from the oldest on, some of it at a time.
+    Expired {
+        /// The moment.
+        before: Timestamp,
     },
     /// The room is no more.
     Removed {
@@ -211,7 +231,8 @@ impl Fact {
             | Self::MessageDeleted { .. }
             | Self::Reacted { .. }
             | Self::TopicChanged { .. }
-            | Self::Account(_) => false,
+            | Self::Account(_)
+            | Self::Server(_) => false,
         }
     }
 
@@ -226,7 +247,7 @@ impl Fact {
             | Self::TopicChanged { room, .. }
             | Self::DirectOpened { room, .. }
             | Self::Room { room, .. } => Some(room),
-            Self::Account(_) => None,
+            Self::Account(_) | Self::Server(_) => None,
         }
     }
 
@@ -237,7 +258,8 @@ impl Fact {
             | Self::MessagePosted { .. }
             | Self::DirectOpened { .. }
             | Self::Room { .. }
-            | Self::Account(_) => None,
+            | Self::Account(_)
+            | Self::Server(_) => None,
             Self::MessageEdited {
                 room,
                 seq,
@@ -311,6 +333,13 @@ pub enum Recorded {
     LoggedIn(LoginId),
     /// It is written down.
     Noted,
+    /// What was too old is gone, or the oldest part of it.
+    Erased {
+        /// The messages up to this one.
+        up_to: Seq,
+        /// When the oldest message or change was decided that is left.
+        oldest_at: Option<Timestamp>,
+    },
     /// The message is edited or deleted.
     Changed {
         /// The room's number of changes with it.
@@ -385,6 +414,8 @@ pub enum Purpose {
     /// A request for `audit`: not messages, but what was done to keep order, the newest or before the
     /// entry of that number.
     Audit(Context),
+    /// The same for the whole server, whatever room is named.
+    ServerAudit(Context),
 }
 
 /// The answer to a [`Read`].
@@ -405,6 +436,8 @@ pub struct Page {
     pub changes: Vec<Change>,
     /// What was done to keep order, the newest first; where that was asked for.
     pub audit: Vec<AuditEntry>,
+    /// The messages up to this one were erased.
+    pub erased: Seq,
     /// The number of the room's newest message at that moment.
     pub seq: Seq,
     /// The room's number of changes at that moment, which are all in `messages`.

@@ -3,17 +3,19 @@
 //! Whatever has an end is over when the time has come: it is judged when somebody asks, no timer
 //! ends it. What is over is forgotten when something new of its kind is kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::chat::AccountId;
 use crate::chat::PersonId;
+use crate::chat::bans::{BanRecord, Banned};
 use crate::chat::error::ChatError;
 use crate::chat::event::Role;
 use crate::chat::message::{Seq, Timestamp, check_len};
 use crate::chat::name::UserName;
+use crate::chat::network::{ClientAddress, is_ahead};
 use crate::chat::secret::SecretHash;
 
 /// Somebody, and the name by which others know them.
@@ -166,8 +168,16 @@ pub struct Restraint {
     pub kind: RestraintKind,
     /// Who.
     pub whom: Party,
+    /// Whoever comes from there too, for a ban; kept as long as it lasts, and shown to nobody.
+    pub from: Vec<ClientAddress>,
     /// Until then; `None`: until somebody lifts it.
     pub until: Option<Timestamp>,
+    /// Who decided that.
+    pub by: UserName,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: Reason,
 }
 
 /// Somebody with an account who belongs to a room, present or not.
@@ -194,6 +204,12 @@ pub struct Books {
     pub invites: Vec<Invite>,
     /// The time between two messages of one member; zero: none.
     pub slow_mode: Duration,
+    /// For how many days messages are kept, 0: for ever; `None`: as the server has it.
+    pub retention_days: Option<u32>,
+    /// The messages up to this one are erased.
+    pub erased: Seq,
+    /// When the oldest message or change was decided that is kept.
+    pub oldest_at: Option<Timestamp>,
 }
 
 /// Something that was done to keep order, as it is read later.
@@ -228,13 +244,43 @@ pub enum Deed {
         /// Until then.
         until: Timestamp,
     },
+    /// Messages are kept for so many days; 0: for ever.
+    Retention {
+        /// So many.
+        days: u32,
+    },
+    /// Somebody was kept out of the server.
+    ServerBan {
+        /// Who.
+        whom: Banned,
+        /// Until then.
+        until: Option<Timestamp>,
+        /// Why.
+        reason: Reason,
+    },
+    /// Somebody was let in again.
+    ServerUnban {
+        /// Who.
+        whom: Banned,
+        /// Why.
+        reason: Reason,
+    },
+    /// An account got a role on the whole server.
+    ServerRole {
+        /// What it is called.
+        name: UserName,
+        /// Which role.
+        role: Role,
+    },
 }
 
 /// The order of one room.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
     pub(crate) slow_mode: Duration,
-    restraints: BTreeMap<(RestraintKind, PersonId), (UserName, Option<Timestamp>)>,
+    /// Its invariant: `banned_from` holds exactly the addresses of these.
+    restraints: BTreeMap<(RestraintKind, PersonId), Restraint>,
+    banned_from: BTreeSet<(ClientAddress, PersonId)>,
     invites: Vec<Invite>,
 }
 
@@ -247,11 +293,11 @@ impl Order {
         let mut order = Self {
             slow_mode,
             restraints: BTreeMap::new(),
+            banned_from: BTreeSet::new(),
             invites,
         };
-        for Restraint { kind, whom, until } in restraints {
-            let held = (whom.name, until);
-            order.restraints.insert((kind, whom.person), held);
+        for restraint in restraints {
+            order.insert(restraint);
         }
         order
     }
@@ -261,6 +307,25 @@ impl Order {
         match self.restraint(RestraintKind::Ban, whom, now) {
             Some(until) => Err(ChatError::Banned {
                 left_s: until.map(|until| left_s(until, now)),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets somebody in from an address, unless somebody was banned together with it.
+    pub(crate) fn check_address(
+        &self,
+        from: ClientAddress,
+        now: Timestamp,
+    ) -> Result<(), ChatError> {
+        let first = (from, PersonId::Account(AccountId(i64::MIN)));
+        let from_there = self.banned_from.range(first..);
+        let mut bans = from_there
+            .take_while(|(address, _)| *address == from)
+            .filter_map(|(_, person)| self.restraints.get(&(RestraintKind::Ban, *person)));
+        match bans.find(|ban| is_ahead(ban.until, now)) {
+            Some(ban) => Err(ChatError::Banned {
+                left_s: ban.until.map(|until| left_s(until, now)),
             }),
             None => Ok(()),
         }
@@ -284,17 +349,16 @@ impl Order {
         whom: &Party,
         now: Timestamp,
     ) -> Option<Option<Timestamp>> {
-        let holds = |until: &Option<Timestamp>| until.is_none_or(|until| until > now);
-        if let Some((_, until)) = self.restraints.get(&(kind, whom.person)) {
-            return Some(*until).filter(holds);
+        if let Some(restraint) = self.restraints.get(&(kind, whom.person)) {
+            return Some(restraint.until).filter(|until| is_ahead(*until, now));
         }
         if !whom.person.is_guest() {
             return None;
         }
-        let same = |person: PersonId, name: &UserName| person.is_guest() && *name == whom.name;
-        self.of_kind(kind)
-            .find(|(person, name, until)| same(*person, name) && holds(until))
-            .map(|(_, _, until)| until)
+        let same = |it: &Party| it.person.is_guest() && it.name == whom.name;
+        self.lasting(kind, now)
+            .find(|restraint| same(&restraint.whom))
+            .map(|restraint| restraint.until)
     }
 
     /// Who of that name is under such a restraint.
@@ -304,43 +368,62 @@ impl Order {
         name: &UserName,
         now: Timestamp,
     ) -> Option<Party> {
-        self.of_kind(kind)
-            .find(|(_, held, until)| *held == name && until.is_none_or(|until| until > now))
-            .map(|(person, name, _)| Party {
-                person,
-                name: name.clone(),
-            })
+        let mut those = self.lasting(kind, now);
+        those
+            .find(|restraint| restraint.whom.name == *name)
+            .map(|restraint| restraint.whom.clone())
     }
 
-    fn of_kind(
-        &self,
-        kind: RestraintKind,
-    ) -> impl Iterator<Item = (PersonId, &UserName, Option<Timestamp>)> {
-        let those = self.restraints.iter();
-        those
-            .filter(move |((of, _), _)| *of == kind)
-            .map(|((_, person), (name, until))| (*person, name, *until))
+    /// Those of a kind that are not over.
+    fn lasting(&self, kind: RestraintKind, now: Timestamp) -> impl Iterator<Item = &Restraint> {
+        let all = self.restraints.values();
+        all.filter(move |it| it.kind == kind && is_ahead(it.until, now))
+    }
+
+    /// Its bans that are not over, the newest first.
+    pub(crate) fn bans(&self, now: Timestamp) -> Vec<BanRecord> {
+        let bans = self.lasting(RestraintKind::Ban, now);
+        let mut bans: Vec<BanRecord> = bans.map(ban_record).collect();
+        bans.sort_by_key(|ban| std::cmp::Reverse(ban.at));
+        bans
     }
 
     /// Whether one more can be kept, once what is over is forgotten.
     pub(crate) fn has_place_for_restraint(&self, now: Timestamp) -> bool {
         let lasting = self.restraints.values();
         lasting
-            .filter(|(_, until)| until.is_none_or(|until| until > now))
+            .filter(|restraint| is_ahead(restraint.until, now))
             .count()
             < MAX_RESTRAINTS
     }
 
-    pub(crate) fn restrain(&mut self, restraint: Restraint, now: Timestamp) {
-        let Restraint { kind, whom, until } = restraint;
-        self.restraints
-            .retain(|_, (_, until)| until.is_none_or(|until| until > now));
-        self.restraints
-            .insert((kind, whom.person), (whom.name, until));
+    /// Keeps a restraint, and forgets those that are over.
+    pub(crate) fn restrain(&mut self, restraint: Restraint) {
+        let now = restraint.at;
+        let all = self.restraints.iter();
+        let over = all.filter(|(_, restraint)| !is_ahead(restraint.until, now));
+        let over: Vec<_> = over.map(|(key, _)| *key).collect();
+        for (kind, person) in over {
+            self.lift(kind, person);
+        }
+        self.insert(restraint);
+    }
+
+    fn insert(&mut self, restraint: Restraint) {
+        let (kind, person) = (restraint.kind, restraint.whom.person);
+        self.lift(kind, person);
+        let addresses = restraint.from.iter();
+        self.banned_from
+            .extend(addresses.map(|address| (*address, person)));
+        self.restraints.insert((kind, person), restraint);
     }
 
     pub(crate) fn lift(&mut self, kind: RestraintKind, person: PersonId) {
-        self.restraints.remove(&(kind, person));
+        if let Some(lifted) = self.restraints.remove(&(kind, person)) {
+            for address in lifted.from {
+                self.banned_from.remove(&(address, person));
+            }
+        }
     }
 
     pub(crate) fn has_place_for_invite(&self, now: Timestamp) -> bool {
@@ -361,14 +444,27 @@ impl Order {
     }
 }
 
+fn ban_record(restraint: &Restraint) -> BanRecord {
+    BanRecord {
+        whom: Banned::Person(restraint.whom.clone()),
+        by: restraint.by.clone(),
+        at: restraint.at,
+        until: restraint.until,
+        reason: restraint.reason.clone(),
+    }
+}
+
 /// Whole seconds until then, rounded up, so that it is over after so many.
-fn left_s(until: Timestamp, now: Timestamp) -> u64 {
+pub(crate) fn left_s(until: Timestamp, now: Timestamp) -> u64 {
     let left_ms = until.0.saturating_sub(now.0);
     u64::try_from(left_ms).unwrap_or(0).div_ceil(1_000)
 }
 
 /// Bans and mutes of a room: who needs more of them needs another room.
 pub(crate) const MAX_RESTRAINTS: usize = 1_000;
+
+/// Addresses that are banned together with one person: more devices than are at hand at once.
+pub(crate) const MAX_ADDRESSES: usize = 8;
 
 /// Invites of a room that are good at the same time.
 pub(crate) const MAX_INVITES: usize = 32;
@@ -384,6 +480,9 @@ pub const MAX_INVITE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What has an end ends within ten years; what shall last longer has none.
 pub const MAX_RESTRAINT: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// What is kept for longer may as well be kept for ever.
+pub const MAX_RETENTION_DAYS: u32 = 36_500;
 
 /// Who waits longer between two messages is not in a conversation.
 pub const MAX_SLOW_MODE: Duration = Duration::from_secs(6 * 60 * 60);
@@ -408,18 +507,43 @@ mod tests {
         party(PersonId::Account(AccountId(id)), name)
     }
 
-    fn ban(whom: Party, until: Option<i64>) -> Restraint {
+    fn ban(whom: Party, at: i64, until: Option<i64>) -> Restraint {
         Restraint {
             kind: RestraintKind::Ban,
             whom,
+            from: Vec::new(),
             until: until.map(Timestamp),
+            by: UserName::parse("ada").unwrap(),
+            at: Timestamp(at),
+            reason: Reason::default(),
         }
+    }
+
+    #[test]
+    fn address_is_banned_as_long_as_somebody_is_banned_together_with_it() {
+        let (here, there) = (ClientAddress(1), ClientAddress(2));
+        let mut order = Order::default();
+        for (id, until) in [(1, Some(10)), (2, Some(20))] {
+            order.restrain(Restraint {
+                from: vec![here],
+                ..ban(guest(id, "eve"), 0, until)
+            });
+        }
+        let left = |order: &Order, from, now| order.check_address(from, Timestamp(now)).is_err();
+        assert!(left(&order, here, 0) && !left(&order, there, 0));
+        assert!(left(&order, here, 19) && !left(&order, here, 20));
+        order.lift(RestraintKind::Ban, PersonId::Guest(GuestId(2)));
+        assert!(left(&order, here, 9) && !left(&order, here, 10));
+        // Banned once more, without the address.
+        order.restrain(ban(guest(1, "eve"), 1, None));
+        assert!(!left(&order, here, 2));
+        assert_eq!(order.banned_from.len(), 0);
     }
 
     #[test]
     fn ban_ends_when_its_time_has_come() {
         let mut order = Order::default();
-        order.restrain(ban(account(1, "ada"), Some(2_500)), Timestamp(0));
+        order.restrain(ban(account(1, "ada"), 0, Some(2_500)));
         let judged = |now| order.check_ban(&account(1, "ada"), Timestamp(now));
         assert_eq!(judged(0), Err(ChatError::Banned { left_s: Some(3) }));
         assert_eq!(judged(2_499), Err(ChatError::Banned { left_s: Some(1) }));
@@ -429,7 +553,7 @@ mod tests {
     #[test]
     fn guest_is_banned_by_identity_and_by_name_and_an_account_by_identity_alone() {
         let mut order = Order::default();
-        order.restrain(ban(guest(1, "eve"), None), Timestamp(0));
+        order.restrain(ban(guest(1, "eve"), 0, None));
         let is_banned = |whom: &Party| order.check_ban(whom, Timestamp(0)).is_err();
         assert!(is_banned(&guest(1, "evelyn")), "renamed");
         assert!(is_banned(&guest(2, "Eve")), "come again");
@@ -443,11 +567,11 @@ mod tests {
         for id in 0..1_000 {
             assert!(order.has_place_for_restraint(Timestamp(0)));
             let until = (id == 0).then_some(10);
-            order.restrain(ban(guest(id, "eve"), until), Timestamp(0));
+            order.restrain(ban(guest(id, "eve"), 0, until));
         }
         assert!(!order.has_place_for_restraint(Timestamp(9)));
         assert!(order.has_place_for_restraint(Timestamp(10)));
-        order.restrain(ban(guest(1_000, "eve"), None), Timestamp(10));
+        order.restrain(ban(guest(1_000, "eve"), 10, None));
         assert_eq!(order.restraints.len(), MAX_RESTRAINTS);
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::chat::event::Role;
 use crate::chat::hub::SessionId;
 use crate::chat::name::UserName;
 use crate::chat::{GuestId, PersonId, Timestamp};
@@ -23,8 +24,8 @@ pub(crate) struct People {
 pub(crate) struct Person {
     pub(crate) name: UserName,
     pub(crate) sessions: BTreeSet<SessionId>,
-    /// Whether the server is theirs.
-    pub(crate) is_admin: bool,
+    /// What they may do on the whole server.
+    pub(crate) server_role: Role,
     /// When all is paid that telling rooms of earlier renames cost; it may lie ahead.
     paid_at: Timestamp,
 }
@@ -92,7 +93,7 @@ impl People {
             Person {
                 name,
                 sessions: BTreeSet::new(),
-                is_admin: false,
+                server_role: Role::Member,
                 paid_at: Timestamp::default(),
             }
         });

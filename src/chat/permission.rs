@@ -7,8 +7,9 @@ use crate::chat::event::Role;
 pub struct Standing {
     /// Whether there is no account behind the name.
     pub guest: bool,
-    /// Whether the server is theirs, and with it every room but the conversations of others.
-    pub is_admin: bool,
+    /// The role on the whole server: its owner owns every room but the conversations of others, its
+    /// operators keep order in those that they may know of.
+    pub server: Role,
     /// The role in the room; `Member` where there is no room yet.
     pub role: Role,
 }
@@ -36,6 +37,12 @@ pub enum Action {
     RemoveRoom,
     /// Deletes what others wrote.
     DeleteOthersMessages,
+    /// Says for how long messages are kept.
+    SetRetention,
+    /// Keeps people and addresses out of the whole server, and reads who did.
+    KeepServerOrder,
+    /// Has others help with that.
+    GiveServerRoles,
 }
 
 impl Standing {
@@ -73,20 +80,25 @@ impl Standing {
             ),
             Action::GiveRoles => needs(Role::Owner, "only the room's owner gives roles"),
             Action::RemoveRoom => needs(Role::Owner, "only the room's owner removes it"),
+            Action::SetRetention => needs(
+                Role::Owner,
+                "only the room's owner says for how long messages are kept",
+            ),
+            Action::KeepServerOrder if self.server >= Role::Op => Ok(()),
+            Action::KeepServerOrder => Err("only the server's owner and its operators do that"),
+            Action::GiveServerRoles if self.server == Role::Owner => Ok(()),
+            Action::GiveServerRoles => Err("only the server's owner gives roles on it"),
         }
     }
 
     /// Whether somebody may be dealt with: whom one outranks.
     pub fn outranks(self, other: Self) -> bool {
-        !other.is_admin && (self.is_admin || self.role > other.role)
+        let level = |it: Self| (it.server == Role::Owner, it.rank());
+        level(self) > level(other)
     }
 
     fn rank(self) -> Role {
-        if self.is_admin {
-            Role::Owner
-        } else {
-            self.role
-        }
+        self.role.max(self.server)
     }
 }
 
@@ -94,10 +106,10 @@ impl Standing {
 mod tests {
     use super::*;
 
-    const fn standing(guest: bool, is_admin: bool, role: Role) -> Standing {
+    const fn standing(guest: bool, server: Role, role: Role) -> Standing {
         Standing {
             guest,
-            is_admin,
+            server,
             role,
         }
     }
@@ -105,8 +117,9 @@ mod tests {
     #[test]
     fn table_is_the_documented_one() {
         use Action::{
-            CreatePrivateRoom, CreatePublicRoom, DeleteOthersMessages, GiveRoles, Invite,
-            KeepOrder, ReadAudit, RemoveRoom, SetTopic, Talk,
+            CreatePrivateRoom, CreatePublicRoom, DeleteOthersMessages, GiveRoles, GiveServerRoles,
+            Invite, KeepOrder, KeepServerOrder, ReadAudit, RemoveRoom, SetRetention, SetTopic,
+            Talk,
         };
         let columns = [
             Talk,
@@ -119,15 +132,20 @@ mod tests {
             DeleteOthersMessages,
             GiveRoles,
             RemoveRoom,
+            SetRetention,
+            KeepServerOrder,
+            GiveServerRoles,
         ];
         let rows = [
-            (standing(true, false, Role::Member), "●●        "),
-            (standing(true, false, Role::Op), "●●  ●●●●  "),
-            (standing(true, false, Role::Owner), "●●  ●●●●●●"),
-            (standing(false, false, Role::Member), "●●●●      "),
-            (standing(false, false, Role::Op), "●●●●●●●●  "),
-            (standing(false, false, Role::Owner), "●●●●●●●●●●"),
-            (standing(false, true, Role::Member), "●●●●●●●●●●"),
+            (standing(true, Role::Member, Role::Member), "●●           "),
+            (standing(true, Role::Member, Role::Op), "●●  ●●●●     "),
+            (standing(true, Role::Member, Role::Owner), "●●  ●●●●●●●  "),
+            (standing(false, Role::Member, Role::Member), "●●●●         "),
+            (standing(false, Role::Member, Role::Op), "●●●●●●●●     "),
+            (standing(false, Role::Member, Role::Owner), "●●●●●●●●●●●  "),
+            (standing(false, Role::Op, Role::Member), "●●●●●●●●   ● "),
+            (standing(false, Role::Op, Role::Owner), "●●●●●●●●●●●● "),
+            (standing(false, Role::Owner, Role::Member), "●●●●●●●●●●●●●"),
         ];
         for (standing, expected) in rows {
             let may = columns.map(|action| standing.may(action).is_ok());
@@ -139,15 +157,30 @@ mod tests {
     #[test]
     fn one_deals_with_those_below() {
         let ladder = [
-            standing(false, false, Role::Member),
-            standing(false, false, Role::Op),
-            standing(false, false, Role::Owner),
-            standing(false, true, Role::Member),
+            standing(false, Role::Member, Role::Member),
+            standing(false, Role::Member, Role::Op),
+            standing(false, Role::Member, Role::Owner),
+            standing(false, Role::Owner, Role::Member),
         ];
         for (i, upper) in ladder.into_iter().enumerate() {
             for (j, lower) in ladder.into_iter().enumerate() {
                 assert_eq!(upper.outranks(lower), i > j, "{upper:?} {lower:?}");
             }
+        }
+    }
+
+    #[test]
+    fn servers_operator_is_one_in_each_room_and_no_more() {
+        let op = standing(false, Role::Op, Role::Member);
+        let [member, rooms_op, owner, admin] = [
+            standing(true, Role::Member, Role::Member),
+            standing(false, Role::Member, Role::Op),
+            standing(false, Role::Member, Role::Owner),
+            standing(false, Role::Owner, Role::Member),
+        ];
+        assert!(op.outranks(member) && owner.outranks(op) && admin.outranks(op));
+        for other in [op, rooms_op, owner, admin] {
+            assert!(!op.outranks(other), "{other:?}");
         }
     }
 }

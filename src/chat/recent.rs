@@ -42,6 +42,16 @@ pub(crate) struct Waiting {
     pub(crate) rev: Option<Rev>,
 }
 
+impl Waiting {
+    pub(crate) fn new(context: Context, since: Option<Seq>, rev: Option<Rev>) -> Self {
+        Self {
+            context,
+            since,
+            rev,
+        }
+    }
+}
+
 /// The newest messages and changes, dense in their numbers, bounded in number and weight.
 #[derive(Debug, Default)]
 pub(crate) struct Ring {
@@ -139,6 +149,17 @@ impl Recent {
         }
         page.rev = page.rev.max(newest);
         true
+    }
+
+    /// Forgets the messages up to one, and what was told of them: they are erased.
+    pub(crate) fn forget(&mut self, erased: Seq) {
+        match self {
+            Self::Unloaded => {}
+            Self::Loading {
+                meanwhile: ring, ..
+            }
+            | Self::Loaded(ring) => ring.forget(erased),
+        }
     }
 
     /// Gives up on the log's page, and returns who waited for it.
@@ -260,6 +281,21 @@ impl Ring {
                     earlier.kind = ChangeKind::Deleted { seq };
                     self.changes_weight += earlier.weight();
                 }
+            }
+        }
+    }
+
+    fn forget(&mut self, erased: Seq) {
+        while self.messages.front().is_some_and(|it| it.seq <= erased) {
+            self.forget_message();
+        }
+        for change in &mut self.changes {
+            if let Some(seq) = change.kind.seq()
+                && seq <= erased
+            {
+                self.changes_weight -= change.weight();
+                change.kind = ChangeKind::Deleted { seq };
+                self.changes_weight += change.weight();
             }
         }
     }
@@ -412,6 +448,7 @@ mod tests {
         };
         (4..=6).for_each(|seq| recent.push_message(&message(seq, 1)));
         let page = Page {
+            erased: 0,
             messages: (1..=5).map(|seq| message(seq, 1)).collect(),
             changes: Vec::new(),
             audit: Vec::new(),
@@ -504,6 +541,7 @@ mod tests {
         let mut first = message(1, 1);
         first.apply(&edited(1, 1, "in the page"));
         let page = Page {
+            erased: 0,
             audit: Vec::new(),
             messages: vec![first],
             changes: vec![edited(1, 1, "in the page")],
@@ -527,6 +565,7 @@ mod tests {
         };
         (1..=201).for_each(|rev| recent.push_change(edited(rev, 1, "x")));
         let page = |rev| Page {
+            erased: 0,
             audit: Vec::new(),
             messages: vec![message(1, 1)],
             changes: Vec::new(),
@@ -543,6 +582,7 @@ mod tests {
         recent.push_change(edited(1, 1, "one"));
         recent.push_change(edited(2, 1, "two"));
         let mut page = Page {
+            erased: 0,
             audit: Vec::new(),
             messages: vec![message(1, 1)],
             changes: Vec::new(),

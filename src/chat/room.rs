@@ -39,6 +39,14 @@ pub(crate) struct Room {
     pub(crate) elsewhere: BTreeSet<SessionId>,
     /// When those were told last.
     pub(crate) told_elsewhere_at: Timestamp,
+    /// For how many days messages are kept, 0: for ever; `None`: as the server has it.
+    pub(crate) retention_days: Option<u32>,
+    /// The messages up to this one are erased.
+    pub(crate) erased: Seq,
+    /// When the oldest of what is kept was decided.
+    pub(crate) oldest_at: Option<Timestamp>,
+    /// When that is too old, as the hub has it.
+    pub(crate) expires_at: Option<Timestamp>,
     /// Since when nobody needs the room, if so.
     pub(crate) abandoned_at: Option<Timestamp>,
     members: BTreeMap<PersonId, Membership>,
@@ -81,6 +89,10 @@ impl Room {
             parties: books.parties,
             elsewhere: BTreeSet::new(),
             told_elsewhere_at: Timestamp::default(),
+            retention_days: books.retention_days,
+            erased: books.erased,
+            oldest_at: books.oldest_at,
+            expires_at: None,
             abandoned_at: None,
             members: BTreeMap::new(),
             present: BTreeMap::new(),
@@ -322,7 +334,9 @@ impl Room {
     /// How many messages an account that belongs to it has not read.
     pub(crate) fn unread_count(&self, person: PersonId) -> u64 {
         match self.members.get(&person) {
-            Some(membership) if membership.is_kept => self.seq.saturating_sub(membership.read),
+            Some(membership) if membership.is_kept => {
+                self.seq.saturating_sub(membership.read.max(self.erased))
+            }
             _ => 0,
         }
     }

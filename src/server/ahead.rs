@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::chat::command::RoomCommand;
+use crate::chat::command::{RoomCommand, ServerCommand};
 use crate::chat::{ChatError, Command, Done, Request};
 
 /// The requests that wait, in the order in which they came.
@@ -74,7 +74,8 @@ impl Ahead {
                 | Done::Found(_)
                 | Done::Rooms { .. }
                 | Done::Who { .. }
-                | Done::Audit { .. },
+                | Done::Audit { .. }
+                | Done::Bans { .. },
             )
             | Err(_) => self.long_count = self.long_count.saturating_sub(1),
         }
@@ -95,7 +96,12 @@ fn has_long_answer(command: &Command) -> bool {
         | Command::Rooms
         | Command::Who { .. }
         | Command::Direct { .. } => true,
-        Command::Room { command, .. } => matches!(command, RoomCommand::Audit { .. }),
+        Command::Room { command, .. } => {
+            matches!(command, RoomCommand::Audit { .. } | RoomCommand::Bans)
+        }
+        Command::Server(command) => {
+            matches!(command, ServerCommand::Audit { .. } | ServerCommand::Bans)
+        }
         Command::Hello(_)
         | Command::Leave { .. }
         | Command::Send { .. }

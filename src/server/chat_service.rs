@@ -1,5 +1,6 @@
 //! The chat server as a worker runs it: connections of every kind, and the rooms they listen to.
 
+mod bans;
 mod ending;
 mod requests;
 
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::gauge::Gauge;
 
+use crate::chat::network::NetworkBans;
 use crate::chat::{ChatError, Done, Event, RequestId, RoomId, SessionId};
 use crate::net::{
     Accepted, ConnectionId, Connections, Flow, Outbox, Service, TlsFailure, Turn, TurnedAway,
@@ -36,6 +38,8 @@ pub(crate) struct ChatService {
     worker: u32,
     hub: HubSender,
     shared: Arc<Shared>,
+    /// From where nobody is let in.
+    bans: NetworkBans,
     /// Who listens to each room; ids of connections that are gone go with their last `Unsubscribe`.
     subscribers: HashMap<RoomId, BTreeSet<ConnectionId>>,
     counts: Counts,
@@ -95,6 +99,7 @@ impl ChatService {
         Self {
             worker,
             hub,
+            bans: shared.network_bans.clone(),
             shared,
             subscribers: HashMap::new(),
             counts: Counts::default(),
@@ -144,20 +149,33 @@ impl ChatService {
     /// Begins a connection on a listener of that purpose.
     fn begin(
         &mut self,
-        purpose: Purpose,
+        visitor: &Visitor,
         id: SessionId,
         now: Instant,
         outbox: &mut Outbox,
     ) -> Kind {
+        let purpose = visitor.purpose();
         match purpose {
             Purpose::Line if self.shared.is_tls(purpose) => Kind::Unsecured,
             Purpose::Web => Kind::Http(HttpSession::new(now)),
             Purpose::Admin => Kind::Admin(HttpSession::new(now)),
-            Purpose::Line => self.begin_line(id, now, outbox),
+            Purpose::Line => self.begin_line(id, visitor.address(), now, outbox),
         }
     }
 
-    fn begin_line(&mut self, id: SessionId, now: Instant, outbox: &mut Outbox) -> Kind {
+    fn begin_line(
+        &mut self,
+        id: SessionId,
+        address: Option<IpAddr>,
+        now: Instant,
+        outbox: &mut Outbox,
+    ) -> Kind {
+        if let Some(banned) = self.ban_of(address) {
+            self.shared.metrics.refused("banned");
+            let error = line::show_error(&banned.to_string());
+            outbox.buffer().extend_from_slice(error.as_bytes());
+            return Kind::Refused;
+        }
         if self.shared.is_draining() {
             self.shared.metrics.refused("draining");
             let notice = line::show_error("the server closes; come back in a moment");
@@ -165,7 +183,7 @@ impl ChatService {
             return Kind::Refused;
         }
         self.shared.user_came();
-        let mut context = self.context(id, None, now);
+        let mut context = self.context(id, address, now);
         Kind::Line(Box::new(LineSession::new(&mut context, outbox)))
     }
 
@@ -291,7 +309,7 @@ impl Service for ChatService {
             Ok(visitor) => visitor,
             Err((visitor, refusal)) => return self.refuse(id, visitor, refusal, outbox),
         };
-        let kind = self.begin(visitor.purpose(), id, turn.now, outbox);
+        let kind = self.begin(&visitor, id, turn.now, outbox);
         if let Some(gauge) = self.gauge(&kind) {
             gauge.inc();
         }
@@ -312,7 +330,8 @@ impl Service for ChatService {
     ) -> Flow {
         match &mut session.kind {
             Kind::Unsecured => {
-                session.kind = self.begin_line(session.id, turn.now, outbox);
+                let address = session.visitor.address();
+                session.kind = self.begin_line(session.id, address, turn.now, outbox);
                 let Some(gauge) = self.gauge(&session.kind) else {
                     return Flow::Close;
                 };
@@ -444,12 +463,15 @@ impl Service for ChatService {
             }
             Mail::Unsubscribe { connection, room } => self.unsubscribe(connection, room),
             Mail::Revoked(connection) => {
-                connections.update(connection, |session, outbox| match &mut session.kind {
-                    Kind::WebSocket(chat) => chat.revoked(turn.now, outbox),
-                    Kind::Line(_) => LineSession::revoked(outbox),
-                    Kind::Http(_) | Kind::Admin(_) | Kind::Unsecured | Kind::Refused => Flow::Close,
+                connections.update(connection, |session, outbox| {
+                    session.revoked(turn.now, outbox)
                 });
             }
+            Mail::ShutOut(connection) => {
+                connections.update(connection, Session::shut_out);
+            }
+            Mail::NetworkBanned { network, until } => self.ban(network, until, connections),
+            Mail::NetworkUnbanned(network) => self.bans.lift(network),
             Mail::LetGo(listeners) => {
                 for nth in listeners.iter() {
                     connections.stop_accepting_from(*nth);

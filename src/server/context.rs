@@ -6,10 +6,10 @@ use std::time::Instant;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng as _};
 
-use crate::chat::account::{ClientAddress, LoginLabel, LoginToken, Opening};
+use crate::chat::account::{LoginLabel, LoginToken, Opening};
 use crate::chat::command::Login;
 use crate::chat::password::Password;
-use crate::chat::{GuestId, InviteCode, Request, SessionId, Timestamp};
+use crate::chat::{ClientAddress, GuestId, InviteCode, Request, SessionId, Timestamp};
 use crate::server::clock;
 use crate::server::hub_thread::HubSender;
 use crate::server::shared::Shared;
@@ -83,7 +83,13 @@ impl Context<'_> {
     /// Hands a request to the hub; `false`: it has too many, or a successor has the rooms.
     #[must_use]
     pub(crate) fn ask(&self, request: Request) -> bool {
-        !self.shared.is_handed_over() && self.hub.request(self.session, request)
+        let from = self.client_address();
+        !self.shared.is_handed_over() && self.hub.request(self.session, from, request)
+    }
+
+    /// From where the connection comes, as far as limits are concerned.
+    fn client_address(&self) -> Option<ClientAddress> {
+        self.address.map(ClientAddress::of)
     }
 
     /// An identity that nobody has and nobody can guess.
@@ -103,7 +109,7 @@ impl Context<'_> {
 
     /// A login to be opened, with a token that nobody can guess.
     pub(crate) fn opening(&mut self, label: LoginLabel, is_entrance: bool) -> Opening {
-        let from = self.address.map(client_address);
+        let from = self.client_address();
         Opening {
             token: LoginToken(self.fresh()),
             label,
@@ -141,14 +147,6 @@ pub(crate) fn fresh<const N: usize>(random: &mut impl Rng) -> [u8; N] {
     let mut bytes = [0; N];
     random.fill_bytes(&mut bytes);
     bytes
-}
-
-/// Whose address it is, as far as limits are concerned: one of IPv6 has a whole network.
-fn client_address(address: IpAddr) -> ClientAddress {
-    ClientAddress(match address.to_canonical() {
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => address.to_bits() & !u128::from(u64::MAX),
-    })
 }
 
 /// Five hundred of the largest messages at once, on one worker.

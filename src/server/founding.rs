@@ -35,6 +35,7 @@ pub(crate) fn found(
         registration: registration(config, is_local(config, listening)),
         claim,
         max_rooms: config.limits.max_rooms,
+        retention_days: config.chat.retention_days,
     };
     Ok((Hub::new(policy, rooms).with_accounts(roll), shown))
 }

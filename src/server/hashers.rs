@@ -185,7 +185,11 @@ mod tests {
         let session = SessionId::operator(0);
         Hashing {
             task,
-            context: Context { session, re: None },
+            context: Context {
+                session,
+                from: None,
+                re: None,
+            },
             purpose: HashPurpose::SetPassword(AccountId(1)),
         }
     }

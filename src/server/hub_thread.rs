@@ -18,7 +18,9 @@ use crate::chat::hash::{Hashed, Hashing};
 use crate::chat::hub::{Input, Output};
 use crate::chat::log::{Append, Committed, LogError, Read, ReadDone};
 use crate::chat::search::{Search, SearchDone};
-use crate::chat::{ChatError, Command, Done, Event, Hub, Request, RoomId, SessionId, Timestamp};
+use crate::chat::{
+    ChatError, ClientAddress, Command, Done, Event, Hub, Request, RoomId, SessionId, Timestamp,
+};
 use crate::net::{ConnectionId, MailSender};
 use crate::server::clock;
 use crate::server::hashers::HashersHandle;
@@ -45,6 +47,7 @@ pub(crate) struct HubReceiver {
 pub(crate) enum HubMail {
     Request {
         session: SessionId,
+        from: Option<ClientAddress>,
         request: Request,
     },
     Disconnected(SessionId),
@@ -84,13 +87,22 @@ pub(crate) fn queue() -> (HubSender, HubReceiver) {
 impl HubSender {
     /// Hands over a request; `false`: the hub has too many, or is gone.
     #[must_use]
-    pub(crate) fn request(&self, session: SessionId, request: Request) -> bool {
+    pub(crate) fn request(
+        &self,
+        session: SessionId,
+        from: Option<ClientAddress>,
+        request: Request,
+    ) -> bool {
         if self.request_count.fetch_add(1, Ordering::Relaxed) >= MAX_REQUESTS {
             self.request_count.fetch_sub(1, Ordering::Relaxed);
             return false;
         }
         self.queue
-            .send(HubMail::Request { session, request })
+            .send(HubMail::Request {
+                session,
+                from,
+                request,
+            })
             .is_ok()
     }
 
@@ -167,6 +179,10 @@ pub(crate) trait Reach {
     fn try_append(&mut self, append: Append) -> Result<(), Append>;
 
     /// Asks the log something; gives the question back if there is no room.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the question goes back by value, as it came"
+    )]
     fn try_read(&mut self, read: Read) -> Result<(), Read>;
 
     /// Has a password hashed; gives it back if there is no room.
@@ -234,21 +250,21 @@ impl HubThread<Threads> {
     }
 
     fn run(mut self, receiver: &HubReceiver) {
-        loop {
-            let mail = if self.is_behind() {
-                receiver.queue.recv_timeout(TICK)
-            } else {
-                let mail = receiver.queue.recv();
-                mail.map_err(|_| RecvTimeoutError::Disconnected)
+        // Something may have been due for long.
+        let mut flow = self.tick(clock::now());
+        while flow.is_continue() {
+            let mail = match self.patience() {
+                Some(time) => receiver.queue.recv_timeout(time),
+                None => {
+                    let mail = receiver.queue.recv();
+                    mail.map_err(|_| RecvTimeoutError::Disconnected)
+                }
             };
-            let flow = match mail {
+            flow = match mail {
                 Ok(mail) => self.take(receiver.counted(mail), clock::now()),
                 Err(RecvTimeoutError::Timeout) => self.tick(clock::now()),
                 Err(RecvTimeoutError::Disconnected) => ControlFlow::Break(()),
             };
-            if flow.is_break() {
-                break;
-            }
         }
     }
 }
@@ -273,6 +289,17 @@ impl<R: Reach> HubThread<R> {
         self.hub.is_behind()
     }
 
+    /// How long to wait for mail before telling the hub that time has passed; `None`: for ever.
+    fn patience(&self) -> Option<Duration> {
+        if self.is_behind() {
+            return Some(TICK);
+        }
+        let left_ms = self.hub.next_deadline()?.0.saturating_sub(self.latest.0);
+        let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
+        // The time of day may be set, and computers sleep.
+        Some(left.clamp(TICK, MAX_PATIENCE))
+    }
+
     /// Tells the hub that time has passed.
     pub(crate) fn tick(&mut self, now: Timestamp) -> ControlFlow<()> {
         self.step(Input::Tick, now);
@@ -283,8 +310,17 @@ impl<R: Reach> HubThread<R> {
     /// stop.
     pub(crate) fn take(&mut self, mail: HubMail, now: Timestamp) -> ControlFlow<()> {
         match mail {
-            HubMail::Request { session, request } => {
-                self.step(Input::Request { session, request }, now);
+            HubMail::Request {
+                session,
+                from,
+                request,
+            } => {
+                let input = Input::Request {
+                    session,
+                    from,
+                    request,
+                };
+                self.step(input, now);
             }
             HubMail::Disconnected(session) => self.step(Input::Disconnected(session), now),
             HubMail::Committed {
@@ -329,6 +365,7 @@ impl<R: Reach> HubThread<R> {
         let command = Command::Account(AccountCommand::Order(order));
         let input = Input::Request {
             session: SessionId::operator(number),
+            from: None,
             request: Request { id: None, command },
         };
         self.step(input, now);
@@ -385,11 +422,7 @@ impl<R: Reach> HubThread<R> {
                 event,
                 origin,
             } => self.publish(room, &event, origin),
-            Output::Announce(event) => {
-                for worker in (0..).take(self.reach.worker_count()) {
-                    self.mail(worker, Mail::Announce(Arc::clone(&event)));
-                }
-            }
+            Output::Announce(event) => self.mail_all(&Mail::Announce(event)),
             Output::Tell { to, event } => {
                 let mail = Mail::Tell {
                     to: connection(to),
@@ -417,6 +450,13 @@ impl<R: Reach> HubThread<R> {
             Output::Close(session) => {
                 self.mail(session.worker, Mail::Revoked(connection(session)));
             }
+            Output::ShutOut(session) => {
+                self.mail(session.worker, Mail::ShutOut(connection(session)));
+            }
+            Output::NetworkBanned { network, until } => {
+                self.mail_all(&Mail::NetworkBanned { network, until });
+            }
+            Output::NetworkUnbanned(network) => self.mail_all(&Mail::NetworkUnbanned(network)),
             Output::Read(read) => {
                 if let Err(read) = self.reach.try_read(read) {
                     let outcome = Err(LogError::Unavailable);
@@ -429,6 +469,12 @@ impl<R: Reach> HubThread<R> {
                     self.decide(Input::Searched(SearchDone { search, outcome }));
                 }
             }
+        }
+    }
+
+    fn mail_all(&mut self, mail: &Mail) {
+        for worker in (0..).take(self.reach.worker_count()) {
+            self.mail(worker, mail.clone());
         }
     }
 
@@ -500,6 +546,9 @@ fn connection(session: SessionId) -> ConnectionId {
 fn worker_index(worker: u32) -> usize {
     usize::try_from(worker).expect("usize has at least 32 bits")
 }
+
+/// How late something may be that is due at a time of day.
+const MAX_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a room waits at most for what it is told late, once it can bear it.
 const TICK: Duration = Duration::from_millis(50);

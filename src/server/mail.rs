@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::{ChatError, Done, Event, RequestId, RoomId};
+use crate::chat::{ChatError, Done, Event, Network, RequestId, RoomId, Timestamp};
 use crate::net::{ConnectionId, TlsAcceptor};
 
 /// What the hub, and the main thread, tell a worker.
@@ -38,6 +38,16 @@ pub(crate) enum Mail {
     },
     /// The connection's login is over.
     Revoked(ConnectionId),
+    /// Whoever the connection speaks for is banned.
+    ShutOut(ConnectionId),
+    /// Let nobody in from there, and close the connections of those who are.
+    NetworkBanned {
+        network: Network,
+        /// Until then; `None`: until it is lifted.
+        until: Option<Timestamp>,
+    },
+    /// Let those in again.
+    NetworkUnbanned(Network),
     /// Accept no more from these listeners, by their indexes: others do.
     LetGo(Arc<[usize]>),
     /// Close all connections, spread over this time.

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::chat::command::Order;
-use crate::chat::event::AccountSummary;
+use crate::chat::event::{AccountSummary, Role};
 use crate::chat::password::PasswordHash;
 use crate::chat::{ChatError, Done, UserName};
 use crate::server::hub_thread::HubSender;
@@ -82,7 +82,8 @@ pub(crate) fn describe(answer: Result<Done, ChatError>) -> Outcome {
 /// A line: the name, and what is to be known about it.
 fn describe_account(account: &AccountSummary) -> String {
     let notes = [
-        (account.is_admin, "owner"),
+        (account.server_role == Role::Owner, "owner"),
+        (account.server_role == Role::Op, "operator"),
         (account.is_bot, "bot"),
         (account.has_totp, "second factor"),
         (account.is_disabled, "disabled"),
@@ -241,7 +242,7 @@ mod tests {
     fn accounts_are_listed_a_line_each() {
         let account = AccountSummary {
             name: name(),
-            is_admin: true,
+            server_role: Role::Owner,
             is_bot: false,
             is_disabled: true,
             has_totp: false,

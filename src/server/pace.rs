@@ -94,9 +94,11 @@ fn cost(command: &Command) -> f64 {
         | Command::Who { .. }
         | Command::Direct { .. }
         | Command::Room {
-            command: RoomCommand::Audit { .. } | RoomCommand::Invite { .. },
+            command: RoomCommand::Audit { .. } | RoomCommand::Bans | RoomCommand::Invite { .. },
             ..
         } => 5.0,
+        // Written down, or lists of all there are.
+        Command::Server(_) => 5.0,
         // Told to all who are in the room.
         Command::Room { command, .. } => match command {
             RoomCommand::Read { .. } => 1.0,

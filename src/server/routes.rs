@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::chat::ChatError;
 use crate::chat::account::LoginToken;
 use crate::net::Outbox;
 use crate::server::api::{self, Exchange};
@@ -30,11 +31,13 @@ pub(crate) enum Routed {
     Exchange(Exchange),
 }
 
-/// Answers a request on a listener for browsers and programs.
+/// Answers a request on a listener for browsers and programs; `ban_of` tells why nobody is let in
+/// from an address, if so.
 pub(crate) fn web(
     head: &[u8],
     visitor: &mut Visitor,
     shared: &Shared,
+    ban_of: impl Fn(Option<IpAddr>) -> Option<ChatError>,
     outbox: &mut Outbox,
 ) -> Routed {
     let request = match parse(head) {
@@ -42,6 +45,10 @@ pub(crate) fn web(
         Err(error) => return refuse(&error, visitor, shared, outbox),
     };
     visitor.asks(&request, shared);
+    if let Some(banned) = ban_of(visitor.address()) {
+        shared.metrics.refused("banned");
+        return finish_refused(&forbidden(banned, &format!("{banned}\n")), outbox);
+    }
     if shared.is_draining() {
         shared.metrics.refused("draining");
         outbox.buffer().extend_from_slice(no_room(Purpose::Web));
@@ -155,6 +162,15 @@ fn parse(head: &[u8]) -> Result<Request<'_>, HandshakeError> {
 fn finish_refused(refusal: &Response<'_>, outbox: &mut Outbox) -> Routed {
     refusal.write(false, false, outbox.buffer());
     Routed::Close
+}
+
+/// Says that somebody is banned, and until when.
+fn forbidden(banned: ChatError, text: &str) -> Response<'_> {
+    let response = Response::text("403 Forbidden", text).with_header("Cache-Control", "no-store");
+    match banned.retry_after_ms() {
+        Some(millis) => response.with_header("Retry-After", &millis.div_ceil(1_000).to_string()),
+        None => response,
+    }
 }
 
 fn page(request: &Request<'_>, outbox: &mut Outbox) -> Routed {
@@ -298,7 +314,13 @@ mod tests {
         let mut answer = |path: &str| {
             let mut outbox = Outbox::default();
             let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-            let routed = web(head.as_bytes(), &mut visitor, &shared, &mut outbox);
+            let routed = web(
+                head.as_bytes(),
+                &mut visitor,
+                &shared,
+                |_| None,
+                &mut outbox,
+            );
             let text = String::from_utf8(outbox.buffer().clone()).unwrap();
             (matches!(routed, Routed::Close), text)
         };

@@ -86,6 +86,7 @@ impl Server {
         let managed = let_go_early(&listening);
 
         let shared = shared(config, token_key, listening.purposes);
+        let shared = shared.with_network_bans(chat.network_bans());
         let shared = Arc::new(shared.over_tls(certificates.is_some()));
         let (control, controlled) = mpsc::channel();
         let (hub, receiver) = hub_thread::queue();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use crate::chat::network::NetworkBans;
 use crate::chat::rate_limit::Rate;
 use crate::net::TrustedPeers;
 use crate::server::admission::Admission;
@@ -25,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) purposes: Vec<Purpose>,
     /// Who may say for whom it asks.
     pub(crate) trusted_proxies: Arc<TrustedPeers>,
+    /// From where nobody was let in when the server started; the workers are told of what changes.
+    pub(crate) network_bans: NetworkBans,
     /// Whether TLS is spoken on all listeners but the one for metrics and health.
     is_tls: bool,
     /// Most sockets, those included that are closed and wait for their peers to agree.
@@ -77,6 +80,7 @@ impl Shared {
             motd,
             purposes,
             trusted_proxies: Arc::default(),
+            network_bans: NetworkBans::default(),
             is_tls: false,
             max_sockets: u64::try_from(max_sockets).unwrap_or(u64::MAX),
             is_draining: AtomicBool::new(false),
@@ -89,6 +93,14 @@ impl Shared {
     pub(crate) fn with_trusted_proxies(self, trusted_proxies: Arc<TrustedPeers>) -> Self {
         Self {
             trusted_proxies,
+            ..self
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn with_network_bans(self, network_bans: NetworkBans) -> Self {
+        Self {
+            network_bans,
             ..self
         }
     }

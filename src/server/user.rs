@@ -168,6 +168,7 @@ fn carry_out_alone(data_dir: &Path, order: Order) -> Result<Outcome, StorageErro
         registration: Registration::Closed,
         claim: None,
         max_rooms: 0,
+        retention_days: 0,
     };
     let mut hub = Hub::new(policy, []).with_accounts(log.accounts()?);
     let request = Request {
@@ -175,7 +176,11 @@ fn carry_out_alone(data_dir: &Path, order: Order) -> Result<Outcome, StorageErro
         command: Command::Account(AccountCommand::Order(order)),
     };
     let session = SessionId::operator(0);
-    let mut inputs = vec![Input::Request { session, request }];
+    let mut inputs = vec![Input::Request {
+        session,
+        from: None,
+        request,
+    }];
     let mut answer: Result<Done, ChatError> = Err(ChatError::Busy("there was no answer"));
     while let Some(input) = inputs.pop() {
         let mut outputs = Vec::new();

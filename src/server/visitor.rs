@@ -82,6 +82,11 @@ impl Visitor {
         self.client.or(self.address)
     }
 
+    /// Whether it is a proxy, whose connection may be another client's with the next request.
+    pub(crate) fn is_proxy(&self) -> bool {
+        self.is_proxy
+    }
+
     /// What is to be given back when the socket is gone.
     pub(crate) fn into_permit(self) -> Option<(Purpose, Permit)> {
         Some((self.purpose, self.permit?))

@@ -200,6 +200,13 @@ impl WsSession {
         self.flow()
     }
 
+    /// Whoever it speaks for, or from where it comes, is banned.
+    pub(crate) fn shut_out(&mut self, outbox: &mut Outbox) -> Flow {
+        self.is_present = false;
+        self.fail(CloseCode::POLICY_VIOLATION, "banned", outbox);
+        Flow::Close
+    }
+
     /// Whether it has said who it speaks for.
     pub(crate) fn is_present(&self) -> bool {
         self.is_present

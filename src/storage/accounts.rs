@@ -7,6 +7,7 @@ use crate::chat::account::{
     AccountFact, AccountRecord, InviteRecord, LoginId, LoginLabel, LoginRecord, NewAccount,
     Opening, Roll, TotpRecord, UsedFactor,
 };
+use crate::chat::event::Role;
 use crate::chat::log::Recorded;
 use crate::chat::message::Timestamp;
 use crate::chat::name::UserName;
@@ -16,6 +17,7 @@ use crate::chat::totp::TotpSecret;
 use crate::storage::database::{
     AccountRow, DatabaseError, LoginRow, NewAccountRow, RollRows, Transaction,
 };
+use crate::storage::rows::server::read_bans;
 
 /// Writes what the event of that number says.
 pub(super) fn record(
@@ -155,6 +157,7 @@ pub(super) fn read_roll(rows: RollRows) -> Roll {
                 until: Timestamp(row.until),
             })
             .collect(),
+        bans: read_bans(rows.bans),
     }
 }
 
@@ -165,7 +168,11 @@ fn read_account(row: &AccountRow, codes: Vec<SecretHash>) -> Option<AccountRecor
         id: AccountId(row.id),
         name,
         password: row.password.as_deref().map(PasswordHash::new),
-        is_admin: row.is_admin,
+        server_role: match (row.is_admin, row.is_op) {
+            (true, _) => Role::Owner,
+            (false, true) => Role::Op,
+            (false, false) => Role::Member,
+        },
         is_disabled: row.is_disabled,
         totp: row.totp.map(|(secret, step)| TotpRecord {
             secret: TotpSecret(secret),

@@ -14,13 +14,16 @@ use crate::storage::schema::{APPLICATION_ID, SETTINGS, STEPS, VERSION};
 
 mod accounts;
 mod books;
+mod expiry;
 mod messages;
 mod search;
+mod server;
 
 pub(super) use accounts::{AccountRow, LoginRow, NewAccountRow, RollRows};
-pub(super) use books::{AuditRow, BookRows};
+pub(super) use books::{AuditRow, BookRows, NewRestraint, RestraintRow};
 pub(super) use messages::{MessageRow, StandingMessage};
 pub(super) use search::{FoundRow, MARK_BEGIN, MARK_END, Match};
+pub(super) use server::BanRow;
 
 /// A connection that writes, or one that only reads.
 #[derive(Debug)]
@@ -47,6 +50,8 @@ pub(super) struct RoomState {
     pub(super) seq: u64,
     pub(super) rev: u64,
     pub(super) is_public: bool,
+    /// The messages up to this one are gone.
+    pub(super) erased: u64,
 }
 
 /// A row of `rooms`, as far as it is read.
@@ -58,6 +63,10 @@ pub(super) struct RoomRow {
     pub(super) topic: String,
     pub(super) seq: u64,
     pub(super) rev: u64,
+    pub(super) retention_days: Option<u32>,
+    pub(super) erased: u64,
+    /// When the oldest message was posted, and the oldest change made.
+    pub(super) oldest_at: [Option<i64>; 2],
 }
 
 /// A row of `roles`, with its room's key.
@@ -284,6 +293,9 @@ impl Transaction<'_> {
                 topic: text(row, 3)?,
                 seq: number(row, 4)?,
                 rev: number(row, 5)?,
+                retention_days: row.get(6)?,
+                erased: number(row, 7)?,
+                oldest_at: [row.get(8)?, row.get(9)?],
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -310,6 +322,7 @@ impl Transaction<'_> {
                 seq: number(row, 1)?,
                 rev: number(row, 2)?,
                 is_public: row.get(3)?,
+                erased: number(row, 4)?,
             })
         });
         Ok(room.optional()?)
@@ -486,11 +499,15 @@ const STEPS_BETWEEN_LOOKS: i32 = 1_000;
 const FIRST_LOOK: &str = "SELECT EXISTS (SELECT 1 FROM rooms WHERE key = 'lobby'),
     (SELECT max(id) FROM events), (SELECT max(seq) FROM messages WHERE room = 1),
     (SELECT max(rev) FROM changes WHERE room = 1)";
-const ROOMS: &str = "SELECT key, name, visibility, topic, seq, rev FROM rooms
-     WHERE removed_at IS NULL ORDER BY id";
+const ROOMS: &str = "SELECT key, name, visibility, topic, seq, rev, retention_days, erased,
+     (SELECT at FROM messages WHERE room = rooms.id ORDER BY seq LIMIT 1),
+     (SELECT at FROM changes JOIN events ON events.id = event
+      WHERE changes.room = rooms.id ORDER BY rev LIMIT 1)
+     FROM rooms WHERE removed_at IS NULL ORDER BY id";
 const ROLES: &str =
     "SELECT rooms.key, person, role FROM roles JOIN rooms ON rooms.id = room ORDER BY room, person";
-const ROOM_BY_KEY: &str = "SELECT id, seq, rev, visibility = 'public' FROM rooms WHERE key = ?1";
+const ROOM_BY_KEY: &str =
+    "SELECT id, seq, rev, visibility = 'public', erased FROM rooms WHERE key = ?1";
 const NEWEST_EVENT: &str = "SELECT coalesce(max(id), 0) FROM events";
 const INSERT_EVENT: &str =
     "INSERT INTO events (id, at, room, kind, payload) VALUES (?1, ?2, ?3, ?4, ?5)";

@@ -23,6 +23,7 @@ use crate::storage::rows::{read_role, read_room, write_event, write_person, writ
 
 mod books;
 mod changes;
+mod server;
 
 /// The one writer of the database.
 #[derive(Debug)]
@@ -158,6 +159,7 @@ impl<'c> Transcript<'c> {
     fn record(&mut self, append: &Append) -> Result<Outcome, DatabaseError> {
         match (&append.fact, append.fact.room()) {
             (Fact::Account(fact), _) => Ok(Ok(self.record_account(append, fact)?)),
+            (Fact::Server(fact), _) => Ok(Ok(self.record_server(append, fact)?)),
             (_, Some(name)) => self.record_in(name, append),
             (_, None) => Ok(Err(LogError::NoSuchRoom)),
         }
@@ -166,7 +168,7 @@ impl<'c> Transcript<'c> {
     fn record_in(&mut self, name: &RoomName, append: &Append) -> Result<Outcome, DatabaseError> {
         let room = self.room(name)?;
         let recorded = match (&append.fact, room) {
-            (Fact::Account(_), _) => Recorded::Noted,
+            (Fact::Account(_) | Fact::Server(_), _) => Recorded::Noted,
             (Fact::RoomCreated { .. }, Some(_)) => Recorded::RoomExisted,
             (
                 Fact::RoomCreated {
@@ -272,7 +274,8 @@ impl<'c> Transcript<'c> {
             | Fact::MessagePosted { .. }
             | Fact::DirectOpened { .. }
             | Fact::Room { .. }
-            | Fact::Account(_) => {
+            | Fact::Account(_)
+            | Fact::Server(_) => {
                 unreachable!("these are recorded by themselves")
             }
         }
@@ -320,6 +323,7 @@ impl<'c> Transcript<'c> {
             seq: 0,
             rev: 0,
             is_public: visibility == Visibility::Public,
+            erased: 0,
         });
         self.rooms.insert(name.key().to_owned(), room);
         Ok(id)
@@ -427,7 +431,7 @@ impl Room {
     }
 }
 
-/// What events about accounts have in place of a room.
+/// What events about accounts and the whole server have in place of a room.
 const NO_ROOM: i64 = 0;
 
 #[cfg(test)]
@@ -475,7 +479,11 @@ mod tests {
             connection: 0,
         };
         Append {
-            context: Context { session, re: None },
+            context: Context {
+                session,
+                from: None,
+                re: None,
+            },
             at: Timestamp(0),
             fact: Fact::MessagePosted {
                 room: RoomName::lobby(),

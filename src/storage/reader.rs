@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crate::chat::log::{Change, LogError, Page, Purpose, Read, ReadDone, Span};
 use crate::chat::message::{Message, Seq};
 use crate::storage::data_dir::DataDir;
-use crate::storage::database::{Database, DatabaseError, Transaction};
+use crate::storage::database::{AuditRow, Database, DatabaseError, Transaction};
 use crate::storage::error::StorageError;
 use crate::storage::opening::open_reader;
 use crate::storage::rows::books::read_audit;
@@ -46,23 +46,24 @@ impl Reader {
 
     fn page(&mut self, read: &Read) -> Result<Option<Page>, DatabaseError> {
         let transaction = self.database.begin()?;
+        // One more than asked for tells whether there are more.
+        let max = read.max_messages.saturating_add(1);
+        let before = match read.span {
+            Span::Before(id) => id,
+            Span::Newest | Span::After(_) | Span::Around(_) => u64::MAX,
+        };
+        if matches!(read.purpose, Purpose::ServerAudit(_)) {
+            return Ok(Some(audit_page(&transaction.server_audit(before, max)?)));
+        }
         let Some(room) = transaction.room(read.room.key())? else {
             return Ok(None);
         };
         if matches!(read.purpose, Purpose::Audit(_)) {
-            // One more than asked for tells whether there are more.
-            let before = match read.span {
-                Span::Before(id) => id,
-                Span::Newest | Span::After(_) | Span::Around(_) => u64::MAX,
-            };
-            let rows = transaction.audit(room.id, before, read.max_messages.saturating_add(1))?;
-            return Ok(Some(Page {
-                audit: rows.iter().filter_map(read_audit).collect(),
-                ..Page::default()
-            }));
+            return Ok(Some(audit_page(&transaction.audit(room.id, before, max)?)));
         }
         Ok(Some(Page {
             audit: Vec::new(),
+            erased: room.erased,
             messages: messages(&transaction, room.id, read)?,
             changes: newest_changes(&transaction, room.id, read.max_changes)?,
             seq: room.seq,
@@ -86,6 +87,13 @@ impl Reader {
                 Err(LogError::Unavailable)
             }
         }
+    }
+}
+
+fn audit_page(rows: &[AuditRow]) -> Page {
+    Page {
+        audit: rows.iter().filter_map(read_audit).collect(),
+        ..Page::default()
     }
 }
 

@@ -16,11 +16,13 @@ use crate::chat::{AccountId, GuestId, PersonId};
 use crate::storage::database::{ChangeRow, MessageRow, RoleRow, RoomRow};
 
 pub(super) mod books;
+pub(super) mod server;
 
 /// The kind of an event and its payload, which holds all that its projections are made of.
 pub(super) fn write_event(fact: &Fact) -> (&'static str, String) {
     let (kind, payload) = match fact {
         Fact::Room { fact, .. } => return books::write_room_fact(fact),
+        Fact::Server(fact) => return server::write_server_fact(fact),
         Fact::DirectOpened { parties, .. } => {
             return (DIRECT_OPENED, books::write_parties(parties));
         }
@@ -188,7 +190,12 @@ pub(super) fn read_room(
         roles,
         seq: row.seq,
         rev: row.rev,
-        books,
+        books: Books {
+            retention_days: row.retention_days,
+            erased: row.erased,
+            oldest_at: row.oldest_at.into_iter().flatten().min().map(Timestamp),
+            ..books
+        },
     })
 }
 
@@ -317,6 +324,15 @@ fn write_person_in_json(person: PersonId) -> String {
     }
 }
 
+/// Somebody as [`write_person_in_json`] wrote them.
+fn read_person_in_json(text: &str) -> Option<PersonId> {
+    if text.len() == GUEST_DIGITS {
+        let guest = u128::from_str_radix(text, 16).ok()?;
+        return Some(PersonId::Guest(GuestId(guest)));
+    }
+    Some(PersonId::Account(AccountId(text.parse().ok()?)))
+}
+
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Payload<'a> {
@@ -399,6 +415,9 @@ const MESSAGE_DELETED: &str = "message_deleted";
 const REACTED: &str = "reacted";
 const TOPIC_CHANGED: &str = "topic_changed";
 const DIRECT_OPENED: &str = "direct_opened";
+
+/// No account has a number of so many digits.
+const GUEST_DIGITS: usize = 32;
 
 /// Stands for what cannot be read.
 const UNREADABLE: &str = "unreadable";

@@ -4,10 +4,12 @@
 pub(super) const APPLICATION_ID: i32 = 0x6368_7767;
 
 /// The newest version of the schema: the number of steps to it.
-pub(super) const VERSION: i32 = 5;
+pub(super) const VERSION: i32 = 6;
 
 /// Each step leads from the version that is its index to the next one, in one transaction.
-pub(super) const STEPS: [&str; 5] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
+pub(super) const STEPS: [&str; 6] = [
+    VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6,
+];
 
 /// Settings of each connection.
 ///
@@ -239,4 +241,47 @@ const VERSION_5: &str = r#"
         code BLOB PRIMARY KEY CHECK (length(code) = 32),
         until INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
+"#;
+
+/// Keeping order on the whole server. A ban is about a person or a network, as text; its number is
+/// that of the event. What decided a restraint of a room is found in the room's audit log, by name.
+///
+/// `addresses` are those that are banned together with somebody, 16 bytes each; they stand in no
+/// event, so that they go with the ban. Of a room's messages those up to `erased` are gone;
+/// `retention_days` is `NULL` where the server's own holds.
+const VERSION_6: &str = r#"
+    ALTER TABLE accounts ADD COLUMN is_op INTEGER NOT NULL DEFAULT 0 CHECK (is_op IN (0, 1));
+
+    ALTER TABLE rooms ADD COLUMN retention_days INTEGER CHECK (retention_days >= 0);
+    ALTER TABLE rooms ADD COLUMN erased INTEGER NOT NULL DEFAULT 0 CHECK (erased >= 0);
+
+    ALTER TABLE restraints ADD COLUMN addresses BLOB;
+    ALTER TABLE restraints ADD COLUMN decided_by TEXT;
+    ALTER TABLE restraints ADD COLUMN decided_at INTEGER;
+    ALTER TABLE restraints ADD COLUMN reason TEXT;
+    UPDATE restraints SET (decided_by, decided_at, reason) = (
+        SELECT json_extract(payload, '$.by'), at, json_extract(payload, '$.reason')
+        FROM audit JOIN events ON events.id = audit.event
+        WHERE audit.room = restraints.room AND events.kind = 'measured'
+            AND json_valid(payload)
+            AND json_extract(payload, '$.measure') = restraints.kind
+            AND json_extract(payload, '$.name') = restraints.name
+        ORDER BY audit.event DESC LIMIT 1
+    );
+
+    CREATE TABLE bans (
+        id INTEGER PRIMARY KEY REFERENCES events,
+        person BLOB UNIQUE CHECK (length(person) IN (8, 16)),
+        network TEXT UNIQUE,
+        name TEXT NOT NULL,
+        decided_by TEXT NOT NULL,
+        decided_at INTEGER NOT NULL,
+        until INTEGER,
+        reason TEXT NOT NULL,
+        CHECK ((person IS NULL) <> (network IS NULL))
+    ) STRICT;
+
+    CREATE TABLE server_audit (
+        event INTEGER PRIMARY KEY REFERENCES events
+    ) STRICT;
 "#;

@@ -125,6 +125,10 @@ impl StorageHandle {
     ///
     /// # Errors
     /// The question, as it came.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the question goes back by value, as it came"
+    )]
     pub fn try_read(&self, read: Read) -> Result<(), Read> {
         try_send(&self.reads, Question::Read(read)).map_err(|question| match question {
             Question::Read(read) => read,
@@ -214,7 +218,7 @@ fn fact_len(fact: &Fact) -> usize {
     match fact {
         Fact::MessagePosted { body, .. } | Fact::MessageEdited { body, .. } => body.as_str().len(),
         Fact::MessageDeleted { .. } | Fact::Reacted { .. } => 0,
-        Fact::Room { .. } | Fact::DirectOpened { .. } => SMALL_LEN,
+        Fact::Room { .. } | Fact::DirectOpened { .. } | Fact::Server(_) => SMALL_LEN,
         Fact::RoomCreated { topic, .. } | Fact::TopicChanged { topic, .. } => topic.as_str().len(),
         Fact::Account(_) => ACCOUNT_FACT_LEN,
     }

@@ -6,7 +6,7 @@ use crate::chat::account::{
 use crate::chat::accounts::Account;
 use crate::chat::command::{AccountCommand, Order};
 use crate::chat::error::ChatError;
-use crate::chat::event::{AccountSummary, Done, LoginSummary};
+use crate::chat::event::{AccountSummary, Done, LoginSummary, Role};
 use crate::chat::hash::HashPurpose;
 use crate::chat::hub::{Asking, Hub, Output, SessionId, answer};
 use crate::chat::log::Context;
@@ -180,7 +180,7 @@ impl Hub {
     ) -> Result<(), ChatError> {
         let by = self.own(context.session)?;
         let account = self.accounts.get(by);
-        if !account.is_some_and(|account| account.record.is_admin) {
+        if account.is_none_or(|it| it.record.server_role != Role::Owner) {
             return Err(ChatError::Forbidden("the server's owners invite to it"));
         }
         let until = Timestamp(self.now.0 + INVITE_MS);
@@ -207,6 +207,7 @@ impl Hub {
         let token = login.token;
         let person = PersonId::Account(account.record.id);
         let name = account.record.name.clone();
+        self.check_banned(account.record.id)?;
         if let Some(login) = self.accounts.see(token, self.now) {
             self.append(context, AccountFact::Seen { login }, output);
         }
@@ -327,7 +328,7 @@ impl Hub {
 fn summary(account: &Account) -> AccountSummary {
     AccountSummary {
         name: account.record.name.clone(),
-        is_admin: account.record.is_admin,
+        server_role: account.record.server_role,
         is_bot: account.is_bot(),
         is_disabled: account.record.is_disabled,
         has_totp: account.record.totp.is_some(),

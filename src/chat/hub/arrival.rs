@@ -9,6 +9,8 @@ use crate::chat::hub::{Hub, Output, Session, SessionId, answer};
 use crate::chat::log::Context;
 use crate::chat::message::Timestamp;
 use crate::chat::name::UserName;
+use crate::chat::network::ClientAddress;
+use crate::chat::order::Party;
 use crate::chat::room::{Room, RoomId};
 use crate::chat::secret::SecretHash;
 use crate::chat::{AccountId, GuestId, PersonId};
@@ -32,7 +34,7 @@ impl Hub {
                 let login = self.accounts.login(token.hash(), self.now);
                 let (login, account) = login.ok_or(ChatError::BadToken)?;
                 let (account, token_hash) = (account.record.id, login.token);
-                let you = self.arrive(context.session, account, token_hash, output)?;
+                let you = self.arrive(context, account, token_hash, output)?;
                 self.see(context, output);
                 let proof = Proof::Login(token);
                 answer(context.clone(), Ok(Done::Welcomed { you, proof }), output);
@@ -70,13 +72,17 @@ impl Hub {
             return Err(ChatError::Forbidden("guests are not admitted here"));
         }
         let person = PersonId::Guest(guest);
+        let party = Party { person, name };
+        self.bans.check(&party, self.now)?;
+        let name = party.name;
         if self.people.is_taken(&name, person) || self.accounts.is_taken(&name) {
             return Err(ChatError::NameTaken);
         }
         if current.is_some() {
             self.rename(person, &name, self.now, output)?;
         } else {
-            self.attach(context.session, Session::new(person, None), name.clone());
+            let session = Session::new(person, None, context.from);
+            self.attach(context.session, session, name.clone());
         }
         let you = Member {
             name,
@@ -97,10 +103,10 @@ impl Hub {
     /// Has a connection speak for an account from now on. Who was a guest on it stays in the rooms.
     ///
     /// # Errors
-    /// [`ChatError::NotFound`] if there is no such account.
+    /// [`ChatError::NotFound`] if there is no such account, [`ChatError::BannedFromServer`].
     pub(super) fn arrive(
         &mut self,
-        id: SessionId,
+        context: &Context,
         account: AccountId,
         login: SecretHash,
         output: &mut Vec<Output>,
@@ -110,23 +116,21 @@ impl Hub {
         let you = Member {
             name: record.name.clone(),
             guest: false,
-            role: if record.is_admin {
-                Role::Owner
-            } else {
-                Role::Member
-            },
+            role: record.server_role,
             is_online: true,
         };
-        let is_admin = record.is_admin;
+        let server_role = record.server_role;
+        self.check_banned(account)?;
+        let id = context.session;
         let person = PersonId::Account(account);
         let guest = self.give_up_guest(id, &you.name, output);
-        let mut session = Session::new(person, Some(login));
+        let mut session = Session::new(person, Some(login), context.from);
         if let Some((_, _, rooms)) = &guest {
             session.rooms.clone_from(rooms);
         }
         self.attach(id, session, you.name.clone());
         if let Some(present) = self.people.get_mut(person) {
-            present.is_admin = is_admin;
+            present.server_role = server_role;
         }
         if let Some((guest, from, rooms)) = guest {
             for room in rooms {
@@ -234,9 +238,14 @@ impl Hub {
 }
 
 impl Session {
-    pub(super) fn new(person: PersonId, login: Option<SecretHash>) -> Self {
+    pub(super) fn new(
+        person: PersonId,
+        login: Option<SecretHash>,
+        from: Option<ClientAddress>,
+    ) -> Self {
         Self {
             person,
+            from,
             rooms: BTreeSet::new(),
             login,
             totp_begun: None,

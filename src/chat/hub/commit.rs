@@ -25,6 +25,14 @@ impl Hub {
             (Fact::Account(fact), outcome) => {
                 self.account_committed(context, at, fact, outcome, output);
             }
+            (
+                Fact::Room {
+                    room,
+                    fact: RoomFact::Expired { .. },
+                },
+                outcome,
+            ) => self.expired(&room, &outcome),
+            (Fact::Server(fact), Ok(_)) => self.server_kept(context, at, fact, output),
             (fact, Err(error)) => self.not_committed(context, &fact, error, output),
             (fact, Ok(recorded)) => self.room_committed(context, at, fact, recorded, output),
         }
@@ -228,6 +236,7 @@ impl Hub {
         // Who speaks has read what was said.
         room.mark_read(person, message.seq);
         let room_name = room.name.clone();
+        self.grew(id, message.at);
         self.weigh(id, |room| room.recent.push_message(&message));
         let event = Arc::new(Event::Message {
             room: room_name,
@@ -267,6 +276,7 @@ impl Hub {
             room.topic = topic.clone();
         }
         let room = room.name.clone();
+        self.grew(id, self.now);
         let done = match change.kind.seq() {
             None => Done::TopicSet { room: room.clone() },
             Some(seq) => Done::Changed {
@@ -288,7 +298,7 @@ impl Hub {
     pub(super) fn read_done(&mut self, done: ReadDone, output: &mut Vec<Output>) {
         match done.read.purpose {
             Purpose::History(_) => self.history_read(done, output),
-            Purpose::Audit(ref context) => {
+            Purpose::Audit(ref context) | Purpose::ServerAudit(ref context) => {
                 let context = context.clone();
                 self.audit_read(context, done, output);
             }
@@ -312,20 +322,23 @@ impl Hub {
         if room.is_behind(&page) || !room.recent.bring_up(&mut page, room.rev) {
             return output.push(Output::Read(read));
         }
-        let Page { messages, .. } = page;
+        // Some may have been erased since the page was read, or the hub is not told yet of those.
+        let erased = room.erased.max(page.erased);
+        let Page { mut messages, .. } = page;
+        messages.retain(|message| message.seq > erased);
         let (first, last) = match (messages.first(), messages.last()) {
             (Some(first), Some(last)) => (first.seq, last.seq),
             // Nothing is older than what `before` named, or newer than what `after` did.
             _ => match read.span {
-                Span::Newest | Span::Around(_) => (1, room.seq),
-                Span::Before(seq) => (1, seq.saturating_sub(1)),
+                Span::Newest | Span::Around(_) => (erased + 1, room.seq),
+                Span::Before(seq) => (erased + 1, seq.saturating_sub(1)),
                 Span::After(seq) => (seq.saturating_add(1), room.seq),
             },
         };
         let done = Done::History {
             room: room.name.clone(),
             messages,
-            more: first > 1 && room.seq > 0,
+            more: first > erased + 1 && room.seq > erased,
             more_after: last < room.seq,
         };
         answer(context, Ok(done), output);
@@ -355,7 +368,12 @@ impl Hub {
                 output.push(Output::Read(recent_past(self.room(id).name.clone())));
             }
             Ok(page) => {
-                let Load::Done(waiting) = self.weigh(id, |room| room.recent.load(page)) else {
+                let loaded = self.weigh(id, |room| {
+                    let loaded = room.recent.load(page);
+                    room.recent.forget(room.erased);
+                    loaded
+                });
+                let Load::Done(waiting) = loaded else {
                     let room = self.room(id).name.clone();
                     return output.push(Output::Read(recent_past(room)));
                 };

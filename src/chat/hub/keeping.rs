@@ -7,9 +7,10 @@ use crate::chat::PersonId;
 use crate::chat::error::ChatError;
 use crate::chat::event::{Done, Event, Role};
 use crate::chat::hub::{Hub, Output, answer};
-use crate::chat::log::{Context, ReadDone, RoomFact};
+use crate::chat::log::{Context, Purpose, ReadDone, RoomFact};
 use crate::chat::message::Timestamp;
 use crate::chat::name::RoomName;
+use crate::chat::network::ClientAddress;
 use crate::chat::order::{Measure, MemberRecord, Party, Reason, Restraint, RestraintKind};
 use crate::chat::recent::Waiting;
 use crate::chat::room::RoomId;
@@ -41,11 +42,7 @@ impl Hub {
                     name,
                     read,
                 };
-                let waiting = Waiting {
-                    context,
-                    since,
-                    rev,
-                };
+                let waiting = Waiting::new(context, since, rev);
                 return self.joined(id, member, waiting, output);
             }
             RoomFact::Left { account, .. } => {
@@ -69,10 +66,13 @@ impl Hub {
                 let until = invite.until;
                 Done::Invited { room, code, until }
             }
-            RoomFact::Measured { .. } | RoomFact::SlowModeSet { .. } => {
+            RoomFact::Measured { .. }
+            | RoomFact::SlowModeSet { .. }
+            | RoomFact::RetentionSet { .. } => {
                 self.order_kept(id, at, fact, output);
                 Done::Kept { room }
             }
+            RoomFact::Expired { .. } => return debug_assert!(false, "it has an answer of its own"),
         };
         answer(context, Ok(done), output);
     }
@@ -85,8 +85,12 @@ impl Hub {
                 by,
                 whom,
                 measure,
+                from,
                 reason,
-            } => self.measured(id, &by, &whom, measure, &reason, at, output),
+            } => {
+                self.restrained(id, &by, &whom, measure, from, &reason, at);
+                self.measured(id, &by, &whom, measure, &reason, output);
+            }
             RoomFact::SlowModeSet { by, interval } => {
                 self.room_mut(id).order.slow_mode = interval;
                 let text = match interval.as_secs() {
@@ -95,15 +99,56 @@ impl Hub {
                 };
                 self.notice(id, &text, output);
             }
+            RoomFact::RetentionSet { by, days } => {
+                self.room_mut(id).retention_days = Some(days);
+                self.plan_expiry(id);
+                let text = match days {
+                    0 => format!("{}: messages are kept for ever in {room}", by.name),
+                    1 => format!("{}: messages are kept for a day in {room}", by.name),
+                    _ => format!("{}: messages are kept for {days} days in {room}", by.name),
+                };
+                self.notice(id, &text, output);
+            }
             RoomFact::Joined { .. }
             | RoomFact::Left { .. }
             | RoomFact::Read { .. }
             | RoomFact::Invited { .. }
+            | RoomFact::Expired { .. }
             | RoomFact::Removed { .. } => {}
         }
     }
 
+    /// Takes note of what lasts of a measure.
     #[expect(clippy::too_many_arguments, reason = "the fields of one fact")]
+    fn restrained(
+        &mut self,
+        id: RoomId,
+        by: &Party,
+        whom: &Party,
+        measure: Measure,
+        from: Vec<ClientAddress>,
+        reason: &Reason,
+        at: Timestamp,
+    ) {
+        let order = &mut self.room_mut(id).order;
+        let (kind, until) = match measure {
+            Measure::Ban { until } => (RestraintKind::Ban, until),
+            Measure::Mute { until } => (RestraintKind::Mute, until),
+            Measure::Unban => return order.lift(RestraintKind::Ban, whom.person),
+            Measure::Unmute => return order.lift(RestraintKind::Mute, whom.person),
+            Measure::Kick | Measure::Role(_) => return,
+        };
+        order.restrain(Restraint {
+            kind,
+            whom: whom.clone(),
+            from,
+            until,
+            by: by.name.clone(),
+            at,
+            reason: reason.clone(),
+        });
+    }
+
     fn measured(
         &mut self,
         id: RoomId,
@@ -111,7 +156,6 @@ impl Hub {
         whom: &Party,
         measure: Measure,
         reason: &Reason,
-        at: Timestamp,
         output: &mut Vec<Output>,
     ) {
         let (deed, room) = (deed(measure), self.room(id).name.clone());
@@ -127,20 +171,6 @@ impl Hub {
             }
             Measure::Role(role) => self.room_mut(id).set_role(whom.person, role),
             Measure::Mute { .. } | Measure::Unmute | Measure::Unban => {}
-        }
-        let order = &mut self.room_mut(id).order;
-        match measure {
-            Measure::Ban { until } | Measure::Mute { until } => {
-                let kind = match measure {
-                    Measure::Ban { .. } => RestraintKind::Ban,
-                    _ => RestraintKind::Mute,
-                };
-                let whom = whom.clone();
-                order.restrain(Restraint { kind, whom, until }, at);
-            }
-            Measure::Unban => order.lift(RestraintKind::Ban, whom.person),
-            Measure::Unmute => order.lift(RestraintKind::Mute, whom.person),
-            Measure::Kick | Measure::Role(_) => {}
         }
         let text = match measure {
             Measure::Role(role) => {
@@ -159,7 +189,11 @@ impl Hub {
         done: ReadDone,
         output: &mut Vec<Output>,
     ) {
-        let (room, limit) = (done.read.room, done.read.max_messages);
+        let room = match done.read.purpose {
+            Purpose::ServerAudit(_) => None,
+            _ => Some(done.read.room),
+        };
+        let limit = done.read.max_messages;
         let result = done.outcome.map_err(super::commit::refusal).map(|page| {
             let mut entries = page.audit;
             // One more was asked for than is shown.
@@ -220,6 +254,7 @@ impl Hub {
             self.release(waiting.context, gone, output);
         }
         self.weigh(id, |room| room.recent.unload());
+        self.set_expiry(id, None);
         let Some(room) = self.rooms.remove(&id) else {
             return;
         };

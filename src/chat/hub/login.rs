@@ -9,6 +9,7 @@ use crate::chat::hash::{HashOutcome, HashPurpose, HashTask, Hashed, Hashing};
 use crate::chat::hub::arrival::HAS_SAID;
 use crate::chat::hub::{Hub, Output, Registration};
 use crate::chat::log::{Append, Context, Fact};
+use crate::chat::order::Party;
 use crate::chat::password::{Password, PasswordHash};
 use crate::chat::secret::SecretHash;
 use crate::chat::totp::TotpSecret;
@@ -159,6 +160,11 @@ impl Hub {
         if record.is_disabled {
             return Err(ChatError::BadPassword);
         }
+        let party = Party {
+            person: PersonId::Account(account),
+            name: record.name.clone(),
+        };
+        self.bans.check(&party, now)?;
         let factor = match (&mut record.totp, login.factor) {
             (None, _) => None,
             (Some(_), None) => {
@@ -253,6 +259,7 @@ impl Hub {
                 return Err(ChatError::Forbidden("registering takes an invite"));
             }
         }
+        self.bans.check_name(&wish.name, self.now)?;
         self.is_free_for(context, &wish.name)
     }
 

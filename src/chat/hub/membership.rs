@@ -11,6 +11,8 @@ use std::sync::Arc;
 use crate::chat::AccountId;
 use crate::chat::PersonId;
 use crate::chat::error::ChatError;
+#[cfg(test)]
+use crate::chat::event::Role;
 use crate::chat::event::{Done, Event};
 use crate::chat::hub::{Asking, Hub, Output, Session, SessionId};
 use crate::chat::log::{Append, Context, Fact, RoomFact};
@@ -86,6 +88,11 @@ impl Hub {
     ) -> Result<(), ChatError> {
         let room = self.room(id);
         room.order.check_ban(&asking.party(), asking.at)?;
+        // Who keeps order there is not kept out because of a neighbour.
+        let standing = self.standing(id, asking.person);
+        if let (Some(from), Err(_)) = (asking.context.from, standing.may(Action::KeepOrder)) {
+            room.order.check_address(from, asking.at)?;
+        }
         let PersonId::Account(account) = asking.person else {
             return self.enter(id, waiting, asking.output);
         };
@@ -397,11 +404,12 @@ impl Hub {
         session: SessionId,
         account: AccountId,
         name: &str,
-        is_admin: bool,
+        server_role: Role,
     ) {
         let name = UserName::parse(name).expect("a name");
         let person = PersonId::Account(account);
-        self.attach(session, Session::new(person, None), name);
-        self.people.get_mut(person).expect("attached").is_admin = is_admin;
+        self.attach(session, Session::new(person, None, None), name);
+        let present = self.people.get_mut(person).expect("attached");
+        present.server_role = server_role;
     }
 }

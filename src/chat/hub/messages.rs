@@ -34,7 +34,7 @@ impl Hub {
         reply_to: Option<Seq>,
     ) -> Result<(), ChatError> {
         let room = self.room(id);
-        if reply_to.is_some_and(|seq| seq == 0 || seq > room.seq) {
+        if reply_to.is_some_and(|seq| seq <= room.erased || seq > room.seq) {
             return Err(ChatError::NotFound("message to reply to"));
         }
         self.check_speech(asking, id)?;
@@ -125,7 +125,8 @@ impl Hub {
         limit: usize,
     ) -> Result<(), ChatError> {
         let id = self.visible(name, asking)?;
-        if matches!(span, Span::Around(seq) if seq == 0 || seq > self.room(id).seq) {
+        let room = self.room(id);
+        if matches!(span, Span::Around(seq) if seq <= room.erased || seq > room.seq) {
             return Err(ChatError::NotFound("message"));
         }
         asking.output.push(Output::Read(Read {

@@ -1,16 +1,21 @@
 //! What the hub does for those who keep a room in order.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::chat::PersonId;
+use crate::chat::bans::listed;
 use crate::chat::command::RoomCommand;
 use crate::chat::error::ChatError;
-use crate::chat::event::Role;
+use crate::chat::event::{Done, Role};
 use crate::chat::hub::{Asking, Hub, Output};
 use crate::chat::log::{Fact, Purpose, Read, RoomFact, Span};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
-use crate::chat::order::{Invite, InviteCode, MAX_RANKS, Measure, Party, Reason, RestraintKind};
+use crate::chat::network::ClientAddress;
+use crate::chat::order::{
+    Invite, InviteCode, MAX_ADDRESSES, MAX_RANKS, Measure, Party, Reason, RestraintKind,
+};
 use crate::chat::permission::{Action, Standing};
 use crate::chat::recent;
 use crate::chat::room::RoomId;
@@ -36,8 +41,9 @@ impl Hub {
                 kind,
                 name,
                 lasting,
+                address,
                 reason,
-            } => self.restrain(asking, id, kind, &name, lasting, reason),
+            } => self.restrain(asking, id, (kind, address), &name, lasting, reason),
             RoomCommand::Lift { kind, name, reason } => self.lift(asking, id, kind, &name, reason),
             RoomCommand::Role { name, role } => self.give_role(asking, id, &name, role),
             RoomCommand::SlowMode { interval } => {
@@ -48,21 +54,30 @@ impl Hub {
             }
             RoomCommand::Remove => self.remove(asking, id),
             RoomCommand::Audit { before, limit } => self.audit(asking, id, before, limit),
+            RoomCommand::Retention { days } => self.set_retention(asking, id, days),
+            RoomCommand::Bans => {
+                self.allow(asking, id, Action::KeepOrder)?;
+                let (bans, more) = listed(self.room(id).order.bans(asking.at));
+                let room = Some(self.room(id).name.clone());
+                asking.answer(Done::Bans { room, bans, more });
+                Ok(())
+            }
         }
     }
 
     /// What somebody is in a room.
     pub(super) fn standing(&self, id: RoomId, person: PersonId) -> Standing {
+        let room = self.room(id);
+        // The owner's helpers have no key to what others keep to themselves.
+        let server = match self.server_role(person) {
+            Role::Op if !room.is_public() && !room.belongs(person) => Role::Member,
+            role => role,
+        };
         Standing {
-            guest: person.is_guest(),
-            is_admin: self.is_admin(person),
-            role: self.room(id).role(person),
+            server,
+            role: room.role(person),
+            ..self.standing_on_server(person)
         }
-    }
-
-    /// Whether the server is theirs.
-    pub(super) fn is_admin(&self, person: PersonId) -> bool {
-        self.people.get(person).is_some_and(|it| it.is_admin)
     }
 
     /// Refuses who is muted, and who would speak to nobody.
@@ -136,7 +151,7 @@ impl Hub {
         &mut self,
         asking: &mut Asking<'_>,
         id: RoomId,
-        kind: RestraintKind,
+        (kind, address): (RestraintKind, bool),
         name: &UserName,
         lasting: Option<Duration>,
         reason: Reason,
@@ -158,7 +173,30 @@ impl Hub {
             RestraintKind::Ban => Measure::Ban { until },
             RestraintKind::Mute => Measure::Mute { until },
         };
-        self.measure(asking, id, whom, measure, reason)
+        self.check_rank(asking, id, whom.person)?;
+        let from = if address {
+            self.addresses(whom.person)
+        } else {
+            Vec::new()
+        };
+        let fact = RoomFact::Measured {
+            by: asking.party(),
+            whom,
+            measure,
+            from,
+            reason,
+        };
+        self.append_fact(asking, id, fact);
+        Ok(())
+    }
+
+    /// From where somebody is connected.
+    fn addresses(&self, person: PersonId) -> Vec<ClientAddress> {
+        let sessions = self.people.get(person).map(|it| &it.sessions);
+        let sessions = sessions.into_iter().flatten();
+        let from = sessions.filter_map(|session| self.sessions.get(session)?.from);
+        let distinct: BTreeSet<ClientAddress> = from.collect();
+        distinct.into_iter().take(MAX_ADDRESSES).collect()
     }
 
     fn lift(
@@ -250,13 +288,20 @@ impl Hub {
         measure: Measure,
         reason: Reason,
     ) -> Result<(), ChatError> {
-        let standing = self.standing(id, asking.person);
-        // A ban is lifted by whoever keeps order, whatever rank was lost by it.
-        if !standing.outranks(self.standing(id, whom.person)) {
-            return Err(ChatError::Forbidden("they are not of lower rank than you"));
-        }
+        self.check_rank(asking, id, whom.person)?;
         self.append_measure(asking, id, whom, measure, reason);
         Ok(())
+    }
+
+    /// Refuses to deal with somebody whom one does not outrank.
+    fn check_rank(&self, asking: &Asking<'_>, id: RoomId, whom: PersonId) -> Result<(), ChatError> {
+        let standing = self.standing(id, asking.person);
+        // A ban is lifted by whoever keeps order, whatever rank was lost by it.
+        if standing.outranks(self.standing(id, whom)) {
+            Ok(())
+        } else {
+            Err(NOT_BELOW)
+        }
     }
 
     fn append_measure(
@@ -271,18 +316,24 @@ impl Hub {
             by: asking.party(),
             whom,
             measure,
+            from: Vec::new(),
             reason,
         };
         self.append_fact(asking, id, fact);
     }
 
-    fn append_fact(&self, asking: &mut Asking<'_>, id: RoomId, fact: RoomFact) {
+    pub(super) fn append_fact(&self, asking: &mut Asking<'_>, id: RoomId, fact: RoomFact) {
         let room = self.room(id).name.clone();
         asking.append(Fact::Room { room, fact });
     }
 
     /// Refuses what whoever asks may not do in a room; in a conversation of two nobody has a say.
-    fn allow(&self, asking: &Asking<'_>, id: RoomId, action: Action) -> Result<(), ChatError> {
+    pub(super) fn allow(
+        &self,
+        asking: &Asking<'_>,
+        id: RoomId,
+        action: Action,
+    ) -> Result<(), ChatError> {
         if self.room(id).is_direct() {
             return Err(ChatError::Forbidden(
                 "a conversation of two is nobody's to keep",
@@ -301,10 +352,13 @@ impl Hub {
 }
 
 /// The moment so long after another.
-fn after(at: Timestamp, duration: Duration) -> Timestamp {
+pub(super) fn after(at: Timestamp, duration: Duration) -> Timestamp {
     let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     Timestamp(at.0.saturating_add(millis))
 }
+
+/// One deals with those whom one outranks.
+pub(super) const NOT_BELOW: ChatError = ChatError::Forbidden("they are not of lower rank than you");
 
 /// Who is asked for belongs to nothing that one may know of.
 const NOBODY: ChatError = ChatError::NotFound("person in this room");

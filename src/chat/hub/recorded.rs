@@ -6,7 +6,7 @@ use crate::chat::account::{
     AccountFact, AccountRecord, InviteRecord, LoginId, LoginRecord, NewAccount, Opening, TotpRecord,
 };
 use crate::chat::error::ChatError;
-use crate::chat::event::{Done, Proof};
+use crate::chat::event::{Done, Proof, Role};
 use crate::chat::hub::{Hub, Output};
 use crate::chat::log::{Context, LogError, Recorded};
 use crate::chat::message::Timestamp;
@@ -80,7 +80,7 @@ impl Hub {
             id,
             name,
             password,
-            is_admin,
+            server_role: if is_admin { Role::Owner } else { Role::Member },
             is_disabled: false,
             totp: None,
         });
@@ -188,7 +188,7 @@ impl Hub {
         if !self.held.contains_key(&context.session) {
             return Err(ChatError::NotAuthenticated);
         }
-        let you = self.arrive(context.session, account, token, output)?;
+        let you = self.arrive(context, account, token, output)?;
         let proof = Proof::Login(opening.token);
         Ok(Done::Welcomed { you, proof })
     }

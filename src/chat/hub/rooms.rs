@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::chat::error::ChatError;
-use crate::chat::event::{Done, Event, Joined, Role, RoomSummary};
+use crate::chat::event::{Done, Event, Joined, RoomSummary};
 use crate::chat::hub::{
     Asking, Hub, MAX_LISTED_MEMBERS, MAX_LISTED_ON_JOIN, MAX_LISTED_ROOMS, MAX_LISTED_WEIGHT,
     MAX_PRESENCE_MEMBERS, MAX_ROOMS_PER_SESSION, Output, TOO_MANY_ROOMS_HERE, answer,
@@ -13,7 +13,7 @@ use crate::chat::log::{Append, Fact, Purpose, Read, Span, Visibility};
 use crate::chat::message::{Rev, Seq, Topic};
 use crate::chat::name::RoomName;
 use crate::chat::order::{InviteCode, Party};
-use crate::chat::permission::{Action, Standing};
+use crate::chat::permission::Action;
 use crate::chat::recent::{self, Recent, Ring, Waiting};
 use crate::chat::room::{Room, RoomId};
 
@@ -71,11 +71,7 @@ impl Hub {
             Visibility::Public => Action::CreatePublicRoom,
             Visibility::Private => Action::CreatePrivateRoom,
         };
-        let standing = Standing {
-            guest: asking.person.is_guest(),
-            is_admin: self.is_admin(asking.person),
-            role: Role::Member,
-        };
+        let standing = self.standing_on_server(asking.person);
         standing.may(action).map_err(ChatError::Forbidden)?;
         self.check_place(asking.person)?;
         let (by, owner) = (asking.name.clone(), asking.person);
@@ -161,6 +157,8 @@ impl Hub {
             return;
         };
         let snapshot = ring.snapshot(since, rev, room.seq, room.rev);
+        let first = snapshot.messages.first();
+        let first = first.map_or(room.seq + 1, |first| first.seq);
         let joined = Joined {
             room: room.name.clone(),
             topic: room.topic.clone(),
@@ -172,7 +170,8 @@ impl Hub {
             messages: snapshot.messages,
             changes: snapshot.changes,
             recovered: snapshot.recovered,
-            more: snapshot.more,
+            more: snapshot.more && first > room.erased + 1,
+            retention_days: self.retention_days(room),
         };
         self.release(context, Ok(Done::Joined(Box::new(joined))), output);
     }

@@ -26,6 +26,12 @@ mod keeping;
 #[cfg(test)]
 mod messages;
 
+#[cfg(test)]
+mod retention;
+
+#[cfg(test)]
+mod server;
+
 /// A hub, a log in memory, and what every session got to see.
 struct World {
     hub: Hub,
@@ -33,6 +39,10 @@ struct World {
     /// What changed in each of them, and who wrote what.
     changes: BTreeMap<RoomName, Vec<Change>>,
     authors: BTreeMap<(RoomName, Seq), PersonId>,
+    /// The messages up to these are gone, of each room.
+    erased: BTreeMap<RoomName, Seq>,
+    /// How many were erased at a time.
+    erasures: Vec<usize>,
     searches: Vec<Search>,
     /// What the log has not been given yet; taken by `settle`.
     waiting: VecDeque<Output>,
@@ -42,6 +52,9 @@ struct World {
     /// What happened to accounts; the number of each is its place, from 1.
     account_facts: Vec<AccountFact>,
     closed: Vec<SessionId>,
+    /// From where whose connections come.
+    addresses: BTreeMap<u64, ClientAddress>,
+    network_bans: NetworkBans,
     now: Timestamp,
     subscribed: BTreeMap<RoomId, BTreeSet<SessionId>>,
     answers: Vec<(SessionId, Result<Done, ChatError>)>,
@@ -66,18 +79,23 @@ impl World {
                     registration: Registration::Open,
                     claim: None,
                     max_rooms: 4,
+                    retention_days: 0,
                 },
                 [record],
             ),
             log: vec![(RoomName::lobby(), Vec::new())],
             changes: BTreeMap::new(),
             authors: BTreeMap::new(),
+            erased: BTreeMap::new(),
+            erasures: Vec::new(),
             searches: Vec::new(),
             waiting: VecDeque::new(),
             is_log_failing: false,
             are_hashers_busy: false,
             account_facts: Vec::new(),
             closed: Vec::new(),
+            addresses: BTreeMap::new(),
+            network_bans: NetworkBans::default(),
             now: Timestamp(0),
             subscribed: BTreeMap::new(),
             answers: Vec::new(),
@@ -89,6 +107,7 @@ impl World {
         let request = Request { id: None, command };
         self.step(Input::Request {
             session: session(who),
+            from: self.addresses.get(&who).copied(),
             request,
         });
     }
@@ -129,7 +148,11 @@ impl World {
                 Output::Append(_) | Output::Read(_) | Output::Search(_) | Output::Hash(_) => {
                     self.waiting.push_back(output);
                 }
-                Output::Close(session) => self.closed.push(session),
+                Output::Close(session) | Output::ShutOut(session) => self.closed.push(session),
+                Output::NetworkBanned { network, until } => {
+                    self.network_bans.ban(network, until, self.now);
+                }
+                Output::NetworkUnbanned(network) => self.network_bans.lift(network),
             }
         }
     }
@@ -212,6 +235,7 @@ impl World {
                 Ok(Recorded::RoomCreated)
             }
             Fact::RoomCreated { .. } => Ok(Recorded::RoomExisted),
+            Fact::Server(_) => Ok(Recorded::Noted),
             Fact::MessagePosted {
                 room,
                 from,
@@ -253,8 +277,10 @@ impl World {
             Fact::DirectOpened { .. } => Ok(Recorded::RoomExisted),
             Fact::Room { fact, .. } => {
                 let place = place.ok_or(LogError::NoSuchRoom)?;
-                if let RoomFact::Removed { .. } = fact {
-                    self.log.remove(place);
+                match fact {
+                    RoomFact::Expired { before } => return Ok(self.erase(place, *before)),
+                    RoomFact::Removed { .. } => drop(self.log.remove(place)),
+                    _ => {}
                 }
                 Ok(Recorded::Noted)
             }
@@ -267,6 +293,20 @@ impl World {
             }
             Fact::Account(fact) => Ok(self.append_account(fact)),
         }
+    }
+
+    /// Erases two messages at a time.
+    fn erase(&mut self, place: usize, before: Timestamp) -> Recorded {
+        let (room, messages) = &self.log[place];
+        let erased = self.erased.entry(room.clone()).or_default();
+        let kept = messages.iter().filter(|message| message.seq > *erased);
+        let stale = kept.clone().take_while(|message| message.at < before);
+        let count = stale.take(2).count();
+        let oldest_at = kept.clone().nth(count).map(|message| message.at);
+        *erased += Seq::try_from(count).unwrap();
+        let up_to = *erased;
+        self.erasures.push(count);
+        Recorded::Erased { up_to, oldest_at }
     }
 
     /// Judges as the log does.
@@ -366,7 +406,9 @@ impl World {
             .iter()
             .find(|(name, _)| *name == read.room)
             .ok_or(LogError::NoSuchRoom)?;
+        let erased = self.erased.get(&read.room).copied().unwrap_or_default();
         let is_meant = |m: &&Message| match read.span {
+            _ if m.seq <= erased => false,
             Span::Newest => true,
             Span::Before(seq) => m.seq < seq,
             Span::After(seq) => m.seq > seq,
@@ -383,6 +425,7 @@ impl World {
         let rev = u64::try_from(changes.len()).unwrap();
         changes.drain(..changes.len().saturating_sub(read.max_changes));
         Ok(Page {
+            erased,
             messages,
             changes,
             seq,

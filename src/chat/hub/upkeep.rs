@@ -107,11 +107,12 @@ impl Hub {
 }
 
 /// Whom the server asks for itself: nothing is answered.
-const NOBODY: Context = Context {
+pub(super) const NOBODY: Context = Context {
     session: SessionId {
         worker: 0,
         connection: 0,
     },
+    from: None,
     re: None,
 };
 

@@ -7,6 +7,7 @@ use rand::{Rng, RngExt as _};
 use super::{Kind, Session};
 use crate::chat::Event;
 use crate::net::{Connections, Flow, Outbox};
+use crate::server::line_session::LineSession;
 use crate::server::refusal::no_room;
 use crate::server::shared::Purpose;
 use crate::server::shown::Shown;
@@ -38,6 +39,15 @@ pub(super) fn drain(
 }
 
 impl Session {
+    /// Ends it, because the login that it came with is over.
+    pub(super) fn revoked(&mut self, now: Instant, outbox: &mut Outbox) -> Flow {
+        match &mut self.kind {
+            Kind::WebSocket(chat) => chat.revoked(now, outbox),
+            Kind::Line(_) => LineSession::revoked(outbox),
+            Kind::Http(_) | Kind::Admin(_) | Kind::Unsecured | Kind::Refused => Flow::Close,
+        }
+    }
+
     /// Ends it with the server. Whoever has come to ask something is not left without an answer, but
     /// over TLS: there he may not have agreed on it yet, and would be waited for.
     pub(super) fn stop(&self, is_tls: bool, outbox: &mut Outbox) -> Flow {

@@ -45,7 +45,10 @@ impl ChatService {
                 Ok(Some(head)) if is_admin => {
                     routes::admin(&head, &session.visitor, &self.shared, outbox)
                 }
-                Ok(Some(head)) => routes::web(&head, &mut session.visitor, &self.shared, outbox),
+                Ok(Some(head)) => {
+                    let ban_of = |address| self.ban_of(address);
+                    routes::web(&head, &mut session.visitor, &self.shared, ban_of, outbox)
+                }
                 Err(error) => routes::refuse(&error, &session.visitor, &self.shared, outbox),
             };
             match routed {

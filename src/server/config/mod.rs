@@ -21,6 +21,8 @@ pub struct Config {
     pub tls: TlsConfig,
     /// Who may come in.
     pub accounts: AccountsConfig,
+    /// How rooms are kept.
+    pub chat: ChatConfig,
     /// How much and how fast.
     pub limits: LimitsConfig,
 }
@@ -114,6 +116,14 @@ impl Registration {
             Self::Closed => "closed",
         }
     }
+}
+
+/// The section `[chat]`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChatConfig {
+    /// For how many days messages are kept where a room's owner decided nothing; 0: for ever.
+    pub retention_days: u32,
 }
 
 /// The section `[limits]`.

@@ -8,6 +8,7 @@ pub fn print(config: &Config) -> String {
         server,
         tls,
         accounts,
+        chat,
         limits,
     } = config;
     let mut text = String::from("# chinwag: the effective configuration\n");
@@ -133,6 +134,14 @@ pub fn print(config: &Config) -> String {
                 string(accounts.registration.as_str()),
             ),
         ],
+    );
+    section(
+        "chat",
+        &[(
+            "Days for which messages are kept where a room's owner decided nothing; 0: for ever.",
+            "retention_days",
+            toml::Value::Integer(chat.retention_days.into()),
+        )],
     );
     section(
         "limits",

@@ -73,6 +73,7 @@ impl Server {
             registration: Registration::Closed,
             claim: None,
             max_rooms: 1_000,
+            retention_days: 0,
         };
         let shared = Arc::new(shared(setup.rate));
         let (control_sender, control) = mpsc::channel();

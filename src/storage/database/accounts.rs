@@ -2,7 +2,7 @@
 
 use rusqlite::Row;
 
-use super::{Database, DatabaseError, Transaction, text};
+use super::{BanRow, Database, DatabaseError, Transaction, text};
 use crate::storage::error::StorageError;
 
 /// A row of `accounts`.
@@ -13,6 +13,7 @@ pub(in crate::storage) struct AccountRow {
     pub(in crate::storage) name: String,
     pub(in crate::storage) password: Option<String>,
     pub(in crate::storage) is_admin: bool,
+    pub(in crate::storage) is_op: bool,
     pub(in crate::storage) is_disabled: bool,
     pub(in crate::storage) totp: Option<([u8; 20], i64)>,
 }
@@ -60,6 +61,7 @@ pub(in crate::storage) struct RollRows {
     pub(in crate::storage) codes: Vec<CodeRow>,
     pub(in crate::storage) logins: Vec<LoginRow>,
     pub(in crate::storage) invites: Vec<InviteRow>,
+    pub(in crate::storage) bans: Vec<BanRow>,
 }
 
 impl Database {
@@ -83,6 +85,7 @@ impl Transaction<'_> {
                     password: row.get(3)?,
                     is_admin: row.get(4)?,
                     is_disabled: row.get(7)?,
+                    is_op: row.get(8)?,
                     totp: secret.map(|secret| (secret, step.unwrap_or(i64::MAX))),
                 })
             })?,
@@ -108,6 +111,7 @@ impl Transaction<'_> {
                     until: row.get(1)?,
                 })
             })?,
+            bans: self.bans()?,
         })
     }
 
@@ -253,7 +257,7 @@ impl Transaction<'_> {
 }
 
 const ACCOUNTS: &str =
-    "SELECT id, key, name, password, is_admin, totp_secret, totp_step, is_disabled
+    "SELECT id, key, name, password, is_admin, totp_secret, totp_step, is_disabled, is_op
      FROM accounts ORDER BY id";
 const CODES: &str = "SELECT account, code FROM recovery_codes ORDER BY account, code";
 const LOGINS: &str = "SELECT id, account, token, label, opened_at, seen_at FROM logins ORDER BY id";

@@ -26,7 +26,25 @@ pub(in crate::storage) struct RestraintRow {
     pub(in crate::storage) kind: String,
     pub(in crate::storage) person: Vec<u8>,
     pub(in crate::storage) name: String,
+    pub(in crate::storage) addresses: Option<Vec<u8>>,
     pub(in crate::storage) until: Option<i64>,
+    pub(in crate::storage) by: String,
+    pub(in crate::storage) at: i64,
+    pub(in crate::storage) reason: String,
+}
+
+/// A row for `restraints`.
+#[derive(Debug)]
+pub(in crate::storage) struct NewRestraint<'a> {
+    pub(in crate::storage) room: i64,
+    pub(in crate::storage) kind: &'a str,
+    pub(in crate::storage) person: &'a [u8],
+    pub(in crate::storage) name: &'a str,
+    pub(in crate::storage) addresses: Option<&'a [u8]>,
+    pub(in crate::storage) until: Option<i64>,
+    pub(in crate::storage) by: &'a str,
+    pub(in crate::storage) at: i64,
+    pub(in crate::storage) reason: &'a str,
 }
 
 /// A row of `invites`, with its room's key.
@@ -81,6 +99,10 @@ impl Transaction<'_> {
                     person: row.get(2)?,
                     name: text(row, 3)?,
                     until: row.get(4)?,
+                    addresses: row.get(5)?,
+                    by: text(row, 6)?,
+                    at: row.get::<_, Option<i64>>(7)?.unwrap_or_default(),
+                    reason: text(row, 8)?,
                 })
             })?,
             invites: self.rows(INVITES, |row| {
@@ -152,13 +174,21 @@ impl Transaction<'_> {
     /// Inserts a restraint in place of one that may be there, and forgets those that are over.
     pub(in crate::storage) fn set_restraint(
         &self,
-        room: i64,
-        (kind, person, name): (&str, &[u8], &str),
-        until: Option<i64>,
-        now: i64,
+        it: &NewRestraint<'_>,
     ) -> Result<(), DatabaseError> {
-        self.execute(DELETE_ENDED_RESTRAINTS, (room, now))?;
-        self.execute(SET_RESTRAINT, (room, kind, person, name, until))
+        self.execute(DELETE_ENDED_RESTRAINTS, (it.room, it.at))?;
+        let row = (
+            it.room,
+            it.kind,
+            it.person,
+            it.name,
+            it.addresses,
+            it.until,
+            it.by,
+            it.at,
+            it.reason,
+        );
+        self.execute(SET_RESTRAINT, row)
     }
 
     pub(in crate::storage) fn delete_restraint(
@@ -261,7 +291,7 @@ impl Transaction<'_> {
             .try_for_each(|sql| self.execute(sql, (room,)))
     }
 
-    fn rows<T>(
+    pub(super) fn rows<T>(
         &self,
         sql: &str,
         read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
@@ -279,7 +309,8 @@ const MEMBERS: &str = "SELECT key, account, members.name, read FROM members
      JOIN rooms ON rooms.id = room ORDER BY room, account";
 const PARTIES: &str = "SELECT key, person, parties.name FROM parties
      JOIN rooms ON rooms.id = room ORDER BY room, person";
-const RESTRAINTS: &str = "SELECT key, kind, person, restraints.name, until FROM restraints
+const RESTRAINTS: &str = "SELECT key, kind, person, restraints.name, until, addresses,
+     decided_by, decided_at, reason FROM restraints
      JOIN rooms ON rooms.id = room ORDER BY room, kind, person";
 const INVITES: &str = "SELECT key, code, until FROM invites
      JOIN rooms ON rooms.id = room ORDER BY room, until, code";
@@ -293,9 +324,9 @@ const INSERT_PARTY: &str = "INSERT INTO parties (room, person, name) VALUES (?1,
 const SET_ROLE: &str = "INSERT INTO roles (room, person, role) VALUES (?1, ?2, ?3)
      ON CONFLICT (room, person) DO UPDATE SET role = excluded.role";
 const DELETE_ROLE: &str = "DELETE FROM roles WHERE room = ?1 AND person = ?2";
-const SET_RESTRAINT: &str = "INSERT INTO restraints (room, kind, person, name, until)
-     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (room, kind, person)
-     DO UPDATE SET name = excluded.name, until = excluded.until";
+const SET_RESTRAINT: &str = "INSERT OR REPLACE INTO restraints
+     (room, kind, person, name, addresses, until, decided_by, decided_at, reason)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const DELETE_RESTRAINT: &str =
     "DELETE FROM restraints WHERE room = ?1 AND kind = ?2 AND person = ?3";
 const DELETE_ENDED_RESTRAINTS: &str = "DELETE FROM restraints WHERE room = ?1 AND until <= ?2";

@@ -3,10 +3,13 @@
 use crate::chat::PersonId;
 use crate::chat::event::Role;
 use crate::chat::log::{Append, Recorded, RoomFact, Visibility};
+use crate::chat::message::Timestamp;
 use crate::chat::name::RoomName;
-use crate::chat::order::{Measure, Party};
-use crate::storage::database::{DatabaseError, RoomState};
+use crate::chat::network::ClientAddress;
+use crate::chat::order::{Measure, Party, Reason};
+use crate::storage::database::{DatabaseError, NewRestraint, RoomState};
 use crate::storage::log::Transcript;
+use crate::storage::rows::books::write_addresses;
 use crate::storage::rows::write_person;
 
 impl Transcript<'_> {
@@ -39,9 +42,16 @@ impl Transcript<'_> {
             self.transaction.set_read(room.id, account.0, *seq)?;
             return Ok(Recorded::Noted);
         }
+        if let RoomFact::Expired { before } = fact {
+            return self.expire(append, room, *before);
+        }
         let event = self.insert_event(append, &append.fact, room.id)?;
         match fact {
-            RoomFact::Read { .. } => {}
+            RoomFact::Read { .. } | RoomFact::Expired { .. } => {}
+            RoomFact::RetentionSet { days, .. } => {
+                self.transaction.set_retention(room.id, *days)?;
+                self.transaction.insert_audit(room.id, event)?;
+            }
             RoomFact::Joined { account, name, .. } => {
                 self.transaction
                     .insert_member(room.id, account.0, name.as_str(), room.seq)?;
@@ -53,8 +63,15 @@ impl Transcript<'_> {
                     .insert_invite(room.id, code, until, append.at.0)?;
                 self.transaction.insert_audit(room.id, event)?;
             }
-            RoomFact::Measured { whom, measure, .. } => {
-                self.measure(append, room.id, whom, *measure)?;
+            RoomFact::Measured {
+                by,
+                whom,
+                measure,
+                from,
+                reason,
+            } => {
+                self.measure(room.id, whom, *measure)?;
+                self.restrain(append, room.id, (by, whom, reason), *measure, from)?;
                 self.transaction.insert_audit(room.id, event)?;
             }
             RoomFact::SlowModeSet { interval, .. } => {
@@ -72,17 +89,38 @@ impl Transcript<'_> {
         Ok(Recorded::Noted)
     }
 
-    fn measure(
-        &self,
+    /// Erases some of what was decided before then. An event tells of it, so that the numbers of those
+    /// that go are not given again.
+    fn expire(
+        &mut self,
         append: &Append,
-        room: i64,
-        whom: &Party,
-        measure: Measure,
-    ) -> Result<(), DatabaseError> {
+        room: RoomState,
+        before: Timestamp,
+    ) -> Result<Recorded, DatabaseError> {
         let transaction = &self.transaction;
-        let (person, name) = (write_person(whom.person), whom.name.as_str());
-        let now = append.at.0;
-        let until = measure.until().map(|until| until.0);
+        let messages = transaction.stale_messages(room.id, room.erased, before.0)?;
+        let changes = transaction.stale_changes(room.id, before.0)?;
+        if messages.is_beyond(room.erased) {
+            transaction.erase_messages_to(room.id, room.erased, messages.up_to)?;
+        }
+        if changes.is_beyond(0) {
+            transaction.erase_changes_to(room.id, changes.up_to)?;
+        }
+        if messages.is_beyond(room.erased) || changes.is_beyond(0) {
+            self.insert_event(append, &append.fact, room.id)?;
+        }
+        self.change_room(append.fact.room(), |room| room.erased = messages.up_to);
+        let left = [messages.next_at, changes.next_at];
+        Ok(Recorded::Erased {
+            up_to: messages.up_to,
+            oldest_at: left.into_iter().flatten().min().map(Timestamp),
+        })
+    }
+
+    /// What a measure does to somebody's place in the room.
+    fn measure(&self, room: i64, whom: &Party, measure: Measure) -> Result<(), DatabaseError> {
+        let transaction = &self.transaction;
+        let person = write_person(whom.person);
         match measure {
             Measure::Kick | Measure::Ban { .. } => {
                 transaction.delete_role(room, &person)?;
@@ -94,10 +132,33 @@ impl Transcript<'_> {
             Measure::Role(role) => transaction.set_role(room, &person, role.as_str())?,
             Measure::Mute { .. } | Measure::Unban | Measure::Unmute => {}
         }
+        Ok(())
+    }
+
+    /// What lasts of a measure.
+    fn restrain(
+        &self,
+        append: &Append,
+        room: i64,
+        (by, whom, reason): (&Party, &Party, &Reason),
+        measure: Measure,
+        from: &[ClientAddress],
+    ) -> Result<(), DatabaseError> {
+        let transaction = &self.transaction;
+        let person = write_person(whom.person);
         match measure {
             Measure::Ban { .. } | Measure::Mute { .. } => {
-                let row = (measure.as_str(), person.as_slice(), name);
-                transaction.set_restraint(room, row, until, now)
+                transaction.set_restraint(&NewRestraint {
+                    room,
+                    kind: measure.as_str(),
+                    person: &person,
+                    name: whom.name.as_str(),
+                    addresses: write_addresses(from).as_deref(),
+                    until: measure.until().map(|until| until.0),
+                    by: by.name.as_str(),
+                    at: append.at.0,
+                    reason: reason.as_str(),
+                })
             }
             Measure::Unban => transaction.delete_restraint(room, "ban", &person),
             Measure::Unmute => transaction.delete_restraint(room, "mute", &person),

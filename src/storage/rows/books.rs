@@ -8,13 +8,16 @@ use serde::{Deserialize, Serialize};
 use crate::chat::event::Role;
 use crate::chat::log::RoomFact;
 use crate::chat::message::Timestamp;
+use crate::chat::network::ClientAddress;
 use crate::chat::order::{
     AuditEntry, Books, Deed, Invite, Measure, MemberRecord, Party, Reason, Restraint, RestraintKind,
 };
 use crate::chat::secret::SecretHash;
 use crate::chat::{AccountId, PersonId};
-use crate::storage::database::{AuditRow, BookRows};
-use crate::storage::rows::{read_person, read_user, write_person_in_json};
+use crate::storage::database::{AuditRow, BookRows, RestraintRow};
+use crate::storage::rows::{
+    read_person, read_person_in_json, read_user, server, write_person_in_json,
+};
 
 /// The kind of an event about how a room is kept, and its payload.
 pub(super) fn write_room_fact(fact: &RoomFact) -> (&'static str, String) {
@@ -34,14 +37,7 @@ pub(super) fn write_room_fact(fact: &RoomFact) -> (&'static str, String) {
         RoomFact::Invited { by, invite, .. } => (
             INVITED,
             Payload {
-                code: Some(
-                    invite
-                        .code
-                        .0
-                        .iter()
-                        .map(|byte| format!("{byte:02x}"))
-                        .collect(),
-                ),
+                code: Some(write_hash(&invite.code)),
                 until: Some(invite.until.0),
                 ..by_whom(by)
             },
@@ -50,6 +46,8 @@ pub(super) fn write_room_fact(fact: &RoomFact) -> (&'static str, String) {
             by,
             whom,
             measure,
+            // They go with the ban: events stay.
+            from: _,
             reason,
         } => (MEASURED, measured(by, whom, *measure, reason)),
         RoomFact::SlowModeSet { by, interval } => (
@@ -59,10 +57,28 @@ pub(super) fn write_room_fact(fact: &RoomFact) -> (&'static str, String) {
                 ..by_whom(by)
             },
         ),
+        RoomFact::RetentionSet { by, days } => (
+            RETENTION_SET,
+            Payload {
+                days: Some(*days),
+                ..by_whom(by)
+            },
+        ),
+        RoomFact::Expired { before } => (
+            "expired",
+            Payload {
+                until: Some(before.0),
+                ..Payload::default()
+            },
+        ),
         RoomFact::Removed { by } => ("room_removed", by.as_ref().map(by_whom).unwrap_or_default()),
     };
     let json = serde_json::to_string(&payload).expect("texts and numbers serialize");
     (kind, json)
+}
+
+fn write_hash(hash: &SecretHash) -> String {
+    hash.0.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The payload of an event that opens a conversation of two.
@@ -93,18 +109,9 @@ pub(in crate::storage) fn read_books(rows: BookRows) -> BTreeMap<String, Books> 
         }
     }
     for row in rows.restraints {
-        let kind = match row.kind.as_str() {
-            "ban" => RestraintKind::Ban,
-            _ => RestraintKind::Mute,
-        };
-        if let Some(whom) = read_party(&row.person, &row.name) {
-            let until = row.until.map(Timestamp);
-            let restraint = Restraint { kind, whom, until };
-            books
-                .entry(row.room)
-                .or_default()
-                .restraints
-                .push(restraint);
+        if let Some(restraint) = read_restraint(&row) {
+            let restraints = &mut books.entry(row.room).or_default().restraints;
+            restraints.push(restraint);
         }
     }
     for row in rows.invites {
@@ -120,19 +127,47 @@ pub(in crate::storage) fn read_books(rows: BookRows) -> BTreeMap<String, Books> 
     books
 }
 
+fn read_restraint(row: &RestraintRow) -> Option<Restraint> {
+    let addresses = row.addresses.as_deref().unwrap_or_default();
+    let (addresses, _) = addresses.as_chunks::<ADDRESS_LEN>();
+    let from = addresses.iter().map(|it| u128::from_be_bytes(*it));
+    Some(Restraint {
+        kind: match row.kind.as_str() {
+            "ban" => RestraintKind::Ban,
+            _ => RestraintKind::Mute,
+        },
+        whom: read_party(&row.person, &row.name)?,
+        from: from.map(ClientAddress).collect(),
+        until: row.until.map(Timestamp),
+        by: read_user(&row.by),
+        at: Timestamp(row.at),
+        reason: Reason::parse(&row.reason).unwrap_or_default(),
+    })
+}
+
+/// Addresses one behind the other; `None` where there are none.
+pub(in crate::storage) fn write_addresses(addresses: &[ClientAddress]) -> Option<Vec<u8>> {
+    let bytes = addresses.iter().flat_map(|it| it.0.to_be_bytes());
+    let bytes: Vec<u8> = bytes.collect();
+    (!bytes.is_empty()).then_some(bytes)
+}
+
 /// Something that was done to keep order; `None` if it is nothing that this version knows.
 pub(in crate::storage) fn read_audit(row: &AuditRow) -> Option<AuditEntry> {
     let payload: Payload = serde_json::from_str(&row.payload).ok()?;
     let until = payload.until.map(Timestamp);
     let deed = match row.kind.as_str() {
         INVITED => Deed::Invite { until: until? },
+        RETENTION_SET => Deed::Retention {
+            days: payload.days?,
+        },
         SLOW_MODE_SET => Deed::SlowMode(Duration::from_secs(payload.seconds?)),
         MEASURED => Deed::Measure {
             name: read_user(&payload.name?),
             measure: read_measure(&payload.measure?, until, payload.role.as_deref())?,
             reason: Reason::parse(&payload.reason.unwrap_or_default()).unwrap_or_default(),
         },
-        _ => return None,
+        kind => server::read_deed(kind, &payload)?,
     };
     Some(AuditEntry {
         id: row.event,
@@ -158,7 +193,7 @@ fn read_measure(text: &str, until: Option<Timestamp>, role: Option<&str>) -> Opt
     })
 }
 
-fn read_party(person: &[u8], name: &str) -> Option<Party> {
+pub(super) fn read_party(person: &[u8], name: &str) -> Option<Party> {
     let person: PersonId = read_person(person)?;
     let name = read_user(name);
     Some(Party { person, name })
@@ -188,7 +223,7 @@ fn member(account: AccountId, name: &str) -> Payload {
     }
 }
 
-fn by_whom(by: &Party) -> Payload {
+pub(super) fn by_whom(by: &Party) -> Payload {
     Payload {
         by: Some(by.name.as_str().to_owned()),
         by_person: Some(write_person_in_json(by.person)),
@@ -199,31 +234,48 @@ fn by_whom(by: &Party) -> Payload {
 /// The payload of any of these events: each has some of the fields.
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default)]
-struct Payload {
+pub(super) struct Payload {
     #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<String>,
+    pub(super) by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    by_person: Option<String>,
+    pub(super) by_person: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    person: Option<String>,
+    pub(super) person: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    measure: Option<String>,
+    pub(super) measure: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<String>,
+    pub(super) role: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<i64>,
+    pub(super) until: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    seconds: Option<u64>,
+    pub(super) seconds: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<String>,
+    pub(super) code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    seq: Option<u64>,
+    pub(super) seq: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) network: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) days: Option<u32>,
 }
+
+impl Payload {
+    /// Who is named; `None` if that cannot be read.
+    pub(super) fn party(&self) -> Option<Party> {
+        let person = read_person_in_json(self.person.as_deref()?)?;
+        let name = read_user(self.name.as_deref()?);
+        Some(Party { person, name })
+    }
+}
+
+/// Bytes of an address.
+const ADDRESS_LEN: usize = 16;
 
 const INVITED: &str = "invited";
 const MEASURED: &str = "measured";
+const RETENTION_SET: &str = "retention_set";
 const SLOW_MODE_SET: &str = "slow_mode_set";

@@ -260,11 +260,14 @@ impl<'a> Fields<'a> {
             }
             kind => match self.account_wanted(kind)? {
                 Some(wanted) => return Ok(wanted),
-                None => {
-                    let command = self.room_command(kind)?;
-                    let room = self.room()?;
-                    Command::Room { room, command }
-                }
+                None => match self.server_command(kind)? {
+                    Some(command) => Command::Server(command),
+                    None => {
+                        let command = self.room_command(kind)?;
+                        let room = self.room()?;
+                        Command::Room { room, command }
+                    }
+                },
             },
         };
         Ok(Wanted::Command(command))

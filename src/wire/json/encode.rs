@@ -2,12 +2,13 @@
 
 use crate::chat::event::{Done, Event, Joined, LoginSummary, Member, Presence, RoomSummary};
 use crate::chat::log::{Change, ChangeKind, Visibility};
-use crate::chat::order::{AuditEntry, Deed, Measure};
 use crate::chat::search::{Finding, Findings};
 use crate::chat::{
     Body, ChatError, Content, Message, Reaction, RequestId, Said, Timestamp, UserName, hub,
 };
 use crate::wire::json::PROTOCOL;
+
+mod keeping;
 
 /// The first push of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -185,7 +186,8 @@ impl Object {
                 room,
                 entries,
                 more,
-            } => self.audit(room.as_str(), entries, *more),
+            } => self.audit(room.as_ref(), entries, *more),
+            Done::Bans { room, bans, more } => self.bans(room.as_ref(), bans, *more),
             Done::LoggedIn(_)
             | Done::Finished
             | Done::Accounts(_)
@@ -276,6 +278,9 @@ impl Object {
         });
         self.boolean("recovered", joined.recovered);
         self.boolean("more", joined.more);
+        if let Some(days) = joined.retention_days {
+            self.number("retention_days", days);
+        }
     }
 
     fn message(&mut self, message: &Message) {
@@ -385,45 +390,6 @@ impl Object {
         }
     }
 
-    fn audit(&mut self, room: &str, entries: &[AuditEntry], more: bool) {
-        self.text("room", room);
-        self.array("entries", entries, Self::audit_entry);
-        self.boolean("more", more);
-    }
-
-    fn audit_entry(&mut self, entry: &AuditEntry) {
-        self.number("id", entry.id);
-        self.time("at", entry.at);
-        self.text("by", entry.by.as_str());
-        match &entry.deed {
-            Deed::Measure {
-                name,
-                measure,
-                reason,
-            } => {
-                self.text("action", measure.as_str());
-                self.text("name", name.as_str());
-                if let Measure::Role(role) = measure {
-                    self.text("role", role.as_str());
-                }
-                if let Some(until) = measure.until() {
-                    self.time("until", until);
-                }
-                if !reason.as_str().is_empty() {
-                    self.text("reason", reason.as_str());
-                }
-            }
-            Deed::SlowMode(interval) => {
-                self.text("action", "slow_mode");
-                self.number("seconds", interval.as_secs());
-            }
-            Deed::Invite { until } => {
-                self.text("action", "invite");
-                self.time("until", *until);
-            }
-        }
-    }
-
     fn re(&mut self, re: Option<&RequestId>) {
         match re {
             None => {}
@@ -507,7 +473,15 @@ impl Object {
 }
 
 fn push_string(json: &mut String, value: &str) {
-    json.push_str(&serde_json::to_string(value).expect("a text is always JSON"));
+    // Nearly all texts, and each name in a list of hundreds, are written as they are (RFC 8259 §7).
+    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    if value.bytes().all(is_plain) {
+        json.push('"');
+        json.push_str(value);
+        json.push('"');
+    } else {
+        json.push_str(&serde_json::to_string(value).expect("a text is always JSON"));
+    }
 }
 
 fn visibility(visibility: Visibility) -> &'static str {
@@ -547,6 +521,16 @@ mod tests {
                 reply_to: Some(3),
                 ..Said::new(Body::parse("a\n\"b\" \\ é 🦊 \u{2028}").unwrap())
             }),
+        }
+    }
+
+    #[test]
+    fn text_is_escaped_as_everyone_does() {
+        for c in (0..0x100).filter_map(char::from_u32) {
+            let text = format!("a{c}b");
+            let mut json = String::new();
+            push_string(&mut json, &text);
+            assert_eq!(json, serde_json::to_string(&text).unwrap());
         }
     }
 

@@ -93,6 +93,7 @@ pub fn show_answer(answer: &Result<Done, ChatError>, current: &RoomName) -> Opti
         Ok(Done::Invited { room, code, .. }) => {
             Some(show_notice(&format!("into {room} with {}", code.as_str())))
         }
+        Ok(Done::Bans { bans, .. }) => Some(show_notice(&format!("{} bans", bans.len()))),
         Ok(Done::Audit { entries, .. }) => Some(show_notice(&format!("{} deeds", entries.len()))),
         Ok(Done::Welcomed { you, .. }) => Some(show_notice(&format!("you are {}", you.name))),
         Ok(Done::Left { room }) => Some(show_notice(&format!("you left {room}"))),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::chat::account::{LoginLabel, LoginToken, Opening};
 use crate::chat::command::{AccountCommand, Grounds, Login, Order, Registration as Wish};
-use crate::chat::event::Proof;
+use crate::chat::event::{Proof, Role};
 use crate::chat::password::{NewPassword, Password};
 use crate::chat::secret::SecretHash;
 use crate::chat::totp::{RecoveryCode, SecondFactor, TotpSecret};
@@ -67,6 +67,7 @@ pub(super) fn account(command: AccountCommand) -> Command {
 pub(super) fn order(world: &mut World, order: Order) -> Result<Done, ChatError> {
     world.step(Input::Request {
         session: SessionId::operator(0),
+        from: None,
         request: Request {
             id: None,
             command: account(AccountCommand::Order(order)),
@@ -474,7 +475,7 @@ fn claim_makes_one_owner_and_no_second() {
         panic!("a list")
     };
     assert_eq!(accounts.len(), 1);
-    assert!(accounts[0].is_admin);
+    assert_eq!(accounts[0].server_role, Role::Owner);
 }
 
 #[test]

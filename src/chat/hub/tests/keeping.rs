@@ -14,13 +14,15 @@ impl World {
     /// A connection of somebody with an account.
     fn log_in(&mut self, who: u64, account: i64, name: &str) {
         let account = AccountId(account);
-        self.hub.attach_account(session(who), account, name, false);
+        self.hub
+            .attach_account(session(who), account, name, Role::Member);
     }
 
     /// A connection of the server's owner.
     fn log_in_admin(&mut self, who: u64, account: i64, name: &str) {
         let account = AccountId(account);
-        self.hub.attach_account(session(who), account, name, true);
+        self.hub
+            .attach_account(session(who), account, name, Role::Owner);
     }
 
     fn joined(&mut self, who: u64, command: Command) -> Joined {
@@ -114,6 +116,7 @@ fn restrain(kind: RestraintKind, name: &str, whom: &str, lasting: Option<u64>) -
             kind,
             name: user(whom),
             lasting: lasting.map(Duration::from_secs),
+            address: false,
             reason: Reason::default(),
         },
     )
@@ -785,5 +788,5 @@ fn server_owner_sees_private_rooms_and_no_conversations() {
     assert_eq!(code(world.get(3, join(&name))), "not_found");
     assert_eq!(code(world.get(1, kick(&name, "bob"))), "forbidden");
     let person = PersonId::Account(AccountId(3));
-    assert!(world.hub.is_admin(person));
+    assert_eq!(world.hub.server_role(person), Role::Owner);
 }

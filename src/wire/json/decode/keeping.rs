@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::chat::command::RoomCommand;
+use crate::chat::command::{RoomCommand, ServerCommand, Whom};
 use crate::chat::event::Role;
 use crate::chat::order::{self, Reason, RestraintKind};
-use crate::chat::{ChatError, hub};
+use crate::chat::{ChatError, Network, hub};
 use crate::wire::json::decode::{DEFAULT_HISTORY, Fields, HISTORY_RULE};
 
 impl Fields<'_> {
@@ -32,25 +32,85 @@ impl Fields<'_> {
                     .ok_or(ChatError::BadRequest("seconds is missing"))?,
             },
             "remove_room" => RoomCommand::Remove,
-            "audit" => RoomCommand::Audit {
-                before: self.integer("before", "before must be an entry's number")?,
-                limit: self
-                    .limit(hub::MAX_HISTORY, HISTORY_RULE)?
-                    .unwrap_or(DEFAULT_HISTORY),
-            },
+            "audit" => {
+                let (before, limit) = self.audit()?;
+                RoomCommand::Audit { before, limit }
+            }
+            "bans" => RoomCommand::Bans,
+            "retention" => {
+                let days = self.integer("days", DAYS_RULE)?;
+                let days = days.and_then(|days| u32::try_from(days).ok());
+                let days = days.filter(|days| *days <= order::MAX_RETENTION_DAYS);
+                RoomCommand::Retention {
+                    days: days.ok_or(ChatError::BadRequest(DAYS_RULE))?,
+                }
+            }
             _ => return Err(ChatError::UnknownType),
         })
     }
 
-    pub(super) fn restrain(&self, kind: RestraintKind) -> Result<RoomCommand, ChatError> {
+    /// What is asked about the whole server, if anything is.
+    pub(super) fn server_command(&self, kind: &str) -> Result<Option<ServerCommand>, ChatError> {
+        let has_room = self.value("room").is_some();
+        Ok(Some(match kind {
+            "server_ban" => ServerCommand::Ban {
+                whom: self.whom()?,
+                lasting: self.lasting()?,
+                reason: self.reason()?,
+            },
+            "server_unban" => ServerCommand::Unban {
+                whom: self.whom()?,
+                reason: self.reason()?,
+            },
+            "server_role" => ServerCommand::SetOp {
+                name: self.user_name()?,
+                is_op: match self.text("role", SERVER_ROLE_RULE)? {
+                    Some("op") => true,
+                    Some("member") => false,
+                    _ => return Err(ChatError::BadRequest(SERVER_ROLE_RULE)),
+                },
+            },
+            "bans" if !has_room => ServerCommand::Bans,
+            "audit" if !has_room => {
+                let (before, limit) = self.audit()?;
+                ServerCommand::Audit { before, limit }
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    fn whom(&self) -> Result<Whom, ChatError> {
+        match self.text("address", ADDRESS_RULE)? {
+            Some(address) if self.value("name").is_none() => {
+                Ok(Whom::Network(Network::parse(address)?))
+            }
+            Some(_) => Err(ChatError::BadRequest(ADDRESS_RULE)),
+            None => Ok(Whom::Name(self.user_name()?)),
+        }
+    }
+
+    fn audit(&self) -> Result<(Option<u64>, usize), ChatError> {
+        let before = self.integer("before", "before must be an entry's number")?;
+        let limit = self.limit(hub::MAX_HISTORY, HISTORY_RULE)?;
+        Ok((before, limit.unwrap_or(DEFAULT_HISTORY)))
+    }
+
+    fn lasting(&self) -> Result<Option<Duration>, ChatError> {
         let lasting = self.duration("for_s", order::MAX_RESTRAINT)?;
         if lasting.is_some_and(|lasting| lasting.is_zero()) {
             return Err(ChatError::BadRequest("for_s must be at least 1"));
         }
+        Ok(lasting)
+    }
+
+    pub(super) fn restrain(&self, kind: RestraintKind) -> Result<RoomCommand, ChatError> {
+        let lasting = self.lasting()?;
+        let address = self.boolean("address", "address must be true or false")?;
         Ok(RoomCommand::Restrain {
             kind,
             name: self.user_name()?,
             lasting,
+            address: address && kind == RestraintKind::Ban,
             reason: self.reason()?,
         })
     }
@@ -97,3 +157,9 @@ impl Fields<'_> {
 }
 
 const ROLE_RULE: &str = "role must be owner, op or member";
+
+const DAYS_RULE: &str = "days must be a number from 0 to 36500";
+
+const SERVER_ROLE_RULE: &str = "role must be op or member";
+
+const ADDRESS_RULE: &str = "either a name or an address must be given, as a string";

@@ -1,0 +1,111 @@
+//! For how long messages are kept: what is too old is erased, the oldest first.
+//!
+//! The hub knows when the oldest message or change of each room was decided, and so when something is
+//! to be done at all. The log erases some of it in a commit, and tells how old the rest is; only one
+//! such commit is under way, so that nobody waits for it.
+
+use std::time::Duration;
+
+use crate::chat::error::ChatError;
+use crate::chat::hub::order::after;
+use crate::chat::hub::upkeep::NOBODY;
+use crate::chat::hub::{Asking, Hub, Output};
+use crate::chat::log::{LogError, Recorded, RoomFact};
+use crate::chat::message::Timestamp;
+use crate::chat::name::RoomName;
+use crate::chat::permission::Action;
+use crate::chat::room::{Room, RoomId};
+
+impl Hub {
+    pub(super) fn set_retention(
+        &mut self,
+        asking: &mut Asking<'_>,
+        id: RoomId,
+        days: u32,
+    ) -> Result<(), ChatError> {
+        self.allow(asking, id, Action::SetRetention)?;
+        let by = asking.party();
+        self.append_fact(asking, id, RoomFact::RetentionSet { by, days });
+        Ok(())
+    }
+
+    /// For how many days messages are kept in a room; `None`: for ever.
+    pub(super) fn retention_days(&self, room: &Room) -> Option<u32> {
+        let days = room.retention_days.unwrap_or(self.policy.retention_days);
+        Some(days).filter(|days| *days > 0)
+    }
+
+    /// Takes note that something was said or changed in a room at that time.
+    pub(super) fn grew(&mut self, id: RoomId, at: Timestamp) {
+        let room = self.room_mut(id);
+        if room.oldest_at.is_none() {
+            room.oldest_at = Some(at);
+            self.plan_expiry(id);
+        }
+    }
+
+    /// Has a room looked at again when the oldest of what is kept there is too old.
+    pub(super) fn plan_expiry(&mut self, id: RoomId) {
+        let room = self.room(id);
+        let days = self.retention_days(room);
+        let due = room.oldest_at.zip(days);
+        self.set_expiry(id, due.map(|(at, days)| after(at, span_of(days))));
+    }
+
+    pub(super) fn set_expiry(&mut self, id: RoomId, at: Option<Timestamp>) {
+        let was = std::mem::replace(&mut self.room_mut(id).expires_at, at);
+        if let Some(was) = was {
+            self.expiries.remove(&(was, id));
+        }
+        self.expiries.extend(at.map(|at| (at, id)));
+    }
+
+    /// Has the log erase some of what is too old.
+    pub(super) fn expire(&mut self, output: &mut Vec<Output>) {
+        let due = self.expiries.first().filter(|(at, _)| *at <= self.now);
+        let Some(&(_, id)) = due.filter(|_| !self.is_erasing) else {
+            return;
+        };
+        let room = self.room(id);
+        let Some(days) = self.retention_days(room) else {
+            return self.set_expiry(id, None);
+        };
+        let span_ms = i64::try_from(span_of(days).as_millis()).unwrap_or(i64::MAX);
+        // What is exactly so old is due.
+        let before = Timestamp(self.now.0.saturating_sub(span_ms).saturating_add(1));
+        let name = room.name.clone();
+        self.is_erasing = true;
+        self.append_of_room(NOBODY, name, RoomFact::Expired { before }, output);
+    }
+
+    /// The log has erased something, or could not.
+    pub(super) fn expired(&mut self, name: &RoomName, outcome: &Result<Recorded, LogError>) {
+        self.is_erasing = false;
+        let Some(&id) = self.room_ids.get(name) else {
+            return;
+        };
+        match outcome {
+            &Ok(Recorded::Erased { up_to, oldest_at }) => {
+                let room = self.room_mut(id);
+                room.erased = room.erased.max(up_to);
+                room.oldest_at = oldest_at;
+                self.weigh(id, |room| room.recent.forget(room.erased));
+                self.plan_expiry(id);
+            }
+            // A full disk has nothing to spare for that, either.
+            _ => {
+                let later = after(self.now, RETRY_INTERVAL);
+                self.set_expiry(id, Some(later));
+            }
+        }
+    }
+}
+
+fn span_of(days: u32) -> Duration {
+    DAY * days
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Nobody waits for it.
+const RETRY_INTERVAL: Duration = Duration::from_secs(60);

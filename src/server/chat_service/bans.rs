@@ -1,0 +1,59 @@
+//! How a worker keeps those out who are banned: when they come, and when the ban comes.
+
+use std::net::IpAddr;
+
+use super::{ChatService, Kind, Session};
+use crate::chat::{ChatError, ClientAddress, Network, Timestamp};
+use crate::net::{Connections, Flow, Outbox};
+use crate::server::shared::Purpose;
+use crate::wire::line;
+
+impl ChatService {
+    /// Why nobody is let in from an address, if so.
+    pub(super) fn ban_of(&self, address: Option<IpAddr>) -> Option<ChatError> {
+        let now = (self.sources.time_of_day)();
+        let until = self.bans.find(ClientAddress::of(address?), now)?;
+        let left_ms = until.map(|until| until.0.saturating_sub(now.0));
+        Some(ChatError::BannedFromServer {
+            left_s: left_ms.map(|left| left.unsigned_abs().div_ceil(1_000)),
+        })
+    }
+
+    /// Lets nobody in from a network any more, and closes the connections of those who are.
+    pub(super) fn ban(
+        &mut self,
+        network: Network,
+        until: Option<Timestamp>,
+        connections: &mut Connections<Session>,
+    ) {
+        let now = (self.sources.time_of_day)();
+        self.bans.ban(network, until, now);
+        connections.for_each(|_, session, outbox| {
+            let address = session.visitor.address().map(ClientAddress::of);
+            let is_watching = session.visitor.purpose() == Purpose::Admin;
+            if !is_watching && address.is_some_and(|address| network.holds(address)) {
+                session.shut_out(outbox)
+            } else {
+                Flow::Continue
+            }
+        });
+    }
+}
+
+impl Session {
+    /// Ends it, because whoever it speaks for is banned.
+    pub(super) fn shut_out(&mut self, outbox: &mut Outbox) -> Flow {
+        match &mut self.kind {
+            Kind::WebSocket(chat) => chat.shut_out(outbox),
+            Kind::Line(_) => {
+                let banned = ChatError::BannedFromServer { left_s: None };
+                let error = line::show_error(&banned.to_string());
+                outbox.buffer().extend_from_slice(error.as_bytes());
+                Flow::Close
+            }
+            // Its next request is judged by itself.
+            Kind::Http(_) if self.visitor.is_proxy() => Flow::Continue,
+            Kind::Http(_) | Kind::Admin(_) | Kind::Unsecured | Kind::Refused => Flow::Close,
+        }
+    }
+}

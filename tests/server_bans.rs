@@ -1,0 +1,224 @@
+//! Who is banned from the server is out at once, stays out, and comes back when it is over.
+#![cfg(feature = "server")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "what helpers of tests cannot do fails the test"
+)]
+
+mod support;
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use support::{Http, Line, Response, Server, UPGRADE, Ws, wait_until};
+
+const PASSWORD: &str = "correct horse";
+
+/// A server whose visitors say in a PROXY header, or in `X-Forwarded-For`, from where they come.
+fn server(flags: &[&str]) -> Server {
+    let own = ["--trusted-proxy", "127.0.0.1", "--registration", "open"];
+    let server = Server::start(&[flags, &own].concat());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_chinwag"))
+        .args(["user", "add", "root", "--admin", "--data-dir"])
+        .arg(server.data_dir().join("data"))
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(format!("{PASSWORD}\n").as_bytes()).unwrap();
+    drop(input);
+    assert!(child.wait().unwrap().success());
+    server
+}
+
+/// A connection of somebody from there.
+fn from(address: SocketAddr, client: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let family = if client.contains(':') { "TCP6" } else { "TCP4" };
+    let server = if client.contains(':') {
+        "2001:db8:ffff::1"
+    } else {
+        "192.0.2.1"
+    };
+    let header = format!("PROXY {family} {client} {server} 56324 443\r\n");
+    stream.write_all(header.as_bytes()).unwrap();
+    stream
+}
+
+fn ws_from(server: &Server, client: &str) -> Ws {
+    let mut ws = Ws::open(from(server.web(), client));
+    ws.welcome();
+    ws
+}
+
+fn status_from(server: &Server, client: &str) -> u16 {
+    Http::over(from(server.web(), client)).ask(UPGRADE).status
+}
+
+fn root(mut ws: Ws) -> Ws {
+    let hello = json!({"type": "hello", "name": "root", "password": PASSWORD});
+    assert_eq!(ws.done(hello)["you"]["role"], "owner");
+    ws
+}
+
+fn ban(address: &str) -> Value {
+    json!({"type": "server_ban", "address": address})
+}
+
+/// Asks something of a trusted proxy's behalf; keeps the connection, as proxies do.
+fn forwarded(http: &mut Http, client: &str, path: &str) -> Response {
+    http.ask(&format!(
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {client}\r\n\r\n"
+    ))
+}
+
+#[test]
+fn banned_address_is_out_at_once_by_every_door_and_in_again_when_the_ban_is_lifted() {
+    let server = server(&["--proxy-protocol"]);
+    let mut root = root(ws_from(&server, "198.51.100.1"));
+    let mut silent = ws_from(&server, "203.0.113.7");
+    let mut eve = ws_from(&server, "203.0.113.8");
+    eve.hello("eve");
+    eve.join("lobby");
+    let mut ada = ws_from(&server, "203.0.114.1");
+    ada.hello("ada");
+    ada.join("lobby");
+    ada.pushed();
+    let mut line = Line::over(from(server.lines(), "203.0.113.9"));
+    line.wait_for("* in lobby: ");
+
+    root.done(ban("203.0.113.0/24"));
+    assert_eq!((silent.closed(), eve.closed()), (1008, 1008));
+    assert!(line.rest().ends_with("! you are banned from this server\n"));
+    wait_until("ada sees them leave", || {
+        ada.done(json!({"type": "who", "room": "lobby"}))["member_count"] == 1
+    });
+
+    let mut http = Http::over(from(server.web(), "203.0.113.7"));
+    let refused = http.ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(refused.status, 403);
+    assert_eq!(refused.header("Retry-After"), None);
+    assert_eq!(refused.text(), "you are banned from this server\n");
+    assert_eq!(http.rest(), b"", "and the connection is closed");
+    assert_eq!(status_from(&server, "203.0.113.8"), 403);
+    let mut line = Line::over(from(server.lines(), "203.0.113.9"));
+    assert_eq!(line.rest(), "! you are banned from this server\n");
+    assert_eq!(
+        server.metric("chinwag_refused_total{reason=\"banned\"}"),
+        3.0
+    );
+    assert_eq!(status_from(&server, "203.0.114.1"), 101);
+
+    let listed = root.done(json!({"type": "bans"}));
+    assert_eq!(listed["bans"][0]["address"], "203.0.113.0/24");
+    assert_eq!(listed["bans"][0]["by"], "root");
+    root.done(json!({"type": "server_unban", "address": "203.0.113.0/24"}));
+    wait_until("the workers know", || {
+        status_from(&server, "203.0.113.8") == 101
+    });
+}
+
+#[test]
+fn bans_hold_after_a_crash_and_a_restart() {
+    let mut server = server(&["--proxy-protocol"]);
+    let mut owner = root(ws_from(&server, "198.51.100.1"));
+    let mut eve = ws_from(&server, "192.0.2.8");
+    let token = eve.hello("eve");
+    owner.done(json!({"type": "server_ban", "name": "eve", "reason": "spam", "for_s": 3600}));
+    assert_eq!(eve.closed(), 1008);
+    owner.done(ban("2001:db8:1::/48"));
+    server.kill();
+    server.restart();
+    assert_eq!(status_from(&server, "2001:db8:1:2::3"), 403);
+    assert_eq!(status_from(&server, "2001:db8:2::3"), 101);
+    let mut eve = ws_from(&server, "192.0.2.8");
+    for hello in [
+        json!({"type": "hello", "token": token}),
+        json!({"type": "hello", "name": "Eve"}),
+        json!({"type": "register", "name": "eve", "password": PASSWORD}),
+    ] {
+        let refused = eve.ask(hello);
+        assert_eq!(refused["code"], "banned", "{refused}");
+        let retry_after_ms = refused["retry_after_ms"].as_u64().unwrap();
+        assert!((3_000_000..=3_600_000).contains(&retry_after_ms));
+    }
+    let mut owner = root(ws_from(&server, "198.51.100.1"));
+    let listed = owner.done(json!({"type": "bans"}));
+    assert_eq!(listed["bans"].as_array().unwrap().len(), 2);
+    let audit = owner.done(json!({"type": "audit"}));
+    assert_eq!(audit["entries"][1]["action"], "server_ban");
+    assert_eq!(audit["entries"][1]["reason"], "spam");
+}
+
+#[test]
+fn banned_client_of_a_trusted_proxy_is_known_by_its_own_address() {
+    let server = server(&[]);
+    let mut root = root(server.ws());
+    let mut shared = server.http();
+    assert_eq!(forwarded(&mut shared, "203.0.113.7", "/").status, 200);
+    root.done(ban("203.0.113.7"));
+    // The proxy's connection stays: it may be anybody's next.
+    assert_eq!(forwarded(&mut shared, "203.0.113.8", "/").status, 200);
+    assert_eq!(forwarded(&mut shared, "203.0.113.7", "/").status, 403);
+    for pretended in ["203.0.113.8, 203.0.113.7", "127.0.0.1, 203.0.113.7"] {
+        assert_eq!(forwarded(&mut server.http(), pretended, "/").status, 403);
+    }
+    for path in ["/ws", "/api/v1/session", "/app.js", "/nowhere"] {
+        let refused = forwarded(&mut server.http(), "203.0.113.7", path);
+        assert_eq!(refused.status, 403, "{path}");
+    }
+    assert_eq!(server.admin("/healthz").status, 200);
+}
+
+#[test]
+fn nobody_shuts_out_themselves() {
+    let server = server(&["--proxy-protocol"]);
+    let mut root = root(ws_from(&server, "198.51.100.1"));
+    for address in ["198.51.100.1", "198.51.100.0/24", "198.0.0.0/8"] {
+        let refused = root.ask(ban(address));
+        assert_eq!(refused["code"], "forbidden", "{refused}");
+        let message = refused["message"].as_str().unwrap();
+        assert!(message.contains("you are connected from there yourself"));
+    }
+    for (address, code) in [("0.0.0.0/0", "bad_request"), ("localhost", "bad_request")] {
+        assert_eq!(root.refused(ban(address)), code, "{address}");
+    }
+    assert_eq!(
+        root.refused(json!({"type": "server_ban", "name": "root"})),
+        "forbidden"
+    );
+    assert_eq!(status_from(&server, "198.51.100.1"), 101);
+}
+
+#[test]
+fn account_that_is_banned_comes_in_neither_by_cookie_nor_by_token() {
+    let server = server(&[]);
+    let mut root = root(server.ws());
+    let mut eve = server.ws();
+    let register = json!({"type": "register", "name": "eve", "password": PASSWORD});
+    let token = eve.done(register)["token"].as_str().unwrap().to_owned();
+    let mut other = server.ws();
+    other.done(json!({"type": "hello", "token": token}));
+    root.done(json!({"type": "server_ban", "name": "eve"}));
+    assert_eq!((eve.closed(), other.closed()), (1008, 1008));
+    let mut eve = server.ws();
+    assert_eq!(
+        eve.refused(json!({"type": "hello", "token": token})),
+        "banned"
+    );
+    let body = json!({"name": "eve", "password": PASSWORD}).to_string();
+    let post = |path: &str, headers: &str, body: &str| {
+        let len = body.len();
+        server.http().ask(&format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len}\r\n{headers}\r\n{body}"
+        ))
+    };
+    assert_eq!(post("/api/v1/session", "", &body).status, 403);
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    let said = post("/api/v1/rooms/lobby/messages", &bearer, r#"{"body":"hi"}"#);
+    assert_eq!(said.status, 403, "{}", said.text());
+    root.done(json!({"type": "server_unban", "name": "eve"}));
+    eve.done(json!({"type": "hello", "token": token}));
+}
