@@ -124,6 +124,13 @@ fn signals_hinder_nothing() {
 fn read_timeout_of_the_socket_is_left_alone_or_goes_with_the_streams() {
     in_time(|| {
         let (mut client, mut server) = trying_client();
+        let instant = Some(Duration::from_millis(1));
+        client.socket().socket.set_read_timeout(instant).unwrap();
+        let error = client.read(&mut [0]).unwrap_err();
+        assert!(matches!(
+            error.kind(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+        ));
         let hour = Some(Duration::from_secs(3_600));
         client.socket().socket.set_read_timeout(hour).unwrap();
         let mut read = |timeout: Option<Option<Duration>>| {
