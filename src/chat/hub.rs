@@ -40,6 +40,7 @@ use crate::chat::recent;
 use crate::chat::room::{Room, RoomId};
 use crate::chat::search::{Search, SearchDone};
 use crate::chat::secret::SecretHash;
+use crate::chat::shares::{Allowances, Charge, Scope, Shares};
 use crate::chat::totp::TotpSecret;
 
 mod accounts;
@@ -56,6 +57,7 @@ mod recorded;
 mod retention;
 mod rooms;
 mod server;
+mod sharing;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -101,6 +103,8 @@ pub struct Policy {
     pub max_rooms: usize,
     /// For how many days messages are kept where a room's owner decided nothing; 0: for ever.
     pub retention_days: u32,
+    /// How much somebody may ask for over all of their connections.
+    pub allowances: Allowances,
 }
 
 /// Who may register.
@@ -203,6 +207,8 @@ pub enum Output {
     },
     /// Let those in again.
     NetworkUnbanned(Network),
+    /// Count that a request came too soon for that share.
+    Limited(Scope),
     /// Have the log look for this.
     Search(Search),
 }
@@ -214,6 +220,7 @@ pub struct Hub {
     people: People,
     accounts: Accounts,
     attempts: Attempts,
+    shares: Shares,
     bans: Bans,
     sessions: BTreeMap<SessionId, Session>,
     /// What sessions have asked that wait for something, and whose turn it is not yet.
@@ -278,6 +285,7 @@ impl Hub {
             people: People::default(),
             accounts: Accounts::default(),
             attempts: Attempts::default(),
+            shares: Shares::default(),
             bans: Bans::default(),
             sessions: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -449,6 +457,9 @@ impl Hub {
 
     /// Judges a request of somebody who has said who they are.
     fn judge_of(&mut self, mut asking: Asking<'_>, command: Command) -> Result<(), ChatError> {
+        if let Some(charge) = Charge::of(&command) {
+            self.charge(&mut asking, charge)?;
+        }
         match command {
             Command::Hello(_) | Command::Account(_) => Ok(()),
             Command::Join {

@@ -10,6 +10,7 @@ use crate::chat::log::{
 use crate::chat::order::Books;
 use crate::chat::password::PasswordHash;
 use crate::chat::search::{Findings, Query, Scope};
+use crate::chat::shares::{self, Allowances};
 use crate::chat::{
     AccountId, Body, Content, Emoji, GuestId, Hello, Message, MessageKey, Said, Seq, Topic,
 };
@@ -31,6 +32,9 @@ mod retention;
 
 #[cfg(test)]
 mod server;
+
+#[cfg(test)]
+mod sharing;
 
 /// A hub, a log in memory, and what every session got to see.
 struct World {
@@ -55,6 +59,7 @@ struct World {
     /// From where whose connections come.
     addresses: BTreeMap<u64, ClientAddress>,
     network_bans: NetworkBans,
+    limited: Vec<shares::Scope>,
     now: Timestamp,
     subscribed: BTreeMap<RoomId, BTreeSet<SessionId>>,
     answers: Vec<(SessionId, Result<Done, ChatError>)>,
@@ -80,6 +85,7 @@ impl World {
                     claim: None,
                     max_rooms: 4,
                     retention_days: 0,
+                    allowances: Allowances::FREE,
                 },
                 [record],
             ),
@@ -96,6 +102,7 @@ impl World {
             closed: Vec::new(),
             addresses: BTreeMap::new(),
             network_bans: NetworkBans::default(),
+            limited: Vec::new(),
             now: Timestamp(0),
             subscribed: BTreeMap::new(),
             answers: Vec::new(),
@@ -153,6 +160,7 @@ impl World {
                     self.network_bans.ban(network, until, self.now);
                 }
                 Output::NetworkUnbanned(network) => self.network_bans.lift(network),
+                Output::Limited(scope) => self.limited.push(scope),
             }
         }
     }

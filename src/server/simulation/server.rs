@@ -13,6 +13,7 @@ use super::reach::Queues;
 use crate::chat::hub::{Policy, Registration};
 use crate::chat::log::{Append, Committed, Fact, LogError, Recorded};
 use crate::chat::rate_limit::Rate;
+use crate::chat::shares::Allowances;
 use crate::chat::{Hub, Timestamp};
 use crate::net::{Config, OutboxLimits, SimulatedWorker};
 use crate::server::admission::Admission;
@@ -74,6 +75,7 @@ impl Server {
             claim: None,
             max_rooms: 1_000,
             retention_days: 0,
+            allowances: Allowances::FREE,
         };
         let shared = Arc::new(shared(setup.rate));
         let (control_sender, control) = mpsc::channel();
