@@ -247,6 +247,8 @@ pub struct Hub {
     expiries: BTreeSet<(Timestamp, RoomId)>,
     /// Whether the log erases something just now.
     is_erasing: bool,
+    /// When the logins of those who are connected end by themselves.
+    ends: BTreeSet<(Timestamp, SessionId)>,
     /// Pages under way of rooms that are gone.
     stale_reads: BTreeMap<RoomName, usize>,
     /// When they were told what they could bear.
@@ -264,6 +266,8 @@ struct Session {
     rooms: BTreeSet<RoomId>,
     /// With which login it came; guests have none.
     login: Option<SecretHash>,
+    /// When that ends by itself.
+    ends_at: Option<Timestamp>,
     /// A second factor that was begun to be set up.
     totp_begun: Option<TotpSecret>,
 }
@@ -301,6 +305,7 @@ impl Hub {
             cleared_at: Timestamp::default(),
             expiries: BTreeSet::new(),
             is_erasing: false,
+            ends: BTreeSet::new(),
             stale_reads: BTreeMap::new(),
             caught_up_at: Timestamp::default(),
             now: Timestamp::default(),
@@ -351,18 +356,13 @@ impl Hub {
         self.catch_up(output);
         self.clear_away(output);
         self.expire(output);
+        self.end_sessions(output);
         self.assert_invariants();
     }
 
     /// Whether there is something to tell as time passes, for which [`Input::Tick`] asks.
     pub fn is_behind(&self) -> bool {
         !self.behind.is_empty() || !self.untold.is_empty()
-    }
-
-    /// When there is something to do although nothing happens, for which [`Input::Tick`] asks.
-    pub fn next_deadline(&self) -> Option<Timestamp> {
-        let expiry = self.expiries.first().map(|(at, _)| *at);
-        expiry.filter(|_| !self.is_erasing)
     }
 
     /// How many rooms there are.
@@ -539,6 +539,9 @@ impl Hub {
         let Some(person) = self.people.get(session.person) else {
             return;
         };
+        if let Some(ends_at) = session.ends_at {
+            self.ends.remove(&(ends_at, id));
+        }
         let name = person.name.clone();
         let person = session.person;
         for room in session.rooms {

@@ -188,7 +188,14 @@ impl World {
         }
     }
 
-    fn append_account(&mut self, fact: &AccountFact) -> Recorded {
+    fn append_account(&mut self, fact: &AccountFact) -> Result<Recorded, LogError> {
+        if let AccountFact::LoggedIn {
+            account, against, ..
+        } = fact
+            && self.password(*account) != *against
+        {
+            return Err(LogError::Outdated);
+        }
         let is_same = |known: &AccountFact| match (known, fact) {
             (
                 AccountFact::Opened(NewAccount { name: a, .. }),
@@ -197,15 +204,30 @@ impl World {
             _ => false,
         };
         if self.account_facts.iter().any(is_same) {
-            return Recorded::AccountExisted;
+            return Ok(Recorded::AccountExisted);
         }
         self.account_facts.push(fact.clone());
         let id = i64::try_from(self.account_facts.len()).unwrap();
-        match fact {
+        Ok(match fact {
             AccountFact::Opened(_) => Recorded::AccountOpened(AccountId(id)),
             AccountFact::LoggedIn { .. } => Recorded::LoggedIn(LoginId(id)),
             _ => Recorded::Noted,
+        })
+    }
+
+    /// What is kept of an account's password.
+    fn password(&self, id: AccountId) -> Option<PasswordHash> {
+        let mut kept = None;
+        for (fact, number) in self.account_facts.iter().zip(1..) {
+            match fact {
+                AccountFact::Opened(account) if number == id.0 => kept = account.password.clone(),
+                AccountFact::PasswordSet {
+                    account, password, ..
+                } if *account == id => kept = Some(password.clone()),
+                _ => {}
+            }
         }
+        kept
     }
 
     /// The log does what it was asked.
@@ -299,7 +321,7 @@ impl World {
             Fact::MessageEdited { .. } | Fact::MessageDeleted { .. } | Fact::Reacted { .. } => {
                 self.change_message(&append.fact, append.at)
             }
-            Fact::Account(fact) => Ok(self.append_account(fact)),
+            Fact::Account(fact) => self.append_account(fact),
         }
     }
 

@@ -167,20 +167,22 @@ impl LimitsConfig {
             per_second,
             burst: per_second * seconds,
         };
+        // All connections together may at least what one of them may.
+        let messages = |per_second: f64, burst: f64| match per_second {
+            0.0 => Rate::FREE,
+            _ => Rate {
+                per_second: per_second.max(self.messages_per_second),
+                burst: burst.max(self.burst),
+            },
+        };
         Allowances {
             account: Share {
-                messages: Rate {
-                    per_second: self.account_messages_per_second,
-                    burst: self.account_burst,
-                },
+                messages: messages(self.account_messages_per_second, self.account_burst),
                 bytes: rate(self.account_bytes_per_second, BYTES_SECONDS),
                 joins: rate(self.account_joins_per_second, JOINS_SECONDS),
             },
             address: Share {
-                messages: Rate {
-                    per_second: self.address_messages_per_second,
-                    burst: self.address_burst,
-                },
+                messages: messages(self.address_messages_per_second, self.address_burst),
                 bytes: rate(self.address_bytes_per_second, BYTES_SECONDS),
                 joins: rate(self.address_joins_per_second, JOINS_SECONDS),
             },

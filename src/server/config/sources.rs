@@ -201,12 +201,6 @@ fn check(config: &Config) -> Result<(), &'static str> {
     if !shares.into_iter().all(is_count) {
         return Err("limits.account_… and limits.address_… must be numbers from 0");
     }
-    let has_no_burst = |rate: f64, burst: f64| rate > 0.0 && burst < limits.burst;
-    if has_no_burst(limits.account_messages_per_second, limits.account_burst)
-        || has_no_burst(limits.address_messages_per_second, limits.address_burst)
-    {
-        return Err("limits.account_burst and limits.address_burst must be at least limits.burst");
-    }
     if limits.max_rooms == 0 || u32::try_from(limits.max_rooms).is_err() {
         return Err("limits.max_rooms must be from 1 to 4294967295");
     }
