@@ -32,7 +32,7 @@ impl UserName {
     /// # Errors
     /// [`ChatError::Empty`], [`ChatError::TooLong`] and [`ChatError::NameInvalid`].
     pub fn parse(text: &str) -> Result<Self, ChatError> {
-        let text: String = text.nfc().take(MAX_USER_NAME_LEN + 1).collect();
+        let text = composed(text, MAX_USER_NAME_LEN + 1);
         if text.is_empty() {
             return Err(ChatError::NameInvalid("it is empty"));
         }
@@ -136,7 +136,7 @@ impl RoomName {
                 key: text.into(),
             });
         }
-        let text: String = text.nfc().take(MAX_ROOM_NAME_LEN + 1).collect();
+        let text = composed(text, MAX_ROOM_NAME_LEN + 1);
         if text.is_empty() {
             return Err(ChatError::RoomInvalid("it is empty"));
         }
@@ -220,7 +220,25 @@ compare_by_key!(UserName);
 compare_by_key!(RoomName);
 
 /// The compatibility form with letter case folded away, stable under another round (UAX #15, D146).
+/// The first characters of a text's composed form (NFC), which is what ASCII is in already.
+fn composed(text: &str, max_count: usize) -> String {
+    if text.is_ascii() {
+        text.chars().take(max_count).collect()
+    } else {
+        text.nfc().take(max_count).collect()
+    }
+}
+
 fn fold(text: &str) -> String {
+    // What the rest does to ASCII, a hundred times as fast: each request names a room.
+    if text.is_ascii() {
+        text.to_ascii_lowercase()
+    } else {
+        fold_any(text)
+    }
+}
+
+fn fold_any(text: &str) -> String {
     let folded = caseless::default_case_fold_str(&text.nfkc().collect::<String>());
     caseless::default_case_fold_str(&folded.nfkc().collect::<String>())
         .nfkc()
@@ -291,6 +309,15 @@ mod tests {
 
     fn user_error(text: &str) -> &'static str {
         UserName::parse(text).expect_err(text).code()
+    }
+
+    #[test]
+    fn ascii_is_folded_as_all_else() {
+        let ascii = || (0..128u8).map(char::from);
+        for text in ascii().flat_map(|a| ascii().map(move |b| format!("{a}{b}"))) {
+            assert_eq!(fold(&text), fold_any(&text), "{text:?}");
+            assert_eq!(composed(&text, 2), text.nfc().collect::<String>());
+        }
     }
 
     #[test]

@@ -334,34 +334,38 @@ impl Segment {
     }
 }
 
-/// Queues that no connection needs at the moment.
+/// Queues that no connection needs at the moment, those that were used last at the end.
 #[derive(Debug, Default)]
 pub(super) struct Spares {
-    #[expect(clippy::vec_box, reason = "what is lent is the box")]
-    queues: Vec<Box<Queue>>,
+    queues: VecDeque<Box<Queue>>,
     /// The capacities of their buffers, added up.
     capacity: usize,
 }
 
 impl Spares {
     fn lend(&mut self) -> Option<Box<Queue>> {
-        let queue = self.queues.pop()?;
+        let queue = self.queues.pop_back()?;
         self.capacity -= queue.tail.capacity();
         Some(queue)
     }
 
-    /// Keeps an empty queue.
+    /// Keeps an empty queue, for which those go that nobody has needed for longest: a hundred large
+    /// ones that a rush of newcomers has left would take the place of thousands of small ones.
     fn take_back(&mut self, mut queue: Box<Queue>) {
         let capacity = queue.tail.capacity();
-        let is_rare = capacity > MAX_SPARE_CAPACITY || queue.segments.capacity() > MAX_SLICES;
-        let is_full =
-            self.capacity + capacity > MAX_SPARES_CAPACITY || self.queues.len() >= MAX_SPARE_COUNT;
-        if is_rare || is_full {
+        if capacity > MAX_SPARE_CAPACITY || queue.segments.capacity() > MAX_SLICES {
             return;
+        }
+        while self.capacity + capacity > MAX_SPARES_CAPACITY || self.queues.len() >= MAX_SPARE_COUNT
+        {
+            let Some(oldest) = self.queues.pop_front() else {
+                return;
+            };
+            self.capacity -= oldest.tail.capacity();
         }
         queue.tail.clear();
         self.capacity += capacity;
-        self.queues.push(queue);
+        self.queues.push_back(queue);
     }
 }
 
@@ -507,6 +511,29 @@ mod tests {
         assert!(outbox.queue.is_none() && spares.queues.len() == 1);
         outbox.lend(&mut spares);
         assert!(outbox.buffer().capacity() >= 1000 && spares.capacity == 0);
+    }
+
+    #[test]
+    fn large_buffers_make_room_for_small_ones() {
+        let with_capacity = |capacity| {
+            Box::new(Queue {
+                tail: Vec::with_capacity(capacity),
+                ..Queue::default()
+            })
+        };
+        let mut spares = Spares::default();
+        for _ in 0..2 * MAX_SPARES_CAPACITY / MAX_SPARE_CAPACITY {
+            spares.take_back(with_capacity(MAX_SPARE_CAPACITY));
+        }
+        assert_eq!(spares.capacity, MAX_SPARES_CAPACITY);
+        for _ in 0..2 * MAX_SPARE_COUNT {
+            spares.take_back(with_capacity(200));
+            assert!(spares.capacity <= MAX_SPARES_CAPACITY);
+        }
+        assert_eq!(spares.queues.len(), MAX_SPARE_COUNT);
+        assert!(spares.queues.iter().all(|it| it.tail.capacity() < 400));
+        let held: usize = spares.queues.iter().map(|it| it.tail.capacity()).sum();
+        assert_eq!(spares.capacity, held);
     }
 
     #[test]

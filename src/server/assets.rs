@@ -49,6 +49,7 @@ pub(crate) const CLAIM_PAGE: &[u8] = include_bytes!("ui/claim.html");
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
+const PNG: &str = "image/png";
 const SVG: &str = "image/svg+xml";
 const MANIFEST: &str = "application/manifest+json";
 
@@ -57,6 +58,9 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/app.css" "app.css" CSS
     "/app.js" "app.js" JS
     "/claim.js" "claim.js" JS
+    "/icon-192.png" "icon-192.png" PNG
+    "/icon-512.png" "icon-512.png" PNG
+    "/icon-maskable.png" "icon-maskable.png" PNG
     "/icon.svg" "icon.svg" SVG
     "/manifest.webmanifest" "manifest.webmanifest" MANIFEST
     "/modules/backoff.js" "modules/backoff.js" JS
@@ -79,9 +83,11 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/modules/session.js" "modules/session.js" JS
     "/modules/store.js" "modules/store.js" JS
     "/modules/text.js" "modules/text.js" JS
+    "/modules/thread.js" "modules/thread.js" JS
     "/modules/timeline.js" "modules/timeline.js" JS
     "/modules/views/actions.js" "modules/views/actions.js" JS
     "/modules/views/avatar.js" "modules/views/avatar.js" JS
+    "/modules/views/bans.js" "modules/views/bans.js" JS
     "/modules/views/composer.js" "modules/views/composer.js" JS
     "/modules/views/deeds.js" "modules/views/deeds.js" JS
     "/modules/views/dialog.js" "modules/views/dialog.js" JS
@@ -95,6 +101,7 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/modules/views/members.js" "modules/views/members.js" JS
     "/modules/views/menu.js" "modules/views/menu.js" JS
     "/modules/views/message.js" "modules/views/message.js" JS
+    "/modules/views/message_actions.js" "modules/views/message_actions.js" JS
     "/modules/views/modal.js" "modules/views/modal.js" JS
     "/modules/views/room/audit.js" "modules/views/room/audit.js" JS
     "/modules/views/room/invite.js" "modules/views/room/invite.js" JS
@@ -109,7 +116,9 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/modules/views/settings/notifying.js" "modules/views/settings/notifying.js" JS
     "/modules/views/settings/password.js" "modules/views/settings/password.js" JS
     "/modules/views/settings/second_factor.js" "modules/views/settings/second_factor.js" JS
+    "/modules/views/settings/server.js" "modules/views/settings/server.js" JS
     "/modules/views/settings/sessions.js" "modules/views/settings/sessions.js" JS
+    "/modules/views/thread.js" "modules/views/thread.js" JS
     "/modules/views/toasts.js" "modules/views/toasts.js" JS
 };
 

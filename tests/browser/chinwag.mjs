@@ -59,6 +59,19 @@ export class Server {
     return `http://${this.#listen}/`;
   }
 
+  /** Adds an account from outside, as whoever runs the server can; with `--admin` it owns the server. */
+  async addUser(name, ...flags) {
+    const child = spawn(BINARY, ['user', 'add', name, ...flags, '--data-dir', this.#dataDir], { stdio: ['pipe', 'ignore', 'inherit'] });
+    child.stdin.end(`${PASSWORD}\n`);
+    const code = await new Promise((resolve) => child.once('exit', resolve));
+    if (code !== 0) throw new Error(`user add ended with ${code}`);
+  }
+
+  /** The one-time link of a server that nobody owns. */
+  get claim() {
+    return /\S+\/claim\/\S+/u.exec(this.#stderr)?.[0];
+  }
+
   get linePort() {
     return this.#lineListen.split(':').at(-1);
   }
@@ -283,6 +296,19 @@ export function stage({ after, afterEach, before }, ...flags) {
     return page;
   };
   return here;
+}
+
+/** Nothing sticks out sideways: of the page, of what is open over it, of what scrolls. */
+export async function fits(page) {
+  const wide = await page.evaluate(async () => {
+    const all = [...document.querySelectorAll('html, body, .card, #log, #main, .panel.open, .panel.open ul, .menu, dialog[open], .modal-body')];
+    // A drawer that slides in is outside for a moment.
+    await Promise.all(all.flatMap((element) => element.getAnimations().map((animation) => animation.finished)));
+    return all
+      .filter((element) => element.scrollWidth > element.clientWidth + 1 || element.getBoundingClientRect().right > innerWidth + 1)
+      .map((element) => `${element.id || element.className || element.localName}: ${element.scrollWidth} > ${element.clientWidth}`);
+  });
+  assert.deepEqual(wide, []);
 }
 
 /** Waits until the element's whole text is this. */

@@ -1,7 +1,7 @@
 /** Small screens, keyboards, readers of screens. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { Server, article, enter, launch, newPage, parts, say, textIs, until } from './chinwag.mjs';
+import { Server, article, enter, fits, launch, makeRoom, newPage, parts, register, say, textIs, until } from './chinwag.mjs';
 
 const PHONE = { viewport: { width: 360, height: 740 } };
 
@@ -32,16 +32,6 @@ async function fresh(options) {
   return page;
 }
 
-/** Nothing sticks out sideways, neither of the page nor of the log. */
-async function fitsItsWidth(page) {
-  const overflow = await page.evaluate(() =>
-    [document.documentElement, document.body, document.getElementById('log'), document.getElementById('main')]
-      .filter((element) => element.scrollWidth > element.clientWidth + 1)
-      .map((element) => `${element.id || element.localName}: ${element.scrollWidth} > ${element.clientWidth}`),
-  );
-  assert.deepEqual(overflow, []);
-}
-
 async function isInView(locator) {
   const box = await locator.boundingBox();
   const { width, height } = locator.page().viewportSize();
@@ -50,27 +40,27 @@ async function isInView(locator) {
 
 test('on a phone everything fits, however long the words are', async () => {
   const page = await fresh(PHONE);
-  await fitsItsWidth(page);
+  await fits(page);
   await enter(page, 'a-name-of-thirty-two-characters-');
   await say(page, 'x'.repeat(500));
   await say(page, `https://example.org/${'path/'.repeat(60)}`);
   await say(page, Array.from({ length: 60 }, (_, index) => `line ${index}`).join('\n'));
   await article(page, 'line 59').waitFor();
-  await fitsItsWidth(page);
+  await fits(page);
   for (const part of ['message', 'send', 'status']) assert.ok(await isInView(parts(page)[part]), part);
 
   await page.getByRole('button', { name: 'Rooms' }).click();
   await parts(page).room('lobby').waitFor();
-  await fitsItsWidth(page);
+  await fits(page);
   await page.keyboard.press('Escape');
   await parts(page).rooms.waitFor({ state: 'hidden' });
   await page.getByRole('button', { name: 'Members' }).click();
   await parts(page).members.getByText('a-name-of-thirty-two-characters-').waitFor();
-  await fitsItsWidth(page);
+  await fits(page);
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Search' }).click();
   await parts(page).search.waitFor();
-  await fitsItsWidth(page);
+  await fits(page);
 });
 
 test('a phone on its side still reaches the message box', async () => {
@@ -142,6 +132,66 @@ test('whatever can be operated has a name, and sight of the focus', async () => 
   assert.notEqual(outline, 'none');
 });
 
+test('dialogs are reached, walked through and left by keyboard, with the focus in sight', async () => {
+  const page = await fresh();
+  await register(page, 'kay');
+  await makeRoom(page, 'keys');
+  await say(page, 'a thread begins');
+  await article(page, 'a thread begins').waitFor();
+  for (const [button, dialog] of [['Settings', 'Settings'], ['Manage room', 'Room #keys'], ['Actions for', 'Thread']]) {
+    await tabTo(page, button);
+    await page.keyboard.press('Enter');
+    if (button === 'Actions for') await article(page, 'a thread begins').getByRole('button', { name: 'Thread' }).press('Enter');
+    const shown = page.getByRole('dialog', { name: dialog });
+    await shown.waitFor();
+    await until(async () => (await walk(page, shown)) > 3, `stops in ${dialog}`);
+    await page.keyboard.press('Escape');
+    await shown.waitFor({ state: 'detached' });
+    const back = await page.evaluate(() => document.activeElement.id || document.activeElement.localName);
+    assert.notEqual(back, 'body', `after ${dialog}`);
+  }
+});
+
+test('whatever is named at its longest, nothing on a phone sticks out', async () => {
+  const page = await fresh(PHONE);
+  const long = 'w'.repeat(32);
+  await register(page, long);
+  const other = await fresh();
+  await enter(other, 'm'.repeat(32));
+  await page.getByRole('button', { name: 'Rooms' }).click();
+  await makeRoom(page, 'r'.repeat(64), { isPrivate: true });
+  await page.getByRole('button', { name: 'Rooms' }).click();
+  await fits(page);
+  await page.getByRole('button', { name: 'Settings' }).click();
+  await page.getByRole('region', { name: 'Sessions' }).getByRole('listitem').first().waitFor();
+  await fits(page);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Members' }).click();
+  await page.getByRole('button', { name: 'Manage room' }).click();
+  await page.getByRole('button', { name: 'Invite', exact: true }).click();
+  await page.getByLabel('Link that lets in').waitFor();
+  await page.getByRole('button', { name: 'Show what was done' }).click();
+  await page.getByRole('list', { name: 'What was done' }).getByRole('listitem').waitFor();
+  await fits(page);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
+
+  await page.getByRole('button', { name: 'Rooms' }).click();
+  await parts(page).room('lobby').click();
+  await page.getByRole('button', { name: 'Members' }).click();
+  await parts(page).members.getByRole('button', { name: /^m+/u }).click();
+  await fits(page);
+  await page.getByRole('menuitem', { name: 'Talk alone' }).click();
+  await page.getByRole('heading', { name: 'm'.repeat(32), level: 1 }).waitFor();
+  await say(page, 'x'.repeat(300));
+  await article(page, 'xxx').waitFor();
+  await article(page, 'xxx').getByRole('button', { name: 'Actions for' }).click();
+  await article(page, 'xxx').getByRole('button', { name: 'Thread' }).click();
+  await page.getByRole('dialog', { name: 'Thread' }).getByRole('article').waitFor();
+  await fits(page);
+});
+
 test('the reader stays in place while others talk, and jumps to what is new', async () => {
   const ada = await fresh();
   const bob = await fresh();
@@ -166,9 +216,30 @@ test('the reader stays in place while others talk, and jumps to what is new', as
   await until(() => isInView(article(ada, 'more news')), 'the log to follow');
 });
 
+/** Goes once through a dialog by Tab; what has the focus has a name and an outline. @returns {Promise<number>} the stops */
+async function walk(page, dialog) {
+  const stops = new Set();
+  for (let presses = 0; presses < 40; presses += 1) {
+    await page.keyboard.press('Tab');
+    const stop = await dialog.evaluate((element) => {
+      const { activeElement: focused } = document;
+      if (!element.contains(focused)) return null;
+      const framed = focused.closest('.composer-box') ?? focused;
+      const { outlineStyle, boxShadow } = getComputedStyle(framed);
+      const name = focused.ariaLabel || focused.labels?.[0]?.textContent || focused.textContent.trim();
+      return { name, isSeen: outlineStyle !== 'none' || boxShadow !== 'none' };
+    });
+    if (stop === null) continue;
+    assert.ok(stop.name, 'a name');
+    assert.ok(stop.isSeen, `${stop.name} shows its focus`);
+    stops.add(stop.name);
+  }
+  return stops.size;
+}
+
 /** Presses Tab until the button of that name has the focus. */
 async function tabTo(page, name) {
-  const target = page.getByRole('button', { name });
+  const target = page.getByRole('button', { name }).last();
   for (let presses = 0; presses < 60; presses += 1) {
     if (await target.evaluate((element) => element === document.activeElement)) return;
     await page.keyboard.press('Tab');

@@ -1,7 +1,7 @@
 /** Keeping a room in order, private rooms, and conversations of two. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { article, countIs, makeRoom, openRoom, parts, register, say, stage, textIs, until } from './chinwag.mjs';
+import { article, countIs, enter, fits, logIn, makeRoom, openRoom, parts, register, say, stage, textIs, until } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
 const PHONE = { viewport: { width: 360, height: 740 } };
@@ -34,6 +34,13 @@ test('an owner mutes, unmutes, kicks and bans by a menu, and those concerned rea
   await bob.getByText('tea: ada banned you').waitFor();
   await parts(bob).room('tea').click();
   await bob.getByText(/You are banned from this room for/u).waitFor();
+
+  await ada.getByRole('button', { name: 'Manage room' }).click();
+  const bans = ada.getByRole('region', { name: 'Bans' });
+  await bans.getByRole('listitem').filter({ hasText: /^bobby ada, .* · until / }).waitFor();
+  await bans.getByRole('button', { name: 'Unban bob' }).press('Enter');
+  await bans.getByText('Nobody is banned.').waitFor();
+  await openRoom(bob, 'tea');
 });
 
 test('the menu and its dialogs work by keyboard, and a member without rank has little to choose', async () => {
@@ -62,7 +69,7 @@ test('the menu and its dialogs work by keyboard, and a member without rank has l
   await parts(bob).members.getByRole('button', { name: /^ada/u }).press('Enter');
   assert.deepEqual(await bob.getByRole('menuitem').allTextContents(), ['Talk alone']);
   await bob.keyboard.press('Escape');
-  assert.equal(await bob.getByRole('button', { name: 'Room settings' }).count(), 0);
+  assert.equal(await bob.getByRole('button', { name: 'Manage room' }).count(), 0);
 });
 
 test('an operator is made on a phone by touch, keeps order, and is outranked by the owner', async () => {
@@ -76,7 +83,7 @@ test('an operator is made on a phone by touch, keeps order, and is outranked by 
   await fits(ada);
   await ada.getByRole('menuitem', { name: 'Make operator' }).tap();
   await parts(bob).log.getByText('ada made bob an operator in ranks').waitFor();
-  const settings = bob.getByRole('button', { name: 'Room settings' });
+  const settings = bob.getByRole('button', { name: 'Manage room' });
   await settings.click();
   const room = bob.getByRole('dialog', { name: 'Room #ranks' });
   assert.equal(await room.getByRole('region', { name: 'Removal' }).count(), 0);
@@ -101,7 +108,7 @@ test('a room is removed by its owner, who has to say its name', async () => {
   const bob = await here.guest('bob');
   await makeRoom(ada, 'doomed');
   await openRoom(bob, 'doomed');
-  await ada.getByRole('button', { name: 'Room settings' }).click();
+  await ada.getByRole('button', { name: 'Manage room' }).click();
   const removal = ada.getByRole('region', { name: 'Removal' });
   await removal.getByRole('textbox').fill('domed');
   await removal.getByRole('textbox').press('Enter');
@@ -118,9 +125,9 @@ test('a private room is entered by an invitation, as a link or as a code, and by
   await register(ada, 'grace');
   await makeRoom(ada, 'den', { isPrivate: true });
   await say(ada, 'between us');
-  await ada.getByRole('button', { name: 'Room settings' }).click();
+  await ada.getByRole('button', { name: 'Manage room' }).click();
   await ada.getByRole('region', { name: 'Invitation' }).getByRole('button', { name: 'Invite' }).click();
-  const link = await ada.getByLabel('Invitation', { exact: true }).locator('visible=true').last().textContent();
+  const link = await ada.getByLabel('Link that lets in').inputValue();
 
   const bob = await here.guest('bob', PHONE);
   assert.equal(await parts(bob).room('den').count(), 0);
@@ -141,6 +148,50 @@ test('a private room is entered by an invitation, as a link or as a code, and by
   await eve.getByLabel('Link or code').fill(link);
   await eve.keyboard.press('Enter');
   await article(eve, 'between us').waitFor();
+});
+
+test('the server’s owner has an operator keep somebody out of all of it, and sees what was done', async () => {
+  await here.server.addUser('root', '--admin');
+  const root = await here.fresh();
+  await logIn(root, 'root');
+  const olga = await here.fresh(PHONE);
+  await register(olga, 'olga');
+  const mallory = await here.guest('mallory');
+  await root.getByRole('button', { name: 'Settings' }).click();
+  const operators = root.getByRole('region', { name: 'Operators of the server' });
+  await operators.getByLabel('Account').fill('olga');
+  await operators.getByRole('button', { name: 'Make operator' }).click();
+  await operators.getByText('olga keeps order on the whole server.').waitFor();
+
+  // What one is on the server comes with the next welcome.
+  await olga.reload();
+  await textIs(parts(olga).status, 'connected');
+  await olga.getByRole('button', { name: 'Members' }).click();
+  await choose(olga, 'mallory', 'Ban from the server…');
+  const dialog = olga.getByRole('dialog', { name: 'Ban mallory from the server' });
+  await dialog.getByLabel('Reason').fill('spam');
+  await fits(olga);
+  await dialog.getByRole('button', { name: 'Ban from the server' }).click();
+  await mallory.getByText(/You are banned from this server for/u).waitFor();
+  await parts(mallory).name.waitFor();
+
+  await root.keyboard.press('Escape');
+  await root.getByRole('button', { name: 'Settings' }).click();
+  const bans = root.getByRole('region', { name: 'Bans from the server' });
+  await bans.getByLabel('Name, address or range').fill('203.0.113.0/24');
+  await bans.getByRole('button', { name: 'Ban from the server' }).click();
+  await countIs(bans.getByRole('listitem'), 2);
+  await bans.getByRole('button', { name: 'Unban mallory' }).click();
+  await countIs(bans.getByRole('listitem'), 1);
+  await root.getByRole('region', { name: 'Audit log' }).getByRole('button').click();
+  const done = root.getByRole('list', { name: 'What was done' }).getByRole('listitem');
+  await countIs(done, 4);
+  const words = await done.allTextContents();
+  const expected = [/^root server unban mallory/u, /^root server ban 203\.0\.113\.0\/24 until/u, /^olga server ban mallory .*“spam”/u, /^root server role olga as op/u];
+  for (const [place, pattern] of expected.entries()) assert.match(words[place], pattern);
+  await enter(mallory, 'mallory');
+  await root.getByRole('button', { name: 'Make a code' }).click();
+  assert.match(await root.getByLabel('Code, good for one account').inputValue(), /^[0-9a-z-]{16,}$/u);
 });
 
 test('two talk alone, and the third sees nothing of it', async () => {
@@ -170,14 +221,4 @@ async function choose(page, name, item) {
 
 function focused(page) {
   return page.evaluate(() => document.activeElement.textContent);
-}
-
-/** Nothing sticks out sideways. */
-async function fits(page) {
-  const wide = await page.evaluate(() =>
-    [...document.querySelectorAll('html, body, dialog[open], .modal-body, .menu, .panel.open, #main, #log')]
-      .filter((element) => element.scrollWidth > element.clientWidth + 1 || element.getBoundingClientRect().right > innerWidth + 1)
-      .map((element) => `${element.id || element.className || element.localName}: ${element.scrollWidth} > ${element.clientWidth}`),
-  );
-  assert.deepEqual(wide, []);
 }

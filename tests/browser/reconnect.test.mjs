@@ -8,7 +8,7 @@ let browser;
 let pages = [];
 
 beforeEach(async () => {
-  server = await Server.start();
+  server = await Server.start('--drain', '1');
   browser = await launch();
   pages = [];
 });

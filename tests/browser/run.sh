@@ -8,4 +8,4 @@
 set -eu
 cd "$(dirname "$0")"
 [ -d node_modules/playwright-core ] || npm ci --ignore-scripts
-exec node --test --test-concurrency=1 --test-timeout=300000 "$@"
+exec node --test --test-concurrency=2 --test-timeout=300000 "$@"

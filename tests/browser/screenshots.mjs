@@ -49,6 +49,8 @@ async function stage(ada, bob, eve) {
   await article(ada, 'plain terminal').waitFor();
   await line(ada, bob, 'That still makes me smile.');
   await line(ada, bob, 'The notes from yesterday are at https://example.org/notes (short, I promise).\nTwo things left open:\n  1. who brings the projector\n  2. whether we need one');
+  await article(bob, 'Two things left open').getByRole('button', { name: /^Actions for/u }).press('Enter');
+  await bob.getByRole('button', { name: 'Reply', exact: true }).press('Enter');
   await line(bob, ada, 'I can bring it. And we do, the wall is white enough.');
   eve.say('count me in, I will dial in over ssh');
   await article(ada, 'over ssh').waitFor();
@@ -56,6 +58,11 @@ async function stage(ada, bob, eve) {
   await openRoom(bob, 'allotment');
   await say(bob, 'First tomatoes!');
   await parts(ada).room('allotment').getByText('unread').waitFor();
+  await openRoom(bob, 'lobby');
+  await parts(bob).members.getByRole('button', { name: /^Ada/u }).click();
+  await bob.getByRole('menuitem', { name: 'Talk alone' }).click();
+  await say(bob, 'Cake at four?');
+  await parts(ada).room('Bob Tanner').getByText('unread').waitFor();
   await openRoom(bob, 'lobby');
   await parts(bob).message.pressSequentially('By the way');
   await ada.getByText('is typing').waitFor();

@@ -53,12 +53,40 @@ test('a long absence shows the newest page and marks the gap until it is loaded'
   await page.getByText('You were away for longer').waitFor({ state: 'detached' });
 });
 
+test('a thread is whole, however far back it begins, and says when there is more to look through', async () => {
+  const script = new Script();
+  const all = messages(1, 2500);
+  for (const seq of [6, 1000, 2499]) all[seq - 1].reply_to = 5;
+  script.on('join', () => ({ ...script.joined(), seq: 2500, messages: all.slice(2450), more: true }));
+  script.on('history', ({ around, after, limit }) => {
+    const from = around ? around - 5 : after;
+    const page = all.slice(from, from + limit);
+    return { messages: page, more: from > 0, more_after: page.at(-1).seq < 2500 };
+  });
+  await open(script);
+  await article(page, 'm2499.').getByRole('button', { name: /In answer to/u }).press('Enter');
+  await article(page, /m5\./u).first().getByRole('button', { name: 'Actions for' }).press('Enter');
+  await article(page, /m5\./u).first().getByRole('button', { name: 'Thread' }).press('Enter');
+  const thread = page.getByRole('dialog', { name: 'Thread' });
+  const more = thread.getByRole('button', { name: 'Load more replies' });
+  const replies = () => thread.locator('.body').allTextContents();
+  await more.waitFor();
+  assert.deepEqual(await replies(), ['m5.', 'm6.', 'm1000.']);
+  await more.press('Enter');
+  await more.press('Enter');
+  await until(async () => (await replies()).length === 4, 'the last reply');
+  assert.deepEqual(await replies(), ['m5.', 'm6.', 'm1000.', 'm2499.']);
+  await more.waitFor({ state: 'hidden' });
+});
+
 test('being asked for patience is waited out, shown, and the order kept', async () => {
   const script = new Script();
   const refusals = [{ error: 'rate_limited', retry_after_ms: 1500 }, { error: 'busy', retry_after_ms: 10 }];
   const keys = [];
+  const times = [];
   script.on('send', ({ body, key }) => {
     keys.push(`${body} ${key}`);
+    times.push(Date.now());
     return refusals.shift() ?? script.post(body, key);
   });
   await open(script);
@@ -69,6 +97,27 @@ test('being asked for patience is waited out, shown, and the order kept', async 
   assert.deepEqual(await numbers(), [1, 2]);
   assert.equal(new Set(keys).size, 2);
   assert.equal(keys.length, 4);
+  assert.ok(times[1] - times[0] >= 1500, `sent again after ${times[1] - times[0]} ms`);
+});
+
+test('a room in slow mode waits for as long as it takes, and the others do not', async () => {
+  const script = new Script();
+  const sent = [];
+  script.on('join', ({ room }) => ({ ...script.joined(), room, messages: [], seq: 0 }));
+  script.on('rooms', () => ({ rooms: ['lobby', 'tea'].map((name) => ({ name, topic: '', visibility: 'public', members: 2, unread: 0 })) }));
+  script.on('send', ({ room, body }) => {
+    sent.push(`${room} ${body}`);
+    return room === 'lobby' ? { error: 'rate_limited', retry_after_ms: 3_600_000 } : { room, seq: 1, at: AT };
+  });
+  await open(script);
+  await say(page, 'slowly');
+  await page.getByText('sending goes on in 60 min').waitFor();
+  await say(page, 'slower');
+  await parts(page).room('tea').click();
+  await page.getByRole('heading', { name: 'tea', level: 1 }).waitFor();
+  await say(page, 'at once');
+  await page.locator('article.saved').waitFor();
+  assert.deepEqual(sent, ['lobby slowly', 'tea at once']);
 });
 
 test('a refused message says why, and goes out on a second try under its key', async () => {

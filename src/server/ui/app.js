@@ -6,14 +6,15 @@ import { Store } from './modules/store.js';
 import { composerView } from './modules/views/composer.js';
 import { drawers } from './modules/views/drawers.js';
 import { headerView } from './modules/views/header.js';
-import { logView } from './modules/views/log.js';
 import { invitedView } from './modules/views/invited.js';
+import { logView } from './modules/views/log.js';
 import { loginView } from './modules/views/login.js';
 import { membersView } from './modules/views/members.js';
 import { roomSettingsView } from './modules/views/room_settings.js';
 import { roomsView } from './modules/views/rooms.js';
 import { searchView } from './modules/views/search.js';
 import { settingsView } from './modules/views/settings.js';
+import { threadView } from './modules/views/thread.js';
 import { announce } from './modules/views/toasts.js';
 
 placeIcons(document);
@@ -33,6 +34,7 @@ composerView(store, session);
 settingsView(store, session, notifier);
 roomSettingsView(store, session, page);
 invitedView(store, session, page);
+threadView(store, session, page);
 
 document.addEventListener('keydown', (event) => {
   if (!event.altKey || event.ctrlKey || event.metaKey || !['ArrowUp', 'ArrowDown'].includes(event.key)) return;

@@ -473,7 +473,15 @@ impl Object {
 }
 
 fn push_string(json: &mut String, value: &str) {
-    json.push_str(&serde_json::to_string(value).expect("a text is always JSON"));
+    // Nearly all texts, and each name in a list of hundreds, are written as they are (RFC 8259 §7).
+    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    if value.bytes().all(is_plain) {
+        json.push('"');
+        json.push_str(value);
+        json.push('"');
+    } else {
+        json.push_str(&serde_json::to_string(value).expect("a text is always JSON"));
+    }
 }
 
 fn visibility(visibility: Visibility) -> &'static str {
@@ -513,6 +521,16 @@ mod tests {
                 reply_to: Some(3),
                 ..Said::new(Body::parse("a\n\"b\" \\ é 🦊 \u{2028}").unwrap())
             }),
+        }
+    }
+
+    #[test]
+    fn text_is_escaped_as_everyone_does() {
+        for c in (0..0x100).filter_map(char::from_u32) {
+            let text = format!("a{c}b");
+            let mut json = String::new();
+            push_string(&mut json, &text);
+            assert_eq!(json, serde_json::to_string(&text).unwrap());
         }
     }
 

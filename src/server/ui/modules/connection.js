@@ -80,20 +80,18 @@ export class Connection {
   }
 
   /**
-   * As `request`, but an answer of `rate_limited` or `busy` is waited out, as long as the connection lasts.
-   * @param {(milliseconds: number) => void} [waiting] told before each wait
+   * As `request`, but an answer of `rate_limited` or `busy` is waited out, as long as the connection lasts, and unless
+   * it takes longer than anybody would look at the page for it.
    */
-  async patientRequest(type, fields, waiting = () => {}) {
+  async patientRequest(type, fields) {
     const socket = this.#socket;
     for (;;) {
       if (socket !== this.#socket) throw new ConnectionLost();
       try {
         return await this.request(type, fields);
       } catch (error) {
-        if (!(error instanceof ServerError && error.isTemporary)) throw error;
-        const delay = Math.min(error.retryAfter ?? DEFAULT_RETRY_AFTER, MAX_RETRY_AFTER);
-        waiting(delay);
-        await new Promise((resolve) => setTimeout(resolve, delay));
+        if (!(error instanceof ServerError && error.isTemporary && error.patience <= MAX_PATIENCE)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, error.patience));
       }
     }
   }
@@ -240,5 +238,5 @@ const PROBE_TIMEOUT = 10_000;
 const OFFLINE_AFTER = 30_000;
 /** After a close that says "not you" or "not now". */
 const REFUSED_DELAY = 5_000;
-const DEFAULT_RETRY_AFTER = 1_000;
-const MAX_RETRY_AFTER = 60_000;
+/** What takes longer is refused to the one who asked. */
+const MAX_PATIENCE = 30_000;

@@ -1,4 +1,5 @@
 /** Brings what was said before onto the page: pages of history, jumps into it, and the search. */
+import { Thread } from './thread.js';
 
 export class History {
   #store;
@@ -62,6 +63,38 @@ export class History {
     this.#store.update(() => room.replace(page));
   }
 
+  /** Opens the thread of a message of the room on screen, and loads what is missing of it. */
+  async openThread(seq) {
+    const { room } = this.#store;
+    const thread = new Thread(room.name, seq);
+    if (room.message(seq)) thread.taken(room.messages, room.later);
+    this.#store.update((store) => (store.thread = thread));
+    await this.loadThread(thread);
+  }
+
+  /** Loads a thread up to its end, or some pages of history further. */
+  async loadThread(thread) {
+    if (this.#store.isLoadingThread) return;
+    this.#store.update((store) => (store.isLoadingThread = true));
+    try {
+      for (let pages = 0; pages < THREAD_PAGES && !thread.isComplete && this.#store.thread === thread; pages += 1) {
+        const fields = { room: thread.room, after: thread.upTo - (thread.messages.length ? 0 : 1), limit: MAX_PAGE };
+        const { messages, more_after: moreAfter } = await this.#request('history', fields);
+        this.#store.update(() => thread.taken(messages, moreAfter));
+      }
+    } finally {
+      this.#store.update((store) => (store.isLoadingThread = false));
+    }
+  }
+
+  /** The room of the open thread was joined again. @param {import('./protocol.js').Joined} answer */
+  catchUp({ room, recovered, messages = [], changes = [] }) {
+    const { thread } = this.#store;
+    for (const change of changes) thread.changed({ ...change, room });
+    if (recovered) for (const message of messages) thread.said(room, message);
+    else this.#store.thread = null;
+  }
+
   /** Messages with these words, of all rooms that one may read. */
   search(query, before) {
     return this.#request('search', { query, ...(before && { before }) });
@@ -72,5 +105,8 @@ export class History {
   }
 }
 
-/** Messages per page of scroll-back; the server allows 200. */
+/** Messages per page of scroll-back, and as many as the server gives at once. */
 const HISTORY_PAGE = 50;
+const MAX_PAGE = 200;
+/** Pages that are read through for the replies of a thread, before the reader is asked whether to go on. */
+const THREAD_PAGES = 5;

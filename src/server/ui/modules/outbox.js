@@ -3,9 +3,10 @@
  * connections, so that it is posted exactly once.
  *
  * One message is in flight at a time. That keeps their order when the server refuses one for the moment
- * (`rate_limited`), at the cost of one round trip each, which nobody who types can notice.
+ * (`rate_limited`, `busy`), at the cost of one round trip each, which nobody who types can notice. Its room then waits
+ * for as long as the server said; other rooms do not, as slow mode may last for hours.
  */
-import { ConnectionLost } from './protocol.js';
+import { ConnectionLost, ServerError } from './protocol.js';
 import { recall, remember } from './memory.js';
 
 export class Outbox {
@@ -59,30 +60,37 @@ export class Outbox {
 
   #next() {
     if (!this.#connection.isOpen) return undefined;
-    return this.#store.pending.find(
-      (message) => message.state === 'sending' && this.#store.rooms.get(message.room)?.joined,
-    );
+    return this.#store.pending.find(({ state, room: name }) => {
+      const room = this.#store.rooms.get(name);
+      return state === 'sending' && room?.joined && room.sendingAt <= Date.now();
+    });
+  }
+
+  /** The room's messages go on when the server said. */
+  #wait(room, delay) {
+    this.#store.update(() => (room.sendingAt = Date.now() + delay));
+    // The clock may be a little behind the timer.
+    setTimeout(() => this.flush(), delay + 5);
   }
 
   async #send(message) {
     const { key, room, body, replyTo } = message;
     const reply = replyTo ? { reply_to: replyTo } : {};
     try {
-      const { seq, at } = await this.#connection.patientRequest('send', { room, body, key, ...reply }, (delay) =>
-        this.#store.update((store) => (store.sendingAt = Date.now() + delay)),
-      );
+      const { seq, at } = await this.#connection.request('send', { room, body, key, ...reply });
       this.#change((store) => {
-        store.sendingAt = 0;
         if (!store.pending.includes(message)) return; // Its push came first.
         store.pending = store.pending.filter((pending) => pending !== message);
-        store.rooms.get(room)?.add({ seq, at, from: store.you.name, body, key, ...reply });
+        const saved = { seq, at, from: store.you.name, body, key, ...reply };
+        store.rooms.get(room)?.add(saved);
+        store.thread?.said(room, saved);
       });
     } catch (error) {
-      this.#change((store) => {
-        store.sendingAt = 0;
-        // Whether a lost one arrived is unknown; it stays, and the key makes sending it again harmless.
-        if (!(error instanceof ConnectionLost)) Object.assign(message, { state: 'failed', reason: error.message });
-      });
+      const place = this.#store.rooms.get(room);
+      // Whether a lost one arrived is unknown; it stays, and the key makes sending it again harmless.
+      if (error instanceof ConnectionLost) return;
+      if (error instanceof ServerError && error.isTemporary && place) this.#wait(place, error.patience);
+      else this.#change(() => Object.assign(message, { state: 'failed', reason: error.message }));
     }
   }
 

@@ -64,6 +64,11 @@ export class ServerError extends Error {
     this.retryAfter = Number.isFinite(answer.retry_after_ms) ? Math.max(0, answer.retry_after_ms) : null;
   }
 
+  /** Milliseconds to wait before sending it again. */
+  get patience() {
+    return Math.min(this.retryAfter ?? DEFAULT_RETRY_AFTER, MAX_TIMER);
+  }
+
   /** The same request may well succeed later. */
   get isTemporary() {
     return this.code === 'rate_limited' || this.code === 'busy';
@@ -77,6 +82,10 @@ export class ConnectionLost extends Error {
     this.name = 'ConnectionLost';
   }
 }
+
+/** Milliseconds where the server names none, and as many as a timer can take: 24 days. */
+const DEFAULT_RETRY_AFTER = 1_000;
+const MAX_TIMER = 2 ** 31 - 1_000;
 
 /** Shown only where the server's own message is missing. */
 const TEXTS = {

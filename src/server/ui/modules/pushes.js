@@ -33,11 +33,13 @@ export class Pushes {
       case 'message':
         if (push.key && push.from === store.you?.name) this.#told.saved(push.key);
         if (room) this.#said(room, withoutEnvelope(push));
+        store.thread?.said(push.room, withoutEnvelope(push));
         break;
       case 'edited':
       case 'deleted':
       case 'reaction':
         room?.changed(push);
+        store.thread?.changed(push);
         break;
       case 'topic':
         room?.changed(push);

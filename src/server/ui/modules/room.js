@@ -38,6 +38,8 @@ export class Room {
     this.readSeq = 0;
     /** The message above which the line "New" stands, or 0. */
     this.divider = 0;
+    /** When sending goes on after the server asked for patience, in `Date.now()` terms; in the past: it does. */
+    this.sendingAt = 0;
     /** The reader is at the end, so that old messages may be let go. */
     this.isAtEnd = true;
   }
@@ -132,7 +134,7 @@ export class Room {
     const index = this.#indexOf(change.seq);
     const message = this.messages[index];
     if (message?.seq !== change.seq) return;
-    this.messages[index] = apply(change, message);
+    this.messages[index] = changedMessage(change, message);
   }
 
   member(name) {
@@ -211,7 +213,8 @@ export class Room {
   }
 }
 
-function apply(change, message) {
+/** A message as `edited`, `deleted` or `reaction` leaves it. */
+export function changedMessage(change, message) {
   if (change.type === 'edited') return { ...message, body: change.body, edited_at: change.edited_at };
   // The key stays: the row on screen is known by it.
   if (change.type === 'deleted') {

@@ -331,6 +331,7 @@ export class Session {
       for (const { key, from } of answer.messages ?? []) {
         if (key && from === store.you.name) this.outbox.saved(key);
       }
+      if (store.thread?.room === room.name) this.history.catchUp(answer);
       this.reading.joined(room, since === null);
       if (wasRead && room.unread > 0) room.divider = room.readSeq + 1;
     });
@@ -347,10 +348,11 @@ export class Session {
     }
     const { rooms, you } = this.#store;
     const room = rooms.get(name);
+    const newest = room.messages.at(-1);
     const ownSeq = room.messages.findLast(({ from }) => from === you?.name)?.seq ?? 0;
     this.#store.update(() => (room.readSeq = ownSeq));
     await this.#listRooms();
-    if (room.unread > 0) this.#arrived(room, room.messages.at(-1));
+    if (newest?.seq > room.readSeq) this.#arrived(room, newest);
   }
 
   #forgetRoom(name) {
@@ -370,7 +372,7 @@ export class Session {
       if (store.room) store.room.isAtEnd = true;
       store.current = name;
       store.writing = null;
-      store.thread = 0;
+      store.thread = null;
     });
     this.#typingSentAt = -Infinity;
     remember('current', name);

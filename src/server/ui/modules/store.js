@@ -23,8 +23,6 @@ export class Store {
   current = null;
   /** @type {Pending[]} own messages without an answer yet, oldest first, of all rooms */
   pending = [];
-  /** When sending goes on after the server asked for patience, in `Date.now()` terms; 0: it is not waiting. */
-  sendingAt = 0;
   isLoadingEarlier = false;
   isLoadingLater = false;
   /** The message that the log should go to. @type {{room: string, seq: number} | null} */
@@ -33,8 +31,9 @@ export class Store {
    * @type {{kind: 'reply' | 'edit', seq: number} | null} */
   writing = null;
 
-  /** The message whose thread is open, of the room on screen; 0: none. */
-  thread = 0;
+  isLoadingThread = false;
+  /** The thread that is open, of the room on screen. @type {import('./thread.js').Thread | null} */
+  thread = null;
 
   #listeners = [];
   #isScheduled = false;
@@ -114,7 +113,6 @@ export class Store {
     this.pending = [];
     this.target = null;
     this.writing = null;
-    this.thread = 0;
-    this.sendingAt = 0;
+    this.thread = null;
   }
 }

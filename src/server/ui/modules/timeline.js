@@ -11,6 +11,7 @@ import { isSameDay } from './text.js';
  * @property {import('./protocol.js').Message} message
  * @property {boolean} isOwn
  * @property {boolean} isMention it speaks to us by name
+ * @property {number} replyCount how many of the messages that are loaded answer it
  * @property {boolean} isContinued the message above is by the same person, just before
  * @property {'' | 'sending' | 'saved' | 'failed'} state of own messages
  * @property {string} reason why it failed
@@ -41,6 +42,17 @@ export function timeline(store) {
   return builder.rows;
 }
 
+/** The rows of the thread that is open. @param {import('./store.js').Store} store @returns {Row[]} */
+export function threadRows(store) {
+  const { thread, you, pending } = store;
+  const builder = new Builder({ name: thread.room }, you?.name);
+  for (const message of thread.messages) builder.message({ ...message, reply_to: undefined }, message.from === you?.name ? 'saved' : '');
+  for (const unsent of pending) {
+    if (unsent.room === thread.room && unsent.replyTo === thread.seq) builder.pending({ ...unsent, replyTo: undefined });
+  }
+  return builder.rows;
+}
+
 class Builder {
   /** @type {Row[]} */
   rows = [];
@@ -48,10 +60,13 @@ class Builder {
   #above = null;
   #day = '';
   #noticeCount = 0;
+  /** By the number of what they answer. @type {Map<number, number>} */
+  #replies = new Map();
 
   constructor(room, you) {
     this.room = room;
     this.you = you;
+    for (const { reply_to: seq } of room.messages ?? []) if (seq) this.#replies.set(seq, (this.#replies.get(seq) ?? 0) + 1);
   }
 
   mark(kind, at) {
@@ -75,6 +90,7 @@ class Builder {
       id: `${this.room.name}/${isOwn && message.key ? `key/${message.key}` : message.seq}`,
       message,
       isOwn,
+      replyCount: message.deleted ? 0 : (this.#replies.get(message.seq) ?? 0),
       isMention: !isOwn && this.#isMention(message),
       isContinued: above?.from === message.from && Date.parse(message.at) - Date.parse(above.at) < GROUP_TIME,
       state,

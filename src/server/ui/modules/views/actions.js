@@ -14,6 +14,8 @@ import { h, setText } from '../dom.js';
  * @property {(message: Message) => void} delete
  * @property {(message: Message, emoji: string, on: boolean) => void} react
  * @property {(seq: number) => void} jump
+ * @property {(message: Message) => void} openThread
+ * @property {(done: Promise<any>) => Promise<void>} tried says why something was refused
  */
 
 /** One button for each emoji, pressed where it is one's own. @param {Message} message @param {Actions} actions */
@@ -95,6 +97,7 @@ function createBar(message, actions, close) {
     { class: 'bar', role: 'group', 'aria-label': 'Actions' },
     ...QUICK.map((emoji) => act(emoji, `React with ${emoji}`, () => actions.react(message, emoji, true))),
     act('Reply', '', () => actions.reply(message)),
+    act('Thread', '', () => actions.openThread(message)),
     isOwn && act('Edit', '', () => actions.edit(message)),
     actions.mayDelete(message) && deletion(message, actions, close),
   );

@@ -109,11 +109,11 @@ export function composerView(store, session) {
   function drawHint() {
     const over = excess(withoutControls(box.value));
     const isNear = -over < store.limits.max_body_len / 10;
-    const seconds = Math.ceil((store.sendingAt - Date.now()) / 1000);
+    const seconds = Math.ceil(((store.room?.sendingAt ?? 0) - Date.now()) / 1000);
     hint.classList.toggle('over', over > 0);
     box.ariaInvalid = over > 0 ? 'true' : null;
     if (over > 0) setText(hint, `${over.toLocaleString()} characters too many`);
-    else if (seconds > 0) setText(hint, `A little fast: sending goes on in ${seconds} s`);
+    else if (seconds > 0) setText(hint, `A little fast: sending goes on in ${seconds < 100 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`}`);
     else if (isNear) setText(hint, `${(-over).toLocaleString()} characters left`);
     else setText(hint, '');
     clearTimeout(waitTimer);

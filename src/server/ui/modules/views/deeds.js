@@ -1,5 +1,5 @@
 /** What can be done about somebody in the room, as items of a menu and the dialogs that some of them open. */
-import { mayKeepOrder, mayOwn, outranks } from '../permissions.js';
+import { mayKeepOrder, mayKeepServer, mayOwn, outranks } from '../permissions.js';
 import { isDirect } from '../protocol.js';
 import { BAN_LENGTHS } from './durations.js';
 import { createForm } from './form.js';
@@ -28,6 +28,10 @@ export function deedsFor(store, session, member, page) {
       { text: 'Ban…', act: () => openDeed(BAN, member, ask), danger: true },
     );
   }
+  if (!isYou && mayKeepServer(store)) {
+    const banFromServer = (type, fields) => session.request(type, { name: member.name, ...fields });
+    items.push({ text: 'Ban from the server…', act: () => openDeed(SERVER_BAN, member, banFromServer), danger: true });
+  }
   if (isYou ? mayKeepOrder(store) && member.role !== 'member' : mayOwn(store)) items.push(...roles(member, isYou, (role) => tried(ask('role', { role }))));
   return items;
 }
@@ -38,19 +42,20 @@ function roles(member, isYou, give) {
   return ROLES.filter((_, place) => (isYou ? place > held : place !== held)).map(({ role, text }) => ({ text: isYou ? `Step down to ${role === 'op' ? 'operator' : role}` : text, act: () => give(role) }));
 }
 
-function openDeed({ type, title, lead, action, lasts }, member, ask) {
+function openDeed({ type, title, lead, action }, member, ask) {
   openModal(title(member.name), (close) => [
     createForm(
       [
-        ...(lasts ? [{ name: 'for_s', label: 'How long', type: 'select', options: BAN_LENGTHS, value: '3600' }] : []),
-        { name: 'reason', label: 'Reason', hint: 'optional; all there read it', maxlength: 250, autocomplete: 'off' },
+        ...(type === 'kick' ? [] : [{ name: 'for_s', label: 'How long', type: 'select', options: BAN_LENGTHS, value: '3600' }]),
+        { name: 'reason', label: 'Reason', hint: type === 'server_ban' ? 'optional' : 'optional; all there read it', maxlength: 250, autocomplete: 'off' },
+        ...(type === 'ban' ? [{ name: 'address', label: 'Also from where they are connected now', type: 'checkbox' }] : []),
       ],
       [
         {
           text: action,
           danger: true,
-          act: async ({ reason, for_s: seconds }) => {
-            await ask(type, { ...(reason && { reason }), ...(seconds && { for_s: Number(seconds) }) });
+          act: async ({ reason, for_s: seconds, address }) => {
+            await ask(type, { ...(reason && { reason }), ...(seconds && { for_s: Number(seconds) }), ...(address && { address }) });
             close();
           },
         },
@@ -61,9 +66,10 @@ function openDeed({ type, title, lead, action, lasts }, member, ask) {
   ]);
 }
 
-const KICK = { type: 'kick', title: (name) => `Kick ${name}`, lead: 'Put them out of the room; they may come again', action: 'Kick', lasts: false };
-const MUTE = { type: 'mute', title: (name) => `Mute ${name}`, lead: 'They read along, and say nothing', action: 'Mute', lasts: true };
-const BAN = { type: 'ban', title: (name) => `Ban ${name}`, lead: 'Put them out of the room and keep them out', action: 'Ban', lasts: true };
+const KICK = { type: 'kick', title: (name) => `Kick ${name}`, lead: 'Put them out of the room; they may come again', action: 'Kick' };
+const MUTE = { type: 'mute', title: (name) => `Mute ${name}`, lead: 'They read along, and say nothing', action: 'Mute' };
+const BAN = { type: 'ban', title: (name) => `Ban ${name}`, lead: 'Put them out of the room and keep them out', action: 'Ban' };
+const SERVER_BAN = { type: 'server_ban', title: (name) => `Ban ${name} from the server`, lead: 'Put them out of everything here and keep them out', action: 'Ban from the server' };
 const ROLES = [
   { role: 'owner', text: 'Make owner' },
   { role: 'op', text: 'Make operator' },

@@ -56,7 +56,7 @@ export function createForm(fields, buttons, attributes = {}) {
     setText(note, '');
     try {
       const done = await act(Object.fromEntries(inputs.map((input) => [input.name, valueOf(input)])));
-      for (const input of inputs) if (input.type === 'password' || input.dataset.once) input.value = '';
+      for (const input of inputs) if (input.type === 'password' || 'once' in input.dataset) input.value = '';
       setText(note, done ?? '');
     } catch (refusal) {
       setText(error, refusal.message);
@@ -66,6 +66,12 @@ export function createForm(fields, buttons, attributes = {}) {
       form.ariaBusy = null;
     }
   }
+}
+
+/** Something to copy from: a press, or coming by keyboard, selects all of it. */
+export function createCopy(label, value) {
+  const input = h('input', { class: 'copy', type: 'text', readonly: true, value, onfocus: () => input.select() });
+  return h('label', { class: 'field' }, h('span', {}, label), input);
 }
 
 function createInput({ name, label, type = 'text', hint, value, options, ...attributes }) {

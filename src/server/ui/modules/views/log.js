@@ -1,9 +1,9 @@
 /** The messages of the room on screen, and where the reader is in them. */
 import { byId, h, reconcile, setText } from '../dom.js';
-import { mayKeepOrder } from '../permissions.js';
-import { ServerError, isDirect } from '../protocol.js';
+import { isDirect } from '../protocol.js';
 import { timeline } from '../timeline.js';
 import { createRow, updateRow } from './message.js';
+import { messageActions } from './message_actions.js';
 
 /**
  * @param {import('../store.js').Store} store @param {import('../session.js').Session} session
@@ -13,18 +13,8 @@ export function logView(store, session, page) {
   const log = byId('log');
   const rows = byId('rows');
   const loadEarlier = byId('load-earlier');
-  const actions = {
-    retry: (key) => session.outbox.retry(key),
-    discard: (key) => session.outbox.discard(key),
-    you: () => store.you?.name,
-    message: (seq) => store.room?.message(seq),
-    mayDelete: (message) => message.from === store.you?.name || mayKeepOrder(store),
-    reply: ({ seq }) => store.update(() => (store.writing = { kind: 'reply', seq })),
-    edit: ({ seq }) => store.update(() => (store.writing = { kind: 'edit', seq })),
-    delete: ({ seq }) => tried(session.change('delete', { seq })),
-    react: ({ seq }, emoji, on) => tried(session.change('react', { seq, emoji, on })),
-    jump: (seq) => tried(session.jump(store.current, seq)),
-  };
+  const actions = messageActions(store, session, page);
+  const { tried } = actions;
   /** What is drawn: to notice a change of room, older messages on top, and own new ones. */
   let drawn = { room: null, first: 0, lastPending: '' };
   let lastTop = 0;
@@ -51,15 +41,6 @@ export function logView(store, session, page) {
 
   function load() {
     return tried(session.history.loadEarlier());
-  }
-
-  /** Without a connection everything simply stays as it is; the status says why. */
-  async function tried(done) {
-    try {
-      await done;
-    } catch (error) {
-      if (error instanceof ServerError) page.announce(error.message);
-    }
   }
 
   /** Follows from where the log stands: at the end or not, everything seen or not. */

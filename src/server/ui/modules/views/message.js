@@ -44,6 +44,7 @@ export function updateRow(element, row, before, actions) {
     }
     element.dataset.seq = String(row.message.seq);
   }
+  if (row.replyCount !== before.replyCount) element.querySelector('.replies').replaceWith(createReplies(row, actions));
   if (row.state !== before.state || row.reason !== before.reason) {
     element.querySelector('.state').replaceWith(createState(row, actions));
   }
@@ -56,7 +57,7 @@ function createMessage(row, actions) {
     { class: classes(row), 'data-seq': message.seq, tabindex: -1 },
     avatar(message.from),
     h('div', { class: 'byline' }, h('bdi', { class: 'from' }, message.from), ' ', time(message.at)),
-    h('div', { class: 'content' }, createQuote(message, actions), createBody(message), createReactions(message, actions)),
+    h('div', { class: 'content' }, createQuote(message, actions), createBody(message), createReactions(message, actions), createReplies(row, actions)),
     createState(row, actions),
     createActions(message, actions),
   );
@@ -75,6 +76,12 @@ function createQuote({ reply_to: seq, deleted }, actions) {
     message && ' ',
     text,
   );
+}
+
+/** The way to the thread, where there is one. */
+function createReplies({ message, replyCount }, actions) {
+  const words = `${replyCount} ${replyCount === 1 ? 'reply' : 'replies'}`;
+  return h('button', { class: 'replies', type: 'button', hidden: replyCount === 0, onclick: () => actions.openThread(message) }, words);
 }
 
 function classes({ isOwn, isMention, isContinued, state }) {

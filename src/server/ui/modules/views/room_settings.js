@@ -2,6 +2,7 @@
 import { byId, h } from '../dom.js';
 import { mayInvite, mayKeepOrder, mayOwn } from '../permissions.js';
 import { LOBBY, isDirect } from '../protocol.js';
+import { bansSection } from './bans.js';
 import { openModal } from './modal.js';
 import { auditSection } from './room/audit.js';
 import { inviteSection } from './room/invite.js';
@@ -24,6 +25,7 @@ export function roomSettingsView(store, session, page) {
       mayKeepOrder(store) && topicSection(session, room),
       mayInvite(store) && inviteSection(session, room),
       mayKeepOrder(store) && slowModeSection(session, room),
+      mayKeepOrder(store) && bansSection(session, room.name).element,
       mayKeepOrder(store) && auditSection(session, room.name),
       mayOwn(store) && room.name !== LOBBY && removalSection(session, room, close),
     ].filter(Boolean);

@@ -5,6 +5,7 @@ import { guestSections } from './settings/guest.js';
 import { notifyingSection } from './settings/notifying.js';
 import { passwordSection } from './settings/password.js';
 import { secondFactorSection } from './settings/second_factor.js';
+import { serverSections } from './settings/server.js';
 import { sessionsSection } from './settings/sessions.js';
 
 /**
@@ -18,7 +19,7 @@ export function settingsView(store, session, notifier) {
 
   function sections(close) {
     if (store.you.guest) return [...guestSections(store, session, close), notifyingSection(notifier)];
-    return [notifyingSection(notifier), passwordSection(session), secondFactorSection(session), sessionsSection(session)];
+    return [notifyingSection(notifier), passwordSection(session), secondFactorSection(session), sessionsSection(session), ...serverSections(store, session)];
   }
 }
 

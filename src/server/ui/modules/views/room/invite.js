@@ -3,7 +3,7 @@ import { h } from '../../dom.js';
 import { linkFor } from '../../invitation.js';
 import { mediumTime } from '../../text.js';
 import { INVITE_LENGTHS } from '../durations.js';
-import { createForm } from '../form.js';
+import { createCopy, createForm } from '../form.js';
 import { section } from '../section.js';
 
 /** @param {import('../../session.js').Session} session @param {import('../../room.js').Room} room */
@@ -11,10 +11,7 @@ export function inviteSection(session, room) {
   const place = h('div', { role: 'status' });
   const make = async ({ for_s: seconds }) => {
     const { invite, until } = await session.request('invite', { room: room.name, for_s: Number(seconds) });
-    place.replaceChildren(
-      h('p', {}, `Whoever has this link comes in, until ${mediumTime(until)}:`),
-      h('code', { class: 'secret', 'aria-label': 'Invitation' }, linkFor(room.name, invite)),
-    );
+    place.replaceChildren(createCopy(`Link that lets in until ${mediumTime(until)}`, linkFor(room.name, invite)));
   };
   const field = { name: 'for_s', label: 'Good', type: 'select', options: INVITE_LENGTHS, value: '604800' };
   return section('Invitation', createForm([field], [{ text: 'Invite', act: make }]), place);

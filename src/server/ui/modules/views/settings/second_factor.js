@@ -1,6 +1,6 @@
 /** A device that shows codes, asked for beside the password. */
 import { h } from '../../dom.js';
-import { createForm } from '../form.js';
+import { createCopy, createForm } from '../form.js';
 import { section } from '../section.js';
 
 /** @param {import('../../session.js').Session} session */
@@ -40,8 +40,8 @@ function beginning(session, place, start) {
 function confirming(session, { secret, uri }, place, start) {
   return [
     h('p', {}, 'Open this link on the device, or type the secret into its app:'),
-    h('p', {}, h('a', { class: 'secret', href: uri }, 'Add to an app on this device')),
-    h('code', { class: 'secret', 'aria-label': 'Secret' }, secret.replace(/(.{4})(?=.)/gu, '$1 ')),
+    h('p', {}, h('a', { href: uri }, 'Add to an app on this device')),
+    createCopy('Secret', secret.replace(/(.{4})(?=.)/gu, '$1 ')),
     createForm(
       [{ name: 'totp', label: 'Code that it shows', inputmode: 'numeric', autocomplete: 'one-time-code', maxlength: 6 }],
       [
