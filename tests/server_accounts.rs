@@ -642,3 +642,29 @@ fn refusal_takes_as_long_for_unknown_names() {
     // With nothing hashed a refusal takes less than a millisecond.
     assert!(for_unknown[0] > Duration::from_millis(3), "{for_unknown:?}");
 }
+
+#[test]
+fn cookie_is_for_tls_alone_where_a_trusted_proxy_speaks_it() {
+    let trusting = Server::start(&["--trusted-proxy", "127.0.0.1", "--registration", "open"]);
+    let stranger = Server::start(&["--trusted-proxy", "10.0.0.1", "--registration", "open"]);
+    let body = json!({"name": "ada", "password": PASSWORD}).to_string();
+    let is_secure = |server: &Server, headers: &str| {
+        let path = "/api/v1/session";
+        let response = send(&mut server.http(), "POST", path, headers, &body);
+        assert_eq!(response.status, 204, "{}", response.text());
+        let set = response.header("Set-Cookie").unwrap().to_owned();
+        set.split("; ").any(|attribute| attribute == "Secure")
+    };
+    for server in [&trusting, &stranger] {
+        register(server, "ada");
+    }
+    for (headers, expected) in [
+        ("", false),
+        ("X-Forwarded-Proto: http\r\n", false),
+        ("X-Forwarded-Proto: https\r\n", true),
+        ("X-Forwarded-Proto: HTTPS, http\r\n", true),
+    ] {
+        assert_eq!(is_secure(&trusting, headers), expected, "{headers}");
+        assert!(!is_secure(&stranger, headers), "{headers}");
+    }
+}

@@ -11,7 +11,7 @@ use chinwag::chat::account::{
 };
 use chinwag::chat::event::Role;
 use chinwag::chat::hub::SessionId;
-use chinwag::chat::log::{Append, Context, Fact, Recorded};
+use chinwag::chat::log::{Append, Context, Fact, LogError, Recorded};
 use chinwag::chat::password::PasswordHash;
 use chinwag::chat::totp::{RecoveryCode, TotpSecret};
 use chinwag::chat::{AccountId, Timestamp, UserName};
@@ -44,6 +44,10 @@ impl Scratch {
     }
 
     fn record(&mut self, fact: AccountFact) -> Recorded {
+        self.outcome(fact).unwrap()
+    }
+
+    fn outcome(&mut self, fact: AccountFact) -> Result<Recorded, LogError> {
         self.clock += 1;
         let append = Append {
             context: Context {
@@ -55,7 +59,7 @@ impl Scratch {
             fact: Fact::Account(fact),
         };
         let log = self.log.as_mut().unwrap();
-        log.append(vec![append]).pop().unwrap().outcome.unwrap()
+        log.append(vec![append]).pop().unwrap().outcome
     }
 
     fn roll(&mut self) -> Roll {
@@ -72,6 +76,7 @@ impl Scratch {
     fn log_in(&mut self, account: AccountId, number: u8, factor: Option<UsedFactor>) -> LoginId {
         let fact = AccountFact::LoggedIn {
             account,
+            against: Some(PasswordHash::new("$one")),
             opening: opening(number),
             factor,
             ended: Vec::new(),
@@ -179,20 +184,58 @@ fn logins_end_with_whatever_ends_them() {
         is_disabled: true,
     });
     assert_eq!(left(&mut scratch), []);
-    let extra = scratch.log_in(ada, 6, None);
-    let fact = AccountFact::LoggedIn {
+    scratch.record(AccountFact::Disabled {
         account,
-        opening: opening(5),
+        is_disabled: false,
+    });
+    let again = |number: u8, ended: Vec<LoginId>| AccountFact::LoggedIn {
+        account,
+        opening: opening(number),
+        against: Some(PasswordHash::new("$two")),
         factor: None,
-        ended: vec![extra],
+        ended,
     };
-    let Recorded::LoggedIn(last) = scratch.record(fact) else {
+    let Recorded::LoggedIn(extra) = scratch.record(again(6, Vec::new())) else {
+        panic!("somebody logs in");
+    };
+    let Recorded::LoggedIn(last) = scratch.record(again(5, vec![extra])) else {
         panic!("somebody logs in");
     };
     let roll = scratch.roll();
     assert_eq!(left(&mut scratch), [last]);
     assert_eq!(roll.accounts[0].password, Some(PasswordHash::new("$two")));
-    assert!(roll.accounts[0].is_disabled);
+    assert!(!roll.accounts[0].is_disabled);
+}
+
+#[test]
+fn login_that_was_judged_by_what_is_not_so_any_more_opens_nothing() {
+    let mut scratch = Scratch::new();
+    let account = scratch.open("ada");
+    let log_in = |against: Option<&str>| AccountFact::LoggedIn {
+        account,
+        opening: opening(1),
+        against: against.map(PasswordHash::new),
+        factor: None,
+        ended: Vec::new(),
+    };
+    scratch.record(AccountFact::PasswordSet {
+        account,
+        password: PasswordHash::new("$two"),
+        kept: None,
+    });
+    for against in [Some("$one"), None] {
+        let outcome = scratch.outcome(log_in(against));
+        assert_eq!(outcome, Err(LogError::Outdated), "{against:?}");
+    }
+    scratch.record(AccountFact::Disabled {
+        account,
+        is_disabled: true,
+    });
+    assert_eq!(
+        scratch.outcome(log_in(Some("$two"))),
+        Err(LogError::Outdated)
+    );
+    assert_eq!(scratch.roll().logins, []);
 }
 
 #[test]

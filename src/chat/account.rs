@@ -177,6 +177,8 @@ pub enum AccountFact {
         account: AccountId,
         /// What is opened.
         opening: Box<Opening>,
+        /// What was kept of the password when it was compared: the log opens nothing by another one.
+        against: Option<PasswordHash>,
         /// What was used up for it.
         factor: Option<UsedFactor>,
         /// The logins of the account that are over, or make room.

@@ -101,6 +101,14 @@ impl Accounts {
         is_open.then_some((login, account))
     }
 
+    /// When a login ends by itself, however much it is used; those of programs do not.
+    pub(crate) fn ends_at(&self, token: SecretHash) -> Option<Timestamp> {
+        let login = self.logins.get(&token)?;
+        let account = self.get(login.account)?;
+        let ends_at = Timestamp(login.opened_at.0.saturating_add(MAX_AGE_MS));
+        Some(ends_at).filter(|_| !account.is_bot())
+    }
+
     pub(crate) fn insert_login(&mut self, login: LoginRecord) {
         if let Some(account) = self.by_id.get_mut(&login.account) {
             account.logins.insert(login.id, login.token);

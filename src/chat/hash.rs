@@ -38,8 +38,8 @@ pub enum HashTask {
 /// What a password is hashed for.
 #[derive(Clone, Debug)]
 pub enum HashPurpose {
-    /// Somebody logs in.
-    LogIn(Box<Login>),
+    /// Somebody logs in; with what the password was compared.
+    LogIn(Box<Login>, Option<PasswordHash>),
     /// Somebody registers.
     Register(Box<Registration>),
     /// Somebody wants another password, and said the one so far.

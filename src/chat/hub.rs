@@ -41,6 +41,7 @@ use crate::chat::recent;
 use crate::chat::room::{Room, RoomId};
 use crate::chat::search::{Search, SearchDone};
 use crate::chat::secret::SecretHash;
+use crate::chat::shares::{Allowances, Charge, Scope, Shares};
 use crate::chat::totp::TotpSecret;
 
 mod accounts;
@@ -57,6 +58,7 @@ mod recorded;
 mod retention;
 mod rooms;
 mod server;
+mod sharing;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -102,6 +104,8 @@ pub struct Policy {
     pub max_rooms: usize,
     /// For how many days messages are kept where a room's owner decided nothing; 0: for ever.
     pub retention_days: u32,
+    /// How much somebody may ask for over all of their connections.
+    pub allowances: Allowances,
 }
 
 /// What the hub is told.
@@ -193,6 +197,8 @@ pub enum Output {
     },
     /// Let those in again.
     NetworkUnbanned(Network),
+    /// Count that a request came too soon for that share.
+    Limited(Scope),
     /// Have the log look for this.
     Search(Search),
 }
@@ -204,6 +210,7 @@ pub struct Hub {
     people: People,
     accounts: Accounts,
     attempts: Attempts,
+    shares: Shares,
     bans: Bans,
     sessions: BTreeMap<SessionId, Session>,
     /// What sessions have asked that wait for something, and whose turn it is not yet.
@@ -230,6 +237,8 @@ pub struct Hub {
     expiries: BTreeSet<(Timestamp, RoomId)>,
     /// Whether the log erases something just now.
     is_erasing: bool,
+    /// When the logins of those who are connected end by themselves.
+    ends: BTreeSet<(Timestamp, SessionId)>,
     /// Pages under way of rooms that are gone.
     stale_reads: BTreeMap<RoomName, usize>,
     /// When they were told what they could bear.
@@ -247,6 +256,8 @@ struct Session {
     rooms: BTreeSet<RoomId>,
     /// With which login it came; guests have none.
     login: Option<SecretHash>,
+    /// When that ends by itself.
+    ends_at: Option<Timestamp>,
     /// A second factor that was begun to be set up.
     totp_begun: Option<TotpSecret>,
 }
@@ -268,6 +279,7 @@ impl Hub {
             people: People::default(),
             accounts: Accounts::default(),
             attempts: Attempts::default(),
+            shares: Shares::default(),
             bans: Bans::default(),
             sessions: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -283,6 +295,7 @@ impl Hub {
             cleared_at: Timestamp::default(),
             expiries: BTreeSet::new(),
             is_erasing: false,
+            ends: BTreeSet::new(),
             stale_reads: BTreeMap::new(),
             caught_up_at: Timestamp::default(),
             now: Timestamp::default(),
@@ -341,18 +354,13 @@ impl Hub {
         self.catch_up(output);
         self.clear_away(output);
         self.expire(output);
+        self.end_sessions(output);
         self.assert_invariants();
     }
 
     /// Whether there is something to tell as time passes, for which [`Input::Tick`] asks.
     pub fn is_behind(&self) -> bool {
         !self.behind.is_empty() || !self.untold.is_empty()
-    }
-
-    /// When there is something to do although nothing happens, for which [`Input::Tick`] asks.
-    pub fn next_deadline(&self) -> Option<Timestamp> {
-        let expiry = self.expiries.first().map(|(at, _)| *at);
-        expiry.filter(|_| !self.is_erasing)
     }
 
     /// How many rooms there are.
@@ -447,6 +455,9 @@ impl Hub {
 
     /// Judges a request of somebody who has said who they are.
     fn judge_of(&mut self, mut asking: Asking<'_>, command: Command) -> Result<(), ChatError> {
+        if let Some(charge) = Charge::of(&command) {
+            self.charge(&mut asking, charge)?;
+        }
         match command {
             Command::Hello(_) | Command::Account(_) => Ok(()),
             Command::Join {
@@ -526,6 +537,9 @@ impl Hub {
         let Some(person) = self.people.get(session.person) else {
             return;
         };
+        if let Some(ends_at) = session.ends_at {
+            self.ends.remove(&(ends_at, id));
+        }
         let name = person.name.clone();
         let person = session.person;
         for room in session.rooms {

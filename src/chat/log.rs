@@ -370,6 +370,8 @@ pub enum LogError {
     Already,
     /// The message has as many different reactions as it can have.
     TooManyReactions,
+    /// What it was judged by is not so any more.
+    Outdated,
     /// Finding the answer would take too long.
     TooSlow,
 }

@@ -30,6 +30,7 @@ mod recent;
 mod room;
 pub mod search;
 pub mod secret;
+pub mod shares;
 pub mod totp;
 
 pub use command::{Command, Hello, Request, RequestId};

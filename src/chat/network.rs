@@ -22,6 +22,12 @@ impl ClientAddress {
         })
     }
 
+    /// Whether it is this machine's own.
+    pub(crate) fn is_loopback(self) -> bool {
+        // Of `::1` nothing but zeros counts.
+        self.0 == 0 || (self.is_ipv4() && (self.0 >> 24) & 0xff == 127)
+    }
+
     fn is_ipv4(self) -> bool {
         self.0 >> 32 == IPV4_MAPPED
     }

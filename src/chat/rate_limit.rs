@@ -11,6 +11,14 @@ pub struct Rate {
     pub burst: f64,
 }
 
+impl Rate {
+    /// Without a limit.
+    pub const FREE: Self = Self {
+        per_second: 0.0,
+        burst: 0.0,
+    };
+}
+
 /// A bucket of tokens, full at first.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenBucket {
@@ -46,6 +54,11 @@ impl TokenBucket {
         }
         self.tokens -= cost;
         Ok(())
+    }
+
+    /// Gives back tokens whose use came to nothing.
+    pub fn give_back(&mut self, cost: f64) {
+        self.tokens = (self.tokens + cost).min(self.rate.burst);
     }
 }
 

@@ -11,6 +11,7 @@ use crate::server::response::Response;
 use crate::server::routes::is_origin_allowed;
 use crate::server::shared::{Purpose, Shared};
 use crate::server::token;
+use crate::server::visitor::Visitor;
 use crate::websocket::handshake::http::Request;
 use crate::wire::json;
 
@@ -22,6 +23,8 @@ pub(crate) struct Exchange {
     /// Whether another request may follow.
     keep_alive: bool,
     is_head: bool,
+    /// Whether the client was asked over TLS, by the server or by a trusted proxy.
+    is_secure: bool,
     label: LoginLabel,
 }
 
@@ -39,6 +42,7 @@ impl Exchange {
     /// The exchange that a request begins, or why it does not; `None`: it is no such request.
     pub(crate) fn find(
         request: &Request<'_>,
+        visitor: &Visitor,
         shared: &Shared,
     ) -> Option<Result<Self, Response<'static>>> {
         let route = Route::find(request.path())?;
@@ -56,6 +60,7 @@ impl Exchange {
                 body_len,
                 keep_alive: request.is_persistent(),
                 is_head: request.method() == "HEAD",
+                is_secure: shared.is_tls(Purpose::Web) || visitor.is_forwarded_from_tls(request),
                 label: LoginLabel::clean(&String::from_utf8_lossy(agent)),
             })
         }))
@@ -122,11 +127,11 @@ impl Exchange {
         let no_content = Response::text("204 No Content", "");
         let response = match (answer, &self.wish) {
             (Ok(Done::LoggedIn(token)), _) => {
-                no_content.with_header("Set-Cookie", &set_cookie(Some(token), shared))
+                no_content.with_header("Set-Cookie", &self.set_cookie(Some(token), shared))
             }
             // Whose login is over has what they want.
             (Ok(_) | Err(ChatError::BadToken), Wish::LogOut(_)) => {
-                no_content.with_header("Set-Cookie", &set_cookie(None, shared))
+                no_content.with_header("Set-Cookie", &self.set_cookie(None, shared))
             }
             (Ok(_), Wish::ShowClaim(_)) => Response {
                 content_type: "text/html; charset=utf-8",
@@ -145,6 +150,17 @@ impl Exchange {
         let response = response.with_header("Cache-Control", "no-store");
         response.write(self.is_head, self.keep_alive, outbox.buffer());
         self.keep_alive
+    }
+
+    /// Has a browser keep a token where no script reads it, or forget it.
+    fn set_cookie(&self, token: Option<&LoginToken>, shared: &Shared) -> String {
+        let (value, max_age) = match token {
+            Some(token) => (token::write_login(token), COOKIE_SECONDS),
+            None => (String::new(), 0),
+        };
+        let name = cookie_name(shared);
+        let secure = if self.is_secure { "; Secure" } else { "" };
+        format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Strict{secure}")
     }
 }
 
@@ -235,21 +251,6 @@ fn cookie_name(shared: &Shared) -> &'static str {
     } else {
         "chinwag_session"
     }
-}
-
-/// Has a browser keep a token where no script reads it, or forget it.
-fn set_cookie(token: Option<&LoginToken>, shared: &Shared) -> String {
-    let (value, max_age) = match token {
-        Some(token) => (token::write_login(token), COOKIE_SECONDS),
-        None => (String::new(), 0),
-    };
-    let name = cookie_name(shared);
-    let secure = if shared.is_tls(Purpose::Web) {
-        "; Secure"
-    } else {
-        ""
-    };
-    format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Strict{secure}")
 }
 
 /// A refusal in the form of the chat's errors, with the status that says as much.

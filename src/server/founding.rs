@@ -37,6 +37,7 @@ pub(crate) fn found(
         claim,
         max_rooms: config.limits.max_rooms,
         retention_days: config.chat.retention_days,
+        allowances: config.limits.allowances(),
     };
     Ok((Hub::new(policy, rooms).with_accounts(roll), shown))
 }

@@ -456,6 +456,7 @@ impl<R: Reach> HubThread<R> {
             Output::NetworkBanned { network, until } => {
                 self.mail_all(&Mail::NetworkBanned { network, until });
             }
+            Output::Limited(scope) => self.metrics.rate_limited(scope.as_str()),
             Output::NetworkUnbanned(network) => self.mail_all(&Mail::NetworkUnbanned(network)),
             Output::Read(read) => {
                 if let Err(read) = self.reach.try_read(read) {

@@ -64,6 +64,17 @@ impl Pace {
             .map_err(|wait| self.refused(wait, now))
     }
 
+    /// Takes note that the hub refused a request as too soon: here it costs nothing, so that it passes
+    /// when the hub has said; but who never waits is given up.
+    pub(crate) fn refused_by_hub(&mut self, now: Instant) -> Result<(), TooFast> {
+        self.messages.give_back(1.0);
+        self.requests.give_back(JOIN_COST);
+        match self.refused(Duration::ZERO, now) {
+            TooFast::Wait(_) => Ok(()),
+            TooFast::Hopeless => Err(TooFast::Hopeless),
+        }
+    }
+
     fn refused(&mut self, wait: Duration, now: Instant) -> TooFast {
         match self.refusals.take(1.0, now) {
             Ok(()) => TooFast::Wait(wait),
@@ -88,7 +99,7 @@ fn cost(command: &Command) -> f64 {
         // Written down, or hashed for, which the hub limits by account and address too.
         Command::Account(_) => 5.0,
         Command::Typing { .. } => 4.0,
-        Command::Join { .. } | Command::Leave { .. } | Command::History { .. } => 2.0,
+        Command::Join { .. } | Command::Leave { .. } | Command::History { .. } => JOIN_COST,
         Command::Create { .. }
         | Command::Rooms
         | Command::Who { .. }
@@ -113,6 +124,9 @@ fn cost(command: &Command) -> f64 {
         | Command::Topic { .. } => 1.0,
     }
 }
+
+/// Read from memory, mostly.
+const JOIN_COST: f64 = 2.0;
 
 /// Everything but messages: a client that enters a hundred rooms at start is served at once.
 const REQUESTS: Rate = Rate {

@@ -54,7 +54,7 @@ pub(crate) fn web(
         outbox.buffer().extend_from_slice(no_room(Purpose::Web));
         return Routed::Close;
     }
-    match Exchange::find(&request, shared) {
+    match Exchange::find(&request, visitor, shared) {
         Some(Ok(exchange)) => return Routed::Exchange(exchange),
         Some(Err(refusal)) => return finish_refused(&refusal, outbox),
         None => {}

@@ -12,6 +12,7 @@ use crate::chat::command::{AccountCommand, Command, Order, Request};
 use crate::chat::entrance::Registration;
 use crate::chat::hub::{Input, Output, Policy};
 use crate::chat::password::{NewPassword, PasswordHash};
+use crate::chat::shares::Allowances;
 use crate::chat::{ChatError, Done, Hub, SessionId, UserName};
 use crate::server::context::fresh;
 use crate::server::operator::{self, Outcome};
@@ -170,6 +171,7 @@ fn carry_out_alone(data_dir: &Path, order: Order) -> Result<Outcome, StorageErro
         claim: None,
         max_rooms: 0,
         retention_days: 0,
+        allowances: Allowances::FREE,
     };
     let mut hub = Hub::new(policy, []).with_accounts(log.accounts()?);
     let request = Request {

@@ -87,6 +87,15 @@ impl Visitor {
         self.is_proxy
     }
 
+    /// Whether it is a proxy that was asked over TLS.
+    pub(crate) fn is_forwarded_from_tls(&self, request: &Request<'_>) -> bool {
+        let scheme = request.header("X-Forwarded-Proto").unwrap_or_default();
+        // Where several proxies say so, the first is the one that the client asked.
+        let first = scheme.split(|byte| *byte == b',').next();
+        let is_https = |scheme: &[u8]| scheme.trim_ascii().eq_ignore_ascii_case(b"https");
+        self.is_proxy && first.is_some_and(is_https)
+    }
+
     /// What is to be given back when the socket is gone.
     pub(crate) fn into_permit(self) -> Option<(Purpose, Permit)> {
         Some((self.purpose, self.permit?))

@@ -179,6 +179,11 @@ impl WsSession {
             _ => None,
         };
         self.send(json::encode_answer(re, answer, token.as_deref()), outbox);
+        if matches!(answer, Err(ChatError::RateLimited { .. }))
+            && self.pace.refused_by_hub(context.now).is_err()
+        {
+            self.fail(CloseCode::POLICY_VIOLATION, TOO_MANY, outbox);
+        }
         self.ahead.answered(answer);
         self.hand_on(context, outbox);
         self.flow()
@@ -326,7 +331,7 @@ impl WsSession {
             }
             Err(Refused::TooFast(TooFast::Hopeless)) => {
                 context.shared.metrics.rate_limited("connection");
-                return self.fail(CloseCode::POLICY_VIOLATION, "too many requests", outbox);
+                return self.fail(CloseCode::POLICY_VIOLATION, TOO_MANY, outbox);
             }
         };
         self.send(json::encode_refusal(id.as_ref(), error), outbox);
@@ -491,6 +496,9 @@ const MAX_EARLY_LEN: usize = 256 * 1024;
 
 /// Of the private codes (RFC 6455 §7.4.2), the chat's own.
 const SESSION_REVOKED: u16 = 4001;
+
+/// Why somebody is closed who never waits.
+const TOO_MANY: &str = "too many requests";
 
 /// What a login is called whose owner gave it no name.
 const LABEL: &str = "WebSocket";

@@ -31,6 +31,7 @@ pub(super) fn record(
         AccountFact::LoggedIn {
             account,
             opening,
+            against: _,
             factor,
             ended,
         } => {

@@ -9,6 +9,7 @@ use crate::chat::log::{Append, Committed, Fact, LogError, Recorded, RoomRecord, 
 use crate::chat::message::{MessageKey, Rev, Seq, Timestamp};
 use crate::chat::name::RoomName;
 use crate::chat::order::Party;
+use crate::chat::password::PasswordHash;
 use crate::storage::accounts::{self, read_roll};
 use crate::storage::data_dir::DataDir;
 #[cfg(test)]
@@ -158,7 +159,7 @@ impl<'c> Transcript<'c> {
 
     fn record(&mut self, append: &Append) -> Result<Outcome, DatabaseError> {
         match (&append.fact, append.fact.room()) {
-            (Fact::Account(fact), _) => Ok(Ok(self.record_account(append, fact)?)),
+            (Fact::Account(fact), _) => self.record_account(append, fact),
             (Fact::Server(fact), _) => Ok(Ok(self.record_server(append, fact)?)),
             (_, Some(name)) => self.record_in(name, append),
             (_, None) => Ok(Err(LogError::NoSuchRoom)),
@@ -232,18 +233,33 @@ impl<'c> Transcript<'c> {
         &mut self,
         append: &Append,
         fact: &AccountFact,
-    ) -> Result<Recorded, DatabaseError> {
+    ) -> Result<Outcome, DatabaseError> {
         if let AccountFact::Opened(NewAccount { name, .. }) = fact
             && self.transaction.has_account(name.key(), name.look())?
         {
-            return Ok(Recorded::AccountExisted);
+            return Ok(Ok(Recorded::AccountExisted));
+        }
+        // Whatever was decided before it stands: a password that was changed, an account disabled.
+        if let AccountFact::LoggedIn {
+            account, against, ..
+        } = fact
+        {
+            let against = against.as_ref().map(PasswordHash::as_str);
+            if !self.transaction.may_log_in(account.0, against)? {
+                return Ok(Err(LogError::Outdated));
+            }
         }
         // That somebody is still there is no event.
         let event = match fact {
             AccountFact::Seen { .. } => 0,
             _ => self.insert_event(append, &append.fact, NO_ROOM)?,
         };
-        accounts::record(&self.transaction, event, append.at, fact)
+        Ok(Ok(accounts::record(
+            &self.transaction,
+            event,
+            append.at,
+            fact,
+        )?))
     }
 
     fn change(&mut self, append: &Append, room: RoomState) -> Result<Outcome, DatabaseError> {

@@ -13,6 +13,7 @@ use crate::chat::log::Context;
 use crate::chat::message::{Body, MessageKey, Seq, Timestamp};
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::permission::Action;
+use crate::chat::shares::Charge;
 use crate::chat::totp::{RecoveryCode, TotpCode, TotpSecret};
 use crate::chat::{AccountId, PersonId};
 
@@ -218,6 +219,7 @@ impl Hub {
             name,
             output,
         };
+        self.charge(&mut asking, Charge::of_message(&body))?;
         let id = self.visible(room, &asking)?;
         let bans = &self.room(id).order;
         bans.check_ban(&asking.party(), asking.at)?;

@@ -125,6 +125,8 @@ impl Hub {
         let person = PersonId::Account(account);
         let guest = self.give_up_guest(id, &you.name, output);
         let mut session = Session::new(person, Some(login), context.from);
+        session.ends_at = self.accounts.ends_at(login);
+        self.ends.extend(session.ends_at.map(|at| (at, id)));
         if let Some((_, _, rooms)) = &guest {
             session.rooms.clone_from(rooms);
         }
@@ -248,6 +250,7 @@ impl Session {
             from,
             rooms: BTreeSet::new(),
             login,
+            ends_at: None,
             totp_begun: None,
         }
     }

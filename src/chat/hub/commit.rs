@@ -425,6 +425,7 @@ pub(super) fn refusal(error: LogError) -> ChatError {
         LogError::NoSuchRoom => ChatError::NotFound("room"),
         LogError::NoSuchMessage => ChatError::NotFound("message"),
         LogError::NotTheirs => ChatError::Forbidden("the message is somebody else's"),
+        LogError::Outdated => ChatError::Busy("it changed meanwhile; ask again"),
         LogError::Already => ChatError::Already("it is so already"),
         LogError::TooManyReactions => {
             ChatError::Forbidden("a message has at most 20 different reactions")

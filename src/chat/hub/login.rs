@@ -34,8 +34,9 @@ impl Hub {
             .accounts
             .by_name(&login.name)
             .and_then(Account::password);
+        let purpose = HashPurpose::LogIn(login, hash.clone());
         let task = HashTask::Verify { password, hash };
-        self.hash(context, task, HashPurpose::LogIn(login), output);
+        self.hash(context, task, purpose, output);
         Ok(())
     }
 
@@ -125,7 +126,9 @@ impl Hub {
             return Err(ChatError::BadPassword);
         }
         match purpose {
-            HashPurpose::LogIn(login) => self.log_in_with(context, *login, output),
+            HashPurpose::LogIn(login, against) => {
+                self.log_in_with(context, *login, against, output)
+            }
             HashPurpose::CheckForPassword(id, new) => {
                 self.give_back(id);
                 let purpose = HashPurpose::SetPassword(id);
@@ -151,6 +154,7 @@ impl Hub {
         &mut self,
         context: &Context,
         login: Login,
+        against: Option<PasswordHash>,
         output: &mut Vec<Output>,
     ) -> Result<(), ChatError> {
         let now = self.now;
@@ -182,6 +186,7 @@ impl Hub {
         let fact = AccountFact::LoggedIn {
             account,
             opening: Box::new(login.opening),
+            against,
             factor,
             ended: self.accounts.make_room(account, now),
         };
@@ -210,7 +215,7 @@ impl Hub {
                 self.append(context, fact, output);
                 Ok(())
             }
-            HashPurpose::LogIn(_)
+            HashPurpose::LogIn(..)
             | HashPurpose::CheckForPassword(..)
             | HashPurpose::TotpBegin(..)
             | HashPurpose::TotpDisable(_) => Err(ChatError::BadPassword),
@@ -304,9 +309,11 @@ impl Hub {
         opening: Box<Opening>,
         output: &mut Vec<Output>,
     ) {
+        let record = self.accounts.get(account);
         let fact = AccountFact::LoggedIn {
             account,
             opening,
+            against: record.and_then(|it| it.record.password.clone()),
             factor: None,
             ended: self.accounts.make_room(account, self.now),
         };

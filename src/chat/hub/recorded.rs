@@ -22,8 +22,13 @@ impl Hub {
         outcome: Result<Recorded, LogError>,
         output: &mut Vec<Output>,
     ) {
-        let Ok(recorded) = outcome else {
-            return self.not_recorded(context, &fact, output);
+        let recorded = match outcome {
+            Ok(recorded) => recorded,
+            // The password is another one since it was compared.
+            Err(LogError::Outdated) => {
+                return self.release(context, Err(ChatError::BadPassword), output);
+            }
+            Err(_) => return self.not_recorded(context, &fact, output),
         };
         match fact {
             AccountFact::Opened(account) => {
@@ -32,6 +37,8 @@ impl Hub {
             AccountFact::LoggedIn {
                 account,
                 opening,
+                // Judged by the log.
+                against: _,
                 // Used up when it was judged.
                 factor: _,
                 ended,

@@ -10,6 +10,7 @@ use crate::chat::log::{
 use crate::chat::order::Books;
 use crate::chat::password::PasswordHash;
 use crate::chat::search::{Findings, Query, Scope};
+use crate::chat::shares::{self, Allowances};
 use crate::chat::{
     AccountId, Body, Content, Emoji, GuestId, Hello, Message, MessageKey, Said, Seq, Topic,
 };
@@ -31,6 +32,9 @@ mod retention;
 
 #[cfg(test)]
 mod server;
+
+#[cfg(test)]
+mod sharing;
 
 /// A hub, a log in memory, and what every session got to see.
 struct World {
@@ -55,6 +59,7 @@ struct World {
     /// From where whose connections come.
     addresses: BTreeMap<u64, ClientAddress>,
     network_bans: NetworkBans,
+    limited: Vec<shares::Scope>,
     now: Timestamp,
     subscribed: BTreeMap<RoomId, BTreeSet<SessionId>>,
     answers: Vec<(SessionId, Result<Done, ChatError>)>,
@@ -80,6 +85,7 @@ impl World {
                     claim: None,
                     max_rooms: 4,
                     retention_days: 0,
+                    allowances: Allowances::FREE,
                 },
                 [record],
             ),
@@ -96,6 +102,7 @@ impl World {
             closed: Vec::new(),
             addresses: BTreeMap::new(),
             network_bans: NetworkBans::default(),
+            limited: Vec::new(),
             now: Timestamp(0),
             subscribed: BTreeMap::new(),
             answers: Vec::new(),
@@ -153,6 +160,7 @@ impl World {
                     self.network_bans.ban(network, until, self.now);
                 }
                 Output::NetworkUnbanned(network) => self.network_bans.lift(network),
+                Output::Limited(scope) => self.limited.push(scope),
             }
         }
     }
@@ -180,7 +188,14 @@ impl World {
         }
     }
 
-    fn append_account(&mut self, fact: &AccountFact) -> Recorded {
+    fn append_account(&mut self, fact: &AccountFact) -> Result<Recorded, LogError> {
+        if let AccountFact::LoggedIn {
+            account, against, ..
+        } = fact
+            && self.password(*account) != *against
+        {
+            return Err(LogError::Outdated);
+        }
         let is_same = |known: &AccountFact| match (known, fact) {
             (
                 AccountFact::Opened(NewAccount { name: a, .. }),
@@ -189,15 +204,30 @@ impl World {
             _ => false,
         };
         if self.account_facts.iter().any(is_same) {
-            return Recorded::AccountExisted;
+            return Ok(Recorded::AccountExisted);
         }
         self.account_facts.push(fact.clone());
         let id = i64::try_from(self.account_facts.len()).unwrap();
-        match fact {
+        Ok(match fact {
             AccountFact::Opened(_) => Recorded::AccountOpened(AccountId(id)),
             AccountFact::LoggedIn { .. } => Recorded::LoggedIn(LoginId(id)),
             _ => Recorded::Noted,
+        })
+    }
+
+    /// What is kept of an account's password.
+    fn password(&self, id: AccountId) -> Option<PasswordHash> {
+        let mut kept = None;
+        for (fact, number) in self.account_facts.iter().zip(1..) {
+            match fact {
+                AccountFact::Opened(account) if number == id.0 => kept = account.password.clone(),
+                AccountFact::PasswordSet {
+                    account, password, ..
+                } if *account == id => kept = Some(password.clone()),
+                _ => {}
+            }
         }
+        kept
     }
 
     /// The log does what it was asked.
@@ -291,7 +321,7 @@ impl World {
             Fact::MessageEdited { .. } | Fact::MessageDeleted { .. } | Fact::Reacted { .. } => {
                 self.change_message(&append.fact, append.at)
             }
-            Fact::Account(fact) => Ok(self.append_account(fact)),
+            Fact::Account(fact) => self.append_account(fact),
         }
     }
 

@@ -9,11 +9,20 @@ use std::time::Duration;
 use crate::chat::error::ChatError;
 use crate::chat::hub::{Hub, Output, SessionId};
 use crate::chat::log::{Context, RoomFact};
+use crate::chat::message::Timestamp;
 use crate::chat::name::RoomName;
 use crate::chat::room::{Room, RoomId};
 use crate::chat::{PersonId, event::Role};
 
 impl Hub {
+    /// When there is something to do although nothing happens, for which [`Input::Tick`](crate::chat::hub::Input::Tick) asks.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let expiry = self.expiries.first().map(|(at, _)| *at);
+        let expiry = expiry.filter(|_| !self.is_erasing);
+        let end = self.ends.first().map(|(at, _)| *at);
+        expiry.into_iter().chain(end).min()
+    }
+
     /// Whether one more room may be made by somebody.
     pub(super) fn check_place(&self, person: PersonId) -> Result<(), ChatError> {
         if self.rooms.len() >= self.policy.max_rooms {
@@ -52,6 +61,17 @@ impl Hub {
         rooms.extend(self.belongings.get(&person).into_iter().flatten());
         for id in rooms {
             self.consider_abandoned(id);
+        }
+    }
+
+    /// Closes the connections whose logins have ended by themselves.
+    pub(super) fn end_sessions(&mut self, output: &mut Vec<Output>) {
+        while let Some(&(ends_at, session)) = self.ends.first()
+            && ends_at <= self.now
+        {
+            self.ends.pop_first();
+            self.disconnect(session, output);
+            output.push(Output::Close(session));
         }
     }
 

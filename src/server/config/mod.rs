@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::chat::rate_limit::Rate;
+use crate::chat::shares::{Allowances, Share};
+
 mod print;
 mod sources;
 
@@ -134,8 +137,57 @@ pub struct LimitsConfig {
     pub messages_per_second: f64,
     /// Messages that a connection may send at once.
     pub burst: f64,
+    /// Messages a second of an account over all of its connections, in the long run; 0: no limit.
+    pub account_messages_per_second: f64,
+    /// Messages of an account that pass at once.
+    pub account_burst: f64,
+    /// Bytes a second of what an account says; as many as in 16 seconds pass at once; 0: no limit.
+    pub account_bytes_per_second: f64,
+    /// Rooms that an account enters a second; as many as in a minute pass at once; 0: no limit.
+    pub account_joins_per_second: f64,
+    /// The same for all who come from one address.
+    pub address_messages_per_second: f64,
+    /// Messages from an address that pass at once.
+    pub address_burst: f64,
+    /// Bytes a second of what is said from an address.
+    pub address_bytes_per_second: f64,
+    /// Rooms entered a second from an address.
+    pub address_joins_per_second: f64,
     /// Most rooms.
     pub max_rooms: usize,
+}
+
+impl LimitsConfig {
+    /// What somebody may ask for over all connections; nothing is limited where messages are not.
+    pub(crate) fn allowances(&self) -> Allowances {
+        if self.messages_per_second <= 0.0 {
+            return Allowances::FREE;
+        }
+        let rate = |per_second, seconds| Rate {
+            per_second,
+            burst: per_second * seconds,
+        };
+        // All connections together may at least what one of them may.
+        let messages = |per_second: f64, burst: f64| match per_second {
+            0.0 => Rate::FREE,
+            _ => Rate {
+                per_second: per_second.max(self.messages_per_second),
+                burst: burst.max(self.burst),
+            },
+        };
+        Allowances {
+            account: Share {
+                messages: messages(self.account_messages_per_second, self.account_burst),
+                bytes: rate(self.account_bytes_per_second, BYTES_SECONDS),
+                joins: rate(self.account_joins_per_second, JOINS_SECONDS),
+            },
+            address: Share {
+                messages: messages(self.address_messages_per_second, self.address_burst),
+                bytes: rate(self.address_bytes_per_second, BYTES_SECONDS),
+                joins: rate(self.address_joins_per_second, JOINS_SECONDS),
+            },
+        }
+    }
 }
 
 impl Default for ServerConfig {
@@ -174,10 +226,26 @@ impl Default for LimitsConfig {
         Self {
             messages_per_second: 10.0,
             burst: 20.0,
+            // Five devices that paste at once.
+            account_messages_per_second: 20.0,
+            account_burst: 100.0,
+            account_bytes_per_second: 64.0 * 1024.0,
+            account_joins_per_second: 10.0,
+            // A school behind one address: a thousand who all speak within five seconds.
+            address_messages_per_second: 200.0,
+            address_burst: 2_000.0,
+            address_bytes_per_second: 1024.0 * 1024.0,
+            address_joins_per_second: 100.0,
             max_rooms: 10_000,
         }
     }
 }
+
+/// A paste of 20 messages of the longest passes at the default rate.
+const BYTES_SECONDS: f64 = 16.0;
+
+/// Some devices that come back to all of their rooms do.
+const JOINS_SECONDS: f64 = 60.0;
 
 impl TlsConfig {
     /// Whether TLS is spoken.

@@ -147,7 +147,7 @@ pub fn print(config: &Config) -> String {
         "limits",
         &[
             (
-                "Messages a second of one connection in the long run; 0: no limit.",
+                "Messages a second of one connection in the long run; 0: no limit, of these below neither.",
                 "messages_per_second",
                 toml::Value::Float(limits.messages_per_second),
             ),
@@ -155,6 +155,46 @@ pub fn print(config: &Config) -> String {
                 "Messages of one connection that pass at once.",
                 "burst",
                 toml::Value::Float(limits.burst),
+            ),
+            (
+                "Messages a second of one account over all of its connections; 0: no limit.",
+                "account_messages_per_second",
+                toml::Value::Float(limits.account_messages_per_second),
+            ),
+            (
+                "Messages of one account that pass at once.",
+                "account_burst",
+                toml::Value::Float(limits.account_burst),
+            ),
+            (
+                "Bytes a second of what one account says (16 seconds' worth at once); 0: no limit.",
+                "account_bytes_per_second",
+                toml::Value::Float(limits.account_bytes_per_second),
+            ),
+            (
+                "Rooms entered a second by one account (a minute's worth at once); 0: no limit.",
+                "account_joins_per_second",
+                toml::Value::Float(limits.account_joins_per_second),
+            ),
+            (
+                "The same for all from one address (IPv6: one /64), but for loopback.",
+                "address_messages_per_second",
+                toml::Value::Float(limits.address_messages_per_second),
+            ),
+            (
+                "Messages from one address that pass at once.",
+                "address_burst",
+                toml::Value::Float(limits.address_burst),
+            ),
+            (
+                "Bytes a second of what is said from one address; 0: no limit.",
+                "address_bytes_per_second",
+                toml::Value::Float(limits.address_bytes_per_second),
+            ),
+            (
+                "Rooms entered a second from one address; 0: no limit.",
+                "address_joins_per_second",
+                toml::Value::Float(limits.address_joins_per_second),
             ),
             ("Most rooms.", "max_rooms", integer(limits.max_rooms)),
         ],

@@ -188,6 +188,19 @@ fn check(config: &Config) -> Result<(), &'static str> {
     if limits.messages_per_second > 0.0 && limits.burst < 1.0 {
         return Err("limits.burst must be at least 1, or no message ever passes");
     }
+    let shares = [
+        limits.account_messages_per_second,
+        limits.account_burst,
+        limits.account_bytes_per_second,
+        limits.account_joins_per_second,
+        limits.address_messages_per_second,
+        limits.address_burst,
+        limits.address_bytes_per_second,
+        limits.address_joins_per_second,
+    ];
+    if !shares.into_iter().all(is_count) {
+        return Err("limits.account_… and limits.address_… must be numbers from 0");
+    }
     if limits.max_rooms == 0 || u32::try_from(limits.max_rooms).is_err() {
         return Err("limits.max_rooms must be from 1 to 4294967295");
     }

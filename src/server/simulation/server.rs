@@ -16,6 +16,7 @@ use crate::chat::hash::HashOutcome;
 use crate::chat::hub::Policy;
 use crate::chat::log::{Append, Committed, Fact, LogError, Recorded};
 use crate::chat::rate_limit::Rate;
+use crate::chat::shares::Allowances;
 use crate::chat::{Hub, RoomName, Timestamp};
 use crate::net::{Config, OutboxLimits, SimulatedWorker};
 use crate::server::admission::Admission;
@@ -85,6 +86,7 @@ impl Server {
             claim: None,
             max_rooms: 1_000,
             retention_days: 0,
+            allowances: Allowances::FREE,
         };
         let shared = Arc::new(shared(setup.rate));
         let (control_sender, control) = mpsc::channel();

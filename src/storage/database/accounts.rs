@@ -134,6 +134,16 @@ impl Transaction<'_> {
         Ok(statement.query_row((key, look), |row| row.get(0))?)
     }
 
+    /// Whether somebody can log in to an account whose password is still the one that was compared.
+    pub(in crate::storage) fn may_log_in(
+        &self,
+        account: i64,
+        against: Option<&str>,
+    ) -> Result<bool, DatabaseError> {
+        let mut statement = self.0.prepare_cached(MAY_LOG_IN)?;
+        Ok(statement.query_row((account, against), |row| row.get(0))?)
+    }
+
     pub(in crate::storage) fn insert_account(
         &self,
         account: &NewAccountRow<'_>,
@@ -263,6 +273,8 @@ const CODES: &str = "SELECT account, code FROM recovery_codes ORDER BY account, 
 const LOGINS: &str = "SELECT id, account, token, label, opened_at, seen_at FROM logins ORDER BY id";
 const INVITES: &str = "SELECT code, until FROM registration_invites ORDER BY code";
 const HAS_ACCOUNT: &str = "SELECT EXISTS (SELECT 1 FROM accounts WHERE key = ?1 OR look = ?2)";
+const MAY_LOG_IN: &str = "SELECT EXISTS (SELECT 1 FROM accounts
+     WHERE id = ?1 AND password IS ?2 AND is_disabled = 0)";
 const INSERT_ACCOUNT: &str = "INSERT INTO accounts (id, key, look, name, password, is_admin)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const INSERT_LOGIN: &str = "INSERT INTO logins (id, account, token, label, opened_at, seen_at)

@@ -573,3 +573,68 @@ fn login_under_way_when_an_account_is_disabled_ends_with_it() {
     assert_eq!(world.closed, [session(1), session(2)]);
     assert!(world.hub.sessions.is_empty());
 }
+
+#[test]
+fn login_checked_while_the_password_changes_does_not_survive_it() {
+    let mut world = World::new();
+    world.get(1, register("ada", 1)).unwrap();
+    let set = account(AccountCommand::SetPassword {
+        current: Password::read(PASSWORD).unwrap(),
+        new: NewPassword::parse("battery staple").unwrap(),
+    });
+    world.ask(1, set);
+    // Checked, and made: the change is decided, and not in the log yet.
+    for _ in 0..2 {
+        let hashing = world.waiting.pop_front().unwrap();
+        let hashed = world.work(hashing);
+        world.step(hashed);
+    }
+    world.ask(2, log_in("ada", 2));
+    let Some(Output::Hash(hashing)) = world.waiting.pop_back() else {
+        panic!("a password is checked")
+    };
+    let hashed = world.hash(hashing);
+    world.step(Input::Hashed(hashed));
+    world.settle();
+    let answers: Vec<_> = world.answers.drain(..).collect();
+    assert_eq!(answers[0], (session(1), Ok(Done::Finished)));
+    assert_eq!(answers[1], (session(2), Err(ChatError::BadPassword)));
+    assert_eq!(code(world.get(3, come_back(2))), "not_authenticated");
+    // Nor does one that was asked before and checked after.
+    world.ask(4, log_in_with("ada", "battery staple", 4, None));
+    let Some(Output::Hash(hashing)) = world.waiting.pop_front() else {
+        panic!("a password is checked")
+    };
+    let set = Order::SetPassword {
+        name: name("ada"),
+        password: PasswordHash::new("$another"),
+    };
+    assert_eq!(order(&mut world, set), Ok(Done::Finished));
+    let hashed = world.hash(hashing);
+    world.step(Input::Hashed(hashed));
+    world.settle();
+    let (_, answer) = world.answers.pop().unwrap();
+    assert_eq!(answer, Err(ChatError::BadPassword));
+}
+
+#[test]
+fn connection_ends_with_its_login_after_a_year() {
+    const YEAR_MS: i64 = 365 * 24 * 60 * 60 * 1_000;
+    let mut world = World::new();
+    world.now = Timestamp(1_000);
+    world.get(1, register("ada", 1)).unwrap();
+    world.now = Timestamp(2_000);
+    world.get(2, log_in("ada", 2)).unwrap();
+    world.get(3, come_back(1)).unwrap();
+    world.get(4, hello("bob", 4)).unwrap();
+    assert_eq!(world.hub.next_deadline(), Some(Timestamp(1_000 + YEAR_MS)));
+    world.now = Timestamp(999 + YEAR_MS);
+    world.step(Input::Tick);
+    assert_eq!(world.closed, []);
+    world.now = Timestamp(1_000 + YEAR_MS);
+    world.step(Input::Tick);
+    assert_eq!(world.closed, [session(1), session(3)]);
+    world.step(Input::Disconnected(session(2)));
+    assert_eq!(world.hub.next_deadline(), None, "guests stay");
+    assert_eq!(code(world.get(5, come_back(1))), "not_authenticated");
+}
