@@ -60,7 +60,6 @@ mod server;
 mod tests;
 mod upkeep;
 
-use commit::searched;
 pub use presence::MAX_PRESENCE_MEMBERS;
 
 /// A connection as the hub knows it: the worker that serves it, and the worker's name for it.
@@ -334,7 +333,7 @@ impl Hub {
             Input::Committed(committed) => self.committed(committed, output),
             Input::Read(done) => self.read_done(done, output),
             Input::Hashed(hashed) => self.hashed(hashed, output),
-            Input::Searched(done) => searched(done, output),
+            Input::Searched(done) => self.searched(done, output),
             Input::Tick => {}
         }
         while let Some(session) = self.resumable.pop() {
