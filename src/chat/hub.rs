@@ -63,7 +63,6 @@ mod sharing;
 mod tests;
 mod upkeep;
 
-use commit::searched;
 pub use presence::MAX_PRESENCE_MEMBERS;
 
 /// A connection as the hub knows it: the worker that serves it, and the worker's name for it.
@@ -345,7 +344,7 @@ impl Hub {
             Input::Committed(committed) => self.committed(committed, output),
             Input::Read(done) => self.read_done(done, output),
             Input::Hashed(hashed) => self.hashed(hashed, output),
-            Input::Searched(done) => searched(done, output),
+            Input::Searched(done) => self.searched(done, output),
             Input::Tick => {}
         }
         while let Some(session) = self.resumable.pop() {

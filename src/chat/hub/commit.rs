@@ -15,7 +15,7 @@ use crate::chat::message::{Content, Message, Said, Timestamp};
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::order::{Books, MemberRecord, Party};
 use crate::chat::recent::Load;
-use crate::chat::search::SearchDone;
+use crate::chat::search::{Finding, SearchDone};
 
 impl Hub {
     pub(super) fn committed(&mut self, committed: Committed, output: &mut Vec<Output>) {
@@ -314,6 +314,10 @@ impl Hub {
             return debug_assert!(false, "{:?} is no history", read.purpose);
         };
         let context = context.clone();
+        // Whoever was put out meanwhile is shown nothing of what was said since.
+        if !self.may_see(&context, &read.room, output) {
+            return answer(context, Err(ChatError::NotFound("room")), output);
+        }
         let room = self.room_ids.get(&read.room).ok_or(LogError::NoSuchRoom);
         let (room, mut page) = match room.and_then(|id| Ok((self.room(*id), outcome?))) {
             Ok(found) => found,
@@ -342,6 +346,24 @@ impl Hub {
             more_after: last < room.seq,
         };
         answer(context, Ok(done), output);
+    }
+
+    /// Answers a search, with what whoever asked may see by now.
+    pub(super) fn searched(&self, done: SearchDone, output: &mut Vec<Output>) {
+        let context = done.search.context;
+        let result = done.outcome.map(|mut found| {
+            let may_see =
+                |finding: &Finding| self.may_see(&context, &finding.room, &mut Vec::new());
+            found.messages.retain(may_see);
+            Done::Found(found)
+        });
+        answer(context, result.map_err(refusal), output);
+    }
+
+    /// Whether whoever asked may know of a room now.
+    fn may_see(&self, context: &Context, room: &RoomName, output: &mut Vec<Output>) -> bool {
+        let asking = self.asking(context, self.now, output);
+        asking.is_ok_and(|asking| self.visible(room, &asking).is_ok())
     }
 
     fn recent_loaded(
@@ -410,12 +432,6 @@ fn books_of_new(owner: PersonId, by: UserName) -> Books {
         members: member.into_iter().collect(),
         ..Books::default()
     }
-}
-
-/// Answers a search.
-pub(super) fn searched(done: SearchDone, output: &mut Vec<Output>) {
-    let result = done.outcome.map(Done::Found).map_err(refusal);
-    answer(done.search.context, result, output);
 }
 
 /// What the user is told when the log could not do it.

@@ -299,6 +299,31 @@ fn read_marks_agree_on_all_devices() {
     );
 }
 
+/// The page may be read after they were put out, and hold what was said since.
+#[test]
+fn who_is_put_out_while_a_page_is_read_is_not_shown_it() {
+    let mut world = World::new();
+    world.log_in(1, 1, "ada");
+    world.log_in(2, 2, "bob");
+    world.get(1, create("den", Visibility::Private)).unwrap();
+    world.invite(1, "den", 7).unwrap();
+    world.get(2, join_with("den", 7)).unwrap();
+    let history = Command::History {
+        room: room("den"),
+        span: Span::Newest,
+        limit: 10,
+    };
+    assert!(world.get(2, history.clone()).is_ok());
+    world.ask(1, kick("den", "bob"));
+    world.ask(1, send("den", "now that bob has gone", None));
+    world.ask(2, history);
+    world.settle();
+    let told = world.answers.iter().rev();
+    let mut told = told.filter(|(who, _)| *who == session(2));
+    let (_, answer) = told.next().unwrap();
+    assert_eq!(code(answer.clone()), "not_found");
+}
+
 /// The log keeps the first of them, and that mark is what is there after a restart.
 #[test]
 fn second_device_that_enters_at_the_same_time_marks_nothing_read() {
