@@ -101,6 +101,18 @@ fn a_socket_of_ones_own_keeps_the_deadline() {
 }
 
 #[test]
+fn tls_of_ones_own_keeps_the_deadline_from_its_first_byte_on() {
+    let (client, _silent) = UnixStream::pair().unwrap();
+    let tls = ClientConnection::new(
+        own_config(&Authority::new()),
+        "localhost".try_into().unwrap(),
+    );
+    let stream = TlsStream::client(tls.unwrap(), client);
+    let error = impatient().connect_socket(stream, &request("wss://localhost/"));
+    assert_eq!(error.unwrap_err(), ConnectError::TimedOut);
+}
+
+#[test]
 fn a_socket_of_ones_own_has_no_timeout_once_it_is_open() {
     let (client, mut server) = UnixStream::pair().unwrap();
     let serving = thread::spawn(move || {

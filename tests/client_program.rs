@@ -194,6 +194,30 @@ fn a_servers_reason_for_closing_is_not_shown() {
 }
 
 #[test]
+fn a_complaint_that_crosses_the_end_of_the_input_is_an_error() {
+    for (code, exit, told) in [
+        (CloseCode::NORMAL, 0, ""),
+        (
+            CloseCode::UNSUPPORTED_DATA,
+            1,
+            "server closed: it does not take this kind of message (1003)",
+        ),
+    ] {
+        let server = Stub::start(1, move |mut stream| {
+            let head = read_head(&mut stream);
+            stream.write_all(&answer_101(&head)).unwrap();
+            // The message, and the Close behind it.
+            stream.read_exact(&mut [0; 7 + 8]).unwrap();
+            stream.write_all(b"\x88\x02").unwrap();
+            stream.write_all(&code.get().to_be_bytes()).unwrap();
+        });
+        let output = run(&mut connect(&[&server.uri()]), b"?\n");
+        check(&output, exit, "", told);
+        server.result();
+    }
+}
+
+#[test]
 fn what_comes_between_the_end_of_input_and_the_close_is_printed() {
     let server = Stub::start(1, |mut stream| {
         let head = read_head(&mut stream);

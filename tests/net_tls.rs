@@ -18,8 +18,8 @@ use rcgen::{CertificateParams, CertifiedKey, KeyPair};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::{
-    ClientConfig, ClientConnection, HandshakeKind, NamedGroup, RootCertStore, StreamOwned,
-    SupportedProtocolVersion, version,
+    AlertDescription, ClientConfig, ClientConnection, HandshakeKind, NamedGroup, RootCertStore,
+    StreamOwned, SupportedProtocolVersion, version,
 };
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&version::TLS13, &version::TLS12];
@@ -164,6 +164,7 @@ fn failure(server: &Server) -> TlsFailure {
     })
 }
 
+// covers: RTLS-X-02
 #[test]
 fn both_versions_are_spoken_with_the_protocol_that_is_meant() {
     let secure = secure(config());
@@ -182,6 +183,38 @@ fn both_versions_are_spoken_with_the_protocol_that_is_meant() {
     secure
         .server
         .wait_until(|totals| totals.tls_handshakes == 3);
+}
+
+// covers: RTLS-X-02
+#[test]
+fn client_that_speaks_http_2_only_is_told_that_nobody_else_does() {
+    let secure = secure(config());
+    for version in VERSIONS {
+        let mut config = ClientConfig::clone(&trust(&secure.certificate, version));
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let mut tls = connection(&Arc::new(config));
+        let error = tls.complete_io(&mut secure.socket()).unwrap_err();
+        let error = error.get_ref().and_then(|it| it.downcast_ref());
+        let alert = AlertDescription::NoApplicationProtocol;
+        assert_eq!(error, Some(&rustls::Error::AlertReceived(alert)));
+    }
+}
+
+// covers: R8446-8-01
+#[test]
+fn nothing_is_taken_before_the_handshake_is_done() {
+    let secure = secure(config());
+    let mut config = ClientConfig::clone(&trust(&secure.certificate, &version::TLS13));
+    config.enable_early_data = true;
+    let config = Arc::new(config);
+    secure.connect_as(&config).ask("echo x\n", "x");
+    // A ticket says how much its holder may send at once, which anybody could send again.
+    let mut resumed = connection(&config);
+    assert!(resumed.early_data().is_none());
+    let mut resumed = Client::over(resumed, secure.socket());
+    resumed.ask("echo x\n", "x");
+    let kind = resumed.tls().handshake_kind();
+    assert_eq!(kind, Some(HandshakeKind::Resumed));
 }
 
 #[test]

@@ -236,6 +236,7 @@ fn page_of_a_name_that_has_a_certificate_may_connect() {
     assert_eq!(line, "HTTP/1.1 101 Switching Protocols\r\n");
 }
 
+// covers: RTLS-X-03
 #[test]
 fn new_certificate_is_shown_after_a_signal_and_nobody_is_dropped() {
     let directory = tempfile::tempdir().unwrap();

@@ -129,7 +129,8 @@ fn print_all(
     Ok(reader.closed())
 }
 
-/// Judges how it ended: what was wrong with the input, or what the server closed for.
+/// Judges how it ended: what was wrong with the input, or what the server closed for. Its answer to
+/// the end of the input may be a complaint, too: about the last message, most often.
 fn judge_end(
     closed: Option<Closed>,
     input: &Receiver<Result<(), ClientError>>,
@@ -138,12 +139,13 @@ fn judge_end(
     let Some(closed) = closed else {
         return Ok(());
     };
-    match input.try_recv() {
+    let is_answer = match input.try_recv() {
         // The server has closed first, and what is sent now has no way.
-        Err(_) | Ok(Err(ClientError::Connection(Error::Send(SendError::Closed)))) => {}
-        Ok(fed) => return fed,
-    }
-    if let Some(say) = say {
+        Err(_) | Ok(Err(ClientError::Connection(Error::Send(SendError::Closed)))) => false,
+        Ok(Err(error)) => return Err(error),
+        Ok(Ok(())) => true,
+    };
+    if let Some(say) = say.filter(|_| !is_answer) {
         say(&format!("server closed: {}", close_words(closed.code)));
     }
     match closed.code {

@@ -200,7 +200,9 @@ impl<S: Read + Write> Transport<S> {
         Ok(())
     }
 
-    fn limit_reading(&mut self, deadline: Option<Instant>) -> io::Result<()> {
+    /// Lets a socket's read wait for what is left until the deadline, or as long as the application
+    /// likes.
+    pub(super) fn limit_reading(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         let has_read_timeout = self.manner.has_read_timeout;
         let Some(socket) = self.socket() else {
             return Ok(());

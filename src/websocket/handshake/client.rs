@@ -154,7 +154,8 @@ impl ClientRequest {
     }
 
     /// Makes the same request to another URI, to follow a redirect. What was added by
-    /// [`header`](Self::header) goes to the same origin only: any of it may be a secret.
+    /// [`header`](Self::header) goes to the same origin only: any of it may be a secret. Subprotocols
+    /// and the origin stay.
     #[must_use]
     pub fn redirected_to(mut self, uri: Uri) -> Self {
         if !uri.is_same_origin(&self.uri) {

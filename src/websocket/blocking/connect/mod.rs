@@ -147,9 +147,10 @@ impl Connector {
         self
     }
 
-    /// Follows up to `max_count` redirects of an attempt. `wss` is never left for `ws`, and
-    /// credentials (`Authorization`, `Cookie`, `Proxy-Authorization`, the client's certificate) are
-    /// for the origin that was asked first only.
+    /// Follows up to `max_count` redirects of an attempt. `wss` is never left for `ws`. The headers
+    /// that the caller has added, any of which may be a secret, and the client's certificate are for
+    /// the origin that was asked first only. Subprotocols and `Origin` go everywhere: who puts a
+    /// secret into them follows no redirects.
     #[must_use]
     pub fn with_redirects(mut self, max_count: usize) -> Self {
         self.max_redirect_count = max_count;
@@ -311,8 +312,10 @@ impl Connector {
     ) -> Result<Answer<S>, ConnectError> {
         let mut rng = secure_rng();
         let mut handshake = request.start(&mut rng, transport.buffers().1);
+        // TLS of the caller's whose handshake is not done has to read before it can write.
         transport
-            .flush(deadline)
+            .limit_reading(deadline)
+            .and_then(|()| transport.flush(deadline))
             .map_err(ConnectError::from_stream)?;
         loop {
             let filled = transport.fill(deadline);

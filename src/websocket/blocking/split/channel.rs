@@ -97,6 +97,15 @@ impl Cipher {
         }
     }
 
+    /// Returns whether anything can be sealed: whether the handshake of TLS is done.
+    pub(super) fn is_ready(&self) -> bool {
+        match self {
+            Self::Plain => true,
+            #[cfg(feature = "tls")]
+            Self::Tls(session) => !session.tls().is_handshaking(),
+        }
+    }
+
     /// Returns whether the peer has announced that nothing more comes.
     pub(super) fn has_peer_ended(&self) -> bool {
         match self {

@@ -73,6 +73,7 @@ pub(super) struct Chunk {
 
 impl Core {
     /// Begins with what is still to be written: `sealed`, and `output` that is not sealed yet.
+    /// `NotConnected` where nothing could be sealed.
     pub(super) fn new(
         connection: Connection,
         codecs: Codecs,
@@ -81,6 +82,9 @@ impl Core {
         mut output: &[u8],
         end: Option<End>,
     ) -> io::Result<Self> {
+        if !cipher.is_ready() {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
         while !output.is_empty() {
             let len = cipher.seal(output, output.len(), &mut sealed)?;
             output = &output[len..];
