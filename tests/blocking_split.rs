@@ -504,7 +504,7 @@ fn closing_handshake_is_done_though_the_server_leaves_the_socket_open() {
     in_time(|| {
         let (client, mut server) = tcp_pair();
         let mut timeouts = Timeouts::client();
-        timeouts.close_timeout = Duration::from_millis(100);
+        timeouts.close_timeout = Duration::from_secs(1);
         let core = blocking_support::client_core();
         let client = WebSocket::over_socket(client, core, Vec::new(), timeouts).unwrap();
         let (mut reader, writer) = client.split().unwrap();
