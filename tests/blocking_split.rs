@@ -209,16 +209,23 @@ fn messages_go_prepared_and_uncompressed_and_come_in_parts() {
         writer.send_prepared(&prepared).unwrap();
         writer.send_uncompressed(&Message::text("Ho")).unwrap();
         writer.pong(b"?").unwrap();
-        let mut message = writer.text_writer();
-        message.write_all(b"He").unwrap();
-        message.flush().unwrap();
-        message.write_all(b"llo").unwrap();
-        message.finish().unwrap();
+        for _ in 0..2 {
+            let mut message = writer.text_writer();
+            message.write_all(b"He").unwrap();
+            message.flush().unwrap();
+            message.write_all(b"llo").unwrap();
+            message.finish().unwrap();
+        }
         assert_eq!(client.read(), Ok(Some(Message::text("Hi"))));
         assert_eq!(client.read(), Ok(Some(Message::text("Ho"))));
         let pong = client.read_event();
         assert_eq!(pong, Ok(Event::Pong(b"?".to_vec().into())));
         let mut text = Vec::new();
+        let mut message = client.read_message().unwrap().unwrap();
+        message.read_to_end(&mut text).unwrap();
+        drop(message);
+        assert_eq!(text, b"Hello");
+        text.clear();
         let mut is_final = false;
         while !is_final {
             let part = client.read_part().unwrap().unwrap();
@@ -265,6 +272,26 @@ fn server_ends_the_stream_at_once_after_both_closes() {
         assert_eq!(answer, b"\x88\x00");
         drop(client);
         assert_eq!(reading.join().unwrap(), Ok(None));
+    });
+}
+
+// covers: R6455-5.5.1-11, R6455-7.1.1-04
+#[test]
+fn client_waits_for_the_server_to_end_the_stream() {
+    in_time(|| {
+        let (client, mut server) = tcp_pair();
+        let core = blocking_support::client_core();
+        let client = WebSocket::over_socket(client, core, Vec::new(), for_ever()).unwrap();
+        let (mut reader, _writer) = client.split().unwrap();
+        let reading = thread::spawn(move || reader.read());
+        server.write_all(b"\x88\x02\x03\xe8").unwrap();
+        server.read_exact(&mut [0; 8]).unwrap();
+        let a_while = Some(Duration::from_millis(50));
+        server.set_read_timeout(a_while).unwrap();
+        server.read(&mut [0]).expect_err("the client has not ended");
+        server.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(reading.join().unwrap(), Ok(None));
+        assert_eq!(server.read(&mut [0]).unwrap(), 0);
     });
 }
 

@@ -562,6 +562,10 @@ mod tests {
         assert!(!core.takes_message());
         written(&mut core);
         assert!(core.takes_message());
+        queue(&mut core, "a");
+        queue(&mut core, &"x".repeat(2 << 20));
+        let _begun = core.take_chunk().unwrap();
+        assert!(!core.takes_message(), "the large one is begun, not done");
     }
 
     #[test]
