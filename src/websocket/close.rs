@@ -11,6 +11,16 @@ pub const MAX_REASON_LEN: usize = 123;
 /// A close code that may appear on the wire.
 ///
 /// 1004 to 1006 and 1015 can't be made: they are reserved, or stand for what no frame said.
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::CloseCode;
+///
+/// assert_eq!(CloseCode::new(4001).map(CloseCode::get), Some(4001)); // an application's own
+/// assert_eq!(CloseCode::new(1006), None);
+/// assert_eq!(CloseCode::NORMAL.to_string(), "1000");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CloseCode(u16);
 

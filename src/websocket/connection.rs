@@ -66,6 +66,18 @@ pub struct Connection {
 }
 
 /// What a [`Connection`] still does.
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::{CloseCode, Connection, Limits, State};
+///
+/// let mut connection = Connection::server(Limits::default());
+/// let mut output = Vec::new();
+/// connection.close(CloseCode::NORMAL, "", &mut output)?;
+/// assert_eq!(connection.state(), State::Closing);
+/// # Ok::<(), chinwag::websocket::SendError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     /// Both sides may send.

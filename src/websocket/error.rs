@@ -7,6 +7,16 @@ use crate::websocket::close::CloseCode;
 use crate::websocket::utf8::InvalidUtf8;
 
 /// The peer broke RFC 6455 or a limit; the connection has failed.
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::{CloseCode, ProtocolError};
+///
+/// let error = ProtocolError::UnknownOpcode { opcode: 3 };
+/// assert_eq!(error.to_string(), "opcode 3 is unknown");
+/// assert_eq!(error.close_code(), CloseCode::PROTOCOL_ERROR);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProtocolError {
@@ -148,6 +158,18 @@ impl From<InvalidUtf8> for ProtocolError {
 }
 
 /// The caller asked for what can't be sent; nothing was appended to the output.
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::{Connection, Limits, SendError};
+///
+/// let mut connection = Connection::server(Limits::default());
+/// let mut output = Vec::new();
+/// let error = connection.ping(&[0; 126], &mut output);
+/// assert_eq!(error, Err(SendError::ControlPayloadTooLong { len: 126 }));
+/// assert!(output.is_empty());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {

@@ -1,6 +1,19 @@
 //! What a peer may make a [`Connection`](crate::websocket::Connection) hold or do.
 
 /// Bounds of one connection; each default says where it comes from.
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::{Connection, Limits, ProtocolError};
+///
+/// let mut limits = Limits::default();
+/// limits.max_message_len = 5;
+/// let mut connection = Connection::server(limits);
+/// let mut six_bytes_announced = *b"\x82\x86";
+/// let error = connection.receive(&mut &mut six_bytes_announced[..], &mut Vec::new());
+/// assert_eq!(error, Err(ProtocolError::MessageTooLong { len: 6, max: 5 }));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

@@ -8,6 +8,27 @@ use fearless_simd::{Bytes, Level, Simd, SimdBase, SimdFrom, dispatch, u8x64, u32
 /// RFC 6455 §10.3 asks for keys that nobody can predict, hence every generator of `rand` 0.10 that
 /// calls itself cryptographic is one; `blocking::secure_rng` makes such. Tests implement it with fixed
 /// keys.
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::{Connection, Limits, MaskingKeys, Message};
+///
+/// /// For tests: anybody can predict it.
+/// struct Zeros;
+///
+/// impl MaskingKeys for Zeros {
+///     fn next_key(&mut self) -> [u8; 4] {
+///         [0; 4]
+///     }
+/// }
+///
+/// let mut client = Connection::client(Limits::default(), Box::new(Zeros));
+/// let mut output = Vec::new();
+/// client.send(&Message::text("Hi"), &mut output)?;
+/// assert_eq!(output, b"\x81\x82\0\0\0\0Hi");
+/// # Ok::<(), chinwag::websocket::SendError>(())
+/// ```
 pub trait MaskingKeys {
     /// Returns the key of the next frame.
     fn next_key(&mut self) -> [u8; 4];

@@ -149,6 +149,20 @@ impl Part<'_> {
 
 /// Something the peer did, as [`Connection::receive`](crate::websocket::Connection::receive) tells;
 /// with `M` a [`Part`], as [`receive_part`](crate::websocket::Connection::receive_part) does.
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::{Connection, Event, Limits};
+///
+/// let mut server = Connection::server(Limits::default());
+/// let mut output = Vec::new();
+/// let mut ping = *b"\x89\x82\0\0\0\0Hi";
+/// let event = server.receive(&mut &mut ping[..], &mut output)?;
+/// assert_eq!(event, Some(Event::Ping(b"Hi".into())));
+/// assert_eq!(output, b"\x8a\x02Hi", "the Pong");
+/// # Ok::<(), chinwag::websocket::ProtocolError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event<'i, M = Message<'i>> {
     /// A whole message arrived, or a part of one.
@@ -201,6 +215,16 @@ impl<'i, M> Event<'i, M> {
 /// The bytes are the same for every client, so a broadcast encodes once. They may only go to a
 /// connection while its [`state`](crate::websocket::Connection::state) is `Open`: no data follows a
 /// Close frame.
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::{Message, encode_message};
+///
+/// let mut frame = Vec::new();
+/// encode_message(&Message::text("Hi"), &mut frame);
+/// assert_eq!(frame, b"\x81\x02Hi");
+/// ```
 pub fn encode_message(message: &Message<'_>, output: &mut Vec<u8>) {
     let start = FrameStart::whole(Opcode::Message(message.kind()));
     frame::encode(start, message.as_bytes(), None, output);

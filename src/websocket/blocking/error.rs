@@ -12,6 +12,21 @@ use crate::websocket::handshake::HandshakeError;
 ///
 /// Only here do the errors of all sides share an enum, as one call can meet each of them. A
 /// connection that ends as it should is no error: reading then gives `None`.
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::blocking::{Error, WebSocket};
+///
+/// fn read(socket: &mut WebSocket<std::net::TcpStream>) {
+///     match socket.read() {
+///         Ok(Some(message)) => println!("{message:?}"),
+///         Ok(None) => println!("closed: {:?}", socket.closed()),
+///         Err(Error::Protocol(error)) => println!("told {}: {error}", error.close_code()),
+///         Err(error) => println!("lost: {error}"),
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {

@@ -7,6 +7,17 @@ use crate::websocket::blocking::streaming::MessageSource;
 use crate::websocket::message::Message;
 
 /// The messages of a connection, until it ends or an error was told.
+///
+/// # Examples
+///
+/// ```no_run
+/// use chinwag::websocket::blocking::connect;
+///
+/// for message in connect("ws://127.0.0.1:9001/")?.messages() {
+///     println!("{:?}", message?);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Messages<'a> {
     source: &'a mut dyn MessageSource,
     is_over: bool,

@@ -10,6 +10,20 @@ use crate::websocket::blocking::web_socket::End;
 use crate::websocket::connection::Connection;
 
 /// What a connection consists of: see [`WebSocket::into_parts`](super::WebSocket::into_parts).
+///
+/// # Examples
+///
+/// ```
+/// use std::net::TcpStream;
+///
+/// use chinwag::websocket::blocking::WebSocket;
+///
+/// /// What a caller does who wants to know what waits, and to go on.
+/// fn unread_len(socket: WebSocket<TcpStream>) -> (usize, WebSocket<TcpStream>) {
+///     let parts = socket.into_parts();
+///     (parts.received.len(), WebSocket::from_parts(parts))
+/// }
+/// ```
 #[non_exhaustive]
 pub struct Parts<S> {
     /// The stream.

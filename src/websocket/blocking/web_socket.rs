@@ -42,6 +42,23 @@ use crate::websocket::prepared::PreparedMessage;
 /// were. [`send`](Self::send) has taken its message, which a second call would send twice: it is
 /// [`flush`](Self::flush) that writes the rest. Until it has, nothing more is taken, and sending
 /// fails with [`Error::Unflushed`], so that what waits has a limit.
+///
+/// # Examples
+///
+/// ```no_run
+/// use chinwag::websocket::blocking::connect;
+/// use chinwag::websocket::{CloseCode, Message};
+///
+/// let mut socket = connect("ws://127.0.0.1:9001/")?;
+/// socket.send(&Message::text("Hello"))?;
+/// while let Some(message) = socket.read()? {
+///     if message.as_text() == Some("bye") {
+///         socket.close(CloseCode::NORMAL, "")?;
+///     }
+/// }
+/// println!("closed: {:?}", socket.closed());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct WebSocket<S> {
     transport: Transport<S>,
     connection: Connection,

@@ -25,6 +25,17 @@
 /// With context takeover a connection that has sent a compressed message holds 371 KiB (with a
 /// window of 9 bits 245 KiB), one that has received one 47 KiB and what was said last, up to the
 /// length of the window. Without it both belong to a [`CodecPool`](crate::websocket::CodecPool).
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::{CompressionLevel, DeflateOptions};
+///
+/// let mut options = DeflateOptions::default();
+/// options.level = CompressionLevel::FASTEST;
+/// options.server_no_context_takeover = true; // no codecs while a connection is idle
+/// options.client_no_context_takeover = true;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeflateOptions {
@@ -85,6 +96,15 @@ impl Default for DeflateParameters {
 ///
 /// The RFC knows 8 too (§7.1.2), but no encoder based on zlib can keep to 256 bytes; a window of 8
 /// for what *we* receive is served by one of 9.
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::WindowBits;
+///
+/// assert_eq!(WindowBits::new(10).map(WindowBits::window_len), Some(1_024));
+/// assert_eq!(WindowBits::new(8), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WindowBits(u8);
 
@@ -117,6 +137,15 @@ impl WindowBits {
 }
 
 /// How much work goes into making messages small: 0 (none: stored) to 9 (all that helps).
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::CompressionLevel;
+///
+/// assert_eq!(CompressionLevel::new(1), Some(CompressionLevel::FASTEST));
+/// assert_eq!(CompressionLevel::new(10), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CompressionLevel(u8);
 

@@ -92,6 +92,19 @@ pub enum Version {
 }
 
 /// The head of a request.
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::handshake::http::{HttpLimits, parse_request};
+///
+/// let head = b"GET /chat?room=lobby HTTP/1.1\r\nHost: example.com:8080\r\nAccept: a\r\n\r\n";
+/// let (request, _) = parse_request(head, &HttpLimits::default())?.expect("the head is complete");
+/// assert_eq!((request.path(), request.query()), ("/chat", Some("room=lobby")));
+/// assert_eq!(request.host().map(|it| (it.name(), it.port())), Some(("example.com", Some(8080))));
+/// assert_eq!(request.header("accept"), Some(&b"a"[..]));
+/// # Ok::<(), chinwag::websocket::handshake::HandshakeError>(())
+/// ```
 #[derive(Clone)]
 pub struct Request<'a> {
     line: RequestLine<'a>,

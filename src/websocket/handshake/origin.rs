@@ -6,6 +6,16 @@ use crate::websocket::handshake::authority::{Host, parse_authority};
 
 /// The origin of a web page, in one form however it was written: scheme and host in lower case, no
 /// port where it is the scheme's own.
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::handshake::Origin;
+///
+/// let origin = Origin::parse(b"https://Example.com:443").expect("it is an origin");
+/// assert_eq!(origin.as_str(), "https://example.com");
+/// assert_eq!(Origin::parse(b"null"), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Origin {
     /// `scheme://host` or `scheme://host:port`.
@@ -70,6 +80,16 @@ impl fmt::Display for Origin {
 }
 
 /// Returns whether the value of an `Origin` header is one of `allowed`, exactly.
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::handshake::{Origin, origin_allowed};
+///
+/// let allowed: Vec<Origin> = Origin::parse(b"https://example.com").into_iter().collect();
+/// assert!(origin_allowed(b"https://example.com", &allowed));
+/// assert!(!origin_allowed(b"https://example.com.evil.example", &allowed));
+/// ```
 #[must_use]
 pub fn origin_allowed(origin: &[u8], allowed: &[Origin]) -> bool {
     Origin::parse(origin).is_some_and(|origin| allowed.contains(&origin))

@@ -6,6 +6,16 @@ use crate::websocket::blocking::proxy::no_proxy::NoProxy;
 use crate::websocket::blocking::proxy::{Proxy, ProxyAddressError};
 
 /// Which proxy leads to which server. By default there is none.
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::blocking::{Connector, Proxies};
+///
+/// let proxies = Proxies::all("socks5://127.0.0.1:1080".parse()?).except("localhost,10.0.0.0/8");
+/// let connector = Connector::new().with_proxies(proxies);
+/// # Ok::<(), chinwag::websocket::blocking::ProxyAddressError>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proxies {
     /// For `ws`.

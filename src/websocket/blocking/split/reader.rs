@@ -25,6 +25,25 @@ use crate::websocket::message::{Event, Message, Part};
 /// It answers Pings, and does what closing takes: keep reading until the connection has ended. To
 /// drop it before that fails the connection, as nobody would answer the peer any more: what has not
 /// left is dropped, and the peer is told 1001.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::thread;
+///
+/// use chinwag::websocket::blocking::connect;
+///
+/// let (mut reader, writer) = connect("ws://127.0.0.1:9001/")?.split()?;
+/// let reading = thread::spawn(move || {
+///     for message in reader.messages() {
+///         println!("{:?}", message?);
+///     }
+///     Ok::<(), chinwag::websocket::blocking::Error>(())
+/// });
+/// writer.send(&"Hello".into())?; // waits for no message
+/// # let _ = reading;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Reader {
     shared: Arc<Shared>,
     /// Over TLS, what was read and not yet opened.

@@ -17,6 +17,21 @@ use crate::websocket::prepared::PreparedMessage;
 ///
 /// Each call returns when the socket has taken what it is for. Dropping a writer, even the last one,
 /// changes nothing: who is done closes.
+///
+/// # Examples
+///
+/// ```
+/// use chinwag::websocket::CloseCode;
+/// use chinwag::websocket::blocking::{Error, Writer};
+///
+/// /// In a thread, while another one reads.
+/// fn count(writer: &Writer) -> Result<(), Error> {
+///     for number in 0..3 {
+///         writer.send(&number.to_string().into())?;
+///     }
+///     writer.close(CloseCode::NORMAL, "")
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Writer {
     shared: Arc<Shared>,
