@@ -27,8 +27,8 @@ pub(super) enum Plant {
     LeakRoom,
     /// Others are shown the past of a room that they don't know of.
     LeakHistory,
-    /// Everybody searches everywhere.
-    SearchEverywhere,
+    /// Others find what was said in a room that they don't know of.
+    LeakFinding,
     /// What was found is as it was said, whatever it was changed to.
     FindEditedAway,
     /// The hub is not told that a connection is gone.
@@ -82,7 +82,7 @@ impl Plant {
         Self::LeakUnread,
         Self::LeakRoom,
         Self::LeakHistory,
-        Self::SearchEverywhere,
+        Self::LeakFinding,
         Self::FindEditedAway,
         Self::LeakSession,
         Self::AnswerEarly,

@@ -8,8 +8,8 @@ use super::plant::{Plant, Saboteur};
 use crate::chat::event::RoomSummary;
 use crate::chat::hash::Hashing;
 use crate::chat::log::{Append, Purpose, Read, Visibility};
-use crate::chat::search::{Scope, Search};
-use crate::chat::{Done, Event, RoomName, Topic};
+use crate::chat::search::{Finding, Search};
+use crate::chat::{Done, Event, Message, RoomName, Topic};
 use crate::server::hub_thread::Reach;
 use crate::server::mail::Mail;
 
@@ -27,6 +27,8 @@ pub(super) struct Queues {
     pub(super) told: Position,
     /// A room of which not everybody shall know, where something was said.
     pub(super) hidden: Option<RoomName>,
+    /// The newest message that was told there.
+    overheard: Option<(RoomName, Message)>,
     max_appends: usize,
     max_reads: usize,
     saboteur: Saboteur,
@@ -47,6 +49,7 @@ impl Queues {
             hashings: VecDeque::new(),
             told,
             hidden: None,
+            overheard: None,
             max_appends: max_waiting,
             max_reads: max_waiting,
             saboteur,
@@ -72,6 +75,11 @@ impl Queues {
         let (saboteur, queue) = (&mut self.saboteur, &mut self.mail[worker]);
         match &mut mail {
             Mail::Publish { event, .. } => {
+                if let Event::Message { room, message } = &**event
+                    && Some(room) == self.hidden.as_ref()
+                {
+                    self.overheard = Some((room.clone(), message.clone()));
+                }
                 if saboteur.strikes(Plant::LoseDelivery) {
                     return None;
                 }
@@ -106,10 +114,22 @@ impl Queues {
                 if saboteur.strikes(Plant::LoseAnswer) {
                     return None;
                 }
-                if let (Ok(Done::Rooms { rooms, .. }), Some(room)) = (answer, &self.hidden)
-                    && saboteur.strikes(Plant::LeakRoom)
-                {
-                    rooms.push(summary(room.clone()));
+                match (answer, &self.hidden, &self.overheard) {
+                    (Ok(Done::Rooms { rooms, .. }), Some(room), _)
+                        if saboteur.strikes(Plant::LeakRoom) =>
+                    {
+                        rooms.push(summary(room.clone()));
+                    }
+                    (Ok(Done::Found(found)), _, Some((room, message)))
+                        if saboteur.strikes(Plant::LeakFinding) =>
+                    {
+                        found.messages.push(Finding {
+                            room: room.clone(),
+                            message: message.clone(),
+                            marks: Vec::new(),
+                        });
+                    }
+                    _ => {}
                 }
             }
             _ => {}
@@ -158,14 +178,9 @@ impl Reach for Queues {
         Ok(())
     }
 
-    fn try_search(&mut self, mut search: Search) -> Result<(), Search> {
+    fn try_search(&mut self, search: Search) -> Result<(), Search> {
         if self.searches.len() >= self.max_reads {
             return Err(search);
-        }
-        if let (Scope::Readable { private }, Some(room)) = (&mut search.scope, &self.hidden)
-            && self.saboteur.strikes(Plant::SearchEverywhere)
-        {
-            private.push(room.clone());
         }
         self.searches.push_back(search);
         Ok(())
