@@ -161,3 +161,23 @@ impl Link {
         Ok(writer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn next_attempt_is_waited_for_unless_somebody_can_wait_no_longer() {
+        let link = Link::default();
+        let soon = now() + Duration::from_millis(20);
+        assert!(link.wait_until(Some(soon)));
+        assert!(soon <= now());
+        let much_later = now() + Duration::from_secs(3_600);
+        link.hasten();
+        assert!(link.wait_until(Some(much_later)));
+        link.stop(CloseCode::NORMAL, "").unwrap();
+        assert!(!link.wait_until(Some(much_later)));
+    }
+}
