@@ -115,6 +115,34 @@ fn measures_outlast_the_server_and_stand_in_the_audit_log() {
 }
 
 #[test]
+fn whoever_was_banned_meanwhile_does_not_enter() {
+    let data = Data::new();
+    let mut log = data.log();
+    data.append(&mut log, create("den", ada()));
+    let until = Some(Timestamp(5_000));
+    let come = |at| Append {
+        at: Timestamp(at),
+        ..join("den", &bob())
+    };
+    // In one go, as when both were judged before either was durable.
+    let ban = measured(&bob(), Measure::Ban { until });
+    let outcome = |log: &mut Log, append| log.append(vec![append]).remove(0).outcome;
+    let both = log.append(vec![ban, come(1_000)]);
+    assert_eq!(both[0].outcome, Ok(Recorded::Noted));
+    assert_eq!(both[1].outcome, Err(LogError::Banned));
+    assert_eq!(outcome(&mut log, come(4_999)), Err(LogError::Banned));
+    let members = |log: &mut Log| den(log).books.members.len();
+    assert_eq!(members(&mut log), 1);
+    data.append(&mut log, come(5_000));
+    assert_eq!(members(&mut log), 2);
+    data.append(&mut log, measured(&bob(), Measure::Ban { until: None }));
+    assert_eq!(outcome(&mut log, come(6_000)), Err(LogError::Banned));
+    data.append(&mut log, measured(&bob(), Measure::Unban));
+    data.append(&mut log, come(6_000));
+    assert_eq!(members(&mut log), 2);
+}
+
+#[test]
 fn what_is_over_is_forgotten_when_there_is_more() {
     let data = Data::new();
     let mut log = data.log();

@@ -372,6 +372,8 @@ pub enum LogError {
     TooManyReactions,
     /// What it was judged by is not so any more.
     Outdated,
+    /// Whoever wanted to belong to the room has been banned from it meanwhile.
+    Banned,
     /// Finding the answer would take too long.
     TooSlow,
 }

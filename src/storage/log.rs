@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::chat::PersonId;
 use crate::chat::account::{AccountFact, NewAccount, Roll};
 use crate::chat::event::Role;
-use crate::chat::log::{Append, Committed, Fact, LogError, Recorded, RoomRecord, Visibility};
+use crate::chat::log::{
+    Append, Committed, Fact, LogError, Recorded, RoomFact, RoomRecord, Visibility,
+};
 use crate::chat::message::{MessageKey, Rev, Seq, Timestamp};
 use crate::chat::name::RoomName;
 use crate::chat::order::Party;
@@ -197,6 +199,14 @@ impl<'c> Transcript<'c> {
                 None,
             ) => self.open_direct(append, name, parties)?,
             (_, None) => return Ok(Err(LogError::NoSuchRoom)),
+            // Whatever was decided before it stands, though it was judged without.
+            (
+                Fact::Room {
+                    fact: RoomFact::Joined { account, .. },
+                    ..
+                },
+                Some(room),
+            ) if self.is_banned(append, *account, room)? => return Ok(Err(LogError::Banned)),
             (Fact::Room { fact, .. }, Some(room)) => self.keep(append, fact, room)?,
             (
                 Fact::MessagePosted {

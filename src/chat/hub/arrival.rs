@@ -135,8 +135,19 @@ impl Hub {
             present.server_role = server_role;
         }
         if let Some((guest, from, rooms)) = guest {
-            for room in rooms {
+            for &room in &rooms {
                 self.pass_on(room, (guest, &from), (person, &you.name), output);
+            }
+            // Where the guest may stay, the account may not be allowed in.
+            let party = Party {
+                person,
+                name: you.name.clone(),
+            };
+            for room in rooms {
+                let is_banned = |room: &Room| room.order.check_ban(&party, self.now).is_err();
+                if self.rooms.get(&room).is_some_and(is_banned) {
+                    self.dismiss(room, person, None, "you are banned here", output);
+                }
             }
             if self.people.get(guest).is_none() {
                 self.consider_rooms_of(guest);

@@ -33,7 +33,7 @@ impl Hub {
                 outcome,
             ) => self.expired(&room, &outcome),
             (Fact::Server(fact), Ok(_)) => self.server_kept(context, at, fact, output),
-            (fact, Err(error)) => self.not_committed(context, &fact, error, output),
+            (fact, Err(error)) => self.not_committed(context, at, &fact, error, output),
             (fact, Ok(recorded)) => self.room_committed(context, at, fact, recorded, output),
         }
     }
@@ -104,11 +104,26 @@ impl Hub {
     fn not_committed(
         &mut self,
         context: Context,
+        at: Timestamp,
         fact: &Fact,
         error: LogError,
         output: &mut Vec<Output>,
     ) {
+        let mut refused = refusal(error);
         match fact {
+            // The ban was committed before, so it is known here for how long.
+            Fact::Room {
+                room,
+                fact: RoomFact::Joined { account, name, .. },
+            } if error == LogError::Banned => {
+                let person = PersonId::Account(*account);
+                let name = name.clone();
+                if let Some(&id) = self.room_ids.get(room)
+                    && let Err(banned) = self.room(id).order.check_ban(&Party { person, name }, at)
+                {
+                    refused = banned;
+                }
+            }
             // Nobody asked.
             Fact::Room {
                 fact: RoomFact::Removed { by: None },
@@ -124,9 +139,9 @@ impl Hub {
             _ => {}
         }
         if fact.is_entrance() {
-            self.release(context, Err(refusal(error)), output);
+            self.release(context, Err(refused), output);
         } else {
-            answer(context, Err(refusal(error)), output);
+            answer(context, Err(refused), output);
         }
     }
 
@@ -442,6 +457,7 @@ pub(super) fn refusal(error: LogError) -> ChatError {
         LogError::NoSuchMessage => ChatError::NotFound("message"),
         LogError::NotTheirs => ChatError::Forbidden("the message is somebody else's"),
         LogError::Outdated => ChatError::Busy("it changed meanwhile; ask again"),
+        LogError::Banned => ChatError::Banned { left_s: None },
         LogError::Already => ChatError::Already("it is so already"),
         LogError::TooManyReactions => {
             ChatError::Forbidden("a message has at most 20 different reactions")

@@ -48,8 +48,8 @@ pub(super) struct Ledger {
     /// How much of that the hub was told.
     told: Position,
     rooms: BTreeMap<String, Room>,
-    /// Where each text was said. No two are the same in a run.
-    said: BTreeMap<String, (String, u64)>,
+    /// Where each text was said.
+    said: BTreeMap<String, Vec<(String, u64)>>,
     pub(super) accounts: Accounts,
 }
 
@@ -78,10 +78,14 @@ impl Eyes {
         }
     }
 
-    /// Whether that is what they are called.
+    /// Whether that is what they may be called.
     pub(super) fn is_named(&self, name: &str) -> bool {
         let is_renamed = self.may_be_renamed && name.starts_with("guest-");
-        is_renamed || self.names.iter().any(|it| it == name)
+        is_renamed || self.is_known_as(name)
+    }
+
+    fn is_known_as(&self, name: &str) -> bool {
+        self.names.iter().any(|it| it == name)
     }
 }
 
@@ -167,7 +171,10 @@ impl Ledger {
                 if room.past.post(append, recorded, position)? {
                     let place = (name.to_owned(), room.past.newest());
                     room.books.read(*person, place.1, None);
-                    self.said.insert(body.as_str().to_owned(), place);
+                    self.said
+                        .entry(body.as_str().to_owned())
+                        .or_default()
+                        .push(place);
                 }
             }
             (
@@ -178,6 +185,19 @@ impl Ledger {
                 Ok(Recorded::Noted),
             ) => {
                 self.rooms.remove(name);
+            }
+            (
+                Fact::Room {
+                    fact: RoomFact::Joined { account, .. },
+                    ..
+                },
+                Err(LogError::Banned),
+            ) => {
+                let person = PersonId::Account(*account);
+                ensure!(
+                    (room.books).was_held(RestraintKind::Ban, person, position, append.at),
+                    "{person:?} was refused as banned, and is not"
+                );
             }
             (Fact::Room { fact, .. }, Ok(Recorded::Noted)) => {
                 let newest = room.past.newest();
@@ -192,7 +212,10 @@ impl Ledger {
                 if let Ok(recorded) = outcome {
                     if let Fact::MessageEdited { seq, body, .. } = fact {
                         let place = (name.to_owned(), *seq);
-                        self.said.insert(body.as_str().to_owned(), place);
+                        self.said
+                            .entry(body.as_str().to_owned())
+                            .or_default()
+                            .push(place);
                     }
                     if let Some(person) = voice(fact) {
                         room.books.check_voice(person, told, append.at)?;
@@ -259,6 +282,13 @@ impl Ledger {
         room.is_some_and(|room| room.books.may_be_held(kind, |whom| eyes.is(whom), told))
     }
 
+    /// Whether an account is, or was, banned from a room.
+    pub(super) fn keeps_accounts_out(&self, name: &str) -> bool {
+        let is_account = |whom: &Party| !whom.person.is_guest();
+        let room = self.rooms.get(name);
+        room.is_some_and(|room| (room.books).may_be_held(RestraintKind::Ban, is_account, 0))
+    }
+
     /// Whether the log says that an account has read so far, or that it does not belong there.
     pub(super) fn has_read(&self, name: &str, account: AccountId, seq: u64) -> bool {
         let room = self.rooms.get(name);
@@ -303,9 +333,12 @@ impl Ledger {
         told: Position,
     ) -> bool {
         let room = self.rooms.get(name);
-        // What holds against a guest does not against the account of that name.
-        let is_it =
-            |whom: &Party| eyes.is(whom) && whom.person.is_guest() != eyes.account.is_some();
+        // What holds against a guest does not against the account of that name, nor against whoever
+        // might have been given another guest's name.
+        let is_it = |whom: &Party| match whom.person {
+            PersonId::Guest(_) => eyes.account.is_none() && eyes.is_known_as(whom.name.as_str()),
+            PersonId::Account(_) => eyes.is(whom),
+        };
         room.is_some_and(|room| room.books.is_held_since(kind, is_it, told))
     }
 
@@ -361,10 +394,10 @@ impl Ledger {
         Some(self.rooms.get(room)?.past.get(seq)?.person)
     }
 
-    /// Where a text was said.
-    pub(super) fn place_of(&self, body: &str) -> Option<(&str, u64)> {
-        let (room, seq) = self.said.get(body)?;
-        Some((room, *seq))
+    /// Where a text was said: more than once only if somebody says it again under another name, not
+    /// knowing that it was said.
+    pub(super) fn places_of(&self, body: &str) -> &[(String, u64)] {
+        self.said.get(body).map_or(&[], Vec::as_slice)
     }
 
     /// Whether a message was posted under its key before.

@@ -200,6 +200,17 @@ impl Transaction<'_> {
         self.execute(DELETE_RESTRAINT, (room, kind, person))
     }
 
+    /// Whether somebody is banned from a room.
+    pub(in crate::storage) fn is_banned(
+        &self,
+        room: i64,
+        person: &[u8],
+        now: i64,
+    ) -> Result<bool, DatabaseError> {
+        let mut statement = self.0.prepare_cached(IS_BANNED)?;
+        Ok(statement.query_row((room, person, now), |row| row.get(0))?)
+    }
+
     /// Inserts an invite, and forgets those that are over.
     pub(in crate::storage) fn insert_invite(
         &self,
@@ -329,6 +340,8 @@ const SET_RESTRAINT: &str = "INSERT OR REPLACE INTO restraints
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const DELETE_RESTRAINT: &str =
     "DELETE FROM restraints WHERE room = ?1 AND kind = ?2 AND person = ?3";
+const IS_BANNED: &str = "SELECT EXISTS (SELECT 1 FROM restraints
+     WHERE room = ?1 AND kind = 'ban' AND person = ?2 AND (until IS NULL OR until > ?3))";
 const DELETE_ENDED_RESTRAINTS: &str = "DELETE FROM restraints WHERE room = ?1 AND until <= ?2";
 const INSERT_INVITE: &str = "INSERT INTO invites (room, code, until) VALUES (?1, ?2, ?3)";
 const DELETE_ENDED_INVITES: &str = "DELETE FROM invites WHERE room = ?1 AND until <= ?2";

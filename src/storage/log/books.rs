@@ -1,12 +1,12 @@
 //! Writes what is decided about how rooms are kept.
 
-use crate::chat::PersonId;
 use crate::chat::event::Role;
 use crate::chat::log::{Append, Recorded, RoomFact, Visibility};
 use crate::chat::message::Timestamp;
 use crate::chat::name::RoomName;
 use crate::chat::network::ClientAddress;
 use crate::chat::order::{Measure, Party, Reason};
+use crate::chat::{AccountId, PersonId};
 use crate::storage::database::{DatabaseError, NewRestraint, RoomState};
 use crate::storage::log::Transcript;
 use crate::storage::rows::books::write_addresses;
@@ -29,6 +29,17 @@ impl Transcript<'_> {
             }
         }
         Ok(Recorded::RoomCreated)
+    }
+
+    /// Whether an account is banned from a room when it enters.
+    pub(super) fn is_banned(
+        &self,
+        append: &Append,
+        account: AccountId,
+        room: RoomState,
+    ) -> Result<bool, DatabaseError> {
+        let person = write_person(PersonId::Account(account));
+        self.transaction.is_banned(room.id, &person, append.at.0)
     }
 
     pub(super) fn keep(

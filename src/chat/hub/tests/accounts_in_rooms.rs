@@ -80,6 +80,25 @@ fn who_has_an_account_is_reached_while_away() {
 }
 
 #[test]
+fn whoever_is_banned_does_not_stay_by_logging_in_where_a_guest_was() {
+    let mut world = World::new();
+    world.get(1, register("ada", 1)).unwrap();
+    world.get(1, create("tea", Visibility::Public)).unwrap();
+    world.get(2, register("bob", 2)).unwrap();
+    world.get(1, ban("tea", "bob", None)).unwrap();
+    world.enter(3, "visitor", "tea");
+    world.enter(3, "visitor", "lobby");
+    world.get(3, log_in("bob", 3)).unwrap();
+    assert_eq!(world.who(1, "tea"), ["ada"]);
+    assert_eq!(
+        code(world.get(3, send("tea", "here I am", None))),
+        "forbidden"
+    );
+    assert_eq!(code(world.get(3, join("tea"))), "banned");
+    world.get(3, send("lobby", "only here", None)).unwrap();
+}
+
+#[test]
 fn guest_who_logs_in_leaves_nothing_of_the_guest_in_rooms() {
     let mut world = World::new();
     world.get(2, register("ada", 2)).unwrap();

@@ -249,8 +249,9 @@ impl Books {
         match fact {
             RoomFact::Joined { account, name, .. } => {
                 let person = PersonId::Account(*account);
+                // Not only as far as the hub knew: a ban that stands in the log holds from there on.
                 ensure!(
-                    !self.was_held(RestraintKind::Ban, person, told, append.at),
+                    !self.was_held(RestraintKind::Ban, person, position, append.at),
                     "{name} was banned, and entered"
                 );
                 let name = name.clone();

@@ -54,8 +54,10 @@ impl WebClient {
                 return Ok(());
             }
             "removed" => {
+                // Who logs in where a guest was may be banned there, and hears of that first.
+                let is_shut_out = push["reason"] == SHUT_OUT && ledger.keeps_accounts_out(room);
                 ensure!(
-                    ledger.may_have_left(room, &self.eyes(), 0),
+                    is_shut_out || ledger.may_have_left(room, &self.eyes(), 0),
                     "nobody has put {} out: {push}",
                     self.name
                 );
@@ -81,3 +83,6 @@ impl WebClient {
         }
     }
 }
+
+/// Why an account may not stay where it was as a guest.
+const SHUT_OUT: &str = "you are banned here";
