@@ -1,4 +1,4 @@
-//! What keeps a room in order: measures against members, restraints that last, invites, slow mode.
+//! What keeps a room in order: measures against members, restraints that last, invites.
 //!
 //! Whatever has an end is over when the time has come: it is judged when somebody asks, no timer
 //! ends it. What is over is forgotten when something new of its kind is kept.
@@ -277,7 +277,6 @@ pub enum Deed {
 /// The order of one room.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
-    pub(crate) slow_mode: Duration,
     /// Its invariant: `banned_from` holds exactly the addresses of these.
     restraints: BTreeMap<(RestraintKind, PersonId), Restraint>,
     banned_from: BTreeSet<(ClientAddress, PersonId)>,
@@ -285,13 +284,8 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    pub(crate) fn new(
-        restraints: Vec<Restraint>,
-        invites: Vec<Invite>,
-        slow_mode: Duration,
-    ) -> Self {
+    pub(crate) fn new(restraints: Vec<Restraint>, invites: Vec<Invite>) -> Self {
         let mut order = Self {
-            slow_mode,
             restraints: BTreeMap::new(),
             banned_from: BTreeSet::new(),
             invites,

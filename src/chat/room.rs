@@ -11,6 +11,7 @@ use crate::chat::message::{Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::order::{MemberRecord, Order, Party};
 use crate::chat::recent::{Recent, Ring};
+use crate::chat::turns::Turns;
 
 /// The hub's name for a room, for as long as the server runs; never used again.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -33,6 +34,8 @@ pub(crate) struct Room {
     pub(crate) recent: Recent,
     pub(crate) gossip: Gossip,
     pub(crate) order: Order,
+    /// Who waits between two messages.
+    pub(crate) turns: Turns,
     /// The two of a direct conversation; of other rooms nobody.
     pub(crate) parties: Vec<Party>,
     /// Connections of members that have not joined: they are told that there is something unread.
@@ -64,8 +67,6 @@ struct Membership {
     is_kept: bool,
     /// The newest message that they have read.
     read: Seq,
-    /// When they spoke last.
-    spoke_at: Option<Timestamp>,
 }
 
 impl Room {
@@ -85,7 +86,8 @@ impl Room {
                 Recent::Unloaded
             },
             gossip: Gossip::default(),
-            order: Order::new(books.restraints, books.invites, books.slow_mode),
+            order: Order::new(books.restraints, books.invites),
+            turns: Turns::new(books.slow_mode),
             parties: books.parties,
             elsewhere: BTreeSet::new(),
             told_elsewhere_at: Timestamp::default(),
@@ -113,7 +115,6 @@ impl Room {
             connection_count: 0,
             is_kept: false,
             read,
-            spoke_at: None,
         });
         membership.connection_count += 1;
         if membership.connection_count > 1 {
@@ -163,7 +164,6 @@ impl Room {
             connection_count: 0,
             is_kept: false,
             read,
-            spoke_at: None,
         });
         // Of two devices that came at the same time, the log took the mark of the first.
         if !membership.is_kept {
@@ -342,12 +342,6 @@ impl Room {
             }
             _ => 0,
         }
-    }
-
-    /// When a member spoke last; where they wait between messages.
-    pub(crate) fn spoke_at(&mut self, person: PersonId) -> Option<&mut Option<Timestamp>> {
-        let membership = self.members.get_mut(&person)?;
-        Some(&mut membership.spoke_at)
     }
 
     pub(crate) fn summary(&self, person: PersonId) -> RoomSummary {

@@ -221,8 +221,7 @@ impl Hub {
         };
         self.charge(&mut asking, Charge::of_message(&body))?;
         let id = self.visible(room, &asking)?;
-        let bans = &self.room(id).order;
-        bans.check_ban(&asking.party(), asking.at)?;
+        self.check_let_in(id, &asking.party(), context.from)?;
         self.standing(id, person)
             .may(Action::Talk)
             .map_err(ChatError::Forbidden)?;

@@ -1,10 +1,11 @@
 //! How a connection comes to speak for somebody: as a guest, or with a login.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::chat::command::Hello;
 use crate::chat::error::ChatError;
-use crate::chat::event::{Done, Member, Proof, Role};
+use crate::chat::event::{Done, Event, Member, Proof, Role};
 use crate::chat::hub::{Hub, Output, Session, SessionId, answer};
 use crate::chat::log::Context;
 use crate::chat::message::Timestamp;
@@ -123,6 +124,7 @@ impl Hub {
         self.check_banned(account)?;
         let id = context.session;
         let person = PersonId::Account(account);
+        self.leave_where_banned(id, person, &you.name, output);
         let guest = self.give_up_guest(id, &you.name, output);
         let mut session = Session::new(person, Some(login), context.from);
         session.ends_at = self.accounts.ends_at(login);
@@ -135,25 +137,53 @@ impl Hub {
             present.server_role = server_role;
         }
         if let Some((guest, from, rooms)) = guest {
+            for room in self.rooms.values_mut() {
+                room.turns.pass_on(guest, person);
+            }
             for &room in &rooms {
                 self.pass_on(room, (guest, &from), (person, &you.name), output);
-            }
-            // Where the guest may stay, the account may not be allowed in.
-            let party = Party {
-                person,
-                name: you.name.clone(),
-            };
-            for room in rooms {
-                let is_banned = |room: &Room| room.order.check_ban(&party, self.now).is_err();
-                if self.rooms.get(&room).is_some_and(is_banned) {
-                    self.dismiss(room, person, None, "you are banned here", output);
-                }
             }
             if self.people.get(guest).is_none() {
                 self.consider_rooms_of(guest);
             }
         }
         Ok(you)
+    }
+
+    /// Takes a guest's connection out of the rooms that it may not be in as an account.
+    fn leave_where_banned(
+        &mut self,
+        id: SessionId,
+        person: PersonId,
+        name: &UserName,
+        output: &mut Vec<Output>,
+    ) {
+        let Some(session) = self.sessions.get(&id) else {
+            return;
+        };
+        let (guest, from) = (session.person, session.from);
+        let Some(guest_name) = self.people.get(guest).map(|it| it.name.clone()) else {
+            return;
+        };
+        let party = Party {
+            person,
+            name: name.clone(),
+        };
+        let rooms = session.rooms.iter().copied();
+        let barred: Vec<RoomId> = rooms
+            .filter(|room| self.check_let_in(*room, &party, from).is_err())
+            .collect();
+        for room in barred {
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.rooms.remove(&room);
+            }
+            self.detach(id, guest, &guest_name, room, output);
+            let event = Arc::new(Event::Removed {
+                room: self.room(room).name.clone(),
+                reason: "you are banned here".into(),
+            });
+            output.push(Output::Tell { to: id, event });
+        }
     }
 
     /// Frees a name that an account is about to use, and takes leave of the guest who spoke through

@@ -92,7 +92,7 @@ impl Hub {
                 self.measured(id, &by, &whom, measure, &reason, output);
             }
             RoomFact::SlowModeSet { by, interval } => {
-                self.room_mut(id).order.slow_mode = interval;
+                self.room_mut(id).turns.set_interval(interval);
                 let text = match interval.as_secs() {
                     0 => format!("{} ended slow mode in {room}", by.name),
                     secs => format!("{}: one message in {secs} seconds in {room}", by.name),

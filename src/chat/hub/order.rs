@@ -97,28 +97,12 @@ impl Hub {
         asking: &Asking<'_>,
         id: RoomId,
     ) -> Result<(), ChatError> {
-        let interval = self.room(id).order.slow_mode;
-        if interval.is_zero()
-            || self
-                .standing(id, asking.person)
-                .may(Action::KeepOrder)
-                .is_ok()
-        {
+        let standing = self.standing(id, asking.person);
+        if standing.may(Action::KeepOrder).is_ok() {
             return Ok(());
         }
-        let room = self.room_mut(id);
-        let Some(spoke_at) = room.spoke_at(asking.person) else {
-            return Ok(());
-        };
-        let next_at = spoke_at.map(|at| after(at, interval));
-        let left_ms = next_at.map_or(0, |next| next.0.saturating_sub(asking.at.0));
-        match u32::try_from(left_ms) {
-            Ok(0) | Err(_) => {
-                *spoke_at = Some(asking.at);
-                Ok(())
-            }
-            Ok(retry_after_ms) => Err(ChatError::RateLimited { retry_after_ms }),
-        }
+        let taken = self.room_mut(id).turns.take(asking.person, asking.at);
+        taken.map_err(|retry_after_ms| ChatError::RateLimited { retry_after_ms })
     }
 
     fn invite(

@@ -28,6 +28,9 @@ mod keeping;
 mod messages;
 
 #[cfg(test)]
+mod restraints;
+
+#[cfg(test)]
 mod retention;
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ fn user(name: &str) -> UserName {
     UserName::parse(name).expect(name)
 }
 
-fn leave(name: &str) -> Command {
+pub(super) fn leave(name: &str) -> Command {
     Command::Leave { room: room(name) }
 }
 
@@ -152,7 +152,7 @@ fn give(name: &str, whom: &str, role: Role) -> Command {
     )
 }
 
-fn slow_mode(name: &str, seconds: u64) -> Command {
+pub(super) fn slow_mode(name: &str, seconds: u64) -> Command {
     let interval = Duration::from_secs(seconds);
     keep(name, RoomCommand::SlowMode { interval })
 }

@@ -50,7 +50,7 @@ fn server_role(name: &str, is_op: bool) -> Command {
     Command::Server(ServerCommand::SetOp { name, is_op })
 }
 
-fn address_ban(room: &str, name: &str) -> Command {
+pub(super) fn address_ban(room: &str, name: &str) -> Command {
     let restrain = RoomCommand::Restrain {
         kind: RestraintKind::Ban,
         name: user(name),
@@ -76,7 +76,7 @@ impl World {
         world
     }
 
-    fn connect_from(&mut self, who: u64, text: &str) {
+    pub(super) fn connect_from(&mut self, who: u64, text: &str) {
         self.addresses.insert(who, address(text));
     }
 
