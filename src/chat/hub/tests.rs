@@ -12,47 +12,19 @@ use crate::chat::search::{Findings, Query, Scope};
 use crate::chat::{
     AccountId, Body, Content, Emoji, GuestId, Hello, Message, MessageKey, Said, Seq, Topic,
 };
-
-#[cfg(test)]
 mod accounts;
-
-#[cfg(test)]
 mod accounts_in_rooms;
-
-#[cfg(test)]
 mod commands;
-
-#[cfg(test)]
 mod log;
-
-#[cfg(test)]
 mod membership;
-
-#[cfg(test)]
 mod messages;
-
-#[cfg(test)]
 mod order;
-
-#[cfg(test)]
 mod presence;
-
-#[cfg(test)]
 mod private;
-
-#[cfg(test)]
 mod retention;
-
-#[cfg(test)]
 mod server;
-
-#[cfg(test)]
 mod sharing;
-
-#[cfg(test)]
 mod talk;
-
-#[cfg(test)]
 mod world;
 
 use commands::{
