@@ -1,7 +1,6 @@
 //! What holds against somebody holds however they come.
 
-use super::accounts::{account, come_back, log_in, name, order, register, token};
-use super::keeping::{create, leave, slow_mode};
+use super::accounts::{account, come_back, log_in, order, register, token};
 use super::server::address_ban;
 use super::*;
 use crate::chat::command::{AccountCommand, Order};
@@ -24,7 +23,7 @@ impl World {
         world.get(1, register("ada", 1)).unwrap();
         world.get(1, create("tea", Visibility::Public)).unwrap();
         let add = Order::AddBot {
-            name: name("builder"),
+            name: user("builder"),
             token: token(9),
         };
         order(&mut world, add).unwrap();
