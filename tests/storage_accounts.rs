@@ -100,6 +100,7 @@ fn opened(text: &str) -> AccountFact {
         invite: None,
         claim: None,
         login: None,
+        restraints: Vec::new(),
     })
 }
 

@@ -238,22 +238,6 @@ const OVERHEAD_LEN: usize = 200;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::GuestId;
-
-    fn party(person: PersonId, name: &str) -> Party {
-        Party {
-            person,
-            name: UserName::parse(name).unwrap(),
-        }
-    }
-
-    fn guest(id: u128, name: &str) -> Party {
-        party(PersonId::Guest(GuestId(id)), name)
-    }
-
-    fn account(id: i64, name: &str) -> Party {
-        party(PersonId::Account(AccountId(id)), name)
-    }
 
     fn record(whom: Banned, at: i64, until: Option<i64>) -> BanRecord {
         BanRecord {
@@ -268,15 +252,15 @@ mod tests {
     #[test]
     fn guest_is_banned_by_identity_and_by_name_and_an_account_by_identity_alone() {
         let mut bans = Bans::default();
-        bans.ban(record(Banned::Person(guest(1, "eve")), 0, None));
-        bans.ban(record(Banned::Person(account(1, "bob")), 0, None));
+        bans.ban(record(Banned::Person(Party::guest(1, "eve")), 0, None));
+        bans.ban(record(Banned::Person(Party::account(1, "bob")), 0, None));
         let is_banned = |whom: &Party| bans.check(whom, Timestamp(0)).is_err();
-        assert!(is_banned(&guest(1, "evelyn")), "renamed");
-        assert!(is_banned(&guest(2, "Eve")), "come again");
-        assert!(!is_banned(&guest(2, "evelyn")));
-        assert!(is_banned(&account(1, "bob")));
-        assert!(!is_banned(&account(2, "eve")));
-        assert!(!is_banned(&guest(3, "bob")));
+        assert!(is_banned(&Party::guest(1, "evelyn")), "renamed");
+        assert!(is_banned(&Party::guest(2, "Eve")), "come again");
+        assert!(!is_banned(&Party::guest(2, "evelyn")));
+        assert!(is_banned(&Party::account(1, "bob")));
+        assert!(!is_banned(&Party::account(2, "eve")));
+        assert!(!is_banned(&Party::guest(3, "bob")));
         let name = |text: &str| UserName::parse(text).unwrap();
         assert!(bans.check_name(&name("EVE"), Timestamp(0)).is_err());
         assert!(bans.check_name(&name("bob"), Timestamp(0)).is_ok());
@@ -285,7 +269,7 @@ mod tests {
     #[test]
     fn ban_ends_when_its_time_has_come_or_when_it_is_lifted() {
         let mut bans = Bans::default();
-        let eve = guest(1, "eve");
+        let eve = Party::guest(1, "eve");
         bans.ban(record(Banned::Person(eve.clone()), 0, Some(2_500)));
         let left = |bans: &Bans, now| bans.check(&eve, Timestamp(now));
         let refused = |left_s| Err(ChatError::BannedFromServer { left_s });
@@ -293,7 +277,7 @@ mod tests {
         assert_eq!(left(&bans, 2_499), refused(Some(1)));
         assert_eq!(left(&bans, 2_500), Ok(()));
         // Banned again under another name: both identities are one.
-        bans.ban(record(Banned::Person(guest(1, "evil")), 1, None));
+        bans.ban(record(Banned::Person(Party::guest(1, "evil")), 1, None));
         assert_eq!(left(&bans, 2_500), refused(None));
         assert_eq!(bans.named(&eve.name, Timestamp(2)), None);
         bans.lift(&Banned::Person(eve.clone()));
@@ -306,7 +290,7 @@ mod tests {
         for (id, _) in (0..).zip(0..MAX_BANS) {
             assert!(bans.has_place(Timestamp(0)));
             let until = (id == 0).then_some(10);
-            bans.insert(record(Banned::Person(guest(id, "eve")), 0, until));
+            bans.insert(record(Banned::Person(Party::guest(id, "eve")), 0, until));
         }
         assert!(!bans.has_place(Timestamp(9)));
         assert!(bans.has_place(Timestamp(10)));

@@ -184,6 +184,8 @@ pub enum RoomCommand {
         /// For how long it is good.
         lasting: Duration,
     },
+    /// Ends all codes with which others may enter.
+    Uninvite,
     /// Puts somebody out.
     Kick {
         /// Whom.
@@ -392,6 +394,10 @@ pub enum Order {
     },
     /// Asks which accounts there are.
     List,
+    /// Lets somebody in again who is banned from the server.
+    Unban(Whom),
+    /// Asks who is.
+    Bans,
 }
 
 /// An account that somebody claims to have, beside its password.

@@ -15,6 +15,7 @@ pub mod event;
 mod gossip;
 pub mod hash;
 pub mod hub;
+pub mod inheritance;
 pub mod log;
 pub mod message;
 pub mod name;

@@ -120,7 +120,7 @@ impl Room {
         if membership.connection_count > 1 {
             return false;
         }
-        self.absent.remove(&membership.name);
+        strike(&mut self.absent, &membership.name, person);
         self.present.insert(membership.name.clone(), person);
         true
     }
@@ -134,11 +134,7 @@ impl Room {
         if membership.connection_count > 0 {
             return false;
         }
-        // The name may be somebody else's by now.
-        let was_present = self.present.get(&membership.name) == Some(&person);
-        if was_present {
-            self.present.remove(&membership.name);
-        }
+        let was_present = strike(&mut self.present, &membership.name, person);
         if membership.is_kept {
             self.absent.insert(membership.name.clone(), person);
         } else {
@@ -177,8 +173,8 @@ impl Room {
         let Some(membership) = self.members.remove(&person) else {
             return false;
         };
-        self.absent.remove(&membership.name);
-        let was_present = self.present.remove(&membership.name).is_some();
+        strike(&mut self.absent, &membership.name, person);
+        let was_present = strike(&mut self.present, &membership.name, person);
         self.forget_if_empty();
         was_present
     }
@@ -208,7 +204,7 @@ impl Room {
         };
         let from = std::mem::replace(&mut membership.name, to.clone());
         for list in [&mut self.present, &mut self.absent] {
-            if list.remove(&from).is_some() {
+            if strike(list, &from, person) {
                 list.insert(to.clone(), person);
             }
         }
@@ -236,6 +232,13 @@ impl Room {
         let is_one = self.parties.iter().any(|party| party.person == person);
         let mut others = self.parties.iter().filter(|party| party.person != person);
         others.next().filter(|_| is_one)
+    }
+
+    /// Has one of the two of a conversation be another.
+    pub(crate) fn replace_party(&mut self, person: PersonId, by: &Party) {
+        for party in self.parties.iter_mut().filter(|it| it.person == person) {
+            *party = by.clone();
+        }
     }
 
     pub(crate) fn is_direct(&self) -> bool {
@@ -386,4 +389,14 @@ impl Room {
             self.recent.unload();
         }
     }
+}
+
+/// Takes somebody off a list; whether they were on it. The name may be somebody else's by now, as of
+/// a guest and the account that another connection of theirs has got.
+fn strike(list: &mut BTreeMap<UserName, PersonId>, name: &UserName, person: PersonId) -> bool {
+    let is_listed = list.get(name) == Some(&person);
+    if is_listed {
+        list.remove(name);
+    }
+    is_listed
 }

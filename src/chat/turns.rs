@@ -1,4 +1,4 @@
-//! Slow mode: who has spoken of late in a room, and so waits.
+//! Slow mode: whose turn it is to speak in a room.
 //!
 //! It is known of people, not of members: whoever leaves and comes back has spoken all the same, and
 //! so has a program that is no member.

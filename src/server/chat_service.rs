@@ -467,10 +467,8 @@ impl Service for ChatService {
                     session.revoked(turn.now, outbox)
                 });
             }
-            Mail::ShutOut(connection) => {
-                connections.update(connection, Session::shut_out);
-            }
-            Mail::NetworkBanned { network, until } => self.ban(network, until, connections),
+            Mail::ShutOut(connection, reason) => bans::shut_out(connection, &reason, connections),
+            Mail::NetworkBanned(ban) => self.ban(ban, connections),
             Mail::NetworkUnbanned(network) => self.bans.lift(network),
             Mail::LetGo(listeners) => {
                 for nth in listeners.iter() {

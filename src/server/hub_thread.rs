@@ -24,7 +24,7 @@ use crate::chat::{
 use crate::net::{ConnectionId, MailSender};
 use crate::server::clock;
 use crate::server::hashers::HashersHandle;
-use crate::server::mail::Mail;
+use crate::server::mail::{Mail, NetworkBan};
 use crate::server::metrics::Metrics;
 use crate::storage::{Delivery, StorageHandle};
 
@@ -450,11 +450,20 @@ impl<R: Reach> HubThread<R> {
             Output::Close(session) => {
                 self.mail(session.worker, Mail::Revoked(connection(session)));
             }
-            Output::ShutOut(session) => {
-                self.mail(session.worker, Mail::ShutOut(connection(session)));
+            Output::ShutOut { session, reason } => {
+                let mail = Mail::ShutOut(connection(session), reason);
+                self.mail(session.worker, mail);
             }
-            Output::NetworkBanned { network, until } => {
-                self.mail_all(&Mail::NetworkBanned { network, until });
+            Output::NetworkBanned {
+                network,
+                until,
+                reason,
+            } => {
+                self.mail_all(&Mail::NetworkBanned(NetworkBan {
+                    network,
+                    until,
+                    reason,
+                }));
             }
             Output::Limited(scope) => self.metrics.rate_limited(scope.as_str()),
             Output::NetworkUnbanned(network) => self.mail_all(&Mail::NetworkUnbanned(network)),

@@ -206,10 +206,11 @@ impl WsSession {
         self.flow()
     }
 
-    /// Whoever it speaks for, or from where it comes, is banned.
-    pub(crate) fn shut_out(&mut self, outbox: &mut Outbox) -> Flow {
+    /// Whoever it speaks for, or from where it comes, is banned. Of the reason as much is told as a
+    /// Close frame holds.
+    pub(crate) fn shut_out(&mut self, reason: &str, outbox: &mut Outbox) -> Flow {
         self.is_present = false;
-        self.fail(CloseCode::POLICY_VIOLATION, "banned", outbox);
+        self.fail(CloseCode::POLICY_VIOLATION, reason, outbox);
         Flow::Close
     }
 

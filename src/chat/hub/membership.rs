@@ -394,7 +394,7 @@ impl Hub {
 }
 
 /// Accounts that a room keeps as members.
-const MAX_MEMBERS: usize = 10_000;
+pub(super) const MAX_MEMBERS: usize = 10_000;
 
 /// Rooms to which an account belongs, its direct conversations included.
 pub(super) const MAX_ROOMS_PER_PERSON: usize = 500;

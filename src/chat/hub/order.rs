@@ -32,6 +32,12 @@ impl Hub {
         match command {
             RoomCommand::Read { seq } => self.read(asking, id, seq),
             RoomCommand::Invite { fresh, lasting } => self.invite(asking, id, fresh, lasting),
+            RoomCommand::Uninvite => {
+                self.allow(asking, id, Action::EndInvites)?;
+                let by = asking.party();
+                self.append_fact(asking, id, RoomFact::Uninvited { by });
+                Ok(())
+            }
             RoomCommand::Kick { name, reason } => {
                 self.allow(asking, id, Action::KeepOrder)?;
                 let whom = self.member_named(id, &name)?;
@@ -119,7 +125,7 @@ impl Hub {
         }
         if !room.order.has_place_for_invite(asking.at) {
             return Err(ChatError::Forbidden(
-                "a room has at most 32 invites that are good; wait until one has ended",
+                "a room has at most 32 invites that are good; wait until one has ended, or end all",
             ));
         }
         let invite = Invite {

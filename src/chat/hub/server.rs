@@ -1,12 +1,13 @@
 //! What the hub does for those who keep order on the whole server.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::chat::bans::{BanRecord, Banned, ServerFact, listed};
 use crate::chat::command::{ServerCommand, Whom};
 use crate::chat::error::ChatError;
-use crate::chat::event::{Done, Role};
+use crate::chat::event::{Done, Event, Member, Role};
 use crate::chat::hub::order::{NOT_BELOW, after};
 use crate::chat::hub::{Asking, Hub, Output, answer};
 use crate::chat::log::{Context, Fact, Purpose, Read, Span};
@@ -43,11 +44,7 @@ impl Hub {
                 let whom = whom.ok_or(ChatError::NotFound("ban"))?;
                 asking.append(Fact::Server(ServerFact::Unbanned { by, whom, reason }));
             }
-            ServerCommand::Bans => {
-                let (bans, more) = listed(self.bans.list(asking.at));
-                let room = None;
-                asking.answer(Done::Bans { room, bans, more });
-            }
+            ServerCommand::Bans => self.list_bans(&asking.context, asking.output),
             ServerCommand::SetOp { name, is_op } => self.set_op(asking, &name, is_op)?,
             ServerCommand::Audit { before, limit } => asking.output.push(Output::Read(Read {
                 purpose: Purpose::ServerAudit(asking.context.clone()),
@@ -93,6 +90,13 @@ impl Hub {
             name: account.record.name.clone(),
         };
         self.bans.check(&party, self.now)
+    }
+
+    /// Tells who is banned.
+    pub(super) fn list_bans(&self, context: &Context, output: &mut Vec<Output>) {
+        let (bans, more) = listed(self.bans.list(self.now));
+        let room = None;
+        answer(context.clone(), Ok(Done::Bans { room, bans, more }), output);
     }
 
     fn ban_from_server(
@@ -154,18 +158,20 @@ impl Hub {
             ));
         }
         let standing = self.standing_on_server(asking.person);
+        // Whoever owns the server comes back from where they were.
+        if standing.server < Role::Owner && self.accounts.owner_came_from(network) {
+            return Err(ABOVE_CAME_FROM_THERE);
+        }
         let is_below = |person: &PersonId| standing.outranks(self.standing_on_server(*person));
         if there.iter().all(is_below) {
             Ok(())
         } else {
-            Err(ChatError::Forbidden(
-                "somebody is connected from there who is not of lower rank than you",
-            ))
+            Err(ABOVE_CAME_FROM_THERE)
         }
     }
 
     /// What of that name or address is banned.
-    fn banned(&self, whom: Whom, now: Timestamp) -> Option<Banned> {
+    pub(super) fn banned(&self, whom: Whom, now: Timestamp) -> Option<Banned> {
         match whom {
             Whom::Name(name) => self.bans.named(&name, now),
             Whom::Network(network) => {
@@ -226,7 +232,7 @@ impl Hub {
                 until,
                 reason,
             } => {
-                self.shut_out(&whom, until, output);
+                self.shut_out(&whom, until, &reason, output);
                 self.bans.ban(BanRecord {
                     whom,
                     by: by.name,
@@ -241,16 +247,35 @@ impl Hub {
                     output.push(Output::NetworkUnbanned(network));
                 }
             }
-            ServerFact::OpSet { account, is_op, .. } => {
+            ServerFact::OpSet {
+                account,
+                name,
+                is_op,
+                by: _,
+            } => {
                 let role = if is_op { Role::Op } else { Role::Member };
-                self.set_server_role(PersonId::Account(account), role);
+                let person = PersonId::Account(account);
+                self.set_server_role(person, role);
+                let you = Member {
+                    name,
+                    guest: false,
+                    role,
+                    is_online: true,
+                };
+                self.tell_person(person, Event::You(you), output);
             }
         }
         answer(context, Ok(Done::Finished), output);
     }
 
     /// Closes the connections of those who are banned.
-    fn shut_out(&mut self, whom: &Banned, until: Option<Timestamp>, output: &mut Vec<Output>) {
+    fn shut_out(
+        &mut self,
+        whom: &Banned,
+        until: Option<Timestamp>,
+        reason: &Reason,
+        output: &mut Vec<Output>,
+    ) {
         match whom {
             Banned::Person(party) => {
                 // Whoever comes back one day begins as everybody does.
@@ -259,13 +284,25 @@ impl Hub {
                 let sessions = present.map(|it| it.sessions.clone());
                 for session in sessions.into_iter().flatten() {
                     self.disconnect(session, output);
-                    output.push(Output::ShutOut(session));
+                    let reason = reason.clone();
+                    output.push(Output::ShutOut { session, reason });
                 }
             }
             Banned::Network(network) => output.push(Output::NetworkBanned {
                 network: *network,
                 until,
+                reason: reason.clone(),
             }),
+        }
+    }
+
+    /// Tells somebody something on all of their connections.
+    fn tell_person(&self, person: PersonId, event: Event, output: &mut Vec<Output>) {
+        let event = Arc::new(event);
+        let sessions = self.people.get(person).map(|it| &it.sessions);
+        for &to in sessions.into_iter().flatten() {
+            let event = Arc::clone(&event);
+            output.push(Output::Tell { to, event });
         }
     }
 
@@ -280,3 +317,6 @@ impl Hub {
         }
     }
 }
+
+const ABOVE_CAME_FROM_THERE: ChatError =
+    ChatError::Forbidden("somebody came from there who is not of lower rank than you");

@@ -15,6 +15,7 @@ use crate::chat::{
 mod accounts;
 mod accounts_in_rooms;
 mod commands;
+mod inheritance;
 mod log;
 mod membership;
 mod messages;

@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use super::{ChatService, Kind, Session};
-use crate::chat::{ChatError, ClientAddress, Network, Timestamp};
-use crate::net::{Connections, Flow, Outbox};
+use crate::chat::{ChatError, ClientAddress, Reason};
+use crate::net::{ConnectionId, Connections, Flow, Outbox};
+use crate::server::mail::NetworkBan;
 use crate::server::shared::Purpose;
 use crate::wire::line;
 
@@ -20,19 +21,19 @@ impl ChatService {
     }
 
     /// Lets nobody in from a network any more, and closes the connections of those who are.
-    pub(super) fn ban(
-        &mut self,
-        network: Network,
-        until: Option<Timestamp>,
-        connections: &mut Connections<Session>,
-    ) {
+    pub(super) fn ban(&mut self, ban: NetworkBan, connections: &mut Connections<Session>) {
+        let NetworkBan {
+            network,
+            until,
+            reason,
+        } = ban;
         let now = (self.sources.time_of_day)();
         self.bans.ban(network, until, now);
         connections.for_each(|_, session, outbox| {
             let address = session.visitor.address().map(ClientAddress::of);
             let is_watching = session.visitor.purpose() == Purpose::Admin;
             if !is_watching && address.is_some_and(|address| network.holds(address)) {
-                session.shut_out(outbox)
+                session.shut_out(&reason, outbox)
             } else {
                 Flow::Continue
             }
@@ -40,14 +41,29 @@ impl ChatService {
     }
 }
 
+/// Closes a connection of somebody who is banned.
+pub(super) fn shut_out(
+    connection: ConnectionId,
+    reason: &Reason,
+    connections: &mut Connections<Session>,
+) {
+    connections.update(connection, |session, outbox| {
+        session.shut_out(reason, outbox)
+    });
+}
+
 impl Session {
-    /// Ends it, because whoever it speaks for is banned.
-    pub(super) fn shut_out(&mut self, outbox: &mut Outbox) -> Flow {
+    /// Ends it, because whoever it speaks for is banned, and tells why.
+    fn shut_out(&mut self, reason: &Reason, outbox: &mut Outbox) -> Flow {
+        let with_reason = |text: &str| match reason.as_str() {
+            "" => text.to_owned(),
+            reason => format!("{text}: {reason}"),
+        };
         match &mut self.kind {
-            Kind::WebSocket(chat) => chat.shut_out(outbox),
+            Kind::WebSocket(chat) => chat.shut_out(&with_reason("banned"), outbox),
             Kind::Line(_) => {
                 let banned = ChatError::BannedFromServer { left_s: None };
-                let error = line::show_error(&banned.to_string());
+                let error = line::show_error(&with_reason(&banned.to_string()));
                 outbox.buffer().extend_from_slice(error.as_bytes());
                 Flow::Close
             }

@@ -34,12 +34,12 @@ impl Transcript<'_> {
     /// Whether an account is banned from a room when it enters.
     pub(super) fn is_banned(
         &self,
-        append: &Append,
+        at: Timestamp,
         account: AccountId,
         room: RoomState,
     ) -> Result<bool, DatabaseError> {
         let person = write_person(PersonId::Account(account));
-        self.transaction.is_banned(room.id, &person, append.at.0)
+        self.transaction.is_banned(room.id, &person, at.0)
     }
 
     pub(super) fn keep(
@@ -74,6 +74,10 @@ impl Transcript<'_> {
                     .insert_invite(room.id, code, until, append.at.0)?;
                 self.transaction.insert_audit(room.id, event)?;
             }
+            RoomFact::Uninvited { .. } => {
+                self.transaction.delete_invites(room.id)?;
+                self.transaction.insert_audit(room.id, event)?;
+            }
             RoomFact::Measured {
                 by,
                 whom,
@@ -81,6 +85,10 @@ impl Transcript<'_> {
                 from,
                 reason,
             } => {
+                // Whoever is put out may have the code that others came by.
+                if matches!(measure, Measure::Ban { .. }) && !room.is_public {
+                    self.transaction.delete_invites(room.id)?;
+                }
                 self.measure(room.id, whom, *measure)?;
                 self.restrain(append, room.id, (by, whom, reason), *measure, from)?;
                 self.transaction.insert_audit(room.id, event)?;
@@ -156,14 +164,14 @@ impl Transcript<'_> {
         from: &[ClientAddress],
     ) -> Result<(), DatabaseError> {
         let transaction = &self.transaction;
-        let person = write_person(whom.person);
+        let (person, name) = (write_person(whom.person), whom.name.as_str());
         match measure {
             Measure::Ban { .. } | Measure::Mute { .. } => {
                 transaction.set_restraint(&NewRestraint {
                     room,
                     kind: measure.as_str(),
                     person: &person,
-                    name: whom.name.as_str(),
+                    name,
                     addresses: write_addresses(from).as_deref(),
                     until: measure.until().map(|until| until.0),
                     by: by.name.as_str(),
@@ -171,8 +179,8 @@ impl Transcript<'_> {
                     reason: reason.as_str(),
                 })
             }
-            Measure::Unban => transaction.delete_restraint(room, "ban", &person),
-            Measure::Unmute => transaction.delete_restraint(room, "mute", &person),
+            Measure::Unban => transaction.delete_restraints(room, "ban", &person, name),
+            Measure::Unmute => transaction.delete_restraints(room, "mute", &person, name),
             Measure::Kick | Measure::Role(_) => Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 use super::accounts::{account, come_back, log_in, order, register, token};
 use super::server::address_ban;
 use super::*;
-use crate::chat::command::{AccountCommand, Order};
+use crate::chat::command::{AccountCommand, Order, RoomCommand};
 
 /// A message of the program with the token 9.
 fn post(to: &str) -> Command {
@@ -59,7 +59,7 @@ fn banned_address_keeps_out_programs_and_guests_who_log_in_there() {
     world.get(5, log_in("bob", 5)).unwrap();
     assert_eq!(code(world.get(5, join("tea"))), "banned");
     world.get(2, send("tea", "me too", None)).unwrap();
-    assert_eq!(world.who(1, "tea"), ["ada", "bob"]);
+    assert_eq!(world.who(1, "tea"), ["ada", "bob", "keeper"]);
     // Who keeps order there is not kept out.
     world.get(7, come_back(1)).unwrap();
     world.get(7, send("tea", "quiet", None)).unwrap();
@@ -85,4 +85,26 @@ fn slow_mode_holds_for_whoever_leaves_and_comes_back_logs_in_or_is_a_program() {
     world.now = Timestamp(60_000);
     world.get(2, say()).unwrap();
     world.get(3, post("tea")).unwrap();
+}
+
+#[test]
+fn codes_of_a_room_end_when_that_is_asked_and_with_a_ban_where_they_matter() {
+    let mut world = World::with_tea();
+    world.get(1, create("den", Visibility::Private)).unwrap();
+    let uninvite = || keep("den", RoomCommand::Uninvite);
+    let comes_in = |world: &mut World, who: u64| {
+        world.get(who, hello(&format!("guest{who}"), who)).unwrap();
+        world.get(who, join_with("den", 7))
+    };
+    world.invite(1, "den", 7).unwrap();
+    comes_in(&mut world, 2).unwrap();
+    assert_eq!(code(world.get(2, uninvite())), "forbidden");
+    comes_in(&mut world, 3).unwrap();
+    world.get(1, uninvite()).unwrap();
+    assert_eq!(code(comes_in(&mut world, 4)), "not_found");
+    assert_eq!(world.who(1, "den"), ["ada", "guest2", "guest3"]);
+    world.invite(1, "den", 7).unwrap();
+    comes_in(&mut world, 4).unwrap();
+    world.get(1, ban("den", "guest2", None)).unwrap();
+    assert_eq!(code(comes_in(&mut world, 5)), "not_found");
 }

@@ -109,8 +109,10 @@ impl World {
                 Output::Append(_) | Output::Read(_) | Output::Search(_) | Output::Hash(_) => {
                     self.waiting.push_back(output);
                 }
-                Output::Close(session) | Output::ShutOut(session) => self.closed.push(session),
-                Output::NetworkBanned { network, until } => {
+                Output::Close(session) | Output::ShutOut { session, .. } => {
+                    self.closed.push(session)
+                }
+                Output::NetworkBanned { network, until, .. } => {
                     self.network_bans.ban(network, until, self.now);
                 }
                 Output::NetworkUnbanned(network) => self.network_bans.lift(network),

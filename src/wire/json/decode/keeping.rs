@@ -32,6 +32,7 @@ impl Fields<'_> {
                     .ok_or(ChatError::BadRequest("seconds is missing"))?,
             },
             "remove_room" => RoomCommand::Remove,
+            "uninvite" => RoomCommand::Uninvite,
             "audit" => {
                 let (before, limit) = self.audit()?;
                 RoomCommand::Audit { before, limit }
