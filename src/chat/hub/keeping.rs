@@ -66,16 +66,13 @@ impl Hub {
                 let until = invite.until;
                 Done::Invited { room, code, until }
             }
-            RoomFact::Uninvited { .. }
-            | RoomFact::Measured { .. }
-            | RoomFact::SlowModeSet { .. }
-            | RoomFact::RetentionSet { .. } => {
+            RoomFact::Expired { .. } => return debug_assert!(false, "it has an answer of its own"),
+            fact => {
                 if !self.order_kept(&context, id, at, fact, output) {
                     return;
                 }
                 Done::Kept { room }
             }
-            RoomFact::Expired { .. } => return debug_assert!(false, "it has an answer of its own"),
         };
         answer(context, Ok(done), output);
     }

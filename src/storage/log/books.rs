@@ -60,8 +60,7 @@ impl Transcript<'_> {
         match fact {
             RoomFact::Read { .. } | RoomFact::Expired { .. } => {}
             RoomFact::RetentionSet { days, .. } => {
-                self.transaction.set_retention(room.id, *days)?;
-                self.transaction.insert_audit(room.id, event)?;
+                self.transaction.set_retention(room.id, *days)?
             }
             RoomFact::Joined { account, name, .. } => {
                 self.transaction
@@ -72,12 +71,8 @@ impl Transcript<'_> {
                 let (code, until) = (&invite.code.0, invite.until.0);
                 self.transaction
                     .insert_invite(room.id, code, until, append.at.0)?;
-                self.transaction.insert_audit(room.id, event)?;
             }
-            RoomFact::Uninvited { .. } => {
-                self.transaction.delete_invites(room.id)?;
-                self.transaction.insert_audit(room.id, event)?;
-            }
+            RoomFact::Uninvited { .. } => self.transaction.delete_invites(room.id)?,
             RoomFact::Measured {
                 by,
                 whom,
@@ -85,18 +80,12 @@ impl Transcript<'_> {
                 from,
                 reason,
             } => {
-                // Whoever is put out may have the code that others came by.
-                if matches!(measure, Measure::Ban { .. }) && !room.is_public {
-                    self.transaction.delete_invites(room.id)?;
-                }
-                self.measure(room.id, whom, *measure)?;
+                self.measure(room, whom, *measure)?;
                 self.restrain(append, room.id, (by, whom, reason), *measure, from)?;
-                self.transaction.insert_audit(room.id, event)?;
             }
             RoomFact::SlowModeSet { interval, .. } => {
                 self.transaction
                     .set_slow_mode(room.id, interval.as_secs())?;
-                self.transaction.insert_audit(room.id, event)?;
             }
             RoomFact::Removed { .. } => {
                 self.transaction.remove_room(room.id, append.at.0)?;
@@ -104,6 +93,9 @@ impl Transcript<'_> {
                     self.forget_room(name)?;
                 }
             }
+        }
+        if keeps_order(fact) {
+            self.transaction.insert_audit(room.id, event)?;
         }
         Ok(Recorded::Noted)
     }
@@ -137,9 +129,19 @@ impl Transcript<'_> {
     }
 
     /// What a measure does to somebody's place in the room.
-    fn measure(&self, room: i64, whom: &Party, measure: Measure) -> Result<(), DatabaseError> {
+    fn measure(
+        &self,
+        room: RoomState,
+        whom: &Party,
+        measure: Measure,
+    ) -> Result<(), DatabaseError> {
         let transaction = &self.transaction;
         let person = write_person(whom.person);
+        // Whoever is put out may have the code that others came by.
+        if matches!(measure, Measure::Ban { .. }) && !room.is_public {
+            transaction.delete_invites(room.id)?;
+        }
+        let room = room.id;
         match measure {
             Measure::Kick | Measure::Ban { .. } => {
                 transaction.delete_role(room, &person)?;
@@ -183,5 +185,21 @@ impl Transcript<'_> {
             Measure::Unmute => transaction.delete_restraints(room, "mute", &person, name),
             Measure::Kick | Measure::Role(_) => Ok(()),
         }
+    }
+}
+
+/// Whether it stands in the audit log.
+fn keeps_order(fact: &RoomFact) -> bool {
+    match fact {
+        RoomFact::Invited { .. }
+        | RoomFact::Uninvited { .. }
+        | RoomFact::Measured { .. }
+        | RoomFact::SlowModeSet { .. }
+        | RoomFact::RetentionSet { .. } => true,
+        RoomFact::Joined { .. }
+        | RoomFact::Left { .. }
+        | RoomFact::Read { .. }
+        | RoomFact::Expired { .. }
+        | RoomFact::Removed { .. } => false,
     }
 }
