@@ -146,8 +146,8 @@ mod tests {
     #[test]
     fn of_too_many_the_one_who_waited_longest_speaks() {
         let mut turns = Turns::new(Duration::from_secs(60));
-        let guest = |number: usize| PersonId::Guest(GuestId(number as u128));
-        for (number, at) in (0..=MAX_WAITING).zip(0..) {
+        let guest = |number: u128| PersonId::Guest(GuestId(number));
+        for ((number, at), _) in (0..).zip(0..).zip(0..=MAX_WAITING) {
             assert_eq!(turns.take(guest(number), Timestamp(at)), Ok(()));
         }
         assert_eq!(turns.spoke_at.len(), MAX_WAITING);

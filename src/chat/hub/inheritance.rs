@@ -6,6 +6,8 @@
 //! A measure that was decided about the guest meanwhile, or before the log had this, is about the
 //! account as well: it is taken once more for the account, and answered then.
 
+use std::collections::BTreeSet;
+
 use crate::chat::account::{AccountFact, LoginToken};
 use crate::chat::error::ChatError;
 use crate::chat::event::Role;
@@ -64,7 +66,8 @@ impl Hub {
         let session = self.sessions.get(&context.session);
         let rooms = session.map(|session| &session.rooms);
         let own = self.belongings.get(&heir.person);
-        let mut places = MAX_ROOMS_PER_PERSON.saturating_sub(own.map_or(0, |rooms| rooms.len()));
+        let own_count = own.map_or(0, BTreeSet::len);
+        let mut places = MAX_ROOMS_PER_PERSON.saturating_sub(own_count);
         let mut inherited = Vec::new();
         for (&id, room) in &self.rooms {
             let is_party = room

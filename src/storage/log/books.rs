@@ -60,7 +60,7 @@ impl Transcript<'_> {
         match fact {
             RoomFact::Read { .. } | RoomFact::Expired { .. } => {}
             RoomFact::RetentionSet { days, .. } => {
-                self.transaction.set_retention(room.id, *days)?
+                self.transaction.set_retention(room.id, *days)?;
             }
             RoomFact::Joined { account, name, .. } => {
                 self.transaction

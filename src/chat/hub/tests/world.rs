@@ -110,7 +110,7 @@ impl World {
                     self.waiting.push_back(output);
                 }
                 Output::Close(session) | Output::ShutOut { session, .. } => {
-                    self.closed.push(session)
+                    self.closed.push(session);
                 }
                 Output::NetworkBanned { network, until, .. } => {
                     self.network_bans.ban(network, until, self.now);
