@@ -6,22 +6,18 @@
     reason = "what helpers of tests cannot do fails the test"
 )]
 
+mod storage_support;
+
 use chinwag::chat::account::Roll;
 use chinwag::chat::bans::{BanRecord, Banned, ServerFact};
 use chinwag::chat::event::Role;
-use chinwag::chat::hub::SessionId;
-use chinwag::chat::log::{
-    Append, ChangeKind, Context, Fact, LogError, Page, Purpose, Read, Recorded, RoomFact, Span,
-};
+use chinwag::chat::log::{ChangeKind, Fact, LogError, Recorded, RoomFact, Span};
 use chinwag::chat::order::{Books, MemberRecord, RestraintKind};
-use chinwag::chat::search::{Query, Scope, Search};
 use chinwag::chat::{
     AccountId, Body, GuestId, Message, MessageKey, Network, Party, PersonId, Reason, RoomName,
     Timestamp, Topic, UserName,
 };
-use chinwag::storage::{DataDir, Log, Reader};
-use rusqlite::Connection;
-use tempfile::TempDir;
+use storage_support::{Data, decided};
 
 const VERSION_1: &str = include_str!("storage_migration/version_1.sql");
 const VERSION_2: &str = include_str!("storage_migration/version_2.sql");
@@ -31,8 +27,8 @@ const ADA: PersonId = PersonId::Guest(GuestId(7));
 
 #[test]
 fn database_of_version_1_keeps_rooms_messages_and_changes() {
-    let (_temporary, dir) = data(VERSION_1);
-    let mut log = Log::open(&dir).unwrap();
+    let data = Data::of(VERSION_1);
+    let mut log = data.log();
     let rooms = log.rooms().unwrap();
     let names: Vec<&str> = rooms.iter().map(|room| room.name.as_str()).collect();
     assert_eq!(names, ["lobby", "Dev"]);
@@ -42,8 +38,7 @@ fn database_of_version_1_keeps_rooms_messages_and_changes() {
     assert_eq!((rooms[1].seq, rooms[1].rev), (1, 1));
     assert_eq!(log.accounts().unwrap(), Roll::default());
 
-    let mut reader = Reader::open(&dir).unwrap();
-    let lobby = page(&mut reader, "lobby");
+    let lobby = data.page("lobby", Span::Newest);
     assert_eq!(
         lobby.messages.iter().map(said).collect::<Vec<_>>(),
         [
@@ -51,7 +46,7 @@ fn database_of_version_1_keeps_rooms_messages_and_changes() {
             (2, 1003, "bob", "second", None, Some(1)),
         ]
     );
-    let dev = page(&mut reader, "dev");
+    let dev = data.page("dev", Span::Newest);
     assert_eq!(
         dev.messages.iter().map(said).collect::<Vec<_>>(),
         [(1, 1002, "Ada", "in dev", None, None)]
@@ -63,19 +58,20 @@ fn database_of_version_1_keeps_rooms_messages_and_changes() {
 
 #[test]
 fn database_of_version_1_goes_on_where_it_was() {
-    let (_temporary, dir) = data(VERSION_1);
-    let mut log = Log::open(&dir).unwrap();
-    let post = |key: &str| Append {
-        context: context(),
-        at: Timestamp(2_000),
-        fact: Fact::MessagePosted {
-            room: RoomName::lobby(),
-            from: UserName::parse("ada").unwrap(),
-            person: ADA,
-            body: Body::parse("again").unwrap(),
-            key: Some(MessageKey::parse(key).unwrap()),
-            reply_to: None,
-        },
+    let data = Data::of(VERSION_1);
+    let mut log = data.log();
+    let post = |key: &str| {
+        decided(
+            2_000,
+            Fact::MessagePosted {
+                room: RoomName::lobby(),
+                from: UserName::parse("ada").unwrap(),
+                person: ADA,
+                body: Body::parse("again").unwrap(),
+                key: Some(MessageKey::parse(key).unwrap()),
+                reply_to: None,
+            },
+        )
     };
     let committed = log.append(vec![post("k1"), post("k2")]).into_iter();
     let outcomes: Vec<_> = committed.map(|committed| committed.outcome).collect();
@@ -88,8 +84,8 @@ fn database_of_version_1_goes_on_where_it_was() {
 
 #[test]
 fn database_of_version_2_has_rooms_without_members_which_come_by_joining() {
-    let (_temporary, dir) = data(VERSION_2);
-    let mut log = Log::open(&dir).unwrap();
+    let data = Data::of(VERSION_2);
+    let mut log = data.log();
     let rooms = log.rooms().unwrap();
     let den = &rooms[1];
     let bob = AccountId(5);
@@ -101,10 +97,9 @@ fn database_of_version_2_has_rooms_without_members_which_come_by_joining() {
     };
     assert_eq!(den.books, empty);
     let name = UserName::parse("bob").unwrap();
-    let joined = Append {
-        context: context(),
-        at: Timestamp(2_000),
-        fact: Fact::Room {
+    let joined = decided(
+        2_000,
+        Fact::Room {
             room: RoomName::parse("den").unwrap(),
             fact: RoomFact::Joined {
                 account: bob,
@@ -113,7 +108,7 @@ fn database_of_version_2_has_rooms_without_members_which_come_by_joining() {
                 rev: None,
             },
         },
-    };
+    );
     assert_eq!(log.append(vec![joined])[0].outcome, Ok(Recorded::Noted));
     let member = MemberRecord {
         account: bob,
@@ -125,39 +120,39 @@ fn database_of_version_2_has_rooms_without_members_which_come_by_joining() {
 
 #[test]
 fn database_of_version_2_can_be_searched_and_changed() {
-    let (_temporary, dir) = data(VERSION_2);
-    let mut log = Log::open(&dir).unwrap();
-    let mut reader = Reader::open(&dir).unwrap();
-    assert_eq!(found(&mut reader, &[]), ["first words"]);
+    let data = Data::of(VERSION_2);
+    let mut log = data.log();
+    assert_eq!(data.found("words", &[]), ["first words"]);
     let den = RoomName::parse("den").unwrap();
     assert_eq!(
-        found(&mut reader, std::slice::from_ref(&den)),
+        data.found("words", std::slice::from_ref(&den)),
         ["secret words", "first words"]
     );
     let bob = PersonId::Account(AccountId(5));
     let by = UserName::parse("bob").unwrap();
-    let edit = |person| Append {
-        context: context(),
-        at: Timestamp(2_000),
-        fact: Fact::MessageEdited {
-            room: den.clone(),
-            seq: 1,
-            body: Body::parse("other words").unwrap(),
-            by: by.clone(),
-            person,
-        },
+    let edit = |person| {
+        decided(
+            2_000,
+            Fact::MessageEdited {
+                room: den.clone(),
+                seq: 1,
+                body: Body::parse("other words").unwrap(),
+                by: by.clone(),
+                person,
+            },
+        )
     };
     let committed = log.append(vec![edit(ADA), edit(bob)]).into_iter();
     let outcomes: Vec<_> = committed.map(|committed| committed.outcome).collect();
     let changed = Ok(Recorded::Changed { rev: 2 });
     assert_eq!(outcomes, [Err(LogError::NotTheirs), changed]);
-    assert_eq!(found(&mut reader, &[den]), ["other words", "first words"]);
+    assert_eq!(data.found("words", &[den]), ["other words", "first words"]);
 }
 
 #[test]
 fn database_of_version_5_keeps_accounts_and_knows_who_banned_whom() {
-    let (_temporary, dir) = data(VERSION_5);
-    let mut log = Log::open(&dir).unwrap();
+    let data = Data::of(VERSION_5);
+    let mut log = data.log();
     let roll = log.accounts().unwrap();
     let roles: Vec<_> = roll
         .accounts
@@ -192,14 +187,13 @@ fn database_of_version_5_keeps_accounts_and_knows_who_banned_whom() {
 
 #[test]
 fn database_of_version_5_takes_bans_of_the_server() {
-    let (_temporary, dir) = data(VERSION_5);
-    let mut log = Log::open(&dir).unwrap();
+    let data = Data::of(VERSION_5);
+    let mut log = data.log();
     let network = Network::parse("203.0.113.0/24").unwrap();
     let by = UserName::parse("root").unwrap();
-    let ban = Append {
-        context: context(),
-        at: Timestamp(2_000),
-        fact: Fact::Server(ServerFact::Banned {
+    let ban = decided(
+        2_000,
+        Fact::Server(ServerFact::Banned {
             by: Party {
                 person: PersonId::Account(AccountId(2)),
                 name: by.clone(),
@@ -208,7 +202,7 @@ fn database_of_version_5_takes_bans_of_the_server() {
             until: None,
             reason: Reason::default(),
         }),
-    };
+    );
     assert_eq!(log.append(vec![ban])[0].outcome, Ok(Recorded::Noted));
     let kept = BanRecord {
         whom: Banned::Network(network),
@@ -218,38 +212,7 @@ fn database_of_version_5_takes_bans_of_the_server() {
         reason: Reason::default(),
     };
     assert_eq!(log.accounts().unwrap().bans, [kept]);
-    let mut reader = Reader::open(&dir).unwrap();
-    assert_eq!(found(&mut reader, &[]), ["first words"]);
-}
-
-/// The bodies with `words`, in public rooms and in those.
-fn found(reader: &mut Reader, private: &[RoomName]) -> Vec<String> {
-    let search = Search {
-        context: context(),
-        query: Query::parse("words").unwrap(),
-        scope: Scope::Readable {
-            private: private.to_vec(),
-        },
-        before: None,
-        max_messages: 10,
-        max_weight: 100_000,
-    };
-    let findings = reader.search(search).outcome.unwrap();
-    let bodies = findings.messages.iter();
-    bodies
-        .map(|it| it.message.said().unwrap().body.as_str().to_owned())
-        .collect()
-}
-
-fn context() -> Context {
-    Context {
-        session: SessionId {
-            worker: 0,
-            connection: 0,
-        },
-        from: None,
-        re: None,
-    }
+    assert_eq!(data.found("words", &[]), ["first words"]);
 }
 
 type Said<'a> = (u64, i64, &'a str, &'a str, Option<&'a str>, Option<u64>);
@@ -265,27 +228,4 @@ fn said(message: &Message) -> Said<'_> {
         said.key.as_ref().map(MessageKey::as_str),
         said.reply_to,
     )
-}
-
-/// A data directory with a database of those statements.
-fn data(sql: &str) -> (TempDir, DataDir) {
-    let temporary = TempDir::new().unwrap();
-    let dir = DataDir::open(temporary.path()).unwrap();
-    Connection::open(temporary.path().join("chinwag.db"))
-        .unwrap()
-        .execute_batch(sql)
-        .unwrap();
-    (temporary, dir)
-}
-
-fn page(reader: &mut Reader, room: &str) -> Page {
-    let read = Read {
-        purpose: Purpose::Recent,
-        room: RoomName::parse(room).unwrap(),
-        span: Span::Newest,
-        max_messages: 10,
-        max_weight: 100_000,
-        max_changes: 10,
-    };
-    reader.read(read).outcome.unwrap()
 }

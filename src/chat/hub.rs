@@ -32,6 +32,7 @@ use crate::chat::entrance::{Entrance, Registration};
 use crate::chat::error::ChatError;
 use crate::chat::event::{Done, Event};
 use crate::chat::hash::{Hashed, Hashing};
+use crate::chat::hub::retention::Erasing;
 use crate::chat::log::{Append, Committed, Context, Read, ReadDone, RoomRecord};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
@@ -234,8 +235,8 @@ pub struct Hub {
     cleared_at: Timestamp,
     /// When the oldest of what is kept for a time is too old, for each room.
     expiries: BTreeSet<(Timestamp, RoomId)>,
-    /// Whether the log erases something just now.
-    is_erasing: bool,
+    /// What the log is doing about it.
+    erasing: Erasing,
     /// When the logins of those who are connected end by themselves.
     ends: BTreeSet<(Timestamp, SessionId)>,
     /// Pages under way of rooms that are gone.
@@ -293,7 +294,7 @@ impl Hub {
             abandoned: BTreeSet::new(),
             cleared_at: Timestamp::default(),
             expiries: BTreeSet::new(),
-            is_erasing: false,
+            erasing: Erasing::Paused(Timestamp::default()),
             ends: BTreeSet::new(),
             stale_reads: BTreeMap::new(),
             caught_up_at: Timestamp::default(),
