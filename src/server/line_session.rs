@@ -7,13 +7,12 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::chat::log::Span;
 use crate::chat::{
-    Body, ChatError, Command, Done, Event, Hello, Request, RequestId, RoomName, Topic, UserName,
-    hub,
+    Body, ChatError, Command, Done, Event, Hello, Request, RequestId, RoomName, UserName,
 };
 use crate::net::{Flow, Outbox};
 use crate::server::context::Context;
+use crate::server::line_command::command;
 use crate::server::line_login::LineLogin;
 use crate::server::pace::Pace;
 use crate::server::shown::Shown;
@@ -318,7 +317,7 @@ impl LineSession {
                 Carried::End
             }
             Line::Msg(text) => self.whisper(text, context, outbox),
-            read => match self.command(read, context) {
+            read => match command(read, &self.current, self.name.as_ref(), context) {
                 Ok(Some(command)) => self.pass(command, context, outbox),
                 Ok(None) => {
                     show(line::HELP, outbox);
@@ -359,88 +358,6 @@ impl LineSession {
             };
         }
         carried
-    }
-
-    /// The command that a line stands for; `None` is a call for help.
-    fn command(
-        &self,
-        line: Line<'_>,
-        context: &mut Context<'_>,
-    ) -> Result<Option<Command>, String> {
-        let room = |text: &str| match text {
-            "" => Ok(self.current.clone()),
-            name => RoomName::parse(name).map_err(|error| error.to_string()),
-        };
-        let said = |error: ChatError| error.to_string();
-        let send = |body: &str| {
-            let (room, body) = (self.current.clone(), Body::parse(body).map_err(said)?);
-            Ok::<_, String>(Command::Send {
-                room,
-                body,
-                key: None,
-                reply_to: None,
-            })
-        };
-        Ok(Some(match line {
-            Line::Say(text) => send(text)?,
-            Line::Me("") => return Err("what do you do? For instance --me: waves".into()),
-            Line::Me(text) => {
-                let name = self.name.as_ref().map_or("", |name| name.as_str());
-                send(&format!("* {name} {text}"))?
-            }
-            Line::Name(name) => {
-                let name = UserName::parse(name).map_err(said)?;
-                // Line mode has said hello already, and unless that was refused, this only changes
-                // the name.
-                let fresh = context.fresh_guest();
-                Command::Hello(Hello::Guest { name, fresh })
-            }
-            Line::Join("") => return Err("which room? For instance --join: tea".into()),
-            Line::Join(name) => {
-                let room = room(name)?;
-                Command::Join {
-                    room,
-                    since: None,
-                    rev: None,
-                    create: true,
-                    invite: None,
-                }
-            }
-            Line::Leave(name) => Command::Leave { room: room(name)? },
-            Line::Rooms => Command::Rooms,
-            Line::Who => Command::Who {
-                room: self.current.clone(),
-            },
-            Line::Topic("") => {
-                return Err("what is it about? For instance --topic: tea and biscuits".into());
-            }
-            Line::Topic(topic) => {
-                let (room, topic) = (self.current.clone(), Topic::parse(topic).map_err(said)?);
-                Command::Topic { room, topic }
-            }
-            Line::History(count) => {
-                let limit = if count.is_empty() {
-                    Ok(DEFAULT_HISTORY)
-                } else {
-                    count.parse()
-                };
-                let limit = limit.map_err(|_| "how many? For instance --history: 20".to_owned())?;
-                let limit = limit.clamp(1, hub::MAX_HISTORY);
-                Command::History {
-                    room: self.current.clone(),
-                    span: Span::Newest,
-                    limit,
-                }
-            }
-            Line::Unknown(name) => {
-                return Err(format!(
-                    "there is no command {name}; --help: tells which there are"
-                ));
-            }
-            Line::Help | Line::Blank | Line::Http | Line::Quit | Line::Msg(_) | Line::Login(_) => {
-                return Ok(None);
-            }
-        }))
     }
 
     /// Says something to one person: opens the conversation first.
@@ -546,9 +463,6 @@ const MAX_QUEUED_LEN: usize = 512 * 1024;
 
 /// How soon to look again whether it was read.
 const RESUME_INTERVAL: Duration = Duration::from_millis(20);
-
-/// Messages of `--history:` without a number.
-const DEFAULT_HISTORY: usize = 20;
 
 /// The first byte of a TLS record that begins a handshake (RFC 8446 §5.1), which nobody types.
 const TLS_HANDSHAKE: u8 = 0x16;
