@@ -33,15 +33,12 @@ fn assert_said(bob: &mut Line, expected: &[&str]) {
     bob.say("--history: 20");
     bob.say("--quit:");
     let rest = bob.rest();
-    let said: Vec<&str> = rest.lines().filter(|line| line.contains('>')).collect();
-    let bodies = said.iter().map(|line| line.split_once("> ").unwrap().1);
-    assert!(
-        bodies.clone().all(|body| expected.contains(&body)),
-        "{rest}"
-    );
-    let missing = expected
-        .iter()
-        .find(|body| !bodies.clone().any(|it| it == **body));
+    let bodies: Vec<&str> = rest
+        .lines()
+        .filter_map(|line| Some(line.split_once("> ")?.1))
+        .collect();
+    assert!(bodies.iter().all(|body| expected.contains(body)), "{rest}");
+    let missing = expected.iter().find(|body| !bodies.contains(body));
     assert_eq!(missing, None, "{rest}");
 }
 
