@@ -11,7 +11,7 @@ use crate::chat::{ChatError, Command, Done, Hello, Request, RequestId};
 use crate::net::{Flow, Outbox};
 use crate::server::ahead::Ahead;
 use crate::server::context::Context;
-use crate::server::pace::{Pace, TooFast, rate_limited};
+use crate::server::pace::{self, Pace, TooFast, rate_limited};
 use crate::server::shown::Shown;
 use crate::server::token;
 use crate::websocket::{
@@ -180,9 +180,8 @@ impl WsSession {
             _ => None,
         };
         self.send(json::encode_answer(re, answer, token.as_deref()), outbox);
-        if matches!(answer, Err(ChatError::RateLimited { .. }))
-            && self.pace.refused_by_hub(context.now).is_err()
-        {
+        let is_too_fast = matches!(answer, Err(ChatError::RateLimited { .. }));
+        if self.pace.answered(re, is_too_fast, context.now).is_err() {
             self.fail(CloseCode::POLICY_VIOLATION, TOO_MANY, outbox);
         }
         self.ahead.answered(answer);
@@ -346,8 +345,10 @@ impl WsSession {
     /// Hands requests to the hub, as far as there is room for their answers.
     fn hand_on(&mut self, context: &Context<'_>, outbox: &mut Outbox) {
         while let Some(request) = self.ahead.pop(outbox.len(), context.now) {
-            let id = request.id.clone();
-            if !context.ask(request) {
+            let (id, asked) = (request.id.clone(), pace::may_be_refused(&request));
+            if context.ask(request) {
+                self.pace.asked(asked);
+            } else {
                 self.ahead.answered(&Err(BUSY));
                 self.refuse_busy(id.as_ref(), outbox);
                 // There is a server that can do it.
