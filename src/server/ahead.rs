@@ -63,7 +63,7 @@ impl Ahead {
                 | Done::RegistrationInvited { .. }
                 | Done::LoggedIn(_)
                 | Done::Finished
-                | Done::Logins(_)
+                | Done::Logins { .. }
                 | Done::TotpBegun { .. }
                 | Done::TotpConfirmed(_)
                 | Done::Accounts(_),

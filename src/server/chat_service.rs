@@ -470,7 +470,11 @@ impl Service for ChatService {
             Mail::ShutOut(connection) => {
                 connections.update(connection, Session::shut_out);
             }
-            Mail::NetworkBanned { network, until } => self.ban(network, until, connections),
+            Mail::NetworkBanned {
+                network,
+                until,
+                reason,
+            } => self.ban(network, until, reason, connections),
             Mail::NetworkUnbanned(network) => self.bans.lift(network),
             Mail::LetGo(listeners) => {
                 for nth in listeners.iter() {

@@ -453,9 +453,15 @@ impl<R: Reach> HubThread<R> {
             Output::ShutOut(session) => {
                 self.mail(session.worker, Mail::ShutOut(connection(session)));
             }
-            Output::NetworkBanned { network, until } => {
-                self.mail_all(&Mail::NetworkBanned { network, until });
-            }
+            Output::NetworkBanned {
+                network,
+                until,
+                reason,
+            } => self.mail_all(&Mail::NetworkBanned {
+                network,
+                until,
+                reason,
+            }),
             Output::Limited(scope) => self.metrics.rate_limited(scope.as_str()),
             Output::NetworkUnbanned(network) => self.mail_all(&Mail::NetworkUnbanned(network)),
             Output::Read(read) => {

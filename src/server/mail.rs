@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::{ChatError, Done, Event, Network, RequestId, RoomId, Timestamp};
+use crate::chat::{ChatError, Done, Event, Network, Reason, RequestId, RoomId, Timestamp};
 use crate::net::{ConnectionId, TlsAcceptor};
 
 /// What the hub, and the main thread, tell a worker.
@@ -45,6 +45,8 @@ pub(crate) enum Mail {
         network: Network,
         /// Until then; `None`: until it is lifted.
         until: Option<Timestamp>,
+        /// Why, for people.
+        reason: Reason,
     },
     /// Let those in again.
     NetworkUnbanned(Network),
