@@ -10,10 +10,6 @@ use crate::chat::totp::{RecoveryCode, SecondFactor, TotpSecret};
 
 const PASSWORD: &str = "correct horse";
 
-pub(super) fn name(text: &str) -> UserName {
-    UserName::parse(text).expect(text)
-}
-
 pub(super) fn token(number: u8) -> LoginToken {
     LoginToken([number; 32])
 }
@@ -29,7 +25,7 @@ fn opening(number: u8, is_entrance: bool) -> Opening {
 
 fn register_by(text: &str, number: u8, grounds: Grounds) -> Command {
     Command::Account(AccountCommand::Register(Box::new(Wish {
-        name: name(text),
+        name: user(text),
         password: NewPassword::parse(PASSWORD).unwrap(),
         grounds,
         opening: opening(number, true),
@@ -42,7 +38,7 @@ pub(super) fn register(text: &str, number: u8) -> Command {
 
 fn log_in_with(text: &str, password: &str, number: u8, factor: Option<SecondFactor>) -> Command {
     let login = Login {
-        name: name(text),
+        name: user(text),
         factor,
         opening: opening(number, true),
     };
@@ -79,7 +75,7 @@ pub(super) fn order(world: &mut World, order: Order) -> Result<Done, ChatError> 
 
 pub(super) fn add_admin(world: &mut World, text: &str) {
     let add = Order::Add {
-        name: name(text),
+        name: user(text),
         password: PasswordHash::new(PASSWORD),
         is_admin: true,
     };
@@ -122,14 +118,14 @@ fn who_registers_can_come_back_with_password_and_token() {
 #[test]
 fn nothing_is_answered_before_a_login_is_in_the_log() {
     let mut world = World::new();
-    world.is_log_failing = true;
+    world.log.is_failing = true;
     assert_eq!(code(world.get(1, register("ada", 1))), "busy");
-    world.is_log_failing = false;
+    world.log.is_failing = false;
     world.get(1, register("ada", 1)).unwrap();
-    world.is_log_failing = true;
+    world.log.is_failing = true;
     assert_eq!(code(world.get(2, log_in("ada", 2))), "busy");
     assert_eq!(code(world.get(2, come_back(2))), "not_authenticated");
-    world.is_log_failing = false;
+    world.log.is_failing = false;
     world.are_hashers_busy = true;
     assert_eq!(code(world.get(2, log_in("ada", 2))), "busy");
 }
@@ -169,11 +165,11 @@ fn what_is_asked_behind_a_login_waits_for_it() {
 fn who_goes_while_the_password_is_checked_is_not_logged_in() {
     let mut world = World::new();
     world.get(1, register("ada", 1)).unwrap();
-    let logins = world.account_facts.len();
+    let logins = world.log.account_facts.len();
     world.ask(2, log_in("ada", 2));
     world.step(Input::Disconnected(session(2)));
     world.settle();
-    assert_eq!(world.account_facts.len(), logins);
+    assert_eq!(world.log.account_facts.len(), logins);
     // Gone while the log wrote: the login is there, and nobody speaks through the connection.
     world.ask(3, log_in("ada", 3));
     let Some(Output::Hash(hashing)) = world.waiting.pop_front() else {
@@ -448,9 +444,9 @@ fn invite_that_was_not_used_after_all_can_be_used_again() {
         .get(1, account(AccountCommand::Invite { fresh }))
         .unwrap();
     let with_invite = register_by("ada", 2, Grounds::Invite(fresh.hash()));
-    world.is_log_failing = true;
+    world.log.is_failing = true;
     assert_eq!(code(world.get(2, with_invite.clone())), "busy");
-    world.is_log_failing = false;
+    world.log.is_failing = false;
     assert!(world.get(2, with_invite).is_ok());
 }
 
@@ -485,7 +481,7 @@ fn disabled_account_is_out_and_stays_out_until_it_is_enabled() {
     let mut world = World::new();
     world.get(1, register("ada", 1)).unwrap();
     let disable = |is_disabled| Order::Disable {
-        name: name("ada"),
+        name: user("ada"),
         is_disabled,
     };
     assert_eq!(order(&mut world, disable(true)), Ok(Done::Finished));
@@ -496,7 +492,7 @@ fn disabled_account_is_out_and_stays_out_until_it_is_enabled() {
     assert_eq!(order(&mut world, disable(false)), Ok(Done::Finished));
     assert!(world.get(2, log_in("ada", 2)).is_ok());
     let unknown = Order::Disable {
-        name: name("bob"),
+        name: user("bob"),
         is_disabled: true,
     };
     assert_eq!(code(order(&mut world, unknown)), "not_found");
@@ -518,7 +514,7 @@ fn bots_post_by_token_and_nobody_logs_in_as_one() {
     world.enter(9, "eve", "lobby");
     world.seen_by(9);
     let add = Order::AddBot {
-        name: name("builder"),
+        name: user("builder"),
         token: token(1),
     };
     order(&mut world, add).unwrap();
@@ -568,7 +564,7 @@ fn login_under_way_when_an_account_is_disabled_ends_with_it() {
     world.step(Input::Hashed(hashed));
     // Decided, and not in the log yet.
     let disable = Order::Disable {
-        name: name("ada"),
+        name: user("ada"),
         is_disabled: true,
     };
     assert_eq!(order(&mut world, disable), Ok(Done::Finished));
@@ -608,7 +604,7 @@ fn login_checked_while_the_password_changes_does_not_survive_it() {
         panic!("a password is checked")
     };
     let set = Order::SetPassword {
-        name: name("ada"),
+        name: user("ada"),
         password: PasswordHash::new("$another"),
     };
     assert_eq!(order(&mut world, set), Ok(Done::Finished));

@@ -1,7 +1,6 @@
 //! What logins and the keeping of rooms must know of each other.
 
-use super::accounts::{account, add_admin, come_back, log_in, name, order, register, token};
-use super::keeping::{ban, create, direct, kick, mute};
+use super::accounts::{account, add_admin, come_back, log_in, order, register, token};
 use super::*;
 use crate::chat::command::{AccountCommand, Order};
 
@@ -46,7 +45,7 @@ fn tokens_post_where_their_account_may_speak_and_nowhere_else() {
     world.get(1, create("den", Visibility::Private)).unwrap();
     world.get(1, create("tea", Visibility::Public)).unwrap();
     let add = Order::AddBot {
-        name: name("builder"),
+        name: user("builder"),
         token: token(1),
     };
     order(&mut world, add).unwrap();

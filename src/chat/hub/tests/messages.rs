@@ -80,7 +80,7 @@ fn changes_are_refused_with_the_documented_codes() {
     assert_eq!(code(world.get(2, react("dev", 1, "👍", true))), "not_found");
     world.get(3, hello("eve", 3)).unwrap();
     assert_eq!(code(world.get(3, react("dev", 2, "👍", true))), "forbidden");
-    world.is_log_failing = true;
+    world.log.is_failing = true;
     assert_eq!(code(world.get(1, delete("dev", 2))), "busy");
     assert!(!world.seen_by(2).contains(&"dev ada deleted 2".to_owned()));
 }
@@ -195,7 +195,7 @@ proptest::proptest! {
         }
         // And the log has the same, whatever is held in memory.
         let read = recent_read("dev");
-        let page = world.read(&read).unwrap();
+        let page = world.log.read(&read).unwrap();
         proptest::prop_assert!(page.messages.iter().eq(fresh.messages.values()));
     }
 }

@@ -1,6 +1,5 @@
 //! For how long messages are kept.
 
-use super::keeping::keep;
 use super::*;
 use crate::chat::command::RoomCommand;
 use crate::chat::event::Joined;
@@ -78,7 +77,7 @@ fn what_is_too_old_is_erased_some_at_a_time_and_nothing_else() {
     world.pass(9 * DAY_MS);
     // Of the days 0 to 9, what is three days old and older goes.
     assert_eq!(world.page(1, Span::Newest), (vec![8, 9, 10], false));
-    assert_eq!(world.erasures, [2, 2, 2, 1]);
+    assert_eq!(world.log.erasures, [2, 2, 2, 1]);
     assert_eq!(world.hub.next_deadline(), Some(Timestamp(10 * DAY_MS)));
     world.pass(10 * DAY_MS - 1);
     assert_eq!(world.page(1, Span::Newest).0.len(), 3);
@@ -184,7 +183,7 @@ fn servers_own_retention_holds_where_no_owner_decided_otherwise() {
     world.get(1, retention("den", 0)).unwrap();
     world.pass(30 * DAY_MS);
     assert_eq!(world.page(1, Span::Newest).0, [1, 2, 3], "for ever");
-    assert_eq!(world.erased.get(&RoomName::lobby()), Some(&1));
+    assert_eq!(world.log.erased.get(&RoomName::lobby()), Some(&1));
     assert_eq!(world.rejoined(1, 3).retention_days, None);
     assert_eq!(code(world.get(1, retention("lobby", 0))), "forbidden");
 }
@@ -193,15 +192,15 @@ fn servers_own_retention_holds_where_no_owner_decided_otherwise() {
 fn erasing_that_fails_is_tried_again() {
     let mut world = World::of_days(3);
     world.get(1, retention("den", 1)).unwrap();
-    world.is_log_failing = true;
+    world.log.is_failing = true;
     world.pass(40 * DAY_MS);
     assert_eq!(
         world.hub.next_deadline(),
         Some(Timestamp(40 * DAY_MS + 60_000))
     );
-    world.is_log_failing = false;
+    world.log.is_failing = false;
     world.pass(40 * DAY_MS + 59_999);
-    assert_eq!(world.erasures, [2], "before the log failed");
+    assert_eq!(world.log.erasures, [2], "before the log failed");
     world.pass(40 * DAY_MS + 60_000);
     assert_eq!(world.page(1, Span::Newest), (vec![], false));
 }

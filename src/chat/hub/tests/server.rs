@@ -3,16 +3,11 @@
 use std::time::Duration;
 
 use super::accounts::{add_admin, log_in, order, register};
-use super::keeping::{ban, create, keep};
 use super::*;
 use crate::chat::bans::{BanRecord, Banned};
 use crate::chat::command::{Order, RoomCommand, ServerCommand, Whom};
 use crate::chat::event::{Member, Role};
 use crate::chat::order::{Reason, RestraintKind};
-
-fn user(name: &str) -> UserName {
-    UserName::parse(name).expect(name)
-}
 
 fn network(text: &str) -> Network {
     Network::parse(text).expect(text)
@@ -257,7 +252,7 @@ fn bans_of_addresses_are_told_to_those_who_let_people_in() {
 #[test]
 fn ban_that_the_log_cannot_keep_bans_nobody() {
     let mut world = World::ordered();
-    world.is_log_failing = true;
+    world.log.is_failing = true;
     for text in ["mary", "203.0.113.0/24"] {
         assert_eq!(code(world.get(1, server_ban(text, None))), "busy");
     }

@@ -57,7 +57,11 @@ fn connections_of_an_account_share_what_it_may_say() {
     assert_eq!(world.limited, [Sharer::Account; 2]);
     world.now.0 += 500;
     world.get(1, react).unwrap();
-    assert_eq!(world.log[0].1.len(), 3, "what was refused is not said");
+    assert_eq!(
+        world.log.rooms[0].1.len(),
+        3,
+        "what was refused is not said"
+    );
 }
 
 #[test]
