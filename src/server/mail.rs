@@ -41,13 +41,7 @@ pub(crate) enum Mail {
     /// Whoever the connection speaks for is banned.
     ShutOut(ConnectionId),
     /// Let nobody in from there, and close the connections of those who are.
-    NetworkBanned {
-        network: Network,
-        /// Until then; `None`: until it is lifted.
-        until: Option<Timestamp>,
-        /// Why, for people.
-        reason: Reason,
-    },
+    NetworkBanned(NetworkBan),
     /// Let those in again.
     NetworkUnbanned(Network),
     /// Accept no more from these listeners, by their indexes: others do.
@@ -58,4 +52,14 @@ pub(crate) enum Mail {
     RenewTls(TlsAcceptor),
     /// End.
     Stop,
+}
+
+/// From where nobody is let in.
+#[derive(Clone, Debug)]
+pub(crate) struct NetworkBan {
+    pub(crate) network: Network,
+    /// Until then; `None`: until it is lifted.
+    pub(crate) until: Option<Timestamp>,
+    /// Why, for people.
+    pub(crate) reason: Reason,
 }

@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use super::{ChatService, Kind, Session};
-use crate::chat::{ChatError, ClientAddress, Event, Network, Reason, Timestamp};
+use crate::chat::{ChatError, ClientAddress, Event};
 use crate::net::{Connections, Flow, Outbox};
+use crate::server::mail::NetworkBan;
 use crate::server::shared::Purpose;
 use crate::server::shown::Shown;
 
@@ -22,9 +23,11 @@ impl ChatService {
     /// Lets nobody in from a network any more, and closes the connections of those who are.
     pub(super) fn ban(
         &mut self,
-        network: Network,
-        until: Option<Timestamp>,
-        reason: Reason,
+        NetworkBan {
+            network,
+            until,
+            reason,
+        }: NetworkBan,
         connections: &mut Connections<Session>,
     ) {
         let now = (self.sources.time_of_day)();
