@@ -24,6 +24,7 @@ test('who is away is notified of mentions and of words for them alone, and of no
   await say(bob, 'is @ADA here?');
   await parts(bob).members.getByRole('button', { name: /^ada/u }).click();
   await bob.getByRole('menuitem', { name: 'Talk alone' }).click();
+  await bob.getByRole('heading', { name: 'ada', level: 1 }).waitFor();
   await say(bob, 'just you');
   await until(async () => (await notified(ada)).length === 2, 'two notifications');
   assert.deepEqual(await notified(ada), [

@@ -110,6 +110,7 @@ export function loginView(store, session) {
 
   /** @param {boolean} isOut */
   function showPage(isOut) {
+    byId('loading').hidden = true;
     byId('login').hidden = !isOut;
     byId('chat').hidden = isOut;
     if (isOut) closeAllModals();
