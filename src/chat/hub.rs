@@ -37,6 +37,7 @@ use crate::chat::log::{Append, Committed, Context, Read, ReadDone, RoomRecord};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::network::{ClientAddress, Network, NetworkBans};
+use crate::chat::order::Reason;
 use crate::chat::people::People;
 use crate::chat::recent;
 use crate::chat::room::{Room, RoomId};
@@ -195,6 +196,8 @@ pub enum Output {
         network: Network,
         /// Until then; `None`: until it is lifted.
         until: Option<Timestamp>,
+        /// Why, for people.
+        reason: Reason,
     },
     /// Let those in again.
     NetworkUnbanned(Network),

@@ -443,7 +443,7 @@ impl Service for ChatService {
             Mail::ShutOut(connection) => {
                 connections.update(connection, Session::shut_out);
             }
-            Mail::NetworkBanned { network, until } => self.ban(network, until, connections),
+            Mail::NetworkBanned(ban) => self.ban(ban, connections),
             Mail::NetworkUnbanned(network) => self.bans.lift(network),
             Mail::LetGo(listeners) => {
                 for nth in listeners.iter() {

@@ -67,6 +67,6 @@ fn room(event: &Event) -> Option<&RoomName> {
         | Event::Opened { room, .. }
         | Event::Removed { room, .. }
         | Event::Notice { room, .. } => Some(room),
-        Event::Shutdown { .. } => None,
+        Event::Banned { .. } | Event::Shutdown { .. } => None,
     }
 }
