@@ -8,6 +8,8 @@
 
 mod storage_support;
 
+use std::time::Duration;
+
 use chinwag::chat::account::Roll;
 use chinwag::chat::bans::{BanRecord, Banned, ServerFact};
 use chinwag::chat::event::Role;
@@ -17,11 +19,15 @@ use chinwag::chat::{
     AccountId, Body, GuestId, Message, MessageKey, Network, Party, PersonId, Reason, RoomName,
     Timestamp, Topic, UserName,
 };
-use storage_support::{Data, decided};
+use chinwag::storage::Log;
+use storage_support::{Data, decided, edited, in_room, party, reacted, record, room};
 
 const VERSION_1: &str = include_str!("storage_migration/version_1.sql");
 const VERSION_2: &str = include_str!("storage_migration/version_2.sql");
+const VERSION_3: &str = include_str!("storage_migration/version_3.sql");
+const VERSION_4: &str = include_str!("storage_migration/version_4.sql");
 const VERSION_5: &str = include_str!("storage_migration/version_5.sql");
+const VERSION_6: &str = include_str!("storage_migration/version_6.sql");
 
 const ADA: PersonId = PersonId::Guest(GuestId(7));
 
@@ -150,6 +156,114 @@ fn database_of_version_2_can_be_searched_and_changed() {
 }
 
 #[test]
+fn database_of_version_3_keeps_edits_deletions_and_reactions() {
+    let data = Data::of(VERSION_3);
+    let mut log = data.log();
+    let rooms = log.rooms().unwrap();
+    assert_eq!((rooms[0].seq, rooms[0].rev), (2, 3));
+    assert_eq!(rooms[1].roles, [(ADA, Role::Owner)]);
+    let lobby = data.page("lobby", Span::Newest);
+    let first = lobby.messages[0].said().unwrap();
+    assert_eq!(first.body.as_str(), "first words");
+    assert_eq!(first.edited_at, Some(Timestamp(1_002)));
+    assert_eq!(first.reactions.as_slice()[0].count, 1);
+    assert!(lobby.messages[1].said().is_none(), "deleted");
+    let revs = lobby.changes.iter().map(|change| change.rev);
+    assert!(revs.eq([1, 2, 3]));
+    let den = room("den");
+    assert_eq!(data.found("words", &[]), ["first words"]);
+    let everywhere = data.found("words", &[den]);
+    assert_eq!(everywhere, ["secret words", "first words"]);
+
+    let eve = party(PersonId::Guest(GuestId(9)), "eve");
+    let fox = |seq| reacted("lobby", &eve, seq, "🦊");
+    assert_eq!(record(&mut log, 2_000, fox(1)), Err(LogError::Already));
+    assert_eq!(
+        record(&mut log, 2_000, fox(2)),
+        Err(LogError::NoSuchMessage)
+    );
+    let ada = party(ADA, "Ada");
+    let edit = edited("lobby", &ada, 1, "other words");
+    let changed = Ok(Recorded::Changed { rev: 4 });
+    assert_eq!(record(&mut log, 2_000, edit), changed);
+    assert_eq!(data.found("words", &[]), ["other words"]);
+    check_erasing(&data, log, "words");
+}
+
+#[test]
+fn database_of_version_4_keeps_members_rules_and_conversations() {
+    let data = Data::of(VERSION_4);
+    let mut log = data.log();
+    let rooms = log.rooms().unwrap();
+    let names: Vec<&str> = rooms.iter().map(|room| room.name.as_str()).collect();
+    let [ada, bob] = [3, 4].map(|id| PersonId::Account(AccountId(id)));
+    let direct = RoomName::direct(ada, bob);
+    assert_eq!(names, ["lobby", "Den", direct.as_str()]);
+    let books = &rooms[1].books;
+    let marks = books.members.iter().map(|it| (it.account.0, it.read));
+    assert!(marks.eq([(3, 1), (4, 0)]));
+    assert_eq!(books.slow_mode, Duration::from_secs(30));
+    assert_eq!(books.invites.len(), 1);
+    let ban = &books.restraints[0];
+    assert_eq!((ban.kind, ban.by.as_str()), (RestraintKind::Ban, "Ada"));
+    assert_eq!((ban.reason.as_str(), ban.at), ("spam", Timestamp(1_004)));
+    let parties = [party(ada, "Ada"), party(bob, "Bob")];
+    assert_eq!(rooms[2].books.parties, parties);
+    assert_eq!(data.audit(Some("den"), None, 10).len(), 1);
+    assert_eq!(
+        data.found("words", &[direct]),
+        ["whispered words", "first words"]
+    );
+    // The room that was removed goes on going.
+    check_erasing(&data, log, "forgotten");
+}
+
+#[test]
+fn database_of_version_6_keeps_what_is_banned_and_erased() {
+    let data = Data::of(VERSION_6);
+    let mut log = data.log();
+    let roll = log.accounts().unwrap();
+    let roles = roll.accounts.iter().map(|account| account.server_role);
+    assert!(roles.eq([Role::Owner, Role::Op]));
+    let bans: Vec<_> = roll.bans.iter().map(|ban| (&ban.whom, ban.until)).collect();
+    let network = Banned::Network(Network::parse("203.0.113.0/24").unwrap());
+    let eve = party(PersonId::Guest(GuestId(9)), "eve");
+    let person = Banned::Person(eve.clone());
+    assert_eq!(bans, [(&network, None), (&person, Some(Timestamp(9_000)))]);
+    assert_eq!((roll.logins.len(), roll.invites.len()), (1, 1));
+    assert_eq!(data.audit(None, None, 10).len(), 3);
+
+    let rooms = log.rooms().unwrap();
+    assert_eq!(rooms.len(), 2);
+    let books = &rooms[1].books;
+    assert_eq!((books.erased, books.retention_days), (1, Some(30)));
+    assert_eq!(books.oldest_at, Some(Timestamp(1_005)));
+    assert_eq!(
+        (&books.restraints[0].whom, books.restraints[0].from.len()),
+        (&eve, 1)
+    );
+    let den = data.page("den", Span::Newest);
+    assert_eq!((den.erased, den.messages[0].seq, den.seq), (1, 2, 2));
+    assert_eq!(den.changes[0].kind, ChangeKind::Deleted { seq: 1 });
+    let before = Timestamp(2_000);
+    let expired = record(
+        &mut log,
+        2_001,
+        in_room("den", RoomFact::Expired { before }),
+    );
+    let oldest_at = None;
+    assert_eq!(
+        expired,
+        Ok(Recorded::Erased {
+            up_to: 2,
+            oldest_at
+        })
+    );
+    assert_eq!(data.found("words", &[]), [""; 0]);
+    check_erasing(&data, log, "words");
+}
+
+#[test]
 fn database_of_version_5_keeps_accounts_and_knows_who_banned_whom() {
     let data = Data::of(VERSION_5);
     let mut log = data.log();
@@ -213,6 +327,41 @@ fn database_of_version_5_takes_bans_of_the_server() {
     };
     assert_eq!(log.accounts().unwrap().bans, [kept]);
     assert_eq!(data.found("words", &[]), ["first words"]);
+}
+
+/// Has a room with all that is in it erased, beside those that were removed before; what has that word
+/// is gone from everywhere then.
+fn check_erasing(data: &Data, mut log: Log, word: &str) {
+    for room in log.rooms().unwrap() {
+        let (name, by) = (room.name, None);
+        if name != RoomName::lobby() {
+            let removed = in_room(name.as_str(), RoomFact::Removed { by });
+            record(&mut log, 3_000, removed).unwrap();
+        }
+    }
+    let before = Timestamp(3_000);
+    for _ in 0..10 {
+        record(
+            &mut log,
+            3_001,
+            in_room("lobby", RoomFact::Expired { before }),
+        )
+        .unwrap();
+    }
+    while log.has_remains() {
+        log.erase_remains();
+    }
+    assert_eq!(log.rooms().unwrap().len(), 1);
+    log.close();
+    let check = "INSERT INTO message_words (message_words, rank) VALUES ('integrity-check', 1)";
+    data.database().execute_batch(check).unwrap();
+    let database = data.database();
+    for table in ["messages", "changes", "reactors"] {
+        let sql = format!("SELECT count(*) FROM {table}");
+        let left: i64 = database.query_row(&sql, (), |row| row.get(0)).unwrap();
+        assert_eq!(left, 0, "{table}");
+    }
+    assert!(!data.has_text(&format!(" {word}")), "{word}");
 }
 
 type Said<'a> = (u64, i64, &'a str, &'a str, Option<&'a str>, Option<u64>);

@@ -313,6 +313,13 @@ impl<R: Reach> HubThread<R> {
         self.hub.is_behind()
     }
 
+    /// Whether there is something to do for which it waited until then.
+    #[cfg(test)]
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        let due = self.hub.next_deadline();
+        due.is_some_and(|at| at <= now.max(self.latest))
+    }
+
     /// How long to wait for mail before telling the hub that time has passed; `None`: for ever.
     fn patience(&self) -> Option<Duration> {
         if self.is_behind() {
