@@ -31,6 +31,7 @@ use crate::chat::entrance::{Entrance, Registration};
 use crate::chat::error::ChatError;
 use crate::chat::event::{Done, Event};
 use crate::chat::hash::{Hashed, Hashing};
+use crate::chat::hub::retention::Erasing;
 use crate::chat::log::{Append, Committed, Context, Read, ReadDone, RoomRecord};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
@@ -42,6 +43,7 @@ use crate::chat::room::{Room, RoomId};
 use crate::chat::search::{Search, SearchDone};
 use crate::chat::secret::SecretHash;
 use crate::chat::shares::{Allowances, Charge, Scope, Shares};
+use crate::chat::waiting::Waiting;
 use crate::chat::{GuestId, PersonId};
 
 mod accounts;
@@ -189,12 +191,7 @@ pub enum Output {
     /// Close a connection, whose login is over. The hub knows it no more.
     Close(SessionId),
     /// Close a connection of somebody who is banned. The hub knows it no more.
-    ShutOut {
-        /// Which.
-        session: SessionId,
-        /// Why, for people.
-        reason: Reason,
-    },
+    ShutOut(SessionId),
     /// Let nobody in from there any more, and close the connections of those who are.
     NetworkBanned {
         /// Where.
@@ -223,7 +220,7 @@ pub struct Hub {
     bans: Bans,
     sessions: BTreeMap<SessionId, Session>,
     /// What sessions have asked that wait for something, and whose turn it is not yet.
-    held: BTreeMap<SessionId, VecDeque<(Option<ClientAddress>, Request)>>,
+    held: BTreeMap<SessionId, Waiting<Option<ClientAddress>>>,
     rooms: BTreeMap<RoomId, Room>,
     room_ids: BTreeMap<RoomName, RoomId>,
     /// The number of the next room: one is never used again.
@@ -246,8 +243,8 @@ pub struct Hub {
     cleared_at: Timestamp,
     /// When the oldest of what is kept for a time is too old, for each room.
     expiries: BTreeSet<(Timestamp, RoomId)>,
-    /// Whether the log erases something just now.
-    is_erasing: bool,
+    /// What the log is doing about it.
+    erasing: Erasing,
     /// When the logins of those who are connected end by themselves.
     ends: BTreeSet<(Timestamp, SessionId)>,
     /// Pages under way of rooms that are gone.
@@ -291,7 +288,7 @@ impl Hub {
             abandoned: BTreeSet::new(),
             cleared_at: Timestamp::default(),
             expiries: BTreeSet::new(),
-            is_erasing: false,
+            erasing: Erasing::Paused(Timestamp::default()),
             ends: BTreeSet::new(),
             stale_reads: BTreeMap::new(),
             caught_up_at: Timestamp::default(),
@@ -387,9 +384,7 @@ impl Hub {
             re,
         };
         if let Some(put_aside) = self.held.get_mut(&id) {
-            if put_aside.len() < MAX_PUT_ASIDE {
-                put_aside.push_back((from, request));
-            } else {
+            if let Some(request) = put_aside.push(request, from) {
                 let busy = ChatError::Busy("an earlier request is not answered yet");
                 answer(context(request.id), Err(busy), output);
             }
@@ -404,7 +399,7 @@ impl Hub {
     /// Goes on with what was put aside while a session waited.
     fn resume(&mut self, id: SessionId, output: &mut Vec<Output>) {
         let mut put_aside = self.held.remove(&id).unwrap_or_default();
-        while let Some((from, request)) = put_aside.pop_front() {
+        while let Some((request, from)) = put_aside.pop() {
             self.request(id, from, request, output);
             if let Some(held) = self.held.get_mut(&id) {
                 // It waits again, and the rest with it.
@@ -666,9 +661,6 @@ pub const MAX_FOUND: usize = 50;
 
 /// Rooms that one connection can be in.
 pub const MAX_ROOMS_PER_SESSION: usize = 100;
-
-/// Requests that one connection can have put aside: more than a client sends ahead in earnest.
-const MAX_PUT_ASIDE: usize = 256;
 
 /// A worker that no server has.
 const OPERATOR: u32 = u32::MAX;

@@ -34,6 +34,7 @@ pub mod secret;
 pub mod shares;
 pub mod totp;
 mod turns;
+pub(crate) mod waiting;
 
 pub use command::{Command, Hello, Request, RequestId};
 pub use error::ChatError;

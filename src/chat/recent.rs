@@ -290,7 +290,8 @@ impl Ring {
             self.forget_message();
         }
         for change in &mut self.changes {
-            if let Some(seq) = change.kind.seq()
+            // As the log tells it: what else was changed says nothing of what was said.
+            if let ChangeKind::Edited { seq, .. } = change.kind
                 && seq <= erased
             {
                 self.changes_weight -= change.weight();

@@ -29,6 +29,11 @@ impl Turns {
         }
     }
 
+    /// The time between two messages of somebody; zero: none.
+    pub(crate) fn interval(&self) -> Duration {
+        self.interval
+    }
+
     pub(crate) fn set_interval(&mut self, interval: Duration) {
         self.interval = interval;
         if interval.is_zero() {

@@ -39,7 +39,7 @@ pub(crate) enum Mail {
     /// The connection's login is over.
     Revoked(ConnectionId),
     /// Whoever the connection speaks for is banned.
-    ShutOut(ConnectionId, Reason),
+    ShutOut(ConnectionId),
     /// Let nobody in from there, and close the connections of those who are.
     NetworkBanned(NetworkBan),
     /// Let those in again.

@@ -260,6 +260,7 @@ impl Hub {
                     name,
                     guest: false,
                     role,
+                    server_role: Role::Member,
                     is_online: true,
                 };
                 self.tell_person(person, Event::You(you), output);
@@ -282,10 +283,15 @@ impl Hub {
                 self.set_server_role(party.person, Role::Member);
                 let present = self.people.get(party.person);
                 let sessions = present.map(|it| it.sessions.clone());
+                let reason = reason.clone();
+                let event = Arc::new(Event::Banned { until, reason });
                 for session in sessions.into_iter().flatten() {
+                    output.push(Output::Tell {
+                        to: session,
+                        event: Arc::clone(&event),
+                    });
                     self.disconnect(session, output);
-                    let reason = reason.clone();
-                    output.push(Output::ShutOut { session, reason });
+                    output.push(Output::ShutOut(session));
                 }
             }
             Banned::Network(network) => output.push(Output::NetworkBanned {

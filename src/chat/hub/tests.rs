@@ -17,6 +17,7 @@ mod accounts_in_rooms;
 mod commands;
 mod inheritance;
 mod log;
+mod logins;
 mod membership;
 mod messages;
 mod order;
