@@ -23,6 +23,7 @@ mod messages;
 mod order;
 mod presence;
 mod private;
+mod repeats;
 mod restraints;
 mod retention;
 mod server;
