@@ -43,8 +43,8 @@ impl Hub {
                 let whom = whom.ok_or(ChatError::NotFound("ban"))?;
                 asking.append(Fact::Server(ServerFact::Unbanned { by, whom, reason }));
             }
-            ServerCommand::Bans => {
-                let (bans, more) = listed(self.bans.list(asking.at));
+            ServerCommand::Bans { before } => {
+                let (bans, more) = listed(self.bans.list(asking.at), before);
                 let room = None;
                 asking.answer(Done::Bans { room, bans, more });
             }
