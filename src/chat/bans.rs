@@ -219,17 +219,27 @@ pub(crate) const MAX_LISTED_BANS: usize = 1_000;
 /// About how many bytes such a list has at most; each has a reason of up to a kilobyte.
 pub(crate) const MAX_LISTED_WEIGHT: usize = 256 * 1024;
 
-/// As many of a list as go into one answer, and whether there are more.
-pub(crate) fn listed(mut bans: Vec<BanRecord>) -> (Vec<BanRecord>, bool) {
+/// As many of a list, the newest first, as go into one answer, and whether there are more.
+///
+/// Those of one moment stay together, so that the next page begins behind that moment; as many as fill
+/// an answer by themselves are not decided in one.
+pub(crate) fn listed(
+    mut bans: Vec<BanRecord>,
+    before: Option<Timestamp>,
+) -> (Vec<BanRecord>, bool) {
+    bans.retain(|ban| before.is_none_or(|before| ban.at < before));
     let mut weight = 0;
     let fits = |ban: &&BanRecord| {
         weight += ban.reason.as_str().len() + OVERHEAD_LEN;
         weight <= MAX_LISTED_WEIGHT
     };
     let count = bans.iter().take(MAX_LISTED_BANS).take_while(fits).count();
-    let more = count < bans.len();
-    bans.truncate(count);
-    (bans, more)
+    let Some(next_at) = bans.get(count).map(|ban| ban.at) else {
+        return (bans, false);
+    };
+    let last = bans[..count].iter().rposition(|ban| ban.at != next_at);
+    bans.truncate(last.map_or(count, |last| last + 1));
+    (bans, true)
 }
 
 /// Names, times and punctuation, roughly.
@@ -298,8 +308,39 @@ mod tests {
         bans.ban(record(Banned::Network(network), 10, None));
         assert_eq!(bans.lasting(Timestamp(10)).count(), MAX_BANS);
         assert!(bans.has_network(network, Timestamp(10)));
-        let (shown, more) = listed(bans.list(Timestamp(10)));
-        assert_eq!((shown.len(), more), (MAX_LISTED_BANS, true));
+        let (shown, more) = listed(bans.list(Timestamp(10)), None);
+        assert_eq!(
+            (shown.len(), more),
+            (1, true),
+            "of one moment are all others"
+        );
         assert_eq!(shown[0].whom, Banned::Network(network), "the newest first");
+        let (shown, more) = listed(bans.list(Timestamp(10)), Some(Timestamp(10)));
+        assert_eq!((shown.len(), more), (MAX_LISTED_BANS, true));
+    }
+
+    #[test]
+    fn pages_of_bans_hold_each_of_them_once() {
+        let mut bans = Bans::default();
+        for id in 0..3_000_u32 {
+            let whom = Banned::Person(Party::guest(u128::from(id), "eve"));
+            // Seven at a time, some with long reasons.
+            let mut record = record(whom, i64::from(id / 7), None);
+            if id % 3 == 0 {
+                record.reason = Reason::parse(&"é".repeat(250)).unwrap();
+            }
+            bans.insert(record);
+        }
+        let (mut seen, mut before) = (Vec::new(), None);
+        loop {
+            let (page, more) = listed(bans.list(Timestamp(10)), before);
+            assert!(page.len() <= MAX_LISTED_BANS);
+            before = page.last().map(|ban| ban.at);
+            seen.extend(page);
+            if !more {
+                break;
+            }
+        }
+        assert_eq!(seen, bans.list(Timestamp(10)));
     }
 }

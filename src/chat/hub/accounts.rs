@@ -291,7 +291,7 @@ impl Hub {
                 self.append(context, fact, output);
             }
             Order::Unban(whom) => self.let_in_again(context, whom, output)?,
-            Order::Bans => self.list_bans(context, output),
+            Order::Bans => self.list_bans(context, None, output),
             Order::List => {
                 let accounts = self.accounts.iter().map(summary).collect();
                 answer(context.clone(), Ok(Done::Accounts(accounts)), output);

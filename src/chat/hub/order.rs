@@ -61,9 +61,9 @@ impl Hub {
             RoomCommand::Remove => self.remove(asking, id),
             RoomCommand::Audit { before, limit } => self.audit(asking, id, before, limit),
             RoomCommand::Retention { days } => self.set_retention(asking, id, days),
-            RoomCommand::Bans => {
+            RoomCommand::Bans { before } => {
                 self.allow(asking, id, Action::KeepOrder)?;
-                let (bans, more) = listed(self.room(id).order.bans(asking.at));
+                let (bans, more) = listed(self.room(id).order.bans(asking.at), before);
                 let room = Some(self.room(id).name.clone());
                 asking.answer(Done::Bans { room, bans, more });
                 Ok(())

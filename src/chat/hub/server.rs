@@ -44,7 +44,9 @@ impl Hub {
                 let whom = whom.ok_or(ChatError::NotFound("ban"))?;
                 asking.append(Fact::Server(ServerFact::Unbanned { by, whom, reason }));
             }
-            ServerCommand::Bans => self.list_bans(&asking.context, asking.output),
+            ServerCommand::Bans { before } => {
+                self.list_bans(&asking.context, before, asking.output);
+            }
             ServerCommand::SetOp { name, is_op } => self.set_op(asking, &name, is_op)?,
             ServerCommand::Audit { before, limit } => asking.output.push(Output::Read(Read {
                 purpose: Purpose::ServerAudit(asking.context.clone()),
@@ -92,9 +94,14 @@ impl Hub {
         self.bans.check(&party, self.now)
     }
 
-    /// Tells who is banned.
-    pub(super) fn list_bans(&self, context: &Context, output: &mut Vec<Output>) {
-        let (bans, more) = listed(self.bans.list(self.now));
+    /// Tells who is banned, since before some time.
+    pub(super) fn list_bans(
+        &self,
+        context: &Context,
+        before: Option<Timestamp>,
+        output: &mut Vec<Output>,
+    ) {
+        let (bans, more) = listed(self.bans.list(self.now), before);
         let room = None;
         answer(context.clone(), Ok(Done::Bans { room, bans, more }), output);
     }

@@ -76,7 +76,7 @@ impl World {
     }
 
     fn banned(&mut self, who: u64) -> Vec<BanRecord> {
-        match self.get(who, Command::Server(ServerCommand::Bans)) {
+        match self.get(who, Command::Server(ServerCommand::Bans { before: None })) {
             Ok(Done::Bans {
                 room: None, bans, ..
             }) => bans,
@@ -107,7 +107,7 @@ fn table_of_who_may_what_on_the_server() {
         server_ban("troll", Some(1)),
         server_ban("203.0.113.0/24", Some(3)),
         server_unban("203.0.113.0/24"),
-        Command::Server(ServerCommand::Bans),
+        Command::Server(ServerCommand::Bans { before: None }),
         Command::Server(audit),
         server_role("mary", true),
         server_role("mary", false),
@@ -328,7 +328,7 @@ fn room_ban_with_the_address_keeps_out_whoever_comes_from_there() {
     // Who keeps order there sits in the same house.
     world.get(6, log_in("mary", 6)).unwrap();
     world.get(6, join("den")).unwrap();
-    let bans = match world.get(3, keep("den", RoomCommand::Bans)) {
+    let bans = match world.get(3, keep("den", RoomCommand::Bans { before: None })) {
         Ok(Done::Bans {
             room: Some(_),
             bans,
@@ -340,7 +340,7 @@ fn room_ban_with_the_address_keeps_out_whoever_comes_from_there() {
     assert!(matches!(&bans[0].whom, Banned::Person(party) if party.name == user("eve")));
     assert_eq!(bans[0].by, user("mary"));
     assert_eq!(
-        code(world.get(7, keep("den", RoomCommand::Bans))),
+        code(world.get(7, keep("den", RoomCommand::Bans { before: None }))),
         "forbidden"
     );
     let lift = RoomCommand::Lift {
