@@ -95,10 +95,11 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/websocket/blocking/connect/body.rs",
         ],
     ),
-    ("jiff", &["src/wire/json/"]),
+    ("jiff", &["src/wire/"]),
     ("listenfd", &["src/server/activation.rs"]),
     ("mio", &["src/net/", "src/bench/"]),
     ("prometheus_client", &["src/server/"]),
+    ("qrcode", &["src/wire/json/encode/qr.rs"]),
     (
         "rand",
         &[

@@ -32,10 +32,12 @@ use crate::chat::entrance::{Entrance, Registration};
 use crate::chat::error::ChatError;
 use crate::chat::event::{Done, Event};
 use crate::chat::hash::{Hashed, Hashing};
+use crate::chat::hub::retention::Erasing;
 use crate::chat::log::{Append, Committed, Context, Read, ReadDone, RoomRecord};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::network::{ClientAddress, Network, NetworkBans};
+use crate::chat::order::Reason;
 use crate::chat::people::People;
 use crate::chat::recent;
 use crate::chat::room::{Room, RoomId};
@@ -194,6 +196,8 @@ pub enum Output {
         network: Network,
         /// Until then; `None`: until it is lifted.
         until: Option<Timestamp>,
+        /// Why, for people.
+        reason: Reason,
     },
     /// Let those in again.
     NetworkUnbanned(Network),
@@ -235,8 +239,8 @@ pub struct Hub {
     cleared_at: Timestamp,
     /// When the oldest of what is kept for a time is too old, for each room.
     expiries: BTreeSet<(Timestamp, RoomId)>,
-    /// Whether the log erases something just now.
-    is_erasing: bool,
+    /// What the log is doing about it.
+    erasing: Erasing,
     /// When the logins of those who are connected end by themselves.
     ends: BTreeSet<(Timestamp, SessionId)>,
     /// Pages under way of rooms that are gone.
@@ -294,7 +298,7 @@ impl Hub {
             abandoned: BTreeSet::new(),
             cleared_at: Timestamp::default(),
             expiries: BTreeSet::new(),
-            is_erasing: false,
+            erasing: Erasing::Paused(Timestamp::default()),
             ends: BTreeSet::new(),
             stale_reads: BTreeMap::new(),
             caught_up_at: Timestamp::default(),

@@ -61,7 +61,7 @@ impl Ahead {
                 | Done::RegistrationInvited { .. }
                 | Done::LoggedIn(_)
                 | Done::Finished
-                | Done::Logins(_)
+                | Done::Logins { .. }
                 | Done::TotpBegun { .. }
                 | Done::TotpConfirmed(_)
                 | Done::Accounts(_),

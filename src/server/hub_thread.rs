@@ -24,7 +24,7 @@ use crate::chat::{
 use crate::net::{ConnectionId, MailSender};
 use crate::server::clock;
 use crate::server::hashers::HashersHandle;
-use crate::server::mail::Mail;
+use crate::server::mail::{Mail, NetworkBan};
 use crate::server::metrics::Metrics;
 use crate::storage::{Delivery, StorageHandle};
 
@@ -313,6 +313,13 @@ impl<R: Reach> HubThread<R> {
         self.hub.is_behind()
     }
 
+    /// Whether there is something to do for which it waited until then.
+    #[cfg(test)]
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        let due = self.hub.next_deadline();
+        due.is_some_and(|at| at <= now.max(self.latest))
+    }
+
     /// How long to wait for mail before telling the hub that time has passed; `None`: for ever.
     fn patience(&self) -> Option<Duration> {
         if self.is_behind() {
@@ -477,9 +484,15 @@ impl<R: Reach> HubThread<R> {
             Output::ShutOut(session) => {
                 self.mail(session.worker, Mail::ShutOut(connection(session)));
             }
-            Output::NetworkBanned { network, until } => {
-                self.mail_all(&Mail::NetworkBanned { network, until });
-            }
+            Output::NetworkBanned {
+                network,
+                until,
+                reason,
+            } => self.mail_all(&Mail::NetworkBanned(NetworkBan {
+                network,
+                until,
+                reason,
+            })),
             Output::Limited(scope) => self.metrics.rate_limited(scope.as_str()),
             Output::NetworkUnbanned(network) => self.mail_all(&Mail::NetworkUnbanned(network)),
             Output::Read(read) => {

@@ -232,7 +232,7 @@ impl LineSession {
     }
 
     /// Tells it what happened; what one typed oneself is not sent back.
-    pub(crate) fn show(&self, shown: &Shown<'_>, is_own: bool, outbox: &mut Outbox) -> Flow {
+    pub(crate) fn show(&self, shown: &Shown, is_own: bool, outbox: &mut Outbox) -> Flow {
         let is_echo = is_own && matches!(shown.event(), Event::Message { .. });
         if !is_echo && let Some(text) = shown.line(&self.current) {
             outbox.push_shared(text);

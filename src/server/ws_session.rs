@@ -1,5 +1,6 @@
 //! A connection that speaks `chinwag.v1` over WebSocket.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::chat::account::{LoginLabel, LoginToken};
@@ -189,10 +190,15 @@ impl WsSession {
     }
 
     /// Tells it what happened.
-    pub(crate) fn show(&mut self, shown: &Shown<'_>, outbox: &mut Outbox) -> Flow {
+    pub(crate) fn show(&mut self, shown: &Shown, outbox: &mut Outbox) -> Flow {
+        self.push(shown.frame(), outbox)
+    }
+
+    /// Sends it whole frames, which others get too.
+    pub(crate) fn push(&mut self, frames: &Arc<[u8]>, outbox: &mut Outbox) -> Flow {
         // No data follows our Close (RFC 6455 §5.5.1).
         if self.connection.state() == State::Open {
-            outbox.push_shared(shown.frame());
+            outbox.push_shared(frames);
         }
         self.flow()
     }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crate::chat::log::{Change, LogError, Page, Purpose, Read, ReadDone, Span};
 use crate::chat::message::{Message, Seq};
 use crate::storage::data_dir::DataDir;
-use crate::storage::database::{AuditRow, Database, DatabaseError, Transaction};
+use crate::storage::database::{AuditRow, Database, DatabaseError, RoomState, Transaction};
 use crate::storage::error::StorageError;
 use crate::storage::opening::open_reader;
 use crate::storage::rows::books::read_audit;
@@ -53,20 +53,21 @@ impl Reader {
             Span::Newest | Span::After(_) | Span::Around(_) => u64::MAX,
         };
         if matches!(read.purpose, Purpose::ServerAudit(_)) {
-            return Ok(Some(audit_page(&transaction.server_audit(before, max)?)));
+            return Ok(Some(audit_page(&transaction.audit(None, before, max)?)));
         }
         let Some(room) = transaction.room(read.room.key())? else {
             return Ok(None);
         };
         if matches!(read.purpose, Purpose::Audit(_)) {
-            return Ok(Some(audit_page(&transaction.audit(room.id, before, max)?)));
+            let rows = transaction.audit(Some(room.id), before, max)?;
+            return Ok(Some(audit_page(&rows)));
         }
         let messages = match &read.purpose {
             Purpose::Repeated(refused) => {
                 let key = (refused.from.key(), refused.key.as_str());
-                posted_before(&transaction, room.id, key, read)?
+                posted_before(&transaction, room, key, read)?
             }
-            _ => messages(&transaction, room.id, read)?,
+            _ => messages(&transaction, room, read)?,
         };
         Ok(Some(Page {
             audit: Vec::new(),
@@ -107,7 +108,7 @@ fn audit_page(rows: &[AuditRow]) -> Page {
 /// The messages of a page, oldest first.
 fn messages(
     transaction: &Transaction<'_>,
-    room: i64,
+    room: RoomState,
     read: &Read,
 ) -> Result<Vec<Message>, DatabaseError> {
     let (max, max_weight) = (read.max_messages, read.max_weight);
@@ -136,11 +137,11 @@ fn messages(
 /// The message that somebody posted with a key, if it is kept.
 fn posted_before(
     transaction: &Transaction<'_>,
-    room: i64,
+    room: RoomState,
     (sender_key, key): (&str, &str),
     read: &Read,
 ) -> Result<Vec<Message>, DatabaseError> {
-    match transaction.find_message_by_key(room, sender_key, key)? {
+    match transaction.find_message_by_key(room.id, sender_key, key)? {
         Some((seq, _)) => {
             let taking = Taking::new(1, read.max_weight);
             newer(transaction, room, seq.saturating_sub(1), taking)
@@ -152,7 +153,7 @@ fn posted_before(
 /// The newest messages numbered below `before` that fit, oldest first.
 fn older(
     transaction: &Transaction<'_>,
-    room: i64,
+    room: RoomState,
     before: Seq,
     mut taking: Taking,
 ) -> Result<Vec<Message>, DatabaseError> {
@@ -168,7 +169,7 @@ fn older(
 /// The oldest messages numbered above `after` that fit, oldest first.
 fn newer(
     transaction: &Transaction<'_>,
-    room: i64,
+    room: RoomState,
     after: Seq,
     mut taking: Taking,
 ) -> Result<Vec<Message>, DatabaseError> {

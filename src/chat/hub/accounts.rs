@@ -33,7 +33,9 @@ impl Hub {
             AccountCommand::LogOut(token) => self.log_out(context, token, output),
             AccountCommand::Sessions => {
                 let logins = self.list_logins(context)?;
-                answer(context.clone(), Ok(Done::Logins(logins)), output);
+                let has_totp = self.has_totp(self.own(context.session)?);
+                let done = Done::Logins { logins, has_totp };
+                answer(context.clone(), Ok(done), output);
                 Ok(())
             }
             AccountCommand::Revoke(login) => self.revoke(context, login, output),

@@ -96,7 +96,9 @@ fn you(result: Result<Done, ChatError>) -> (String, bool, Proof) {
 
 fn sessions(world: &mut World, who: u64) -> Vec<(i64, bool)> {
     match world.get(who, account(AccountCommand::Sessions)) {
-        Ok(Done::Logins(logins)) => logins.iter().map(|it| (it.id.0, it.is_current)).collect(),
+        Ok(Done::Logins { logins, .. }) => {
+            logins.iter().map(|it| (it.id.0, it.is_current)).collect()
+        }
         other => panic!("{other:?}"),
     }
 }
