@@ -85,6 +85,28 @@ test('a second factor is set up, asked for, stood in for by a recovery code, and
   await logIn(await here.fresh(), 'grace');
 });
 
+test('on a phone the code of a second factor fits, and its secret is whole and copied', async () => {
+  const phone = await here.member('hedy', { ...PHONE, hasTouch: true, permissions: ['clipboard-read', 'clipboard-write'] });
+  await phone.getByRole('button', { name: 'Rooms' }).click();
+  await openSettings(phone);
+  const part = section(phone, 'Second factor');
+  await part.getByLabel('Your password').fill(PASSWORD);
+  await part.getByRole('button', { name: 'Set up' }).click();
+  const code = part.getByRole('img', { name: 'QR code' });
+  await code.scrollIntoViewIfNeeded();
+  const { width, height } = await code.boundingBox();
+  assert.ok(width === height && width > 180, `${width} × ${height}`);
+  await fits(phone);
+  const secret = part.getByLabel('type this secret');
+  assert.match(await secret.inputValue(), /^(?:[A-Z2-7]{4} ?){8}$/u);
+  assert.ok(await secret.evaluate((box) => box.scrollWidth <= box.clientWidth && box.scrollHeight <= box.clientHeight), 'all of it in sight');
+  await part.getByRole('button', { name: 'Copy' }).click();
+  await part.getByText('Copied.').waitFor();
+  assert.equal(await phone.evaluate(() => navigator.clipboard.readText()), await secret.inputValue());
+  // On a phone the app is at hand.
+  await part.getByRole('link', { name: 'open it in an app' }).waitFor();
+});
+
 test('sessions are listed, and ended from another device', async () => {
   const desk = await here.fresh();
   await register(desk, 'joan');

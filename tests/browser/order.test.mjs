@@ -228,6 +228,8 @@ test('two talk alone, and the third sees nothing of it', async () => {
   assert.equal(await parts(ada).members.getByRole('button').count(), 0);
   assert.equal(await parts(eve).room('ada').count(), 0);
   await countIs(parts(eve).articles, 0);
+  await parts(ada).search.fill('psst');
+  await ada.getByRole('button', { name: /^ada in a conversation with bob .*psst$/u }).waitFor();
 });
 
 function focused(page) {

@@ -32,7 +32,7 @@ export function roomsView(store, session, page) {
       page.closeDrawers();
       byId('message').focus();
     } catch (error) {
-      page.announce(`${name}: ${error.message}`);
+      page.announce(`${store.titleOf(name)}: ${error.message}`);
     }
   }
 
