@@ -1,7 +1,7 @@
 /** Keeping a room in order, private rooms, and conversations of two. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { PHONE, article, choose, countIs, enter, fits, logIn, makeRoom, openRoom, parts, register, say, section, stage, textIs, until } from './chinwag.mjs';
+import { PHONE, article, choose, countIs, enter, fits, logIn, makeRoom, openRoom, openSettings, parts, say, section, stage, textIs, until } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
 
@@ -138,8 +138,7 @@ test('a room is removed by its owner, who has to say its name', async () => {
 });
 
 test('a private room is entered by an invitation, as a link or as a code, and by nothing else', async () => {
-  const ada = await here.fresh();
-  await register(ada, 'grace');
+  const ada = await here.member('grace');
   await makeRoom(ada, 'den', { isPrivate: true });
   await say(ada, 'between us');
   await ada.getByRole('button', { name: 'Manage room' }).click();
@@ -171,10 +170,9 @@ test('the server’s owner has an operator keep somebody out of all of it, and s
   await here.server.addUser('root', '--admin');
   const root = await here.fresh();
   await logIn(root, 'root');
-  const olga = await here.fresh(PHONE);
-  await register(olga, 'olga');
+  const olga = await here.member('olga', PHONE);
   const mallory = await here.guest('mallory');
-  await root.getByRole('button', { name: 'Settings' }).click();
+  await openSettings(root);
   const operators = root.getByRole('region', { name: 'Operators of the server' });
   await operators.getByLabel('Account').fill('olga');
   await operators.getByRole('button', { name: 'Make operator' }).click();
@@ -193,7 +191,7 @@ test('the server’s owner has an operator keep somebody out of all of it, and s
   await parts(mallory).name.waitFor();
 
   await root.keyboard.press('Escape');
-  await root.getByRole('button', { name: 'Settings' }).click();
+  await openSettings(root);
   const bans = root.getByRole('region', { name: 'Bans from the server' });
   await bans.getByLabel('Name, address or range').fill('203.0.113.0/24');
   await bans.getByRole('button', { name: 'Ban from the server' }).click();
