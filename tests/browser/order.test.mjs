@@ -154,6 +154,16 @@ test('a private room is entered by an invitation, as a link or as a code, and by
   await article(bob, 'between us').waitFor();
   assert.equal(new URL(bob.url()).hash, '');
 
+  // Who comes by a link for the first time reads what for.
+  const kim = await here.fresh(PHONE);
+  await kim.goto('about:blank');
+  await kim.goto(link);
+  await kim.getByRole('status').filter({ hasText: 'You are invited to #den.' }).waitFor();
+  await fits(kim);
+  await enter(kim, 'kim');
+  await kim.getByRole('button', { name: 'Join #den' }).click();
+  await article(kim, 'between us').waitFor();
+
   const eve = await here.guest('eve');
   await eve.getByRole('button', { name: 'New room' }).click();
   await eve.getByRole('button', { name: 'I have an invitation' }).click();
