@@ -4,6 +4,8 @@
 The messages are sent to the server that ships, which writes them as it writes all others. Then it is
 started anew on what it wrote, and asked. The same questions are put to SQLite on the same file, as
 plain as can be: what the server takes longer is its own.
+
+Last, what somebody waits who says something while old messages are erased, and while a room is removed.
 """
 
 import argparse
@@ -43,6 +45,7 @@ def main():
             asked = ask_server(server, options)
             started_in = server.started_in
         plain = ask_sqlite(directory / "data/chinwag.db", options)
+    waits = measure_erasures(options)
     print(f"{options.rooms} rooms and {options.messages} messages, written in {filled_in:.0f} s; "
           f"{size / 1e6:.0f} MB. Ready {started_in * 1e3:.0f} ms after the start.\n")
     print("| question | p50 | p99 | SQLite p50 | SQLite p99 | ratio of p50 |")
@@ -52,7 +55,13 @@ def main():
         others = [quantile(plain[question], part) for part in (0.5, 0.99)]
         figures = " | ".join(f"{seconds * 1e3:.2f} ms" for seconds in ours + others)
         print(f"| {question} | {figures} | {ours[0] / others[0]:.1f} |")
-    return check(started_in, asked) if options.check else 0
+    print(f"\n| a message in another room, while of {options.erased} | p50 | p99 | longest | erased in a second |")
+    print("|---|--:|--:|--:|--:|")
+    for what, (times, rate) in waits.items():
+        figures = [quantile(times, part) for part in (0.5, 0.99, 1)]
+        figures = " | ".join(f"{seconds * 1e3:.1f} ms" for seconds in figures)
+        print(f"| {what} | {figures} | {rate:.0f} |")
+    return check(started_in, asked, waits) if options.check else 0
 
 
 def arguments():
@@ -62,6 +71,8 @@ def arguments():
     parser.add_argument("--rooms", type=int, default=9_999, help="beside the lobby")
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--samples", type=int, default=500, help="of each question")
+    parser.add_argument("--erased", type=int, default=20_000, help="messages to be erased")
+    parser.add_argument("--erasing", type=float, default=20, help="seconds to watch that")
     parser.add_argument("--check", action="store_true", help="fail if a goal is missed")
     return parser.parse_args()
 
@@ -260,12 +271,80 @@ def ask_sqlite(path, options):
     return times
 
 
+def measure_erasures(options):
+    """What somebody waits who says something elsewhere, and how many messages go in a second."""
+    waits = {}
+    with tempfile.TemporaryDirectory(prefix="chinwag-erasure-", dir=options.dir) as directory:
+        directory = Path(directory)
+        config = directory / "config.toml"
+        config.write_text("[limits]\nmessages_per_second = 0\n", encoding="utf-8")
+        database = directory / "data/chinwag.db"
+        with Server(options.chinwag, directory, config) as server:
+            fill_one(server, "old", options)
+            waits[QUIET] = watch(server, database, options)
+        age(database)
+        config.write_text(config.read_text() + "[chat]\nretention_days = 1\n", encoding="utf-8")
+        with Server(options.chinwag, directory, config) as server:
+            waits["old messages go"] = watch(server, database, options)
+    with tempfile.TemporaryDirectory(prefix="chinwag-erasure-", dir=options.dir) as directory:
+        directory = Path(directory)
+        config = directory / "config.toml"
+        config.write_text("[limits]\nmessages_per_second = 0\n", encoding="utf-8")
+        with Server(options.chinwag, directory, config) as server:
+            fill_one(server, "gone", options).ask({"type": "remove_room", "room": "gone"})
+            database = directory / "data/chinwag.db"
+            waits["a removed room goes"] = watch(server, database, options)
+    return waits
+
+
+def fill_one(server, room, options):
+    """Has everything said in one room; who owns it."""
+    dice = random.Random(3)
+    client = Client(server, f"owner of {room}")
+    client.ask({"type": "join", "room": room, "create": True})
+    left = options.erased
+    while left > 0:
+        bodies = (" ".join(dice.choices(WORDS, WEIGHTS, k=12)) for _ in range(min(left, WINDOW)))
+        say(client, [frame({"type": "send", "room": room, "body": body}) for body in bodies])
+        left -= WINDOW
+    return client
+
+
+def age(database):
+    """Has all that was said be three days old."""
+    connection = sqlite3.connect(database)
+    for table in ("messages", "events"):
+        connection.execute(f"UPDATE {table} SET at = at - 3 * 24 * 60 * 60 * 1000")
+    connection.commit()
+    connection.close()
+
+
+def watch(server, database, options):
+    """How long each message takes, one after the other, and by how many messages there are less."""
+    client = Client(server, "speaker")
+    client.ask({"type": "join", "room": "lobby"})
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    count = "SELECT count(*) FROM messages WHERE room != 1"
+    (before,) = connection.execute(count).fetchone()
+    began_at, times, left = time.monotonic(), [], before
+    while time.monotonic() < began_at + options.erasing and (left or not before):
+        for _ in range(50):
+            times.append(client.time({"type": "send", "room": "lobby", "body": "and then"})[0])
+            time.sleep(0.005)
+        (left,) = connection.execute(count).fetchone()
+    connection.close()
+    client.socket.close()
+    return times, (before - left) / (time.monotonic() - began_at)
+
+
 def quantile(times, part):
     return sorted(times)[min(int(len(times) * part), len(times) - 1)]
 
 
-def check(started_in, asked):
+def check(started_in, asked, waits):
+    asked = asked | {what: times for what, (times, _) in waits.items()}
     slow = [name for name, times in asked.items() if quantile(times, 0.99) >= MAX_ANSWER_S]
+    slow += [what for what, (_, rate) in waits.items() if what != QUIET and rate < MIN_ERASED]
     if started_in >= MAX_READY_S:
         slow.append("start")
     for name in slow:
@@ -273,6 +352,7 @@ def check(started_in, asked):
     return 1 if slow else 0
 
 
+QUIET = "none goes"
 JOIN = "`join`, with the newest 100 messages"
 HISTORY = "`history`, 50 messages of a large room"
 SEARCHES = {"`search`, a rare word": "zanzibar", "`search`, a common word": "w0"}
@@ -301,6 +381,7 @@ MAX_START_S = 60
 # The goals.
 MAX_READY_S = 1
 MAX_ANSWER_S = 0.02
+MIN_ERASED = 50
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -225,7 +225,7 @@ const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
         "a table: one entry for each setting",
     ),
     (
-        "src/server/line_session.rs",
+        "src/server/line_command.rs",
         "command",
         "one match over the line format",
     ),

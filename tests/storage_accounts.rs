@@ -5,23 +5,23 @@
     reason = "what helpers of tests cannot do fails the test"
 )]
 
+mod storage_support;
+
 use chinwag::chat::account::{
     AccountFact, AccountRecord, InviteRecord, LoginId, LoginLabel, LoginRecord, LoginToken,
     NewAccount, Opening, Roll, TotpRecord, UsedFactor,
 };
 use chinwag::chat::event::Role;
-use chinwag::chat::hub::SessionId;
-use chinwag::chat::log::{Append, Context, Fact, LogError, Recorded};
+use chinwag::chat::log::{Fact, LogError, Recorded};
 use chinwag::chat::password::PasswordHash;
 use chinwag::chat::totp::{RecoveryCode, TotpSecret};
-use chinwag::chat::{AccountId, Timestamp, UserName};
-use chinwag::storage::{DataDir, Log};
-use rusqlite::Connection;
-use tempfile::TempDir;
+use chinwag::chat::{AccountId, Timestamp};
+use chinwag::storage::Log;
+use storage_support::{Data, user as name};
 
 /// A log that is opened anew whenever it is read.
 struct Scratch {
-    temporary: TempDir,
+    data: Data,
     log: Option<Log>,
     clock: i64,
 }
@@ -29,7 +29,7 @@ struct Scratch {
 impl Scratch {
     fn new() -> Self {
         let mut scratch = Self {
-            temporary: TempDir::new().unwrap(),
+            data: Data::new(),
             log: None,
             clock: 0,
         };
@@ -39,8 +39,7 @@ impl Scratch {
 
     fn reopen(&mut self) -> &mut Log {
         self.log = None;
-        let dir = DataDir::open(self.temporary.path()).unwrap();
-        self.log.insert(Log::open(&dir).unwrap())
+        self.log.insert(self.data.log())
     }
 
     fn record(&mut self, fact: AccountFact) -> Recorded {
@@ -49,17 +48,8 @@ impl Scratch {
 
     fn outcome(&mut self, fact: AccountFact) -> Result<Recorded, LogError> {
         self.clock += 1;
-        let append = Append {
-            context: Context {
-                session: SessionId::operator(0),
-                from: None,
-                re: None,
-            },
-            at: Timestamp(self.clock),
-            fact: Fact::Account(fact),
-        };
         let log = self.log.as_mut().unwrap();
-        log.append(vec![append]).pop().unwrap().outcome
+        storage_support::record(log, self.clock, Fact::Account(fact))
     }
 
     fn roll(&mut self) -> Roll {
@@ -86,10 +76,6 @@ impl Scratch {
             other => panic!("{other:?}"),
         }
     }
-}
-
-fn name(text: &str) -> UserName {
-    UserName::parse(text).unwrap()
 }
 
 fn opened(text: &str) -> AccountFact {
@@ -310,7 +296,7 @@ fn events_tell_what_happened_and_nothing_that_is_secret() {
         codes: codes(),
     });
     scratch.log = None;
-    let database = Connection::open(scratch.temporary.path().join("chinwag.db")).unwrap();
+    let database = scratch.data.database();
     let mut statement = database
         .prepare("SELECT kind, payload FROM events WHERE room = 0 ORDER BY id")
         .unwrap();

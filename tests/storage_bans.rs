@@ -5,70 +5,22 @@
     reason = "what helpers of tests cannot do fails the test"
 )]
 
+mod storage_support;
+
 use chinwag::chat::bans::{BanRecord, Banned, ServerFact};
 use chinwag::chat::event::Role;
-use chinwag::chat::hub::SessionId;
-use chinwag::chat::log::{Append, Context, Fact, Purpose, Read, Recorded, Span};
-use chinwag::chat::order::{AuditEntry, Deed};
-use chinwag::chat::{
-    AccountId, GuestId, Network, Party, PersonId, Reason, RoomName, Timestamp, UserName,
-};
-use chinwag::storage::{DataDir, Log, Reader};
-use rusqlite::Connection;
-use tempfile::TempDir;
+use chinwag::chat::log::{Fact, Recorded};
+use chinwag::chat::order::Deed;
+use chinwag::chat::{AccountId, GuestId, Network, Party, PersonId, Reason, Timestamp};
+use storage_support::{Data, party, user};
 
-struct Data {
-    temporary: TempDir,
-    dir: DataDir,
+fn record(data: &Data, at: i64, fact: ServerFact) {
+    let recorded = storage_support::record(&mut data.log(), at, Fact::Server(fact));
+    assert_eq!(recorded, Ok(Recorded::Noted));
 }
 
-impl Data {
-    fn new() -> Self {
-        let temporary = TempDir::new().unwrap();
-        let dir = DataDir::open(temporary.path()).unwrap();
-        Self { temporary, dir }
-    }
-
-    fn record(&self, at: i64, fact: ServerFact) {
-        let mut log = Log::open(&self.dir).unwrap();
-        let append = Append {
-            context: context(),
-            at: Timestamp(at),
-            fact: Fact::Server(fact),
-        };
-        let committed = log.append(vec![append]);
-        assert_eq!(committed[0].outcome, Ok(Recorded::Noted));
-    }
-
-    fn bans(&self) -> Vec<BanRecord> {
-        Log::open(&self.dir).unwrap().accounts().unwrap().bans
-    }
-
-    fn audit(&self, before: Option<u64>, max: usize) -> Vec<AuditEntry> {
-        let read = Read {
-            purpose: Purpose::ServerAudit(context()),
-            room: RoomName::lobby(),
-            span: before.map_or(Span::Newest, Span::Before),
-            max_messages: max,
-            max_weight: 0,
-            max_changes: 0,
-        };
-        let mut reader = Reader::open(&self.dir).unwrap();
-        reader.read(read).outcome.unwrap().audit
-    }
-}
-
-fn context() -> Context {
-    Context {
-        session: SessionId::operator(0),
-        from: None,
-        re: None,
-    }
-}
-
-fn party(person: PersonId, name: &str) -> Party {
-    let name = UserName::parse(name).unwrap();
-    Party { person, name }
+fn bans(data: &Data) -> Vec<BanRecord> {
+    data.log().accounts().unwrap().bans
 }
 
 fn root() -> Party {
@@ -117,10 +69,10 @@ fn bans_are_there_again_until_they_are_lifted_or_over() {
     let data = Data::new();
     let [ada, eve, ipv4, ipv6] = everybody();
     for (at, whom) in (1..).zip(everybody()) {
-        data.record(at, ban(whom, (at == 1).then_some(50)));
+        record(&data, at, ban(whom, (at == 1).then_some(50)));
     }
     assert_eq!(
-        data.bans(),
+        bans(&data),
         [
             kept(ada, 1, Some(50)),
             kept(eve.clone(), 2, None),
@@ -128,16 +80,16 @@ fn bans_are_there_again_until_they_are_lifted_or_over() {
             kept(ipv6.clone(), 4, None),
         ]
     );
-    data.record(49, unban(ipv4));
-    data.record(50, ban(eve.clone(), Some(90)));
+    record(&data, 49, unban(ipv4));
+    record(&data, 50, ban(eve.clone(), Some(90)));
     assert_eq!(
-        data.bans(),
+        bans(&data),
         [kept(ipv6.clone(), 4, None), kept(eve.clone(), 50, Some(90))],
         "one takes another's place, and what is over is forgotten"
     );
-    data.record(51, unban(eve));
-    data.record(52, unban(ipv6));
-    assert_eq!(data.bans(), []);
+    record(&data, 51, unban(eve));
+    record(&data, 52, unban(ipv6));
+    assert_eq!(bans(&data), []);
 }
 
 #[test]
@@ -145,20 +97,20 @@ fn what_was_done_on_the_server_is_told_the_newest_first() {
     let data = Data::new();
     let [ada, eve, ipv4, _] = everybody();
     for whom in [ada, eve.clone(), ipv4.clone()] {
-        data.record(1_000, ban(whom, Some(9_000)));
+        record(&data, 1_000, ban(whom, Some(9_000)));
     }
-    data.record(1_001, unban(ipv4.clone()));
+    record(&data, 1_001, unban(ipv4.clone()));
     let op = ServerFact::OpSet {
         by: root(),
         account: AccountId(7),
-        name: UserName::parse("Ada").unwrap(),
+        name: user("Ada"),
         is_op: true,
     };
-    data.record(1_002, op);
-    let newest = data.audit(None, 2);
+    record(&data, 1_002, op);
+    let newest = data.audit(None, None, 2);
     assert_eq!(newest.len(), 3, "one more tells that there is more");
     let role = Deed::ServerRole {
-        name: UserName::parse("Ada").unwrap(),
+        name: user("Ada"),
         role: Role::Op,
     };
     let unbanned = Deed::ServerUnban {
@@ -172,7 +124,7 @@ fn what_was_done_on_the_server_is_told_the_newest_first() {
     };
     let deeds: Vec<Deed> = newest.iter().map(|entry| entry.deed.clone()).collect();
     assert_eq!(deeds, [role, unbanned, banned(ipv4)]);
-    let older = data.audit(Some(newest[2].id), 10);
+    let older = data.audit(None, Some(newest[2].id), 10);
     assert_eq!((older.len(), &older[0].deed), (2, &banned(eve)));
     assert_eq!(
         (older[0].by.as_str(), older[0].at),
@@ -184,11 +136,10 @@ fn what_was_done_on_the_server_is_told_the_newest_first() {
 fn bans_edited_by_hand_are_left_out() {
     let data = Data::new();
     for (at, whom) in (1..).zip(everybody()) {
-        data.record(at, ban(whom, None));
+        record(&data, at, ban(whom, None));
     }
-    Connection::open(data.temporary.path().join("chinwag.db"))
-        .unwrap()
+    data.database()
         .execute_batch("UPDATE bans SET network = 'everywhere' WHERE network LIKE '203%'")
         .unwrap();
-    assert_eq!(data.bans().len(), 3);
+    assert_eq!(bans(&data).len(), 3);
 }

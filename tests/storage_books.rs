@@ -6,46 +6,45 @@
     reason = "what helpers of tests cannot do fails the test"
 )]
 
+mod storage_support;
+
 use std::time::Duration;
 
 use chinwag::chat::event::Role;
-use chinwag::chat::hub::SessionId;
 use chinwag::chat::log::{
-    Append, Context, Fact, LogError, Purpose, Read, Recorded, RoomFact, RoomRecord, Span,
-    Visibility,
+    Append, Fact, LogError, Recorded, RoomFact, RoomRecord, Span, Visibility,
 };
 use chinwag::chat::order::{
     AuditEntry, Deed, Invite, InviteCode, Measure, Party, Reason, Restraint, RestraintKind,
 };
 use chinwag::chat::{
-    AccountId, Body, ClientAddress, GuestId, PersonId, RoomName, Seq, Timestamp, Topic, UserName,
+    AccountId, ClientAddress, GuestId, PersonId, RoomName, Seq, Timestamp, Topic, UserName,
 };
-use chinwag::storage::{DataDir, Log, Reader};
-use rusqlite::Connection;
-use tempfile::TempDir;
+use chinwag::storage::{Log, Storage};
+use storage_support::{Data, edited, in_room, party, posted, reacted};
 
 #[test]
 fn members_and_their_marks_outlast_the_server() {
     let data = Data::new();
     let mut log = data.log();
-    data.append(&mut log, create("den", ada()));
-    data.append(&mut log, post("den", &guest("eve"), "one"));
-    data.append(&mut log, join("den", &bob()));
-    data.append(&mut log, post("den", &guest("eve"), "two"));
+    append(&mut log, create("den", ada()));
+    append(&mut log, post("den", &guest("eve"), "one"));
+    append(&mut log, join("den", &bob()));
+    append(&mut log, post("den", &guest("eve"), "two"));
     let marks = |log: &mut Log| -> Vec<(String, Seq)> {
         let members = den(log).books.members.into_iter();
         members.map(|it| (it.name.to_string(), it.read)).collect()
     };
     assert_eq!(marks(&mut log), [("ada".into(), 0), ("bob".into(), 1)]);
-    data.append(&mut log, read("den", &ada(), 2));
-    data.append(&mut log, read("den", &ada(), 1));
-    data.append(&mut log, post("den", &bob(), "three"));
+    append(&mut log, read("den", &ada(), 2));
+    append(&mut log, read("den", &ada(), 1));
+    append(&mut log, post("den", &bob(), "three"));
     log.close();
     let mut log = data.log();
     assert_eq!(marks(&mut log), [("ada".into(), 2), ("bob".into(), 3)]);
-    data.append(&mut log, room_fact("den", left(&bob())));
+    append(&mut log, room_fact("den", left(&bob())));
     assert_eq!(marks(&mut log), [("ada".into(), 2)]);
-    data.append(&mut log, join("den", &bob()));
+    append(&mut log, join("den", &bob()));
     assert_eq!(marks(&mut log)[1], ("bob".into(), 3), "as a newcomer");
 }
 
@@ -53,21 +52,21 @@ fn members_and_their_marks_outlast_the_server() {
 fn measures_outlast_the_server_and_stand_in_the_audit_log() {
     let data = Data::new();
     let mut log = data.log();
-    data.append(&mut log, create("den", ada()));
+    append(&mut log, create("den", ada()));
     for whom in [bob(), guest("eve")] {
-        data.append(&mut log, measured(&whom, Measure::Role(Role::Op)));
+        append(&mut log, measured(&whom, Measure::Role(Role::Op)));
     }
-    data.append(&mut log, join("den", &bob()));
+    append(&mut log, join("den", &bob()));
     let until = Some(Timestamp(5_000));
-    data.append(&mut log, measured(&bob(), Measure::Ban { until }));
+    append(&mut log, measured(&bob(), Measure::Ban { until }));
     let muted = Measure::Mute { until: None };
-    data.append(&mut log, measured(&guest("eve"), muted));
-    data.append(&mut log, measured(&guest("dave"), muted));
-    data.append(&mut log, measured(&guest("dave"), Measure::Unmute));
+    append(&mut log, measured(&guest("eve"), muted));
+    append(&mut log, measured(&guest("dave"), muted));
+    append(&mut log, measured(&guest("dave"), Measure::Unmute));
     let interval = Duration::from_secs(30);
     let by = ada();
     let slow = RoomFact::SlowModeSet { by, interval };
-    data.append(&mut log, room_fact("den", slow));
+    append(&mut log, room_fact("den", slow));
     log.close();
 
     let den = den(&mut data.log());
@@ -95,10 +94,10 @@ fn measures_outlast_the_server_and_stand_in_the_audit_log() {
     );
     assert_eq!(den.books.slow_mode, interval);
 
-    let newest = data.audit(None, 2);
+    let newest = data.audit(Some("den"), None, 2);
     assert_eq!(newest.len(), 3, "one more tells that there is more");
     assert_eq!(newest[0].deed, Deed::SlowMode(interval));
-    let older = data.audit(Some(newest[1].id), 10);
+    let older = data.audit(Some("den"), Some(newest[1].id), 10);
     let deeds: Vec<Measure> = older.iter().map(measure_of).collect();
     assert_eq!(
         deeds,
@@ -118,7 +117,7 @@ fn measures_outlast_the_server_and_stand_in_the_audit_log() {
 fn whoever_was_banned_meanwhile_does_not_enter() {
     let data = Data::new();
     let mut log = data.log();
-    data.append(&mut log, create("den", ada()));
+    append(&mut log, create("den", ada()));
     let until = Some(Timestamp(5_000));
     let come = |at| Append {
         at: Timestamp(at),
@@ -133,12 +132,12 @@ fn whoever_was_banned_meanwhile_does_not_enter() {
     assert_eq!(outcome(&mut log, come(4_999)), Err(LogError::Banned));
     let members = |log: &mut Log| den(log).books.members.len();
     assert_eq!(members(&mut log), 1);
-    data.append(&mut log, come(5_000));
+    append(&mut log, come(5_000));
     assert_eq!(members(&mut log), 2);
-    data.append(&mut log, measured(&bob(), Measure::Ban { until: None }));
+    append(&mut log, measured(&bob(), Measure::Ban { until: None }));
     assert_eq!(outcome(&mut log, come(6_000)), Err(LogError::Banned));
-    data.append(&mut log, measured(&bob(), Measure::Unban));
-    data.append(&mut log, come(6_000));
+    append(&mut log, measured(&bob(), Measure::Unban));
+    append(&mut log, come(6_000));
     assert_eq!(members(&mut log), 2);
 }
 
@@ -146,7 +145,7 @@ fn whoever_was_banned_meanwhile_does_not_enter() {
 fn what_is_over_is_forgotten_when_there_is_more() {
     let data = Data::new();
     let mut log = data.log();
-    data.append(&mut log, create("den", ada()));
+    append(&mut log, create("den", ada()));
     let invited = |at: i64, code: u128| {
         let code = InviteCode::new(code);
         let invite = Invite {
@@ -160,10 +159,10 @@ fn what_is_over_is_forgotten_when_there_is_more() {
             ..room_fact("den", fact)
         }
     };
-    data.append(&mut log, invited(0, 1));
-    data.append(&mut log, invited(9, 2));
+    append(&mut log, invited(0, 1));
+    append(&mut log, invited(9, 2));
     assert_eq!(den(&mut log).books.invites.len(), 2);
-    data.append(&mut log, invited(10, 3));
+    append(&mut log, invited(10, 3));
     let codes = den(&mut log).books.invites.into_iter().map(|it| it.code);
     assert!(codes.eq([2, 3].map(|code| InviteCode::new(code).hash())));
     let database = std::fs::read(data.path("chinwag.db")).unwrap();
@@ -202,78 +201,114 @@ fn conversation_of_two_is_one_room_whoever_begins_it() {
 #[test]
 fn removed_room_frees_its_name_at_once_and_is_erased_by_and_by() {
     let data = Data::new();
-    let mut log = data.log();
-    data.append(&mut log, create("den", ada()));
-    let said = |nth: i32| post("den", &bob(), &format!("secret {nth}"));
-    log.append((0..1_200).map(said).collect());
-    data.append(&mut log, topic("den", "secret topic"));
-    let by = Some(ada());
+    let mut log = with_removed_room(&data);
     let batch = vec![
-        post("den", &bob(), "secret end"),
-        room_fact("den", RoomFact::Removed { by }),
         post("den", &bob(), "too late"),
         create("den", bob()),
         post("den", &bob(), "new"),
     ];
     let outcomes: Vec<_> = log.append(batch).into_iter().map(|it| it.outcome).collect();
-    assert_eq!(outcomes[2], Err(LogError::NoSuchRoom));
-    assert_eq!(outcomes[3], Ok(Recorded::RoomCreated));
-    assert_eq!(outcomes[4], Ok(Recorded::Posted { seq: 1 }));
-    assert_eq!(log.rooms().unwrap().len(), 2);
-    assert_eq!(den(&mut log).roles, [(bob().person, Role::Owner)]);
-    for _ in 0..10 {
-        data.append(&mut log, post("lobby", &bob(), "time passes"));
+    assert_eq!(outcomes[0], Err(LogError::NoSuchRoom));
+    assert_eq!(outcomes[1], Ok(Recorded::RoomCreated));
+    assert_eq!(outcomes[2], Ok(Recorded::Posted { seq: 1 }));
+    let mut step_count = 0;
+    while log.has_remains() {
+        assert_eq!(log.rooms().unwrap().len(), 2);
+        let new_den = den(&mut log);
+        assert_eq!((new_den.seq, new_den.rev), (1, 0));
+        assert_eq!(new_den.roles, [(bob().person, Role::Owner)]);
+        assert_eq!(new_den.books.members.len(), 1);
+        assert_eq!(data.page("den", Span::Newest).messages.len(), 1);
+        assert_eq!(data.found("hushed", &[new_den.name]).len(), 0);
+        if step_count == 5 {
+            drop(log);
+            log = data.log();
+        }
+        log.erase_remains();
+        step_count += 1;
     }
+    assert!(step_count > 20, "{step_count}: too much at once");
+    check_erased(&data);
     log.close();
-    let connection = Connection::open(data.path("chinwag.db")).unwrap();
-    let count = |sql: &str| -> i64 { connection.query_row(sql, (), |row| row.get(0)).unwrap() };
-    assert_eq!(count("SELECT count(*) FROM rooms"), 2);
-    assert_eq!(count("SELECT count(*) FROM messages"), 11);
-    let left = "SELECT count(*) FROM events WHERE payload LIKE '%secret%'";
-    assert_eq!(count(left), 0);
-    drop(connection);
-    assert_eq!(den(&mut data.log()).seq, 1);
+    assert!(!data.has_text("hushed"));
 }
 
-/// A data directory that goes away with its test.
-struct Data {
-    temporary: TempDir,
-    dir: DataDir,
+#[test]
+fn removed_room_is_erased_though_nothing_else_happens() {
+    let data = Data::new();
+    let log = with_removed_room(&data);
+    let storage = Storage::start(log, data.reader(), |_| {}).unwrap();
+    let database = data.database();
+    let left = "SELECT count(*) FROM rooms WHERE removed_at IS NOT NULL";
+    let is_left = || {
+        database
+            .query_row(left, (), |row| row.get::<_, bool>(0))
+            .unwrap()
+    };
+    for _ in 0..1_000_000 {
+        if !is_left() {
+            break;
+        }
+    }
+    assert!(!is_left());
+    storage.stop();
+    check_erased(&data);
 }
 
-impl Data {
-    fn new() -> Self {
-        let temporary = TempDir::new().unwrap();
-        let dir = DataDir::open(temporary.path()).unwrap();
-        Self { temporary, dir }
-    }
+/// A log that has a room no more in which all was done that can be.
+fn with_removed_room(data: &Data) -> Log {
+    let mut log = data.log();
+    append(&mut log, create("den", ada()));
+    append(&mut log, join("den", &bob()));
+    append(
+        &mut log,
+        measured(&guest("eve"), Measure::Mute { until: None }),
+    );
+    let said = |nth: i32| post("den", &bob(), &format!("hushed {nth}"));
+    let long = post("den", &bob(), &"hushed ".repeat(100));
+    log.append((0..300).map(said).chain([long]).collect());
+    append(&mut log, topic("den", "hushed topic"));
+    append(&mut log, decided(edited("den", &bob(), 2, "hushed edit")));
+    append(&mut log, decided(reacted("den", &bob(), 2, "🦊")));
+    let by = Some(ada());
+    append(&mut log, room_fact("den", RoomFact::Removed { by }));
+    log
+}
 
-    fn log(&self) -> Log {
-        Log::open(&self.dir).unwrap()
+/// Of a removed room nothing is left but that there was one.
+fn check_erased(data: &Data) {
+    let database = data.database();
+    let count = |sql: &str| -> i64 { database.query_row(sql, (), |row| row.get(0)).unwrap() };
+    assert_eq!(
+        count("SELECT count(*) FROM rooms WHERE removed_at IS NOT NULL"),
+        0
+    );
+    let of_gone = "WHERE room NOT IN (SELECT id FROM rooms)";
+    for table in [
+        "messages",
+        "changes",
+        "roles",
+        "members",
+        "restraints",
+        "audit",
+    ] {
+        assert_eq!(
+            count(&format!("SELECT count(*) FROM {table} {of_gone}")),
+            0,
+            "{table}"
+        );
     }
+    assert_eq!(count("SELECT count(*) FROM reactors"), 0);
+    let said = "SELECT count(*) FROM events WHERE payload LIKE '%secret%'";
+    assert_eq!(count(said), 0);
+    let check = "INSERT INTO message_words (message_words, rank) VALUES ('integrity-check', 1)";
+    database.execute_batch(check).unwrap();
+}
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.temporary.path().join(name)
-    }
-
-    /// Records one fact, and expects that it is taken.
-    fn append(&self, log: &mut Log, append: Append) {
-        let outcome = log.append(vec![append]).remove(0).outcome;
-        assert!(outcome.is_ok(), "{outcome:?}");
-    }
-
-    fn audit(&self, before: Option<u64>, max: usize) -> Vec<AuditEntry> {
-        let mut reader = Reader::open(&self.dir).unwrap();
-        let read = Read {
-            purpose: Purpose::Audit(nobody()),
-            room: RoomName::parse("den").unwrap(),
-            span: before.map_or(Span::Newest, Span::Before),
-            max_messages: max,
-            max_weight: usize::MAX,
-            max_changes: 0,
-        };
-        reader.read(read).outcome.unwrap().audit
-    }
+/// Records one fact, and expects that it is taken.
+fn append(log: &mut Log, append: Append) {
+    let outcome = log.append(vec![append]).remove(0).outcome;
+    assert!(outcome.is_ok(), "{outcome:?}");
 }
 
 fn den(log: &mut Log) -> RoomRecord {
@@ -287,11 +322,6 @@ fn measure_of(entry: &AuditEntry) -> Measure {
         Deed::Measure { measure, .. } => measure,
         _ => panic!("{entry:?}"),
     }
-}
-
-fn party(person: PersonId, name: &str) -> Party {
-    let name = UserName::parse(name).unwrap();
-    Party { person, name }
 }
 
 fn ada() -> Party {
@@ -370,14 +400,7 @@ fn create(room: &str, by: Party) -> Append {
 }
 
 fn post(room: &str, from: &Party, body: &str) -> Append {
-    decided(Fact::MessagePosted {
-        room: RoomName::parse(room).unwrap(),
-        from: from.name.clone(),
-        person: from.person,
-        body: Body::parse(body).unwrap(),
-        key: None,
-        reply_to: None,
-    })
+    decided(posted(room, from, body))
 }
 
 fn topic(room: &str, text: &str) -> Append {
@@ -389,26 +412,9 @@ fn topic(room: &str, text: &str) -> Append {
 }
 
 fn room_fact(room: &str, fact: RoomFact) -> Append {
-    let room = RoomName::parse(room).unwrap();
-    decided(Fact::Room { room, fact })
+    decided(in_room(room, fact))
 }
 
 fn decided(fact: Fact) -> Append {
-    Append {
-        context: nobody(),
-        at: Timestamp(1_000),
-        fact,
-    }
-}
-
-fn nobody() -> Context {
-    let session = SessionId {
-        worker: 0,
-        connection: 0,
-    };
-    Context {
-        session,
-        from: None,
-        re: None,
-    }
+    storage_support::decided(1_000, fact)
 }

@@ -6,33 +6,35 @@
     reason = "what helpers of tests cannot do fails the test"
 )]
 
+mod storage_support;
+
+use std::time::Duration;
+
 use chinwag::chat::account::Roll;
 use chinwag::chat::bans::{BanRecord, Banned, ServerFact};
 use chinwag::chat::event::Role;
-use chinwag::chat::hub::SessionId;
-use chinwag::chat::log::{
-    Append, ChangeKind, Context, Fact, LogError, Page, Purpose, Read, Recorded, RoomFact, Span,
-};
+use chinwag::chat::log::{ChangeKind, Fact, LogError, Recorded, RoomFact, Span};
 use chinwag::chat::order::{Books, MemberRecord, RestraintKind};
-use chinwag::chat::search::{Query, Scope, Search};
 use chinwag::chat::{
     AccountId, Body, GuestId, Message, MessageKey, Network, Party, PersonId, Reason, RoomName,
     Timestamp, Topic, UserName,
 };
-use chinwag::storage::{DataDir, Log, Reader};
-use rusqlite::Connection;
-use tempfile::TempDir;
+use chinwag::storage::Log;
+use storage_support::{Data, decided, edited, in_room, party, reacted, record, room};
 
 const VERSION_1: &str = include_str!("storage_migration/version_1.sql");
 const VERSION_2: &str = include_str!("storage_migration/version_2.sql");
+const VERSION_3: &str = include_str!("storage_migration/version_3.sql");
+const VERSION_4: &str = include_str!("storage_migration/version_4.sql");
 const VERSION_5: &str = include_str!("storage_migration/version_5.sql");
+const VERSION_6: &str = include_str!("storage_migration/version_6.sql");
 
 const ADA: PersonId = PersonId::Guest(GuestId(7));
 
 #[test]
 fn database_of_version_1_keeps_rooms_messages_and_changes() {
-    let (_temporary, dir) = data(VERSION_1);
-    let mut log = Log::open(&dir).unwrap();
+    let data = Data::of(VERSION_1);
+    let mut log = data.log();
     let rooms = log.rooms().unwrap();
     let names: Vec<&str> = rooms.iter().map(|room| room.name.as_str()).collect();
     assert_eq!(names, ["lobby", "Dev"]);
@@ -42,8 +44,7 @@ fn database_of_version_1_keeps_rooms_messages_and_changes() {
     assert_eq!((rooms[1].seq, rooms[1].rev), (1, 1));
     assert_eq!(log.accounts().unwrap(), Roll::default());
 
-    let mut reader = Reader::open(&dir).unwrap();
-    let lobby = page(&mut reader, "lobby");
+    let lobby = data.page("lobby", Span::Newest);
     assert_eq!(
         lobby.messages.iter().map(said).collect::<Vec<_>>(),
         [
@@ -51,7 +52,7 @@ fn database_of_version_1_keeps_rooms_messages_and_changes() {
             (2, 1003, "bob", "second", None, Some(1)),
         ]
     );
-    let dev = page(&mut reader, "dev");
+    let dev = data.page("dev", Span::Newest);
     assert_eq!(
         dev.messages.iter().map(said).collect::<Vec<_>>(),
         [(1, 1002, "Ada", "in dev", None, None)]
@@ -63,19 +64,20 @@ fn database_of_version_1_keeps_rooms_messages_and_changes() {
 
 #[test]
 fn database_of_version_1_goes_on_where_it_was() {
-    let (_temporary, dir) = data(VERSION_1);
-    let mut log = Log::open(&dir).unwrap();
-    let post = |key: &str| Append {
-        context: context(),
-        at: Timestamp(2_000),
-        fact: Fact::MessagePosted {
-            room: RoomName::lobby(),
-            from: UserName::parse("ada").unwrap(),
-            person: ADA,
-            body: Body::parse("again").unwrap(),
-            key: Some(MessageKey::parse(key).unwrap()),
-            reply_to: None,
-        },
+    let data = Data::of(VERSION_1);
+    let mut log = data.log();
+    let post = |key: &str| {
+        decided(
+            2_000,
+            Fact::MessagePosted {
+                room: RoomName::lobby(),
+                from: UserName::parse("ada").unwrap(),
+                person: ADA,
+                body: Body::parse("again").unwrap(),
+                key: Some(MessageKey::parse(key).unwrap()),
+                reply_to: None,
+            },
+        )
     };
     let committed = log.append(vec![post("k1"), post("k2")]).into_iter();
     let outcomes: Vec<_> = committed.map(|committed| committed.outcome).collect();
@@ -88,8 +90,8 @@ fn database_of_version_1_goes_on_where_it_was() {
 
 #[test]
 fn database_of_version_2_has_rooms_without_members_which_come_by_joining() {
-    let (_temporary, dir) = data(VERSION_2);
-    let mut log = Log::open(&dir).unwrap();
+    let data = Data::of(VERSION_2);
+    let mut log = data.log();
     let rooms = log.rooms().unwrap();
     let den = &rooms[1];
     let bob = AccountId(5);
@@ -101,10 +103,9 @@ fn database_of_version_2_has_rooms_without_members_which_come_by_joining() {
     };
     assert_eq!(den.books, empty);
     let name = UserName::parse("bob").unwrap();
-    let joined = Append {
-        context: context(),
-        at: Timestamp(2_000),
-        fact: Fact::Room {
+    let joined = decided(
+        2_000,
+        Fact::Room {
             room: RoomName::parse("den").unwrap(),
             fact: RoomFact::Joined {
                 account: bob,
@@ -113,7 +114,7 @@ fn database_of_version_2_has_rooms_without_members_which_come_by_joining() {
                 rev: None,
             },
         },
-    };
+    );
     assert_eq!(log.append(vec![joined])[0].outcome, Ok(Recorded::Noted));
     let member = MemberRecord {
         account: bob,
@@ -125,39 +126,147 @@ fn database_of_version_2_has_rooms_without_members_which_come_by_joining() {
 
 #[test]
 fn database_of_version_2_can_be_searched_and_changed() {
-    let (_temporary, dir) = data(VERSION_2);
-    let mut log = Log::open(&dir).unwrap();
-    let mut reader = Reader::open(&dir).unwrap();
-    assert_eq!(found(&mut reader, &[]), ["first words"]);
+    let data = Data::of(VERSION_2);
+    let mut log = data.log();
+    assert_eq!(data.found("words", &[]), ["first words"]);
     let den = RoomName::parse("den").unwrap();
     assert_eq!(
-        found(&mut reader, std::slice::from_ref(&den)),
+        data.found("words", std::slice::from_ref(&den)),
         ["secret words", "first words"]
     );
     let bob = PersonId::Account(AccountId(5));
     let by = UserName::parse("bob").unwrap();
-    let edit = |person| Append {
-        context: context(),
-        at: Timestamp(2_000),
-        fact: Fact::MessageEdited {
-            room: den.clone(),
-            seq: 1,
-            body: Body::parse("other words").unwrap(),
-            by: by.clone(),
-            person,
-        },
+    let edit = |person| {
+        decided(
+            2_000,
+            Fact::MessageEdited {
+                room: den.clone(),
+                seq: 1,
+                body: Body::parse("other words").unwrap(),
+                by: by.clone(),
+                person,
+            },
+        )
     };
     let committed = log.append(vec![edit(ADA), edit(bob)]).into_iter();
     let outcomes: Vec<_> = committed.map(|committed| committed.outcome).collect();
     let changed = Ok(Recorded::Changed { rev: 2 });
     assert_eq!(outcomes, [Err(LogError::NotTheirs), changed]);
-    assert_eq!(found(&mut reader, &[den]), ["other words", "first words"]);
+    assert_eq!(data.found("words", &[den]), ["other words", "first words"]);
+}
+
+#[test]
+fn database_of_version_3_keeps_edits_deletions_and_reactions() {
+    let data = Data::of(VERSION_3);
+    let mut log = data.log();
+    let rooms = log.rooms().unwrap();
+    assert_eq!((rooms[0].seq, rooms[0].rev), (2, 3));
+    assert_eq!(rooms[1].roles, [(ADA, Role::Owner)]);
+    let lobby = data.page("lobby", Span::Newest);
+    let first = lobby.messages[0].said().unwrap();
+    assert_eq!(first.body.as_str(), "first words");
+    assert_eq!(first.edited_at, Some(Timestamp(1_002)));
+    assert_eq!(first.reactions.as_slice()[0].count, 1);
+    assert!(lobby.messages[1].said().is_none(), "deleted");
+    let revs = lobby.changes.iter().map(|change| change.rev);
+    assert!(revs.eq([1, 2, 3]));
+    let den = room("den");
+    assert_eq!(data.found("words", &[]), ["first words"]);
+    let everywhere = data.found("words", &[den]);
+    assert_eq!(everywhere, ["secret words", "first words"]);
+
+    let eve = party(PersonId::Guest(GuestId(9)), "eve");
+    let fox = |seq| reacted("lobby", &eve, seq, "🦊");
+    assert_eq!(record(&mut log, 2_000, fox(1)), Err(LogError::Already));
+    assert_eq!(
+        record(&mut log, 2_000, fox(2)),
+        Err(LogError::NoSuchMessage)
+    );
+    let ada = party(ADA, "Ada");
+    let edit = edited("lobby", &ada, 1, "other words");
+    let changed = Ok(Recorded::Changed { rev: 4 });
+    assert_eq!(record(&mut log, 2_000, edit), changed);
+    assert_eq!(data.found("words", &[]), ["other words"]);
+    check_erasing(&data, log, "words");
+}
+
+#[test]
+fn database_of_version_4_keeps_members_rules_and_conversations() {
+    let data = Data::of(VERSION_4);
+    let mut log = data.log();
+    let rooms = log.rooms().unwrap();
+    let names: Vec<&str> = rooms.iter().map(|room| room.name.as_str()).collect();
+    let [ada, bob] = [3, 4].map(|id| PersonId::Account(AccountId(id)));
+    let direct = RoomName::direct(ada, bob);
+    assert_eq!(names, ["lobby", "Den", direct.as_str()]);
+    let books = &rooms[1].books;
+    let marks = books.members.iter().map(|it| (it.account.0, it.read));
+    assert!(marks.eq([(3, 1), (4, 0)]));
+    assert_eq!(books.slow_mode, Duration::from_secs(30));
+    assert_eq!(books.invites.len(), 1);
+    let ban = &books.restraints[0];
+    assert_eq!((ban.kind, ban.by.as_str()), (RestraintKind::Ban, "Ada"));
+    assert_eq!((ban.reason.as_str(), ban.at), ("spam", Timestamp(1_004)));
+    let parties = [party(ada, "Ada"), party(bob, "Bob")];
+    assert_eq!(rooms[2].books.parties, parties);
+    assert_eq!(data.audit(Some("den"), None, 10).len(), 1);
+    assert_eq!(
+        data.found("words", &[direct]),
+        ["whispered words", "first words"]
+    );
+    // The room that was removed goes on going.
+    check_erasing(&data, log, "forgotten");
+}
+
+#[test]
+fn database_of_version_6_keeps_what_is_banned_and_erased() {
+    let data = Data::of(VERSION_6);
+    let mut log = data.log();
+    let roll = log.accounts().unwrap();
+    let roles = roll.accounts.iter().map(|account| account.server_role);
+    assert!(roles.eq([Role::Owner, Role::Op]));
+    let bans: Vec<_> = roll.bans.iter().map(|ban| (&ban.whom, ban.until)).collect();
+    let network = Banned::Network(Network::parse("203.0.113.0/24").unwrap());
+    let eve = party(PersonId::Guest(GuestId(9)), "eve");
+    let person = Banned::Person(eve.clone());
+    assert_eq!(bans, [(&network, None), (&person, Some(Timestamp(9_000)))]);
+    assert_eq!((roll.logins.len(), roll.invites.len()), (1, 1));
+    assert_eq!(data.audit(None, None, 10).len(), 3);
+
+    let rooms = log.rooms().unwrap();
+    assert_eq!(rooms.len(), 2);
+    let books = &rooms[1].books;
+    assert_eq!((books.erased, books.retention_days), (1, Some(30)));
+    assert_eq!(books.oldest_at, Some(Timestamp(1_005)));
+    assert_eq!(
+        (&books.restraints[0].whom, books.restraints[0].from.len()),
+        (&eve, 1)
+    );
+    let den = data.page("den", Span::Newest);
+    assert_eq!((den.erased, den.messages[0].seq, den.seq), (1, 2, 2));
+    assert_eq!(den.changes[0].kind, ChangeKind::Deleted { seq: 1 });
+    let before = Timestamp(2_000);
+    let expired = record(
+        &mut log,
+        2_001,
+        in_room("den", RoomFact::Expired { before }),
+    );
+    let oldest_at = None;
+    assert_eq!(
+        expired,
+        Ok(Recorded::Erased {
+            up_to: 2,
+            oldest_at
+        })
+    );
+    assert_eq!(data.found("words", &[]), [""; 0]);
+    check_erasing(&data, log, "words");
 }
 
 #[test]
 fn database_of_version_5_keeps_accounts_and_knows_who_banned_whom() {
-    let (_temporary, dir) = data(VERSION_5);
-    let mut log = Log::open(&dir).unwrap();
+    let data = Data::of(VERSION_5);
+    let mut log = data.log();
     let roll = log.accounts().unwrap();
     let roles: Vec<_> = roll
         .accounts
@@ -192,14 +301,13 @@ fn database_of_version_5_keeps_accounts_and_knows_who_banned_whom() {
 
 #[test]
 fn database_of_version_5_takes_bans_of_the_server() {
-    let (_temporary, dir) = data(VERSION_5);
-    let mut log = Log::open(&dir).unwrap();
+    let data = Data::of(VERSION_5);
+    let mut log = data.log();
     let network = Network::parse("203.0.113.0/24").unwrap();
     let by = UserName::parse("root").unwrap();
-    let ban = Append {
-        context: context(),
-        at: Timestamp(2_000),
-        fact: Fact::Server(ServerFact::Banned {
+    let ban = decided(
+        2_000,
+        Fact::Server(ServerFact::Banned {
             by: Party {
                 person: PersonId::Account(AccountId(2)),
                 name: by.clone(),
@@ -208,7 +316,7 @@ fn database_of_version_5_takes_bans_of_the_server() {
             until: None,
             reason: Reason::default(),
         }),
-    };
+    );
     assert_eq!(log.append(vec![ban])[0].outcome, Ok(Recorded::Noted));
     let kept = BanRecord {
         whom: Banned::Network(network),
@@ -218,38 +326,42 @@ fn database_of_version_5_takes_bans_of_the_server() {
         reason: Reason::default(),
     };
     assert_eq!(log.accounts().unwrap().bans, [kept]);
-    let mut reader = Reader::open(&dir).unwrap();
-    assert_eq!(found(&mut reader, &[]), ["first words"]);
+    assert_eq!(data.found("words", &[]), ["first words"]);
 }
 
-/// The bodies with `words`, in public rooms and in those.
-fn found(reader: &mut Reader, private: &[RoomName]) -> Vec<String> {
-    let search = Search {
-        context: context(),
-        query: Query::parse("words").unwrap(),
-        scope: Scope::Readable {
-            private: private.to_vec(),
-        },
-        before: None,
-        max_messages: 10,
-        max_weight: 100_000,
-    };
-    let findings = reader.search(search).outcome.unwrap();
-    let bodies = findings.messages.iter();
-    bodies
-        .map(|it| it.message.said().unwrap().body.as_str().to_owned())
-        .collect()
-}
-
-fn context() -> Context {
-    Context {
-        session: SessionId {
-            worker: 0,
-            connection: 0,
-        },
-        from: None,
-        re: None,
+/// Has a room with all that is in it erased, beside those that were removed before; what has that word
+/// is gone from everywhere then.
+fn check_erasing(data: &Data, mut log: Log, word: &str) {
+    for room in log.rooms().unwrap() {
+        let (name, by) = (room.name, None);
+        if name != RoomName::lobby() {
+            let removed = in_room(name.as_str(), RoomFact::Removed { by });
+            record(&mut log, 3_000, removed).unwrap();
+        }
     }
+    let before = Timestamp(3_000);
+    for _ in 0..10 {
+        record(
+            &mut log,
+            3_001,
+            in_room("lobby", RoomFact::Expired { before }),
+        )
+        .unwrap();
+    }
+    while log.has_remains() {
+        log.erase_remains();
+    }
+    assert_eq!(log.rooms().unwrap().len(), 1);
+    log.close();
+    let check = "INSERT INTO message_words (message_words, rank) VALUES ('integrity-check', 1)";
+    data.database().execute_batch(check).unwrap();
+    let database = data.database();
+    for table in ["messages", "changes", "reactors"] {
+        let sql = format!("SELECT count(*) FROM {table}");
+        let left: i64 = database.query_row(&sql, (), |row| row.get(0)).unwrap();
+        assert_eq!(left, 0, "{table}");
+    }
+    assert!(!data.has_text(&format!(" {word}")), "{word}");
 }
 
 type Said<'a> = (u64, i64, &'a str, &'a str, Option<&'a str>, Option<u64>);
@@ -265,27 +377,4 @@ fn said(message: &Message) -> Said<'_> {
         said.key.as_ref().map(MessageKey::as_str),
         said.reply_to,
     )
-}
-
-/// A data directory with a database of those statements.
-fn data(sql: &str) -> (TempDir, DataDir) {
-    let temporary = TempDir::new().unwrap();
-    let dir = DataDir::open(temporary.path()).unwrap();
-    Connection::open(temporary.path().join("chinwag.db"))
-        .unwrap()
-        .execute_batch(sql)
-        .unwrap();
-    (temporary, dir)
-}
-
-fn page(reader: &mut Reader, room: &str) -> Page {
-    let read = Read {
-        purpose: Purpose::Recent,
-        room: RoomName::parse(room).unwrap(),
-        span: Span::Newest,
-        max_messages: 10,
-        max_weight: 100_000,
-        max_changes: 10,
-    };
-    reader.read(read).outcome.unwrap()
 }

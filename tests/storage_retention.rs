@@ -5,184 +5,114 @@
     reason = "what helpers of tests cannot do fails the test"
 )]
 
-use chinwag::chat::hub::SessionId;
-use chinwag::chat::log::{
-    Append, Context, Fact, LogError, Page, Purpose, Read, Recorded, RoomFact, Span,
-};
-use chinwag::chat::order::Deed;
-use chinwag::chat::search::{Query, Scope, Search};
-use chinwag::chat::{
-    Body, Emoji, GuestId, MessageKey, Party, PersonId, RoomName, Seq, Timestamp, Topic, UserName,
-};
-use chinwag::storage::{DataDir, Log, Reader};
-use tempfile::TempDir;
+mod storage_support;
 
-struct Data {
-    temporary: TempDir,
-    dir: DataDir,
+use chinwag::chat::log::{Append, Fact, LogError, Recorded, RoomFact, Span};
+use chinwag::chat::order::Deed;
+use chinwag::chat::{GuestId, MessageKey, Party, PersonId, Seq, Timestamp, Topic};
+use chinwag::storage::Log;
+use storage_support::{Data, decided, edited, in_room, party, posted, reacted, record, room};
+
+/// A lobby where a message was said each second from the first on, numbered and keyed by it.
+struct Lobby {
+    data: Data,
     log: Log,
 }
 
-impl Data {
-    fn new() -> Self {
-        let temporary = TempDir::new().unwrap();
-        let dir = DataDir::open(temporary.path()).unwrap();
-        let log = Log::open(&dir).unwrap();
-        Self {
-            temporary,
-            dir,
-            log,
-        }
+impl Lobby {
+    fn new(count: i64) -> Self {
+        let batch = (1..=count).map(|at| post(at, &format!("secret{at}")));
+        Self::of(batch.collect())
     }
 
-    /// A message each second from the first on, numbered and keyed by it.
-    fn with_messages(count: i64) -> Self {
-        let mut data = Self::new();
-        let batch = (1..=count).map(|at| post(at, &format!("secret{at}")));
-        let committed = data.log.append(batch.collect());
+    fn of(batch: Vec<Append>) -> Self {
+        let data = Data::new();
+        let mut log = data.log();
+        let committed = log.append(batch);
         assert!(committed.iter().all(|it| it.outcome.is_ok()));
-        data
+        Self { data, log }
     }
 
     fn record(&mut self, at: i64, fact: Fact) -> Result<Recorded, LogError> {
-        let append = append(at, fact);
-        self.log.append(vec![append]).pop().unwrap().outcome
+        record(&mut self.log, at, fact)
     }
 
+    /// Erases a portion: up to which message, and when what is left was decided.
     fn expire(&mut self, before: i64) -> (Seq, Option<i64>) {
-        let fact = RoomFact::Expired {
-            before: Timestamp(before),
-        };
-        match self.record(10_000, in_lobby(fact)) {
+        let before = Timestamp(before);
+        match self.record(10_000, in_room("lobby", RoomFact::Expired { before })) {
             Ok(Recorded::Erased { up_to, oldest_at }) => (up_to, oldest_at.map(|at| at.0)),
             other => panic!("{other:?}"),
         }
     }
 
-    fn read(&self, span: Span) -> Result<Page, LogError> {
-        let read = Read {
-            purpose: Purpose::Recent,
-            room: RoomName::lobby(),
-            span,
-            max_messages: 2_000,
-            max_weight: 10_000_000,
-            max_changes: 100,
-        };
-        Reader::open(&self.dir).unwrap().read(read).outcome
+    /// Erases all that is too old; what each portion left.
+    fn expire_all(&mut self, before: i64) -> Vec<(Seq, Option<i64>)> {
+        let mut portions = vec![self.expire(before)];
+        while portions.last().unwrap().1.is_some_and(|at| at < before) {
+            portions.push(self.expire(before));
+            assert!(portions.len() < 10_000, "it never ends");
+        }
+        portions
     }
 
     fn seqs(&self) -> Vec<Seq> {
-        let page = self.read(Span::Newest).unwrap();
+        let page = self.data.page("lobby", Span::Newest);
         page.messages.iter().map(|message| message.seq).collect()
     }
 
     fn found(&self, words: &str) -> usize {
-        let search = Search {
-            context: context(),
-            query: Query::parse(words).unwrap(),
-            scope: Scope::Readable {
-                private: Vec::new(),
-            },
-            before: None,
-            max_messages: 50,
-            max_weight: 1_000_000,
-        };
-        let findings = Reader::open(&self.dir).unwrap().search(search);
-        findings.outcome.unwrap().messages.len()
+        self.data.found(words, &[]).len()
     }
 
-    /// What is in all files when the log is closed.
-    fn files(self) -> Vec<Vec<u8>> {
+    /// Closes the log; what is in its files then agrees with its index, and has none of those texts.
+    fn check_files(self, texts: &[&str]) {
         self.log.close();
-        let files = std::fs::read_dir(self.temporary.path()).unwrap();
-        files
-            .map(|file| std::fs::read(file.unwrap().path()).unwrap())
-            .collect()
+        let check = "INSERT INTO message_words (message_words, rank) VALUES ('integrity-check', 1)";
+        self.data.database().execute_batch(check).unwrap();
+        for text in texts {
+            assert!(!self.data.has_text(text), "{text} is in the files");
+        }
     }
-}
-
-fn context() -> Context {
-    Context {
-        session: SessionId::operator(0),
-        from: None,
-        re: None,
-    }
-}
-
-fn append(at: i64, fact: Fact) -> Append {
-    Append {
-        context: context(),
-        at: Timestamp(at),
-        fact,
-    }
-}
-
-fn in_lobby(fact: RoomFact) -> Fact {
-    let room = RoomName::lobby();
-    Fact::Room { room, fact }
 }
 
 fn ada() -> Party {
-    Party {
-        person: PersonId::Guest(GuestId(7)),
-        name: UserName::parse("ada").unwrap(),
-    }
+    party(PersonId::Guest(GuestId(7)), "ada")
 }
 
 fn post(at: i64, body: &str) -> Append {
-    append(
-        at,
-        Fact::MessagePosted {
-            room: RoomName::lobby(),
-            from: ada().name,
-            person: ada().person,
-            body: Body::parse(body).unwrap(),
-            key: Some(MessageKey::parse(&format!("key{at}")).unwrap()),
-            reply_to: None,
-        },
-    )
+    let mut fact = posted("lobby", &ada(), body);
+    if let Fact::MessagePosted { key, .. } = &mut fact {
+        *key = Some(MessageKey::parse(&format!("key{at}")).unwrap());
+    }
+    decided(at, fact)
 }
 
 fn edit(seq: Seq, body: &str) -> Fact {
-    Fact::MessageEdited {
-        room: RoomName::lobby(),
-        seq,
-        body: Body::parse(body).unwrap(),
-        by: ada().name,
-        person: ada().person,
-    }
+    edited("lobby", &ada(), seq, body)
 }
 
 fn react(seq: Seq) -> Fact {
-    Fact::Reacted {
-        room: RoomName::lobby(),
-        seq,
-        emoji: Emoji::parse("🦊").unwrap(),
-        on: true,
-        from: ada().name,
-        person: ada().person,
-    }
+    reacted("lobby", &ada(), seq, "🦊")
 }
 
 #[test]
 fn oldest_messages_are_gone_and_numbers_go_on() {
-    let mut data = Data::with_messages(10);
-    assert_eq!(data.expire(8), (7, Some(8)));
-    assert_eq!(data.seqs(), [8, 9, 10]);
-    let page = data.read(Span::Newest).unwrap();
+    let mut lobby = Lobby::new(10);
+    assert_eq!(lobby.expire_all(8).last(), Some(&(7, Some(8))));
+    assert_eq!(lobby.seqs(), [8, 9, 10]);
+    let page = lobby.data.page("lobby", Span::Newest);
     assert_eq!((page.erased, page.seq), (7, 10));
-    assert_eq!(data.read(Span::Before(8)).unwrap().messages, []);
-    assert_eq!(data.found("secret7"), 0);
-    assert_eq!(data.found("secret8"), 1);
+    assert_eq!(lobby.data.page("lobby", Span::Before(8)).messages, []);
+    assert_eq!(lobby.found("secret7"), 0);
+    assert_eq!(lobby.found("secret8"), 1);
     for seq in [1, 7] {
-        assert_eq!(
-            data.record(11, edit(seq, "x")),
-            Err(LogError::NoSuchMessage)
-        );
-        assert_eq!(data.record(11, react(seq)), Err(LogError::NoSuchMessage));
+        let refused = Err(LogError::NoSuchMessage);
+        assert_eq!(lobby.record(11, edit(seq, "x")), refused);
+        assert_eq!(lobby.record(11, react(seq)), refused);
     }
     // The key of what is gone is free, that of what is kept is not.
-    let again = data
+    let again = lobby
         .log
         .append(vec![post(3, "once more"), post(9, "once more")]);
     assert_eq!(again[0].outcome, Ok(Recorded::Posted { seq: 11 }));
@@ -191,8 +121,8 @@ fn oldest_messages_are_gone_and_numbers_go_on() {
         again[1].outcome,
         Ok(Recorded::Repeated { seq: 9, at: first })
     );
-    drop(data.log);
-    let rooms = Log::open(&data.dir).unwrap().rooms().unwrap();
+    drop(lobby.log);
+    let rooms = lobby.data.log().rooms().unwrap();
     let books = &rooms[0].books;
     assert_eq!((books.erased, rooms[0].seq), (7, 11));
     assert_eq!(books.oldest_at, Some(Timestamp(8)));
@@ -200,79 +130,144 @@ fn oldest_messages_are_gone_and_numbers_go_on() {
 
 #[test]
 fn nothing_is_left_of_what_is_erased() {
-    let mut data = Data::with_messages(3);
-    data.record(4, edit(1, "hidden words")).unwrap();
-    data.record(5, react(1)).unwrap();
-    let topic = Topic::parse("whispered").unwrap();
-    let by = ada().name;
-    let room = RoomName::lobby();
-    data.record(6, Fact::TopicChanged { room, topic, by })
-        .unwrap();
+    let mut lobby = Lobby::new(3);
+    lobby.record(4, edit(1, "hidden words")).unwrap();
+    lobby.record(5, react(1)).unwrap();
+    let topic = Fact::TopicChanged {
+        room: room("lobby"),
+        topic: Topic::parse("whispered").unwrap(),
+        by: ada().name,
+    };
+    lobby.record(6, topic).unwrap();
     // The edit is younger than what it changed, and goes with it all the same.
-    assert_eq!(data.expire(2), (1, Some(2)));
-    let page = data.read(Span::Newest).unwrap();
+    assert_eq!(lobby.expire(2), (1, Some(2)));
+    let page = lobby.data.page("lobby", Span::Newest);
     assert_eq!(page.changes.len(), 3);
-    assert_eq!(data.expire(6), (3, Some(6)));
-    let page = data.read(Span::Newest).unwrap();
+    assert_eq!(lobby.expire(6), (3, Some(6)));
+    let page = lobby.data.page("lobby", Span::Newest);
     assert_eq!(
         (page.messages.len(), page.changes.len(), page.rev),
         (0, 1, 3)
     );
-    assert_eq!(data.expire(7), (3, None));
-    assert_eq!(data.found("secret1") + data.found("hidden"), 0);
-    let files = data.files();
-    for text in ["secret1", "hidden", "🦊", "key1", "\"ada\""] {
-        let text = text.as_bytes();
-        let has_text = |file: &Vec<u8>| file.windows(text.len()).any(|bytes| bytes == text);
-        assert!(!files.iter().any(has_text), "{}", text.escape_ascii());
-    }
+    assert_eq!(lobby.expire(7), (3, None));
+    assert_eq!(lobby.found("secret1") + lobby.found("hidden"), 0);
+    lobby.check_files(&["secret1", "hidden", "🦊", "key1", "\"ada\""]);
 }
 
 #[test]
-fn much_is_erased_in_bounded_parts() {
-    let mut data = Data::with_messages(1_200);
-    assert_eq!(data.expire(1_101), (500, Some(501)));
-    assert_eq!(data.seqs().len(), 700);
-    assert_eq!(data.expire(1_101), (1_000, Some(1_001)));
-    assert_eq!(data.expire(1_101), (1_100, Some(1_101)));
+fn numbers_of_events_are_not_given_again() {
+    let mut lobby = Lobby::new(3);
+    let newest = |lobby: &Lobby| -> i64 {
+        let sql = "SELECT max(id) FROM events";
+        lobby
+            .data
+            .database()
+            .query_row(sql, (), |row| row.get(0))
+            .unwrap()
+    };
+    let before = newest(&lobby);
+    lobby.expire(3);
     assert_eq!(
-        data.expire(1_101),
-        (1_100, Some(1_101)),
-        "nothing is left to do"
+        newest(&lobby),
+        before,
+        "an event more for what is not needed"
     );
-    assert_eq!(data.seqs().len(), 100);
-    assert_eq!(data.found("secret1100"), 0);
-    assert_eq!(data.found("secret1101"), 1);
+    lobby.expire(4);
+    assert_eq!(newest(&lobby), before + 1);
+}
+
+#[test]
+fn much_is_erased_in_portions() {
+    let mut lobby = Lobby::new(200);
+    let portions = lobby.expire_all(101);
+    assert!(portions.len() > 5, "{portions:?}");
+    let mut erased = 0;
+    for (up_to, oldest_at) in portions {
+        let count = up_to - erased;
+        // Each message has 8 or 9 letters.
+        assert!((1..=20).contains(&count), "{count} at once");
+        assert_eq!(oldest_at, Some(i64::try_from(up_to).unwrap() + 1));
+        erased = up_to;
+    }
+    assert_eq!(erased, 100);
+    assert_eq!(lobby.expire(101), (100, Some(101)), "nothing is left to do");
+    assert_eq!(lobby.seqs().len(), 100);
+    assert_eq!(lobby.found("secret100"), 0);
+    assert_eq!(lobby.found("secret101"), 1);
+    lobby.check_files(&["secret100"]);
+}
+
+#[test]
+fn long_message_goes_piece_by_piece_and_is_gone_from_the_first_on() {
+    let words = (0..1_000).map(|nth| format!("word{nth}"));
+    let long = words.collect::<Vec<_>>().join(" ");
+    let mut lobby = Lobby::of(vec![post(1, &long), post(2, &long), post(3, "short")]);
+    assert_eq!(lobby.expire(2), (1, Some(1)));
+    assert_eq!(lobby.seqs(), [2, 3]);
+    assert_eq!(lobby.data.page("lobby", Span::Before(2)).messages, []);
+    assert_eq!(lobby.data.page("lobby", Span::After(0)).messages.len(), 2);
+    assert_eq!(lobby.found("word999"), 1, "only in the second message");
+    assert_eq!(lobby.record(4, edit(1, "x")), Err(LogError::NoSuchMessage));
+    assert_eq!(lobby.record(4, react(1)), Err(LogError::NoSuchMessage));
+    let again = lobby.log.append(vec![post(1, "another")]).remove(0).outcome;
+    assert_eq!(again, Ok(Recorded::Posted { seq: 4 }));
+    // A server that starts in the midst of it goes on.
+    drop(lobby.log);
+    lobby.log = lobby.data.log();
+    let oldest_at = lobby.log.rooms().unwrap()[0].books.oldest_at;
+    assert_eq!(oldest_at, Some(Timestamp(1)));
+    let portions = lobby.expire_all(2);
+    assert!((30..60).contains(&portions.len()), "{}", portions.len());
+    assert_eq!(portions.last(), Some(&(1, Some(2))));
+    assert_eq!(lobby.found("word999"), 1);
+    lobby.expire_all(3);
+    assert_eq!(lobby.found("word0") + lobby.found("word999"), 0);
+    lobby.check_files(&["word0", "word500", "word999"]);
+}
+
+#[test]
+fn message_with_much_attached_goes_piece_by_piece() {
+    let mut lobby = Lobby::new(2);
+    let reactions = (0..250).map(|nth| {
+        let whom = party(PersonId::Guest(GuestId(nth)), &format!("fan{nth}"));
+        decided(3, reacted("lobby", &whom, 1, "🦊"))
+    });
+    let edits = (0..250).map(|nth| decided(3, edit(1, &format!("version{nth}"))));
+    let committed = lobby.log.append(reactions.chain(edits).collect());
+    assert!(committed.iter().all(|it| it.outcome.is_ok()));
+    let portions = lobby.expire_all(2);
+    assert!((4..10).contains(&portions.len()), "{portions:?}");
+    assert_eq!(lobby.seqs(), [2]);
+    assert_eq!(lobby.data.page("lobby", Span::Newest).changes.len(), 500);
+    assert_eq!(lobby.found("version249"), 0);
+    let left: i64 = lobby
+        .data
+        .database()
+        .query_row("SELECT count(*) FROM reactors", (), |row| row.get(0))
+        .unwrap();
+    assert_eq!(left, 0);
+    lobby.check_files(&["secret1", "version0", "version249"]);
 }
 
 #[test]
 fn only_a_beginning_goes_whatever_the_clock_said() {
-    let mut data = Data::new();
     // The clock was set back between the second and the third.
-    let batch = [5, 9, 3, 10].map(|at| post(at, "x")).to_vec();
-    assert!(data.log.append(batch).iter().all(|it| it.outcome.is_ok()));
-    assert_eq!(data.expire(6), (1, Some(9)));
-    assert_eq!(data.seqs(), [2, 3, 4]);
-    assert_eq!(data.expire(10), (3, Some(10)));
+    let mut lobby = Lobby::of([5, 9, 3, 10].map(|at| post(at, "x")).to_vec());
+    assert_eq!(lobby.expire(6), (1, Some(9)));
+    assert_eq!(lobby.seqs(), [2, 3, 4]);
+    assert_eq!(lobby.expire(10), (3, Some(10)));
 }
 
 #[test]
 fn retention_is_kept_and_audited() {
-    let mut data = Data::new();
+    let mut lobby = Lobby::new(0);
     let (by, days) = (ada(), 30);
-    data.record(1, in_lobby(RoomFact::RetentionSet { by, days }))
-        .unwrap();
-    let read = Read {
-        purpose: Purpose::Audit(context()),
-        room: RoomName::lobby(),
-        span: Span::Newest,
-        max_messages: 10,
-        max_weight: 0,
-        max_changes: 0,
-    };
-    let page = Reader::open(&data.dir).unwrap().read(read).outcome.unwrap();
-    assert_eq!(page.audit[0].deed, Deed::Retention { days: 30 });
-    drop(data.log);
-    let rooms = Log::open(&data.dir).unwrap().rooms().unwrap();
+    let fact = in_room("lobby", RoomFact::RetentionSet { by, days });
+    lobby.record(1, fact).unwrap();
+    let deeds = lobby.data.audit(Some("lobby"), None, 10).into_iter();
+    assert!(deeds.map(|it| it.deed).eq([Deed::Retention { days: 30 }]));
+    assert!(lobby.data.audit(None, None, 10).is_empty());
+    drop(lobby.log);
+    let rooms = lobby.data.log().rooms().unwrap();
     assert_eq!(rooms[0].books.retention_days, Some(30));
 }

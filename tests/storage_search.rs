@@ -6,13 +6,14 @@
     reason = "what helpers of tests cannot do fails the test"
 )]
 
-use chinwag::chat::hub::SessionId;
-use chinwag::chat::log::{Append, Context, Fact, LogError, Visibility};
+mod storage_support;
+
+use chinwag::chat::log::{Fact, LogError, Visibility};
 use chinwag::chat::search::{Findings, Place, Query, Scope, Search};
-use chinwag::chat::{Body, GuestId, PersonId, RoomName, Timestamp, Topic, UserName};
-use chinwag::storage::{DataDir, Log, Reader};
+use chinwag::chat::{Body, GuestId, PersonId, RoomName, Topic, UserName};
+use chinwag::storage::{Log, Reader};
 use proptest::prelude::*;
-use tempfile::TempDir;
+use storage_support::{Data, nobody, posted, record, room};
 
 #[test]
 fn words_phrases_and_beginnings_are_found_newest_first() {
@@ -181,17 +182,16 @@ proptest! {
 struct Archive {
     log: Log,
     reader: Reader,
-    _temporary: TempDir,
+    _data: Data,
 }
 
 impl Archive {
     fn new() -> Self {
-        let temporary = TempDir::new().unwrap();
-        let dir = DataDir::open(temporary.path()).unwrap();
+        let data = Data::new();
         Self {
-            log: Log::open(&dir).unwrap(),
-            reader: Reader::open(&dir).unwrap(),
-            _temporary: temporary,
+            log: data.log(),
+            reader: data.reader(),
+            _data: data,
         }
     }
 
@@ -207,14 +207,7 @@ impl Archive {
     }
 
     fn post(&mut self, name: &str, body: &str) {
-        self.append(Fact::MessagePosted {
-            room: room(name),
-            from: UserName::parse("ada").unwrap(),
-            person: ADA,
-            body: Body::parse(body).unwrap(),
-            key: None,
-            reply_to: None,
-        });
+        self.append(posted(name, &storage_support::party(ADA, "ada"), body));
     }
 
     fn change(&mut self, fact: impl FnOnce(RoomName, UserName, PersonId) -> Fact) {
@@ -223,13 +216,7 @@ impl Archive {
     }
 
     fn append(&mut self, fact: Fact) {
-        let append = Append {
-            context: context(),
-            at: Timestamp(1),
-            fact,
-        };
-        let committed = self.log.append(vec![append]);
-        committed[0].outcome.as_ref().unwrap();
+        record(&mut self.log, 1, fact).unwrap();
     }
 
     /// What is found everywhere that everybody may read.
@@ -263,7 +250,7 @@ impl Archive {
 
 fn search(query: &str, scope: Scope, before: Option<Place>, max_messages: usize) -> Search {
     Search {
-        context: context(),
+        context: nobody(),
         query: Query::parse(query).unwrap(),
         scope,
         before,
@@ -277,21 +264,6 @@ fn bodies(found: &Findings) -> Vec<String> {
     messages
         .map(|it| it.message.said().unwrap().body.as_str().to_owned())
         .collect()
-}
-
-fn room(name: &str) -> RoomName {
-    RoomName::parse(name).unwrap()
-}
-
-fn context() -> Context {
-    Context {
-        session: SessionId {
-            worker: 0,
-            connection: 0,
-        },
-        from: None,
-        re: None,
-    }
 }
 
 const ADA: PersonId = PersonId::Guest(GuestId(7));

@@ -19,7 +19,7 @@
 //! step are in the order in which every connection must see them; requests are put aside only for
 //! a session that waits.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::chat::PersonId;
@@ -32,6 +32,7 @@ use crate::chat::entrance::{Entrance, Registration};
 use crate::chat::error::ChatError;
 use crate::chat::event::{Done, Event};
 use crate::chat::hash::{Hashed, Hashing};
+use crate::chat::hub::retention::Erasing;
 use crate::chat::log::{Append, Committed, Context, Read, ReadDone, RoomRecord};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
@@ -44,6 +45,7 @@ use crate::chat::search::{Search, SearchDone};
 use crate::chat::secret::SecretHash;
 use crate::chat::shares::{Allowances, Charge, Scope, Shares};
 use crate::chat::totp::TotpSecret;
+use crate::chat::waiting::Waiting;
 
 mod accounts;
 mod arrival;
@@ -216,7 +218,7 @@ pub struct Hub {
     bans: Bans,
     sessions: BTreeMap<SessionId, Session>,
     /// What sessions have asked that wait for something, and whose turn it is not yet.
-    held: BTreeMap<SessionId, VecDeque<(Option<ClientAddress>, Request)>>,
+    held: BTreeMap<SessionId, Waiting<Option<ClientAddress>>>,
     rooms: BTreeMap<RoomId, Room>,
     room_ids: BTreeMap<RoomName, RoomId>,
     /// The number of the next room: one is never used again.
@@ -237,8 +239,8 @@ pub struct Hub {
     cleared_at: Timestamp,
     /// When the oldest of what is kept for a time is too old, for each room.
     expiries: BTreeSet<(Timestamp, RoomId)>,
-    /// Whether the log erases something just now.
-    is_erasing: bool,
+    /// What the log is doing about it.
+    erasing: Erasing,
     /// When the logins of those who are connected end by themselves.
     ends: BTreeSet<(Timestamp, SessionId)>,
     /// Pages under way of rooms that are gone.
@@ -296,7 +298,7 @@ impl Hub {
             abandoned: BTreeSet::new(),
             cleared_at: Timestamp::default(),
             expiries: BTreeSet::new(),
-            is_erasing: false,
+            erasing: Erasing::Paused(Timestamp::default()),
             ends: BTreeSet::new(),
             stale_reads: BTreeMap::new(),
             caught_up_at: Timestamp::default(),
@@ -392,9 +394,7 @@ impl Hub {
             re,
         };
         if let Some(put_aside) = self.held.get_mut(&id) {
-            if put_aside.len() < MAX_PUT_ASIDE {
-                put_aside.push_back((from, request));
-            } else {
+            if let Some(request) = put_aside.push(request, from) {
                 let busy = ChatError::Busy("an earlier request is not answered yet");
                 answer(context(request.id), Err(busy), output);
             }
@@ -409,7 +409,7 @@ impl Hub {
     /// Goes on with what was put aside while a session waited.
     fn resume(&mut self, id: SessionId, output: &mut Vec<Output>) {
         let mut put_aside = self.held.remove(&id).unwrap_or_default();
-        while let Some((from, request)) = put_aside.pop_front() {
+        while let Some((request, from)) = put_aside.pop() {
             self.request(id, from, request, output);
             if let Some(held) = self.held.get_mut(&id) {
                 // It waits again, and the rest with it.
@@ -671,9 +671,6 @@ pub const MAX_FOUND: usize = 50;
 
 /// Rooms that one connection can be in.
 pub const MAX_ROOMS_PER_SESSION: usize = 100;
-
-/// Requests that one connection can have put aside: more than a client sends ahead in earnest.
-const MAX_PUT_ASIDE: usize = 256;
 
 /// A worker that no server has.
 const OPERATOR: u32 = u32::MAX;

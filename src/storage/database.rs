@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::types::ValueRef;
 use rusqlite::{
-    Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, TransactionBehavior,
+    Connection, ErrorCode, OpenFlags, OptionalExtension as _, Params, Row, TransactionBehavior,
 };
 
 use crate::storage::error::{Refusal, StorageError};
@@ -14,7 +14,7 @@ use crate::storage::schema::{APPLICATION_ID, SETTINGS, STEPS, VERSION};
 
 mod accounts;
 mod books;
-mod expiry;
+mod erasure;
 mod messages;
 mod search;
 mod server;
@@ -138,6 +138,7 @@ impl Database {
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(MAX_STATEMENTS);
         connection.execute_batch(SETTINGS)?;
         Ok(Self {
             path: path.to_owned(),
@@ -284,8 +285,7 @@ impl Transaction<'_> {
     }
 
     pub(super) fn rooms(&self) -> Result<Vec<RoomRow>, DatabaseError> {
-        let mut statement = self.0.prepare_cached(ROOMS)?;
-        let rows = statement.query_map((), |row| {
+        self.rows(ROOMS, (), |row| {
             Ok(RoomRow {
                 key: text(row, 0)?,
                 name: text(row, 1)?,
@@ -297,21 +297,18 @@ impl Transaction<'_> {
                 erased: number(row, 7)?,
                 oldest_at: [row.get(8)?, row.get(9)?],
             })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 
     /// Who is more than a member of a room: the room's key, who, and what.
     pub(super) fn roles(&self) -> Result<Vec<RoleRow>, DatabaseError> {
-        let mut statement = self.0.prepare_cached(ROLES)?;
-        let rows = statement.query_map((), |row| {
+        self.rows(ROLES, (), |row| {
             Ok(RoleRow {
                 room: text(row, 0)?,
                 person: row.get(1)?,
                 role: text(row, 2)?,
             })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 
     pub(super) fn room(&self, key: &str) -> Result<Option<RoomState>, DatabaseError> {
@@ -412,19 +409,28 @@ impl Transaction<'_> {
     /// The newest changes, newest first.
     pub(super) fn changes(&self, room: i64, max: usize) -> Result<Vec<ChangeRow>, DatabaseError> {
         let max = i64::try_from(max).unwrap_or(i64::MAX);
-        let mut statement = self.0.prepare_cached(NEWEST_CHANGES)?;
-        let rows = statement.query_map((room, max), |row| {
+        self.rows(NEWEST_CHANGES, (room, max), |row| {
             Ok(ChangeRow {
                 rev: number(row, 0)?,
                 at: row.get(1)?,
                 kind: text(row, 2)?,
                 payload: text(row, 3)?,
             })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 
-    fn execute(&self, sql: &str, row: impl rusqlite::Params) -> Result<(), DatabaseError> {
+    /// What a statement finds.
+    fn rows<T>(
+        &self,
+        sql: &str,
+        row: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, DatabaseError> {
+        let mut statement = self.0.prepare_cached(sql)?;
+        Ok(statement.query_map(row, read)?.collect::<Result<_, _>>()?)
+    }
+
+    fn execute(&self, sql: &str, row: impl Params) -> Result<(), DatabaseError> {
         self.0.prepare_cached(sql)?.execute(row)?;
         Ok(())
     }
@@ -492,6 +498,9 @@ fn natural(number: i64) -> u64 {
 
 /// How long another program's lock is waited for; ours never waits for ourselves.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// More than there are, so that each is compiled once.
+const MAX_STATEMENTS: usize = 128;
 
 /// Some microseconds.
 const STEPS_BETWEEN_LOOKS: i32 = 1_000;
@@ -601,7 +610,7 @@ mod tests {
         for (sql, plan) in [
             (
                 MESSAGES_BEFORE,
-                "SEARCH messages USING PRIMARY KEY (room=? AND seq<?)",
+                "SEARCH messages USING PRIMARY KEY (room=? AND seq>? AND seq<?)",
             ),
             (
                 MESSAGES_AFTER,
@@ -630,8 +639,9 @@ mod tests {
         }
         let mut seen = Vec::new();
         let transaction = database.begin().unwrap();
+        let lobby = transaction.room("lobby").unwrap().unwrap();
         transaction
-            .visit_messages_before(1, 50_000, |message| {
+            .visit_messages_before(lobby, 50_000, |message| {
                 seen.push(message.seq);
                 if seen.len() < 200 {
                     ControlFlow::Continue(())
@@ -641,6 +651,21 @@ mod tests {
             })
             .unwrap();
         assert!(seen.into_iter().eq((49_800..50_000).rev()));
+    }
+
+    #[test]
+    fn what_goes_is_looked_for_in_no_whole_table() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = open_writer(&DataDir::open(dir.path()).unwrap()).unwrap();
+        let everywhere = ["events", "rooms", "accounts"];
+        let deletions = everywhere.map(|table| format!("DELETE FROM {table} WHERE id = ?1"));
+        let erasures = erasure::STATEMENTS.map(str::to_owned);
+        let logins = "DELETE FROM logins WHERE account = ?1".to_owned();
+        for sql in deletions.iter().chain(&erasures).chain([&logins]) {
+            let plan = query_plan(&database, sql);
+            assert!(plan.contains("SEARCH"), "{sql}: {plan}");
+            assert!(!plan.contains("SCAN"), "{sql}: {plan}");
+        }
     }
 
     fn query_plan(database: &Database, sql: &str) -> String {

@@ -32,8 +32,10 @@ mod server;
 #[derive(Debug)]
 pub struct Log {
     database: Database,
-    /// Whether the newest batch failed: a streak of failures is reported once.
+    /// Whether the newest transaction failed: a streak of failures is reported once.
     is_failing: bool,
+    /// Whether something may be left of rooms that were removed.
+    has_remains: bool,
     /// Keeps the directory locked.
     _dir: DataDir,
 }
@@ -47,6 +49,7 @@ impl Log {
         Ok(Self {
             database: open_writer(dir)?,
             is_failing: false,
+            has_remains: true,
             _dir: dir.clone(),
         })
     }
@@ -92,15 +95,12 @@ impl Log {
                 if self.is_failing {
                     tracing::info!("the log takes messages again");
                 }
+                self.has_remains |= self.is_failing || batch.iter().any(is_removal);
                 self.is_failing = false;
                 outcomes
             }
             Err(error) => {
-                if !self.is_failing {
-                    tracing::error!(%error, "the log cannot take messages");
-                }
-                self.is_failing = true;
-                self.database.note_failure(&error);
+                self.failed(&error);
                 vec![Err(LogError::Unavailable); batch.len()]
             }
         };
@@ -109,6 +109,28 @@ impl Log {
             .zip(outcomes)
             .map(|(append, outcome)| Committed { append, outcome })
             .collect()
+    }
+
+    /// Whether something may be left of rooms that were removed, for
+    /// [`erase_remains`](Self::erase_remains).
+    pub fn has_remains(&self) -> bool {
+        self.has_remains
+    }
+
+    /// Erases some of what is left of rooms that were removed, in a transaction of its own: what is
+    /// to be written meanwhile waits a few milliseconds at most.
+    ///
+    /// If the database fails, it is tried again when a batch was recorded.
+    pub fn erase_remains(&mut self) {
+        let erased = self.database.begin().and_then(|transaction| {
+            let has_remains = transaction.erase_removed()?;
+            transaction.commit()?;
+            Ok(has_remains)
+        });
+        self.has_remains = erased.unwrap_or_else(|error| {
+            self.failed(&error);
+            false
+        });
     }
 
     /// Leaves everything in the database file and an empty write-ahead log.
@@ -121,7 +143,6 @@ impl Log {
 
     fn record(&mut self, batch: &[Append]) -> Result<Vec<Outcome>, DatabaseError> {
         let mut transcript = Transcript::begin(self.database.begin()?)?;
-        transcript.transaction.erase_removed()?;
         let outcomes = batch
             .iter()
             .map(|append| transcript.record(append))
@@ -129,6 +150,25 @@ impl Log {
         transcript.commit()?;
         Ok(outcomes)
     }
+
+    /// Takes note that a transaction failed: nothing of it happened.
+    fn failed(&mut self, error: &DatabaseError) {
+        if !self.is_failing {
+            tracing::error!(%error, "the log cannot take messages");
+        }
+        self.is_failing = true;
+        self.database.note_failure(error);
+    }
+}
+
+fn is_removal(append: &Append) -> bool {
+    matches!(
+        append.fact,
+        Fact::Room {
+            fact: RoomFact::Removed { .. },
+            ..
+        }
+    )
 }
 
 type Outcome = Result<Recorded, LogError>;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crate::chat::log::{Change, LogError, Page, Purpose, Read, ReadDone, Span};
 use crate::chat::message::{Message, Seq};
 use crate::storage::data_dir::DataDir;
-use crate::storage::database::{AuditRow, Database, DatabaseError, Transaction};
+use crate::storage::database::{AuditRow, Database, DatabaseError, RoomState, Transaction};
 use crate::storage::error::StorageError;
 use crate::storage::opening::open_reader;
 use crate::storage::rows::books::read_audit;
@@ -53,18 +53,19 @@ impl Reader {
             Span::Newest | Span::After(_) | Span::Around(_) => u64::MAX,
         };
         if matches!(read.purpose, Purpose::ServerAudit(_)) {
-            return Ok(Some(audit_page(&transaction.server_audit(before, max)?)));
+            return Ok(Some(audit_page(&transaction.audit(None, before, max)?)));
         }
         let Some(room) = transaction.room(read.room.key())? else {
             return Ok(None);
         };
         if matches!(read.purpose, Purpose::Audit(_)) {
-            return Ok(Some(audit_page(&transaction.audit(room.id, before, max)?)));
+            let rows = transaction.audit(Some(room.id), before, max)?;
+            return Ok(Some(audit_page(&rows)));
         }
         Ok(Some(Page {
             audit: Vec::new(),
             erased: room.erased,
-            messages: messages(&transaction, room.id, read)?,
+            messages: messages(&transaction, room, read)?,
             changes: newest_changes(&transaction, room.id, read.max_changes)?,
             seq: room.seq,
             rev: room.rev,
@@ -100,7 +101,7 @@ fn audit_page(rows: &[AuditRow]) -> Page {
 /// The messages of a page, oldest first.
 fn messages(
     transaction: &Transaction<'_>,
-    room: i64,
+    room: RoomState,
     read: &Read,
 ) -> Result<Vec<Message>, DatabaseError> {
     let (max, max_weight) = (read.max_messages, read.max_weight);
@@ -129,7 +130,7 @@ fn messages(
 /// The newest messages numbered below `before` that fit, oldest first.
 fn older(
     transaction: &Transaction<'_>,
-    room: i64,
+    room: RoomState,
     before: Seq,
     mut taking: Taking,
 ) -> Result<Vec<Message>, DatabaseError> {
@@ -145,7 +146,7 @@ fn older(
 /// The oldest messages numbered above `after` that fit, oldest first.
 fn newer(
     transaction: &Transaction<'_>,
-    room: i64,
+    room: RoomState,
     after: Seq,
     mut taking: Taking,
 ) -> Result<Vec<Message>, DatabaseError> {

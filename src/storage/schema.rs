@@ -4,11 +4,11 @@
 pub(super) const APPLICATION_ID: i32 = 0x6368_7767;
 
 /// The newest version of the schema: the number of steps to it.
-pub(super) const VERSION: i32 = 6;
+pub(super) const VERSION: i32 = 7;
 
 /// Each step leads from the version that is its index to the next one, in one transaction.
-pub(super) const STEPS: [&str; 6] = [
-    VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6,
+pub(super) const STEPS: [&str; 7] = [
+    VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7,
 ];
 
 /// Settings of each connection.
@@ -285,3 +285,10 @@ const VERSION_6: &str = r#"
         event INTEGER PRIMARY KEY REFERENCES events
     ) STRICT;
 "#;
+
+/// What is deleted must be found by what refers to it, however much there is: without the first of
+/// these each event that goes is looked for in all changes.
+const VERSION_7: &str = "
+    CREATE INDEX changes_by_event ON changes (event);
+    CREATE INDEX logins_by_account ON logins (account);
+";

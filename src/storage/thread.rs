@@ -1,11 +1,14 @@
 //! The threads that wait for the disk: one commits, one reads.
 //!
 //! While a commit waits for the disk, appends gather in the queue; all of them go into the next
-//! one. So the disk sets the pace, and at load hundreds of messages share one sync.
+//! one. So the disk sets the pace, and at load hundreds of messages share one sync. Between two commits
+//! some of what is left of removed rooms is erased.
 
 use std::io;
 use std::ops::ControlFlow;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
+};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -164,11 +167,28 @@ fn try_send<T>(queue: &SyncSender<Job<T>>, job: T) -> Result<(), T> {
 }
 
 fn run_log(mut log: Log, queue: &Receiver<Job<Append>>, deliver: impl Fn(Delivery)) {
-    while let Ok(Job::Do(first)) = queue.recv() {
-        let (batch, then) = gather(first, queue);
-        deliver(commit(&mut log, batch));
-        if then.is_break() {
-            break;
+    let mut erases_at = now();
+    loop {
+        let job = if log.has_remains() {
+            queue.recv_timeout(erases_at.saturating_duration_since(now()))
+        } else {
+            queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        };
+        match job {
+            Ok(Job::Do(first)) => {
+                let (batch, then) = gather(first, queue);
+                deliver(commit(&mut log, batch));
+                if then.is_break() {
+                    break;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+        }
+        // What waits is written first, and time goes to what is erased however much comes.
+        if log.has_remains() && now() >= erases_at {
+            log.erase_remains();
+            erases_at = now() + ERASURE_INTERVAL;
         }
     }
     log.close();
@@ -191,17 +211,22 @@ fn gather(first: Append, queue: &Receiver<Job<Append>>) -> (Vec<Append>, Control
     (batch, ControlFlow::Continue(()))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long a commit took is measured, nothing is decided by it"
-)]
 fn commit(log: &mut Log, batch: Vec<Append>) -> Delivery {
-    let began_at = Instant::now();
+    let began_at = now();
     let batch = log.append(batch);
     Delivery::Committed {
         batch,
         elapsed: began_at.elapsed(),
     }
+}
+
+/// The time: for how long a commit took, and when some more of a removed room is erased.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing that anybody is told is decided by it"
+)]
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn run_reader(mut reader: Reader, queue: &Receiver<Job<Question>>, deliver: impl Fn(Delivery)) {
@@ -228,6 +253,10 @@ fn fact_len(fact: &Fact) -> usize {
 const SMALL_LEN: usize = 300;
 /// A hash or two, a name, a label.
 const ACCOUNT_FACT_LEN: usize = 512;
+
+/// Between two parts of what is erased of removed rooms, each of some 5 ms: nobody waits for it, and
+/// the disk has more to do.
+const ERASURE_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Two seconds' worth of messages on a slow disk; more waiting helps nobody.
 const MAX_WAITING_APPENDS: usize = 4 * 1024;

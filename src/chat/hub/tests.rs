@@ -16,6 +16,7 @@ mod accounts;
 mod accounts_in_rooms;
 mod commands;
 mod log;
+mod logins;
 mod membership;
 mod messages;
 mod order;

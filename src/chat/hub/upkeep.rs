@@ -17,10 +17,8 @@ use crate::chat::{PersonId, event::Role};
 impl Hub {
     /// When there is something to do although nothing happens, for which [`Input::Tick`](crate::chat::hub::Input::Tick) asks.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let expiry = self.expiries.first().map(|(at, _)| *at);
-        let expiry = expiry.filter(|_| !self.is_erasing);
         let end = self.ends.first().map(|(at, _)| *at);
-        expiry.into_iter().chain(end).min()
+        self.erases_at().into_iter().chain(end).min()
     }
 
     /// Whether one more room may be made by somebody.

@@ -33,7 +33,7 @@ impl ChatService {
         let now = (self.sources.time_of_day)();
         self.bans.ban(network, until, now);
         let event = Event::Banned { until, reason };
-        let shown = Shown::new(&event);
+        let shown = Shown::new(event.into());
         connections.for_each(|_, session, outbox| {
             let address = session.visitor.address().map(ClientAddress::of);
             let is_watching = session.visitor.purpose() == Purpose::Admin;

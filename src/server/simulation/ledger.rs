@@ -11,9 +11,11 @@ mod shown;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 pub(super) use accounts::Accounts;
 use books::Books;
+pub(super) use books::DAY_MS;
 use past::Past;
 pub(super) use shown::AsOf;
 
@@ -51,6 +53,8 @@ pub(super) struct Ledger {
     /// Where each text was said.
     said: BTreeMap<String, Vec<(String, u64)>>,
     pub(super) accounts: Accounts,
+    /// For how many days messages are kept where nobody decided; 0: for ever.
+    retention_days: u32,
 }
 
 /// What happened in a room, and how it is kept.
@@ -91,8 +95,9 @@ impl Eyes {
 
 impl Ledger {
     /// As a new log has it.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(retention_days: u32) -> Self {
         Self {
+            retention_days,
             position: 0,
             told: 0,
             rooms: BTreeMap::from([("lobby".to_owned(), Room::new(Visibility::Public))]),
@@ -198,6 +203,17 @@ impl Ledger {
                     (room.books).was_held(RestraintKind::Ban, person, position, append.at),
                     "{person:?} was refused as banned, and is not"
                 );
+            }
+            (
+                Fact::Room {
+                    fact: RoomFact::Expired { before },
+                    ..
+                },
+                Ok(Recorded::Erased { up_to, .. }),
+            ) => {
+                let known = (told, self.retention_days);
+                room.books.check_expiry(*before, append.at, known)?;
+                room.past.erase(*before, *up_to, position)?;
             }
             (Fact::Room { fact, .. }, Ok(Recorded::Noted)) => {
                 let newest = room.past.newest();
@@ -360,11 +376,11 @@ impl Ledger {
         rulers.any(|ruler| eyes.is(ruler))
     }
 
-    /// How many messages an account has not read, where it belongs.
+    /// How many messages that are there an account has not read, where it belongs.
     pub(super) fn unread(&self, name: &str, account: AccountId) -> Option<u64> {
         let room = self.rooms.get(name)?;
         let member = room.books.members.get(&account)?;
-        Some(room.past.newest() - member.read)
+        Some(room.past.newest() - member.read.max(room.past.erased()))
     }
 
     /// A code that lets its holder into a room, and that the hub knows of.
@@ -430,6 +446,23 @@ impl Ledger {
         hidden.map(|(name, _)| name.as_str())
     }
 
+    /// Up to which messages of a room are gone: when the hub had been told so much, and now.
+    pub(super) fn erased(&self, room: &str, told: Position) -> RangeInclusive<u64> {
+        let past = self.rooms.get(room).map(|room| &room.past);
+        past.map_or(0..=0, |past| past.erased_at(told)..=past.erased())
+    }
+
+    /// Whether a message was erased.
+    pub(super) fn is_gone(&self, room: &str, seq: u64) -> bool {
+        let room = self.rooms.get(room);
+        room.is_some_and(|room| seq <= room.past.erased())
+    }
+
+    /// How many changes of a room may be gone.
+    pub(super) fn lost_revs(&self, room: &str) -> u64 {
+        self.rooms.get(room).map_or(0, |it| it.past.lost_revs())
+    }
+
     /// The number of a room's newest message.
     pub(super) fn newest(&self, room: &str) -> u64 {
         self.rooms.get(room).map_or(0, |it| it.past.newest())
@@ -470,7 +503,8 @@ impl Ledger {
         let rooms = rooms.filter(|(name, room)| is_let_in(room) && !self.is_of_guests(name));
         let messages = rooms.flat_map(|(name, room)| {
             let messages = room.past.messages.iter();
-            messages.map(move |posted| (posted, name.as_str()))
+            let kept = messages.filter(|posted| posted.last.seq > room.past.erased());
+            kept.map(move |posted| (posted, name.as_str()))
         });
         let has_word = |message: &Message| {
             let said = message.said();

@@ -61,6 +61,10 @@ pub(super) enum Plant {
     ForgetLogout,
     /// A password that is wrong counts as right.
     AcceptAnyPassword,
+    /// The log erases what is a day too young.
+    EraseTooSoon,
+    /// The hub is not told what is gone.
+    HideErasure,
     /// A failed batch is answered as if it was written.
     HideFailure,
     /// Slow readers are cut off far later than they should be.
@@ -70,7 +74,7 @@ pub(super) enum Plant {
 }
 
 impl Plant {
-    pub(super) const ALL: [Self; 31] = [
+    pub(super) const ALL: [Self; 33] = [
         Self::LoseDelivery,
         Self::RepeatDelivery,
         Self::SwapDeliveries,
@@ -99,6 +103,8 @@ impl Plant {
         Self::IgnoreMute,
         Self::ForgetLogout,
         Self::AcceptAnyPassword,
+        Self::EraseTooSoon,
+        Self::HideErasure,
         Self::HideFailure,
         Self::BearSlowReaders,
         Self::TearHistory,

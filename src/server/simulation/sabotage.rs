@@ -1,9 +1,9 @@
 //! What planted faults do to what the log is given, and to what it says.
 
-use super::ledger::Ledger;
+use super::ledger::{DAY_MS, Ledger};
 use super::plant::{Plant, Saboteur};
 use crate::chat::account::AccountFact;
-use crate::chat::log::{Append, Committed, Fact, RoomFact};
+use crate::chat::log::{Append, Committed, Fact, Recorded, RoomFact};
 use crate::chat::order::Measure;
 use crate::chat::search::SearchDone;
 use crate::chat::{Body, Content, Emoji};
@@ -62,12 +62,20 @@ fn garble_room(fact: &mut RoomFact, saboteur: &mut Saboteur) {
         {
             *measure = Measure::Kick;
         }
+        RoomFact::Expired { before } if saboteur.always_strikes(Plant::EraseTooSoon) => {
+            before.0 += DAY_MS;
+        }
         _ => {}
     }
 }
 
 /// Has the hub hear something else than the log said.
 pub(super) fn committed(committed: &mut Committed, saboteur: &mut Saboteur) {
+    if let Ok(Recorded::Erased { up_to, .. }) = &mut committed.outcome
+        && saboteur.always_strikes(Plant::HideErasure)
+    {
+        *up_to = 0;
+    }
     let Fact::Room {
         fact: RoomFact::Measured { measure, .. },
         ..

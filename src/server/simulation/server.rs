@@ -38,6 +38,8 @@ pub(super) struct Setup {
     /// What the outboxes are held against: what the servers believe, unless that is sabotaged.
     pub(super) nominal_outbox: OutboxLimits,
     pub(super) rate: Rate,
+    /// For how many days messages are kept where nobody decides otherwise; 0: for ever.
+    pub(super) retention_days: u32,
     /// Appends, and reads, that may wait for the storage threads.
     pub(super) max_waiting: usize,
 }
@@ -85,7 +87,7 @@ impl Server {
             registration: Registration::Open,
             claim: None,
             max_rooms: 1_000,
-            retention_days: 0,
+            retention_days: setup.retention_days,
             allowances: Allowances::FREE,
         };
         let shared = Arc::new(shared(setup.rate));
@@ -167,7 +169,7 @@ impl Server {
         });
         match mail {
             None => {
-                if self.hub.is_behind() {
+                if self.hub.is_behind() || self.hub.is_due(now) {
                     let _ = self.hub.tick(now);
                 }
                 return false;
@@ -216,6 +218,9 @@ impl Server {
         let late = std::mem::take(&mut self.unwritten);
         if !late.is_empty() {
             self.write(late, ledger)?;
+        }
+        if self.log.has_remains() {
+            self.log.erase_remains();
         }
         let appends = &mut self.hub.reach().appends;
         if appends.is_empty() {

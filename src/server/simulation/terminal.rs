@@ -74,7 +74,13 @@ impl Stay {
             let prefix = message.and_then(|it| from.strip_suffix(it.from.as_str()));
             prefix.is_some_and(|prefix| prefix == "<" || prefix == format!("#{room} <"))
         };
-        let mut places = places.filter(is_it);
+        // What is gone may be said again, under the same key.
+        let is_there = |(room, seq): &&(String, u64)| !sight.ledger.is_gone(room, *seq);
+        let mut places: Vec<&(String, u64)> = places.filter(is_it).collect();
+        if places.iter().any(is_there) {
+            places.retain(is_there);
+        }
+        let mut places = places.into_iter();
         let Some(&(ref room, seq)) = places.next() else {
             return Err(Violation(format!("{line:?} is not durable")));
         };

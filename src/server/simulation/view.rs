@@ -1,6 +1,7 @@
 //! What a client has seen of a room, against which each word of the server is held.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
@@ -75,6 +76,7 @@ impl View {
         &mut self,
         room: &str,
         (since, since_rev): (Option<u64>, Option<u64>),
+        erased: &RangeInclusive<u64>,
         done: &Value,
         ledger: &Ledger,
     ) -> Checked {
@@ -88,26 +90,32 @@ impl View {
         );
         if done["recovered"] == true {
             ensure!(
-                since.is_some_and(|since| first.map_or(seq, |first| first - 1) == since),
+                since.is_some_and(|since| {
+                    first.map_or(seq, |first| first - 1) == since && since >= *erased.start()
+                }),
                 "{room}, since {since:?}, shows {seqs:?} of {seq}"
             );
         } else {
             // All that was missed would have fitted.
             let fits = |missed: Option<u64>, max| missed.is_none_or(|count| count <= max);
-            let fits_all = since.is_some_and(|since| fits(seq.checked_sub(since), MAX_MISSED))
+            let is_there = since >= Some(*erased.end())
+                && since_rev.is_none_or(|since| since >= ledger.lost_revs(room));
+            let fits_all = is_there
+                && since.is_some_and(|since| fits(seq.checked_sub(since), MAX_MISSED))
                 && since_rev.is_none_or(|since| fits(rev.checked_sub(since), MAX_MISSED_CHANGES));
             ensure!(
                 !fits_all,
                 "{room} has {seq}, {rev}, and does not tell what came after {since:?}, {since_rev:?}"
             );
             let page_len = u64::try_from(seqs.len()).expect("a page");
+            let is_page = |gone: u64| page_len == seq.saturating_sub(gone).min(PAGE_LEN);
             ensure!(
-                page_len == seq.min(PAGE_LEN),
-                "{room} has {seq} and shows only {seqs:?}"
+                erased.clone().any(is_page),
+                "{room} has {seq}, without {erased:?}, and shows only {seqs:?}"
             );
         }
-        let has_older = first.map_or(seq > 0, |first| first > 1);
-        ensure!(done["more"] == has_older, "are there more? {done}");
+        let begin = first.unwrap_or(seq + 1);
+        check_more(begin, erased, done)?;
         let mut changed = since_rev.unwrap_or(rev);
         for change in list(done, "changes") {
             let next = ledger.check_change(room, change, Some(rev))?;
@@ -145,28 +153,29 @@ impl View {
     pub(super) fn history(
         room: &str,
         (before, limit): (Option<u64>, usize),
-        seen: u64,
+        (seen, erased): (u64, &RangeInclusive<u64>),
         as_of: AsOf,
         done: &Value,
         ledger: &Ledger,
     ) -> Checked {
         let seqs = messages(room, done, ledger, as_of)?;
         let newest = seqs.last().copied().unwrap_or(0);
-        let is_newest = match before {
-            Some(before) => newest == before.saturating_sub(1).min(seen),
-            None => newest >= seen,
-        };
+        let due = before.map_or(seen, |before| before.saturating_sub(1).min(seen));
+        let is_newest = newest == due || before.is_none() && newest > due;
+        let is_newest = is_newest || seqs.is_empty() && *erased.end() >= due;
         ensure!(
             is_newest,
             "history of {room} before {before:?} ends at {newest}; {seen} was seen"
         );
         ensure!(
-            seqs.len() == limit || seqs.len() < limit && seqs.first().is_none_or(|it| *it == 1),
+            seqs.len() == limit
+                || seqs.len() < limit && seqs.first().is_none_or(|it| erased.contains(&(it - 1))),
             "history of {room} has {seqs:?}, where {limit} were asked for"
         );
-        let has_older = seqs.first().is_some_and(|first| *first > 1);
-        ensure!(done["more"] == has_older, "are there more? {done}");
-        Ok(())
+        match seqs.first() {
+            Some(first) => check_more(*first, erased, done),
+            None => check_more(*erased.end() + 1, erased, done),
+        }
     }
 
     /// Compares who is said to be there to who came and went.
@@ -182,6 +191,21 @@ impl View {
         );
         Ok(())
     }
+}
+
+/// Checks that it is said whether there are messages before one, where some may be gone.
+fn check_more(first: u64, erased: &RangeInclusive<u64>, done: &Value) -> Checked {
+    ensure!(
+        first > *erased.start(),
+        "messages up to {} were gone, and {first} is shown",
+        erased.start()
+    );
+    let mut has_more = erased.clone().map(|gone| first > gone + 1);
+    ensure!(
+        has_more.any(|has_more| done["more"] == has_more),
+        "are there more? {done}"
+    );
+    Ok(())
 }
 
 /// The numbers of the messages in an answer, which have no holes.

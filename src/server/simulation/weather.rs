@@ -48,6 +48,7 @@ pub(super) fn setup(dice: &mut Dice, plant: Option<Plant>) -> Setup {
             per_second,
             burst: 20.0,
         },
+        retention_days: *dice.pick(&[0, 0, 1, 2]),
         max_waiting: *dice.pick(&[2, 64, 1_024]),
     }
 }

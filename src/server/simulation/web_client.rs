@@ -123,6 +123,7 @@ enum Asked {
         room: String,
         body: String,
         key: Option<String>,
+        reply_to: Option<u64>,
         /// Whether it was told that this one passes.
         is_due: bool,
     },

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::dice::Dice;
 use super::disk::Disk;
-use super::ledger::{Checked, DAY, Ledger, Violation};
+use super::ledger::{Checked, DAY, DAY_MS, Ledger, Violation};
 use super::link::Link;
 use super::peer::{Peer, Sight};
 use super::plant::{Plant, Saboteur};
@@ -42,6 +42,8 @@ struct Clock {
     now: Instant,
     /// How far the time of day is from what has passed.
     skew_ms: i64,
+    /// Days that went by while nothing ran.
+    days: i64,
 }
 
 /// Somebody, and the connection, if there is one.
@@ -75,16 +77,17 @@ impl World {
         let began_at = some_instant();
         Self {
             saboteur: Saboteur::new(plant, dice.fork()),
-            setup,
             weights: weights(&mut dice),
+            ledger: Ledger::new(setup.retention_days),
+            setup,
             disk: Disk::new(),
-            ledger: Ledger::new(),
             server: None,
             people: people.collect(),
             clock: Clock {
                 began_at,
                 now: began_at,
                 skew_ms: 1_000,
+                days: 0,
             },
             fault: None,
             trace: Trace::new(is_traced),
@@ -197,8 +200,12 @@ impl World {
         (who..who + count).map(move |who| who % count)
     }
 
+    /// The next life begins, at once or some days later.
     fn start(&mut self) -> Checked {
         self.trace.note("start", 0, &[]);
+        if self.clock.days < MAX_DAYS && self.dice.one_in(2) {
+            self.clock.days += *self.dice.pick(&[1, 1, 2]);
+        }
         let server = Server::start(
             &self.disk.path(),
             &self.setup,
@@ -503,7 +510,7 @@ impl Clock {
     fn time_of_day(&self) -> Timestamp {
         let passed = self.now.saturating_duration_since(self.began_at);
         let millis = i64::try_from(passed.as_millis()).expect("within a day");
-        Timestamp(DAY.0 + millis + self.skew_ms)
+        Timestamp(DAY.0 + self.days * DAY_MS + millis + self.skew_ms)
     }
 
     /// What a peer may look at now.
@@ -544,6 +551,9 @@ pub(super) const NAMES: [&str; 4] = ["ada", "bob", "cyd", "dan"];
 
 /// How long nobody may want anything.
 const LONG_WAIT: Duration = Duration::from_secs(10);
+
+/// Days of a run: fewer than an invite holds.
+const MAX_DAYS: i64 = 6;
 
 /// Moves of a run before it calms down.
 const STORM_LEN: usize = 1_500;

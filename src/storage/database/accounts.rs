@@ -1,7 +1,5 @@
 //! Accounts in the database.
 
-use rusqlite::Row;
-
 use super::{BanRow, Database, DatabaseError, Transaction, text};
 use crate::storage::error::StorageError;
 
@@ -75,7 +73,7 @@ impl Database {
 impl Transaction<'_> {
     fn roll(&self) -> Result<RollRows, DatabaseError> {
         Ok(RollRows {
-            accounts: self.all(ACCOUNTS, |row| {
+            accounts: self.rows(ACCOUNTS, (), |row| {
                 let secret: Option<[u8; 20]> = row.get(5)?;
                 let step: Option<i64> = row.get(6)?;
                 Ok(AccountRow {
@@ -89,13 +87,13 @@ impl Transaction<'_> {
                     totp: secret.map(|secret| (secret, step.unwrap_or(i64::MAX))),
                 })
             })?,
-            codes: self.all(CODES, |row| {
+            codes: self.rows(CODES, (), |row| {
                 Ok(CodeRow {
                     account: row.get(0)?,
                     code: row.get(1)?,
                 })
             })?,
-            logins: self.all(LOGINS, |row| {
+            logins: self.rows(LOGINS, (), |row| {
                 Ok(LoginRow {
                     id: row.get(0)?,
                     account: row.get(1)?,
@@ -105,7 +103,7 @@ impl Transaction<'_> {
                     seen_at: row.get(5)?,
                 })
             })?,
-            invites: self.all(INVITES, |row| {
+            invites: self.rows(INVITES, (), |row| {
                 Ok(InviteRow {
                     code: row.get(0)?,
                     until: row.get(1)?,
@@ -113,15 +111,6 @@ impl Transaction<'_> {
             })?,
             bans: self.bans()?,
         })
-    }
-
-    fn all<T>(
-        &self,
-        sql: &str,
-        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>, DatabaseError> {
-        let mut statement = self.0.prepare_cached(sql)?;
-        Ok(statement.query_map((), read)?.collect::<Result<_, _>>()?)
     }
 
     /// Whether an account has a name of this key or look.

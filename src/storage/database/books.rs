@@ -77,7 +77,7 @@ pub(in crate::storage) struct AuditRow {
 impl Transaction<'_> {
     pub(in crate::storage) fn books(&self) -> Result<BookRows, DatabaseError> {
         Ok(BookRows {
-            members: self.rows(MEMBERS, |row| {
+            members: self.rows(MEMBERS, (), |row| {
                 Ok(MemberRow {
                     room: text(row, 0)?,
                     account: row.get(1)?,
@@ -85,14 +85,14 @@ impl Transaction<'_> {
                     read: number(row, 3)?,
                 })
             })?,
-            parties: self.rows(PARTIES, |row| {
+            parties: self.rows(PARTIES, (), |row| {
                 Ok(PartyRow {
                     room: text(row, 0)?,
                     person: row.get(1)?,
                     name: text(row, 2)?,
                 })
             })?,
-            restraints: self.rows(RESTRAINTS, |row| {
+            restraints: self.rows(RESTRAINTS, (), |row| {
                 Ok(RestraintRow {
                     room: text(row, 0)?,
                     kind: text(row, 1)?,
@@ -105,14 +105,14 @@ impl Transaction<'_> {
                     reason: text(row, 8)?,
                 })
             })?,
-            invites: self.rows(INVITES, |row| {
+            invites: self.rows(INVITES, (), |row| {
                 Ok(InviteRow {
                     room: text(row, 0)?,
                     code: row.get(1)?,
                     until: row.get(2)?,
                 })
             })?,
-            slow_modes: self.rows(SLOW_MODES, |row| Ok((text(row, 0)?, number(row, 1)?)))?,
+            slow_modes: self.rows(SLOW_MODES, (), |row| Ok((text(row, 0)?, number(row, 1)?)))?,
         })
     }
 
@@ -239,82 +239,28 @@ impl Transaction<'_> {
         self.execute(INSERT_AUDIT, (room, event))
     }
 
-    /// What was done in a room to keep order, the newest first.
+    /// What was done to keep order in a room, or on the whole server if none is named; the newest first.
     pub(in crate::storage) fn audit(
         &self,
-        room: i64,
+        room: Option<i64>,
         before: u64,
         max: usize,
     ) -> Result<Vec<AuditRow>, DatabaseError> {
-        let max = i64::try_from(max).unwrap_or(i64::MAX);
-        let mut statement = self.0.prepare_cached(AUDIT)?;
-        let rows = statement.query_map((room, integer(before), max), |row| {
+        let (before, max) = (integer(before), i64::try_from(max).unwrap_or(i64::MAX));
+        let read = |row: &rusqlite::Row<'_>| {
             Ok(AuditRow {
                 event: number(row, 0)?,
                 at: row.get(1)?,
                 kind: text(row, 2)?,
                 payload: text(row, 3)?,
             })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Takes a room away: its name is free at once, what was said there goes by and by.
-    pub(in crate::storage) fn remove_room(&self, room: i64, at: i64) -> Result<(), DatabaseError> {
-        for table in [
-            "roles",
-            "members",
-            "parties",
-            "restraints",
-            "invites",
-            "audit",
-        ] {
-            self.0
-                .execute(&format!("DELETE FROM {table} WHERE room = ?1"), (room,))?;
-        }
-        self.execute(REMOVE_ROOM, (room, at))
-    }
-
-    /// Erases some of what was said in rooms that were removed.
-    pub(in crate::storage) fn erase_removed(&self) -> Result<(), DatabaseError> {
-        let mut statement = self.0.prepare_cached(REMOVED_ROOM)?;
-        let mut rooms = statement.query(())?;
-        let Some(room) = rooms.next()?.map(|row| row.get::<_, i64>(0)).transpose()? else {
-            return Ok(());
         };
-        // What is looked up by messages goes before them.
-        for sql in [UNINDEX, ERASE_REACTORS] {
-            self.execute(sql, (room, ERASED_AT_ONCE))?;
+        match room {
+            Some(room) => self.rows(AUDIT, (before, max, room), read),
+            None => self.rows(SERVER_AUDIT, (before, max), read),
         }
-        let erased = self
-            .0
-            .prepare_cached(ERASE_EVENTS)?
-            .execute((room, ERASED_AT_ONCE))?
-            + self
-                .0
-                .prepare_cached(ERASE_MESSAGES)?
-                .execute((room, ERASED_AT_ONCE))?;
-        if erased > 0 {
-            return Ok(());
-        }
-        [EMPTY_EVENTS_OF_CHANGES, DELETE_CHANGES, DELETE_ROOM]
-            .iter()
-            .try_for_each(|sql| self.execute(sql, (room,)))
-    }
-
-    pub(super) fn rows<T>(
-        &self,
-        sql: &str,
-        read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>, DatabaseError> {
-        let mut statement = self.0.prepare(sql)?;
-        let rows = statement.query_map((), read)?;
-        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
-
-/// Messages of a removed room that one transaction erases: a few milliseconds.
-const ERASED_AT_ONCE: i64 = 500;
 
 const MEMBERS: &str = "SELECT key, account, members.name, read FROM members
      JOIN rooms ON rooms.id = room ORDER BY room, account";
@@ -348,20 +294,6 @@ const DELETE_ENDED_INVITES: &str = "DELETE FROM invites WHERE room = ?1 AND unti
 const SET_SLOW_MODE: &str = "UPDATE rooms SET slow_seconds = ?2 WHERE id = ?1";
 const INSERT_AUDIT: &str = "INSERT INTO audit (room, event) VALUES (?1, ?2)";
 const AUDIT: &str = "SELECT event, at, kind, payload FROM audit JOIN events ON id = event
-     WHERE audit.room = ?1 AND event < ?2 ORDER BY event DESC LIMIT ?3";
-/// No room's key has a `#`.
-const REMOVE_ROOM: &str = "UPDATE rooms SET key = '#' || id, removed_at = ?2 WHERE id = ?1";
-const REMOVED_ROOM: &str = "SELECT id FROM rooms WHERE removed_at IS NOT NULL LIMIT 1";
-const UNINDEX: &str = "INSERT INTO message_words (message_words, rowid, body, place)
-     SELECT 'delete', event, body, place FROM searchable WHERE event IN
-     (SELECT event FROM messages WHERE room = ?1 ORDER BY seq LIMIT ?2)";
-const ERASE_REACTORS: &str = "DELETE FROM reactors WHERE message IN
-     (SELECT event FROM messages WHERE room = ?1 ORDER BY seq LIMIT ?2)";
-const ERASE_EVENTS: &str = "DELETE FROM events WHERE id IN
-     (SELECT event FROM messages WHERE room = ?1 ORDER BY seq LIMIT ?2)";
-const ERASE_MESSAGES: &str = "DELETE FROM messages WHERE room = ?1 AND seq IN
-     (SELECT seq FROM messages WHERE room = ?1 ORDER BY seq LIMIT ?2)";
-const EMPTY_EVENTS_OF_CHANGES: &str = "UPDATE events SET payload = '{}' WHERE id IN
-     (SELECT event FROM changes WHERE room = ?1)";
-const DELETE_CHANGES: &str = "DELETE FROM changes WHERE room = ?1";
-const DELETE_ROOM: &str = "DELETE FROM rooms WHERE id = ?1";
+     WHERE event < ?1 AND audit.room = ?3 ORDER BY event DESC LIMIT ?2";
+const SERVER_AUDIT: &str = "SELECT event, at, kind, payload FROM server_audit
+     JOIN events ON id = event WHERE event < ?1 ORDER BY event DESC LIMIT ?2";

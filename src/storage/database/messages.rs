@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use rusqlite::{OptionalExtension as _, Row};
+use rusqlite::{OptionalExtension as _, Params, Row};
 
 use crate::storage::database::{
-    DatabaseError, Transaction, integer, natural, number, optional_text, text,
+    DatabaseError, RoomState, Transaction, integer, natural, number, optional_text, text,
 };
 
 /// A row of `messages`, as far as it is shown.
@@ -37,32 +37,33 @@ impl Transaction<'_> {
     /// Shows messages numbered below `before`, newest first, until `visit` has seen enough.
     pub(in crate::storage) fn visit_messages_before(
         &self,
-        room: i64,
+        room: RoomState,
         before: u64,
         visit: impl FnMut(MessageRow) -> ControlFlow<()>,
     ) -> Result<(), DatabaseError> {
-        self.visit_messages(MESSAGES_BEFORE, room, before, visit)
+        let range = (room.id, integer(room.erased), integer(before));
+        self.visit_messages(MESSAGES_BEFORE, range, visit)
     }
 
     /// Shows messages numbered above `after`, oldest first, until `visit` has seen enough.
     pub(in crate::storage) fn visit_messages_after(
         &self,
-        room: i64,
+        room: RoomState,
         after: u64,
         visit: impl FnMut(MessageRow) -> ControlFlow<()>,
     ) -> Result<(), DatabaseError> {
-        self.visit_messages(MESSAGES_AFTER, room, after, visit)
+        let after = after.max(room.erased);
+        self.visit_messages(MESSAGES_AFTER, (room.id, integer(after)), visit)
     }
 
     fn visit_messages(
         &self,
         sql: &str,
-        room: i64,
-        bound: u64,
+        range: impl Params,
         mut visit: impl FnMut(MessageRow) -> ControlFlow<()>,
     ) -> Result<(), DatabaseError> {
         let mut statement = self.0.prepare_cached(sql)?;
-        let mut rows = statement.query((room, integer(bound)))?;
+        let mut rows = statement.query(range)?;
         while let Some(row) = rows.next()? {
             if visit(message_row(row)?).is_break() {
                 break;
@@ -74,11 +75,14 @@ impl Transaction<'_> {
     /// What there is to judge a change of a message by.
     pub(in crate::storage) fn message(
         &self,
-        room: i64,
+        room: RoomState,
         seq: u64,
     ) -> Result<Option<StandingMessage>, DatabaseError> {
+        if seq <= room.erased {
+            return Ok(None);
+        }
         let mut statement = self.0.prepare_cached(MESSAGE)?;
-        let message = statement.query_row((room, integer(seq)), |row| {
+        let message = statement.query_row((room.id, integer(seq)), |row| {
             Ok(StandingMessage {
                 event: row.get(0)?,
                 person: row.get(1)?,
@@ -172,7 +176,7 @@ pub(super) fn message_row(row: &Row<'_>) -> rusqlite::Result<MessageRow> {
 
 pub(super) const MESSAGES_BEFORE: &str =
     "SELECT seq, at, sender, body, key, reply_to, edited_at, deleted, reactions FROM messages
-     WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC";
+     WHERE room = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq DESC";
 pub(super) const MESSAGES_AFTER: &str =
     "SELECT seq, at, sender, body, key, reply_to, edited_at, deleted, reactions FROM messages
      WHERE room = ?1 AND seq > ?2 ORDER BY seq";

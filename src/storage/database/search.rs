@@ -59,9 +59,8 @@ impl Transaction<'_> {
         before: u64,
         max: usize,
     ) -> Result<Vec<FoundRow>, DatabaseError> {
-        let mut statement = self.0.prepare_cached(SEARCH)?;
         let max = i64::try_from(max).unwrap_or(i64::MAX);
-        let rows = statement.query_map((&wanted.0, integer(before), max), |row| {
+        self.rows(SEARCH, (&wanted.0, integer(before), max), |row| {
             Ok(FoundRow {
                 message: message_row(row)?,
                 event: number(row, 9)?,
@@ -69,8 +68,7 @@ impl Transaction<'_> {
                 room_key: text(row, 11)?,
                 marked: text(row, 12)?,
             })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 
     /// Has a new message found by its words.
@@ -106,4 +104,5 @@ const SEARCH: &str =
      FROM message_words CROSS JOIN messages ON event = message_words.rowid
                         CROSS JOIN rooms ON rooms.id = room
      WHERE message_words MATCH ?1 AND message_words.rowid < ?2 AND removed_at IS NULL
+           AND messages.seq > erased
      ORDER BY message_words.rowid DESC LIMIT ?3";

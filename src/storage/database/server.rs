@@ -1,6 +1,6 @@
 //! Who is kept out of the whole server, and who did what to keep order there, in the database.
 
-use super::{AuditRow, DatabaseError, Transaction, integer, number, text};
+use super::{DatabaseError, Transaction, text};
 
 /// A row of `bans`.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(in crate::storage) struct BanRow {
 
 impl Transaction<'_> {
     pub(super) fn bans(&self) -> Result<Vec<BanRow>, DatabaseError> {
-        self.rows(BANS, |row| {
+        self.rows(BANS, (), |row| {
             Ok(BanRow {
                 person: row.get(0)?,
                 network: row.get(1)?,
@@ -69,25 +69,6 @@ impl Transaction<'_> {
     pub(in crate::storage) fn insert_server_audit(&self, event: i64) -> Result<(), DatabaseError> {
         self.execute(INSERT_AUDIT, (event,))
     }
-
-    /// What was done on the whole server to keep order, the newest first.
-    pub(in crate::storage) fn server_audit(
-        &self,
-        before: u64,
-        max: usize,
-    ) -> Result<Vec<AuditRow>, DatabaseError> {
-        let max = i64::try_from(max).unwrap_or(i64::MAX);
-        let mut statement = self.0.prepare_cached(AUDIT)?;
-        let rows = statement.query_map((integer(before), max), |row| {
-            Ok(AuditRow {
-                event: number(row, 0)?,
-                at: row.get(1)?,
-                kind: text(row, 2)?,
-                payload: text(row, 3)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
 }
 
 const BANS: &str = "SELECT person, network, name, decided_by, decided_at, until, reason FROM bans
@@ -99,5 +80,3 @@ const INSERT_BAN: &str =
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const SET_OP: &str = "UPDATE accounts SET is_op = ?2 WHERE id = ?1";
 const INSERT_AUDIT: &str = "INSERT INTO server_audit (event) VALUES (?1)";
-const AUDIT: &str = "SELECT event, at, kind, payload FROM server_audit
-     JOIN events ON events.id = event WHERE event < ?1 ORDER BY event DESC LIMIT ?2";

@@ -41,7 +41,7 @@ impl Transcript<'_> {
         person: PersonId,
         others: bool,
     ) -> Result<Outcome, DatabaseError> {
-        let Some(message) = self.transaction.message(room.id, seq)? else {
+        let Some(message) = self.transaction.message(room, seq)? else {
             return Ok(Err(LogError::NoSuchMessage));
         };
         if !others && message.person != write_person(person) {
@@ -112,7 +112,7 @@ impl Transcript<'_> {
         room: RoomState,
         seq: Seq,
     ) -> Result<Option<StandingMessage>, DatabaseError> {
-        let message = self.transaction.message(room.id, seq)?;
+        let message = self.transaction.message(room, seq)?;
         Ok(message.filter(|message| !message.is_deleted))
     }
 }

@@ -8,7 +8,7 @@ use crate::chat::password::{NewPassword, Password};
 use crate::chat::secret::SecretHash;
 use crate::chat::totp::{RecoveryCode, SecondFactor, TotpSecret};
 
-const PASSWORD: &str = "correct horse";
+pub(super) const PASSWORD: &str = "correct horse";
 
 pub(super) fn token(number: u8) -> LoginToken {
     LoginToken([number; 32])
@@ -36,7 +36,12 @@ pub(super) fn register(text: &str, number: u8) -> Command {
     register_by(text, number, Grounds::None)
 }
 
-fn log_in_with(text: &str, password: &str, number: u8, factor: Option<SecondFactor>) -> Command {
+pub(super) fn log_in_with(
+    text: &str,
+    password: &str,
+    number: u8,
+    factor: Option<SecondFactor>,
+) -> Command {
     let login = Login {
         name: user(text),
         factor,

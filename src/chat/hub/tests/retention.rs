@@ -43,10 +43,10 @@ impl World {
         world
     }
 
-    /// Lets the time come, and all be done that is due.
+    /// Lets the time come, and all be done that is due, which takes a while.
     fn pass(&mut self, now: i64) {
-        self.now = Timestamp(now);
-        for _ in 0..20 {
+        for nth in 0..20 {
+            self.now = Timestamp(now + nth * 10);
             self.step(Input::Tick);
             self.settle();
         }
@@ -79,7 +79,7 @@ fn what_is_too_old_is_erased_some_at_a_time_and_nothing_else() {
     assert_eq!(world.page(1, Span::Newest), (vec![8, 9, 10], false));
     assert_eq!(world.log.erasures, [2, 2, 2, 1]);
     assert_eq!(world.hub.next_deadline(), Some(Timestamp(10 * DAY_MS)));
-    world.pass(10 * DAY_MS - 1);
+    world.pass(10 * DAY_MS - 1_000);
     assert_eq!(world.page(1, Span::Newest).0.len(), 3);
     world.pass(10 * DAY_MS);
     assert_eq!(world.page(1, Span::Newest).0, [9, 10]);
@@ -89,7 +89,8 @@ fn what_is_too_old_is_erased_some_at_a_time_and_nothing_else() {
     // Numbers go on.
     world.get(1, send("den", "again", None)).unwrap();
     assert_eq!(world.page(1, Span::Newest), (vec![11], false));
-    assert_eq!(world.hub.next_deadline(), Some(Timestamp(103 * DAY_MS)));
+    let due = Timestamp(world.now.0 + 3 * DAY_MS);
+    assert_eq!(world.hub.next_deadline(), Some(due));
 }
 
 #[test]
@@ -199,7 +200,7 @@ fn erasing_that_fails_is_tried_again() {
         Some(Timestamp(40 * DAY_MS + 60_000))
     );
     world.log.is_failing = false;
-    world.pass(40 * DAY_MS + 59_999);
+    world.pass(40 * DAY_MS + 59_000);
     assert_eq!(world.log.erasures, [2], "before the log failed");
     world.pass(40 * DAY_MS + 60_000);
     assert_eq!(world.page(1, Span::Newest), (vec![], false));
@@ -212,4 +213,24 @@ fn room_that_is_removed_expires_no_more() {
     world.get(1, keep("den", RoomCommand::Remove)).unwrap();
     world.pass(40 * DAY_MS);
     assert_eq!(world.hub.next_deadline(), None);
+}
+
+#[test]
+fn log_is_left_to_others_between_two_erasures() {
+    let mut world = World::of_days(10);
+    let now = world.now.0;
+    world.get(1, retention("den", 3)).unwrap();
+    for _ in 0..5 {
+        world.step(Input::Tick);
+        world.settle();
+    }
+    assert_eq!(world.log.erasures, [2]);
+    let next = Timestamp(now + 10);
+    assert_eq!(world.hub.next_deadline(), Some(next));
+    for (time, count) in [(now + 9, 1), (now + 10, 2), (now + 19, 2), (now + 20, 3)] {
+        world.now = Timestamp(time);
+        world.step(Input::Tick);
+        world.settle();
+        assert_eq!(world.log.erasures.len(), count, "{} ms later", time - now);
+    }
 }

@@ -1,5 +1,7 @@
 //! A hub, a log in memory, and what every session got to see.
 
+use std::collections::VecDeque;
+
 use super::*;
 use crate::chat::command::RoomCommand;
 use crate::chat::event::{Joined, Member, Presence, Role};

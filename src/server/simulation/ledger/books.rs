@@ -21,6 +21,8 @@ pub(super) struct Books {
     roles: Vec<(Position, Party, Role)>,
     pub(super) restraints: Vec<Restraint>,
     pub(super) invites: Vec<(Position, Invite, InviteCode)>,
+    /// For how many days messages are kept, as somebody decided.
+    pub(super) retentions: Vec<(Position, u32)>,
     /// Who was put out, or left for all devices: whom and by what name.
     dismissals: Vec<(Position, Party)>,
 }
@@ -61,6 +63,7 @@ impl Books {
             roles: Vec::new(),
             restraints: Vec::new(),
             invites: Vec::new(),
+            retentions: Vec::new(),
             dismissals: Vec::new(),
         }
     }
@@ -284,8 +287,36 @@ impl Books {
                 );
                 self.measure(whom, *measure, position);
             }
+            RoomFact::RetentionSet { by, days } => {
+                let role = self.role_at(by.person, told);
+                ensure!(
+                    role == Role::Owner,
+                    "{by:?}, {role:?}, sets how long to keep"
+                );
+                self.retentions.push((position, *days));
+            }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// Checks that what was decided before then was too old, as far as the hub knew.
+    pub(super) fn check_expiry(
+        &self,
+        before: Timestamp,
+        at: Timestamp,
+        (told, default_days): (Position, u32),
+    ) -> Checked {
+        let known = self
+            .retentions
+            .iter()
+            .rev()
+            .find(|(position, _)| *position < told);
+        let days = known.map_or(default_days, |(_, days)| *days);
+        ensure!(
+            days > 0 && before.0 <= at.0 - i64::from(days) * DAY_MS + 1,
+            "at {at:?} all before {before:?} goes, which is to be kept for {days} days"
+        );
         Ok(())
     }
 
@@ -330,6 +361,9 @@ impl Books {
         }
     }
 }
+
+/// Milliseconds of a day.
+pub(in crate::server::simulation) const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 fn ensure_kept(kept: bool, story: &str) -> Checked {
     ensure!(kept, "{story}");

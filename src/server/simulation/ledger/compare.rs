@@ -48,23 +48,37 @@ impl Room {
             .map_err(|error| Violation(format!("the past of {name} cannot be read: {error:?}")))?;
         let past = &self.past;
         let messages = past.messages.iter().map(|posted| &posted.last);
+        let messages: Vec<&Message> = messages.filter(|it| it.seq > past.erased()).collect();
         let differs =
             |(kept, was): (&Message, &Message)| (kept != was).then(|| (kept.clone(), was.clone()));
-        let different = page.messages.iter().zip(messages).find_map(differs);
+        let different = page
+            .messages
+            .iter()
+            .zip(messages.iter().copied())
+            .find_map(differs);
         ensure!(
-            different.is_none() && page.messages.len() == past.messages.len(),
+            different.is_none() && page.messages.len() == messages.len(),
             "{name} had {} messages and has {}; {different:?}",
-            past.messages.len(),
+            messages.len(),
             page.messages.len()
         );
         let newest_rev = past.newest_rev();
         let changes: Vec<Change> = (1..=newest_rev)
             .filter_map(|rev| past.change_at(rev, newest_rev))
             .collect();
+        let lost_count = changes.len().saturating_sub(page.changes.len());
+        let may_be_lost = u64::try_from(lost_count).is_ok_and(|it| it <= past.lost_revs());
         ensure!(
-            page.changes == changes,
+            page.changes == changes[lost_count..] && may_be_lost,
             "{name} had changes {changes:?} and has {:?}",
             page.changes
+        );
+        let kept_for = self.books.retentions.last().map(|(_, days)| *days);
+        let kept = (record.books.erased, record.books.retention_days);
+        ensure!(
+            kept == (past.erased(), kept_for),
+            "of {name} {kept:?} are gone, and {:?} were, {kept_for:?}",
+            past.erased()
         );
         let numbers = (record.seq, record.rev, record.topic.as_str());
         let were = (past.newest(), newest_rev, past.topic(newest_rev));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Checked, Position, Violation, ensure, place};
 use crate::chat::log::{Append, Change, ChangeKind, Fact, LogError, Recorded};
-use crate::chat::{Content, Message, PersonId, Reactions, Said, UserName};
+use crate::chat::{Content, Message, PersonId, Reactions, Said, Timestamp, UserName};
 
 /// Messages and changes of a room.
 #[derive(Debug, Default)]
@@ -16,6 +16,12 @@ pub(super) struct Past {
     pub(super) keys: BTreeMap<(String, String), u64>,
     /// Who chose an emoji, and under what name.
     reactors: BTreeMap<(u64, String, PersonId), UserName>,
+    /// When each change was decided.
+    changed_at: Vec<Timestamp>,
+    /// Up to which message all are gone, each time that it went further.
+    erasures: Vec<(Position, u64)>,
+    /// What was decided before then may be gone, where it begins with it.
+    stale_before: Timestamp,
 }
 
 /// A message and its fate.
@@ -34,6 +40,46 @@ pub(super) struct Posted {
 impl Past {
     pub(super) fn newest(&self) -> u64 {
         u64::try_from(self.messages.len()).expect("fewer than 2^64")
+    }
+
+    /// The messages up to that one are gone.
+    pub(super) fn erased(&self) -> u64 {
+        self.erasures.last().map_or(0, |(_, up_to)| *up_to)
+    }
+
+    /// The messages up to that one were gone when so much had been recorded.
+    pub(super) fn erased_at(&self, position: Position) -> u64 {
+        let count = self.erasures.partition_point(|(at, _)| *at < position);
+        let last = count.checked_sub(1).map(|nth| self.erasures[nth]);
+        last.map_or(0, |(_, up_to)| up_to)
+    }
+
+    /// How many changes may be gone, from the first on.
+    pub(super) fn lost_revs(&self) -> u64 {
+        let is_stale = |at: &&Timestamp| **at < self.stale_before;
+        let count = self.changed_at.iter().take_while(is_stale).count();
+        u64::try_from(count).expect("fewer than 2^64")
+    }
+
+    /// Takes an erasure: only what was decided before then may go, from the beginning on.
+    pub(super) fn erase(&mut self, before: Timestamp, up_to: u64, position: Position) -> Checked {
+        let erased = self.erased();
+        ensure!(
+            (erased..=self.newest()).contains(&up_to),
+            "of {} messages {erased} were gone, and {up_to} are",
+            self.newest()
+        );
+        for seq in erased + 1..=up_to {
+            let at = self.get(seq).map(|posted| posted.first.at);
+            ensure!(
+                at.is_some_and(|at| at < before),
+                "message {seq}, of {at:?}, is gone; it was to go what is older than {before:?}"
+            );
+        }
+        self.keys.retain(|_, seq| *seq > up_to);
+        self.stale_before = self.stale_before.max(before);
+        self.erasures.push((position, up_to));
+        Ok(())
     }
 
     pub(super) fn newest_rev(&self) -> u64 {
@@ -66,11 +112,19 @@ impl Past {
         let (change, _) = self.changes.get(place(rev)?)?;
         let mut change = change.clone();
         if let ChangeKind::Edited { seq, .. } = change.kind
-            && self.get(seq)?.at(as_of, self).said().is_none()
+            && (seq <= self.erased() || self.get(seq)?.at(as_of, self).said().is_none())
         {
             change.kind = ChangeKind::Deleted { seq };
         }
         Some(change)
+    }
+
+    /// A change of a message that was not deleted then, and may be erased by now.
+    pub(super) fn as_decided(&self, rev: u64) -> Option<Change> {
+        let (change, _) = self.changes.get(place(rev)?)?;
+        let seq = change.kind.seq().filter(|seq| *seq <= self.erased())?;
+        self.get(seq)?.at(rev, self).said()?;
+        Some(change.clone())
     }
 
     /// Takes a message if the log says that it is new.
@@ -140,12 +194,13 @@ impl Past {
     /// What the log must say of a change.
     pub(super) fn judge(&self, fact: &Fact) -> Result<Recorded, LogError> {
         let rev = self.newest_rev() + 1;
+        let kept = |seq: u64| self.get(seq).filter(|_| seq > self.erased());
         match fact {
             Fact::TopicChanged { .. } => Ok(Recorded::TopicSet { rev }),
             Fact::MessageEdited {
                 seq, body, person, ..
             } => {
-                let posted = self.get(*seq).ok_or(LogError::NoSuchMessage)?;
+                let posted = kept(*seq).ok_or(LogError::NoSuchMessage)?;
                 let said = posted.last.said().ok_or(LogError::NoSuchMessage)?;
                 match () {
                     () if posted.person != *person => Err(LogError::NotTheirs),
@@ -159,7 +214,7 @@ impl Past {
                 others,
                 ..
             } => {
-                let posted = self.get(*seq).ok_or(LogError::NoSuchMessage)?;
+                let posted = kept(*seq).ok_or(LogError::NoSuchMessage)?;
                 match () {
                     () if !others && posted.person != *person => Err(LogError::NotTheirs),
                     () if posted.last.said().is_none() => Err(LogError::Already),
@@ -174,7 +229,7 @@ impl Past {
                 person,
                 ..
             } => {
-                let posted = self.get(*seq).ok_or(LogError::NoSuchMessage)?;
+                let posted = kept(*seq).ok_or(LogError::NoSuchMessage)?;
                 let said = posted.last.said().ok_or(LogError::NoSuchMessage)?;
                 let known = (*seq, emoji.as_str().to_owned(), *person);
                 let known = self.reactors.get(&known);
@@ -222,6 +277,7 @@ impl Past {
             posted.revs.push(rev);
         }
         self.changes.push((change, position));
+        self.changed_at.push(append.at);
     }
 }
 

@@ -271,6 +271,7 @@ impl WebClient {
             room: draft.room.clone(),
             body: draft.body.clone(),
             key,
+            reply_to: draft.reply_to,
             is_due,
         };
         self.ask(asked, request, sight, output);

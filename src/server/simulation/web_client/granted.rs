@@ -69,6 +69,7 @@ impl WebClient {
                     _ => AsOf::Since(ledger.rev_at(&room, told)),
                 };
                 self.check_shown(&room, told, done, sight)?;
+                let seen = (seen, &ledger.erased(&room, told));
                 View::history(&room, (before, limit), seen, as_of, done, ledger)
             }
             Asked::Search { word, is_audit } => {
@@ -116,7 +117,8 @@ impl WebClient {
             self.name
         );
         let view = self.views.entry(room.to_owned()).or_default();
-        view.joined(room, (since, rev), done, sight.ledger)
+        let erased = ledger.erased(room, told);
+        view.joined(room, (since, rev), &erased, done, sight.ledger)
     }
 
     /// Checks that it may see the messages of an answer.
@@ -182,6 +184,8 @@ impl WebClient {
             let as_of = AsOf::Since(ledger.rev_at(room, position));
             let seq = ledger.check_message(room, message, as_of)?;
             ledger.check_eyes_on(room, seq, &self.eyes(), told)?;
+            let gone = ledger.erased(room, position);
+            ensure!(seq > *gone.start(), "{seq} of {room} is gone, and found");
             let body = message["body"].as_str().unwrap_or_default();
             ensure!(body.contains(word), "{word} is not in {body}");
             found.push((room, seq));
@@ -191,6 +195,8 @@ impl WebClient {
             let is_whole = found.len() < MAX_FOUND;
             // Whose conversation a guest's is once the guest has an account, is not written down.
             found.retain(|(room, _)| !ledger.is_of_guests(room));
+            // Nor is what was erased since it was found.
+            found.retain(|(room, seq)| !ledger.is_gone(room, *seq));
             ensure!(
                 due.starts_with(&found) && (!is_whole || found.len() == due.len()),
                 "{} finds {word} in {found:?}, and it is in {due:?}",

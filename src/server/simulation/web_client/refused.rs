@@ -36,8 +36,16 @@ impl WebClient {
             Asked::Sessions => code == "forbidden" && self.account.is_none(),
             Asked::Revoke { .. } => matches!(code, "not_found" | "forbidden"),
             Asked::Rooms { .. } | Asked::Search { .. } => false,
-            Asked::Send { room, key, .. } => {
-                let is_fair = self.is_fair_to_silence(room, code, question, sight);
+            Asked::Send {
+                room,
+                key,
+                reply_to,
+                ..
+            } => {
+                // What it answers may be gone.
+                let is_late = reply_to.is_some_and(|seq| sight.ledger.is_gone(room, seq));
+                let is_fair = code == "not_found" && is_late
+                    || self.is_fair_to_silence(room, code, question, sight);
                 self.drafts.retain(|draft| key.as_ref() != Some(&draft.key));
                 is_fair
             }
@@ -48,6 +56,7 @@ impl WebClient {
                     "not_found" => {
                         let message = sight.ledger.message(room, *seq);
                         message.is_none_or(|message| message.said().is_none())
+                            || sight.ledger.is_gone(room, *seq)
                             || self.is_outside(room, question, sight)
                     }
                     "forbidden" => {

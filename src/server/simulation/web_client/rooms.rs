@@ -124,6 +124,7 @@ impl WebClient {
         let mut request: Value = json!({"type": kind, "room": room, "name": name});
         match kind {
             "ban" | "mute" => request["for_s"] = (*dice.pick(&[None, None, Some(1)])).into(),
+            "retention" => request["days"] = (*dice.pick(&[0, 1, 2])).into(),
             "role" => request["role"] = (*dice.pick(&["op", "op", "member", "owner"])).into(),
             _ => {}
         }
@@ -138,6 +139,14 @@ pub(in crate::server::simulation) const ROOMS: [&str; 3] = ["lobby", "tea", "che
 const HIDDEN_ROOMS: [&str; 2] = ["den", "loft"];
 
 /// What is done to keep order, as often as it stands here.
-const KINDS: [&str; 8] = [
-    "kick", "ban", "ban", "unban", "mute", "mute", "unmute", "role",
+const KINDS: [&str; 9] = [
+    "kick",
+    "ban",
+    "ban",
+    "unban",
+    "mute",
+    "mute",
+    "unmute",
+    "role",
+    "retention",
 ];
