@@ -7,14 +7,13 @@
 
 mod support;
 
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::account::{PASSWORD, hello, log_in, register, send, set_up_second_factor};
+use support::account::{
+    PASSWORD, hello, log_in, printed, register, send, set_up_second_factor, user,
+};
 use support::{Response, Server, UPGRADE, Ws, now};
 
 fn by_token(token: &str) -> Value {
@@ -39,28 +38,6 @@ fn ws_with(server: &Server, cookie: &str) -> (Ws, Value) {
     let welcome = ws.next();
     assert_eq!(welcome["type"], "welcome");
     (ws, welcome["you"].clone())
-}
-
-/// Runs `chinwag user` on a server's data, with something on standard input.
-fn user(data_dir: &Path, arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_chinwag"))
-        .arg("user")
-        .args(arguments)
-        .arg("--data-dir")
-        .arg(data_dir)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // What needs no password may have ended already.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap()
-}
-
-fn printed(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 #[test]

@@ -43,7 +43,7 @@ use crate::chat::recent;
 use crate::chat::room::{Room, RoomId};
 use crate::chat::search::{Search, SearchDone};
 use crate::chat::secret::SecretHash;
-use crate::chat::shares::{Allowances, Charge, Scope, Shares};
+use crate::chat::shares::{Allowances, Scope, Shares};
 use crate::chat::totp::TotpSecret;
 use crate::chat::waiting::Waiting;
 
@@ -457,8 +457,8 @@ impl Hub {
 
     /// Judges a request of somebody who has said who they are.
     fn judge_of(&mut self, mut asking: Asking<'_>, command: Command) -> Result<(), ChatError> {
-        if let Some(charge) = Charge::of(&command) {
-            self.charge(&mut asking, charge)?;
+        if let Err(refusal) = self.charge_for(&mut asking, &command) {
+            return self.refuse(&mut asking, &command, refusal);
         }
         match command {
             Command::Hello(_) | Command::Account(_) => Ok(()),

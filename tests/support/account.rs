@@ -1,5 +1,9 @@
 //! Accounts, and how one gets at them.
 
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
 use serde_json::{Value, json};
 
 use super::{Device, Http, Response, Server, Ws};
@@ -53,4 +57,27 @@ pub(crate) fn set_up_second_factor(ws: &mut Ws) -> (Device, Vec<String>) {
     let papers = confirmed["recovery_codes"].as_array().unwrap();
     let papers = papers.iter().map(|paper| paper.as_str().unwrap().into());
     (device, papers.collect())
+}
+
+/// Runs `chinwag user` on a server's data, with something on standard input.
+pub(crate) fn user(data_dir: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_chinwag"))
+        .arg("user")
+        .args(arguments)
+        .arg("--data-dir")
+        .arg(data_dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // What needs no password may have ended already.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+/// What a program printed that succeeded.
+pub(crate) fn printed(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
 }

@@ -22,6 +22,7 @@ mod messages;
 mod order;
 mod presence;
 mod private;
+mod repeats;
 mod retention;
 mod server;
 mod sharing;
