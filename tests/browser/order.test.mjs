@@ -174,6 +174,15 @@ test('a private room is entered by an invitation, as a link or as a code, and by
   await eve.getByLabel('Link or code').fill(link);
   await eve.keyboard.press('Enter');
   await article(eve, 'between us').waitFor();
+
+  await ada.getByRole('button', { name: 'Withdraw all invitations' }).click();
+  await ada.getByText('No link or code lets anybody in any more.').waitFor();
+  const zoe = await here.guest('zoe');
+  await zoe.goto(link);
+  await zoe.getByRole('button', { name: 'Join #den' }).click();
+  await zoe.getByRole('alert').filter({ hasText: 'There is no such room.' }).waitFor();
+  await say(eve, 'still here');
+  await article(bob, 'still here').waitFor();
 });
 
 test('the server’s owner has an operator keep somebody out of all of it, and sees what was done', async () => {
@@ -188,9 +197,8 @@ test('the server’s owner has an operator keep somebody out of all of it, and s
   await operators.getByRole('button', { name: 'Make operator' }).click();
   await operators.getByText('olga is now an operator of the server.').waitFor();
 
-  // What one is on the server comes with the next welcome.
-  await olga.reload();
-  await textIs(parts(olga).status, 'connected');
+  // Who is made one sees it at once.
+  await olga.getByText('You are an operator of this server now').waitFor();
   await olga.getByRole('button', { name: 'Members' }).click();
   await choose(olga, 'mallory', 'Ban from the server…');
   const dialog = olga.getByRole('dialog', { name: 'Ban mallory from the server' });
