@@ -3,13 +3,12 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, afterEach, before, test } from 'node:test';
-import { PASSWORD, PHONE, article, countIs, enter, fits, logIn, openRoom, openSettings, parts, register, say, section, stage, textIs } from './chinwag.mjs';
+import { PASSWORD, PHONE, article, countIs, enter, fits, logIn, openRoom, openSettings, parts, say, section, stage, textIs } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
 
 test('a password is changed, and the old one and the other session are over', async () => {
-  const desk = await here.fresh();
-  await register(desk, 'ada');
+  const desk = await here.member('ada');
   const phone = await here.fresh(PHONE);
   await logIn(phone, 'ada');
   await openSettings(desk);
@@ -32,8 +31,7 @@ test('a password is changed, and the old one and the other session are over', as
 });
 
 test('a second factor is set up, asked for, stood in for by a recovery code, and switched off', async () => {
-  const desk = await here.fresh();
-  await register(desk, 'grace');
+  const desk = await here.member('grace');
   await openSettings(desk);
   const part = section(desk, 'Second factor');
   await part.getByLabel('Your password').fill(PASSWORD);
@@ -85,9 +83,30 @@ test('a second factor is set up, asked for, stood in for by a recovery code, and
   await logIn(await here.fresh(), 'grace');
 });
 
+test('on a phone the code of a second factor fits, and its secret is whole and copied', async () => {
+  const phone = await here.member('hedy', { ...PHONE, hasTouch: true, permissions: ['clipboard-read', 'clipboard-write'] });
+  await phone.getByRole('button', { name: 'Rooms' }).click();
+  await openSettings(phone);
+  const part = section(phone, 'Second factor');
+  await part.getByLabel('Your password').fill(PASSWORD);
+  await part.getByRole('button', { name: 'Set up' }).click();
+  const code = part.getByRole('img', { name: 'QR code' });
+  await code.scrollIntoViewIfNeeded();
+  const { width, height } = await code.boundingBox();
+  assert.ok(width === height && width > 180, `${width} × ${height}`);
+  await fits(phone);
+  const secret = part.getByLabel('type this secret');
+  assert.match(await secret.inputValue(), /^(?:[A-Z2-7]{4} ?){8}$/u);
+  assert.ok(await secret.evaluate((box) => box.scrollWidth <= box.clientWidth && box.scrollHeight <= box.clientHeight), 'all of it in sight');
+  await part.getByRole('button', { name: 'Copy' }).click();
+  await part.getByText('Copied.').waitFor();
+  assert.equal(await phone.evaluate(() => navigator.clipboard.readText()), await secret.inputValue());
+  // On a phone the app is at hand.
+  await part.getByRole('link', { name: 'open it in an app' }).waitFor();
+});
+
 test('sessions are listed, and ended from another device', async () => {
-  const desk = await here.fresh();
-  await register(desk, 'joan');
+  const desk = await here.member('joan');
   const phone = await here.fresh(PHONE);
   await logIn(phone, 'joan');
   await phone.getByRole('button', { name: 'Rooms' }).click();
@@ -131,8 +150,7 @@ test('a guest takes another name, then makes it an account, and stays in the roo
 });
 
 test('a browser that stays signed in is let in at once, in each tab, until it signs out', async () => {
-  const setup = await here.fresh();
-  await register(setup, 'mary');
+  const setup = await here.member('mary');
   const first = await here.fresh();
   await parts(first).name.fill('mary');
   await parts(first).password.fill(PASSWORD);
@@ -165,8 +183,7 @@ test('who claims the server is in, and owns it', async () => {
 });
 
 test('who enters as another than the cookie says is that other one', async () => {
-  const setup = await here.fresh();
-  await register(setup, 'emmy');
+  const setup = await here.member('emmy');
   const page = await here.fresh();
   await parts(page).name.fill('emmy');
   await parts(page).password.fill(PASSWORD);

@@ -1,7 +1,7 @@
 /** What reaches one who is away, and the page as an application of its own. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { article, makeRoom, openRoom, parts, say, setHidden, stage, until } from './chinwag.mjs';
+import { article, makeRoom, openRoom, openSettings, parts, say, setHidden, stage, until } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
 
@@ -143,7 +143,7 @@ function notified(page) {
 
 /** Switches notifications on in the settings, which say what came of it. */
 async function switchOn(page, outcome) {
-  await page.getByRole('button', { name: 'Settings' }).click();
+  await openSettings(page);
   const box = page.getByRole('switch', { name: /Notify me/u });
   await box.click();
   await page.getByRole('region', { name: 'Notifications' }).getByRole('status').filter({ hasText: outcome }).waitFor();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createServer, connect } from 'node:net';
 import { after, afterEach, before, test } from 'node:test';
-import { PASSWORD, choose, enter, logIn, newPage, openSettings, parts, register, section, stage, textIs, until } from './chinwag.mjs';
+import { PASSWORD, choose, enter, logIn, newPage, openSettings, parts, register, section, stage, until } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before }, '--registration', 'open', '--trusted-proxy', '127.0.0.1', '--proxy-protocol');
 const doors = [];

@@ -1,7 +1,7 @@
 /** Two pages and a real netcat in the same rooms. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { article, countIs, enter, openRoom, parts, say, stage, textIs, until } from './chinwag.mjs';
+import { article, countIs, makeRoom, openRoom, parts, say, stage, textIs, until } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
 
@@ -44,11 +44,7 @@ test('those who come and go are seen coming and going', async () => {
 test('a new room appears by itself, is joined by a click and left again', async () => {
   const ada = await here.guest('ada');
   const bob = await here.guest('bob');
-  await ada.getByRole('button', { name: 'New room' }).click();
-  await ada.getByRole('textbox', { name: 'Room name' }).fill('tea-time');
-  await ada.getByRole('textbox', { name: 'Topic' }).fill('every day at four');
-  await ada.getByRole('button', { name: 'Create room' }).click();
-  await ada.getByRole('heading', { name: 'tea-time', exact: false, level: 1 }).waitFor();
+  await makeRoom(ada, 'tea-time', { topic: 'every day at four' });
   await say(ada, 'anybody there?');
 
   await openRoom(bob, 'tea-time');
@@ -71,9 +67,7 @@ test('a new room appears by itself, is joined by a click and left again', async 
 test('the owner of a room edits its topic and everybody there sees it', async () => {
   const ada = await here.guest('ada');
   const bob = await here.guest('bob');
-  await ada.getByRole('button', { name: 'New room' }).click();
-  await ada.getByRole('textbox', { name: 'Room name' }).fill('topics');
-  await ada.getByRole('button', { name: 'Create room' }).click();
+  await makeRoom(ada, 'topics');
   await openRoom(bob, 'topics');
   assert.equal(await bob.getByRole('button', { name: 'Edit topic' }).count(), 0);
 
@@ -145,10 +139,7 @@ test('the search finds messages of all rooms, and each result leads to its messa
   const ada = await here.guest('ada');
   await say(ada, 'needle in the hay');
   await article(ada, 'needle in the hay').waitFor();
-  await ada.getByRole('button', { name: 'New room' }).click();
-  await ada.getByRole('textbox', { name: 'Room name' }).fill('barn');
-  await ada.getByRole('button', { name: 'Create room' }).click();
-  await ada.getByRole('heading', { name: 'barn', level: 1 }).waitFor();
+  await makeRoom(ada, 'barn');
   await say(ada, 'a 🦊 with a Needle');
   await article(ada, 'Needle').waitFor();
   await parts(ada).search.fill('needl');

@@ -237,9 +237,10 @@ export function setHidden(page, isHidden) {
 export const PASSWORD = 'correct horse battery';
 
 /** Makes a room by the dialog and waits until it is on screen. */
-export async function makeRoom(page, name, { isPrivate = false } = {}) {
+export async function makeRoom(page, name, { isPrivate = false, topic = '' } = {}) {
   await page.getByRole('button', { name: 'New room' }).click();
   await page.getByRole('textbox', { name: 'Room name' }).fill(name);
+  await page.getByRole('textbox', { name: 'Topic' }).fill(topic);
   if (isPrivate) await page.getByRole('checkbox', { name: 'Private' }).check();
   await page.getByRole('button', { name: 'Create room' }).click();
   await page.getByRole('heading', { name, level: 1 }).waitFor();

@@ -1,7 +1,7 @@
 /** Small screens, keyboards, readers of screens. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { PHONE, article, enter, fits, makeRoom, parts, register, say, stage, textIs, until } from './chinwag.mjs';
+import { PHONE, article, enter, fits, makeRoom, openSettings, parts, register, say, stage, textIs, until } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
 
@@ -106,8 +106,7 @@ test('whatever can be operated has a name, and sight of the focus', async () => 
 });
 
 test('dialogs are reached, walked through and left by keyboard, with the focus in sight', async () => {
-  const page = await here.fresh();
-  await register(page, 'kay');
+  const page = await here.member('kay');
   await makeRoom(page, 'keys');
   await say(page, 'a thread begins');
   await article(page, 'a thread begins').waitFor();
@@ -134,7 +133,7 @@ test('whatever is named at its longest, nothing on a phone sticks out', async ()
   await makeRoom(page, 'r'.repeat(64), { isPrivate: true });
   await page.getByRole('button', { name: 'Rooms' }).click();
   await fits(page);
-  await page.getByRole('button', { name: 'Settings' }).click();
+  await openSettings(page);
   await page.getByRole('region', { name: 'Where you are signed in' }).getByRole('listitem').first().waitFor();
   await fits(page);
   await page.keyboard.press('Escape');

@@ -1,7 +1,7 @@
 /** Keeping a room in order, private rooms, and conversations of two. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { PHONE, article, choose, countIs, enter, fits, logIn, makeRoom, openRoom, parts, register, say, section, stage, textIs, until } from './chinwag.mjs';
+import { PHONE, article, choose, countIs, enter, fits, logIn, makeRoom, openRoom, openSettings, parts, say, section, stage, textIs, until } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
 
@@ -138,8 +138,7 @@ test('a room is removed by its owner, who has to say its name', async () => {
 });
 
 test('a private room is entered by an invitation, as a link or as a code, and by nothing else', async () => {
-  const ada = await here.fresh();
-  await register(ada, 'grace');
+  const ada = await here.member('grace');
   await makeRoom(ada, 'den', { isPrivate: true });
   await say(ada, 'between us');
   await ada.getByRole('button', { name: 'Manage room' }).click();
@@ -155,6 +154,16 @@ test('a private room is entered by an invitation, as a link or as a code, and by
   await article(bob, 'between us').waitFor();
   assert.equal(new URL(bob.url()).hash, '');
 
+  // Who comes by a link for the first time reads what for.
+  const kim = await here.fresh(PHONE);
+  await kim.goto('about:blank');
+  await kim.goto(link);
+  await kim.getByRole('status').filter({ hasText: 'You are invited to #den.' }).waitFor();
+  await fits(kim);
+  await enter(kim, 'kim');
+  await kim.getByRole('button', { name: 'Join #den' }).click();
+  await article(kim, 'between us').waitFor();
+
   const eve = await here.guest('eve');
   await eve.getByRole('button', { name: 'New room' }).click();
   await eve.getByRole('button', { name: 'I have an invitation' }).click();
@@ -165,24 +174,31 @@ test('a private room is entered by an invitation, as a link or as a code, and by
   await eve.getByLabel('Link or code').fill(link);
   await eve.keyboard.press('Enter');
   await article(eve, 'between us').waitFor();
+
+  await ada.getByRole('button', { name: 'Withdraw all invitations' }).click();
+  await ada.getByText('No link or code lets anybody in any more.').waitFor();
+  const zoe = await here.guest('zoe');
+  await zoe.goto(link);
+  await zoe.getByRole('button', { name: 'Join #den' }).click();
+  await zoe.getByRole('alert').filter({ hasText: 'There is no such room.' }).waitFor();
+  await say(eve, 'still here');
+  await article(bob, 'still here').waitFor();
 });
 
 test('the server’s owner has an operator keep somebody out of all of it, and sees what was done', async () => {
   await here.server.addUser('root', '--admin');
   const root = await here.fresh();
   await logIn(root, 'root');
-  const olga = await here.fresh(PHONE);
-  await register(olga, 'olga');
+  const olga = await here.member('olga', PHONE);
   const mallory = await here.guest('mallory');
-  await root.getByRole('button', { name: 'Settings' }).click();
+  await openSettings(root);
   const operators = root.getByRole('region', { name: 'Operators of the server' });
   await operators.getByLabel('Account').fill('olga');
   await operators.getByRole('button', { name: 'Make operator' }).click();
   await operators.getByText('olga is now an operator of the server.').waitFor();
 
-  // What one is on the server comes with the next welcome.
-  await olga.reload();
-  await textIs(parts(olga).status, 'connected');
+  // Who is made one sees it at once.
+  await olga.getByText('You are an operator of this server now').waitFor();
   await olga.getByRole('button', { name: 'Members' }).click();
   await choose(olga, 'mallory', 'Ban from the server…');
   const dialog = olga.getByRole('dialog', { name: 'Ban mallory from the server' });
@@ -193,7 +209,7 @@ test('the server’s owner has an operator keep somebody out of all of it, and s
   await parts(mallory).name.waitFor();
 
   await root.keyboard.press('Escape');
-  await root.getByRole('button', { name: 'Settings' }).click();
+  await openSettings(root);
   const bans = root.getByRole('region', { name: 'Bans from the server' });
   await bans.getByLabel('Name, address or range').fill('203.0.113.0/24');
   await bans.getByRole('button', { name: 'Ban from the server' }).click();
@@ -228,6 +244,8 @@ test('two talk alone, and the third sees nothing of it', async () => {
   assert.equal(await parts(ada).members.getByRole('button').count(), 0);
   assert.equal(await parts(eve).room('ada').count(), 0);
   await countIs(parts(eve).articles, 0);
+  await parts(ada).search.fill('psst');
+  await ada.getByRole('button', { name: /^ada in a conversation with bob .*psst$/u }).waitFor();
 });
 
 function focused(page) {

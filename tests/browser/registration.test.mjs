@@ -1,7 +1,7 @@
 /** Who may make an account by the page: everybody, the invited, nobody. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { PASSWORD, PHONE, logIn, parts, stage, textIs } from './chinwag.mjs';
+import { PASSWORD, PHONE, logIn, openSettings, parts, stage, textIs } from './chinwag.mjs';
 
 const closed = stage({ after, afterEach, before }, '--registration', 'closed');
 const invited = stage({ after, afterEach, before }, '--registration', 'invite');
@@ -19,7 +19,7 @@ test('where it takes an invitation, the page asks for it, and it is good once', 
   await invited.server.addUser('root', '--admin');
   const root = await invited.fresh();
   await logIn(root, 'root');
-  await root.getByRole('button', { name: 'Settings' }).click();
+  await openSettings(root);
   await root.getByRole('button', { name: 'Create code' }).click();
   const code = await root.getByLabel('Code for one account').inputValue();
   assert.match(code, /^[0-9a-z-]{16,}$/u);

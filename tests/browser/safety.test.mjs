@@ -1,7 +1,7 @@
 /** Hostile text stays text: no script runs, nothing is requested, the policy is never even asked. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { article, enter, newPage, openRoom, parts, say, stage, textIs, until } from './chinwag.mjs';
+import { article, enter, makeRoom, newPage, openRoom, parts, say, stage, textIs, until } from './chinwag.mjs';
 
 const BODIES = [
   '<script>globalThis.pwned = true</script>',
@@ -61,10 +61,7 @@ test('markup in topics is shown as text', async () => {
   const bob = await here.fresh();
   await enter(ada, 'ada');
   await enter(bob, 'bob');
-  await ada.getByRole('button', { name: 'New room' }).click();
-  await ada.getByRole('textbox', { name: 'Room name' }).fill('markup');
-  await ada.getByRole('textbox', { name: 'Topic' }).fill(topic);
-  await ada.getByRole('button', { name: 'Create room' }).click();
+  await makeRoom(ada, 'markup', { topic });
   await openRoom(bob, 'markup');
   for (const page of [ada, bob]) await textIs(page.locator('#topic'), topic);
 });

@@ -5,7 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Netcat, Server, article, enter, launch, newPage, openRoom, parts, say } from './chinwag.mjs';
+import { Netcat, Server, article, enter, launch, makeRoom, newPage, openRoom, parts, say } from './chinwag.mjs';
 
 const directory = resolve(process.argv[2] ?? fileURLToPath(new URL('../../docs', import.meta.url)));
 mkdirSync(directory, { recursive: true });
@@ -35,9 +35,9 @@ try {
 }
 
 async function stage(ada, bob, eve) {
-  await create(bob, 'allotment', 'Tomatoes, slugs, and who has the watering can');
-  await create(bob, 'book-club', 'This month: The Left Hand of Darkness');
-  await create(ada, 'tea-time', 'Every day at four');
+  await makeRoom(bob, 'allotment', { topic: 'Tomatoes, slugs, and who has the watering can' });
+  await makeRoom(bob, 'book-club', { topic: 'This month: The Left Hand of Darkness' });
+  await makeRoom(ada, 'tea-time', { topic: 'Every day at four' });
   await say(ada, 'Scones or shortbread today?');
   await openRoom(ada, 'lobby');
   await openRoom(ada, 'allotment');
@@ -66,14 +66,6 @@ async function stage(ada, bob, eve) {
   await openRoom(bob, 'lobby');
   await parts(bob).message.pressSequentially('By the way');
   await ada.getByText('is typing').waitFor();
-}
-
-async function create(page, name, topic) {
-  await page.getByRole('button', { name: 'New room' }).click();
-  await page.getByRole('textbox', { name: 'Room name' }).fill(name);
-  await page.getByRole('textbox', { name: 'Topic' }).fill(topic);
-  await page.getByRole('button', { name: 'Create room' }).click();
-  await parts(page).room(name).and(page.locator('[aria-current]')).waitFor();
 }
 
 /** Says something and waits until the other has it, so that the order in the picture is the order here. */

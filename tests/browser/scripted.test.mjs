@@ -163,6 +163,25 @@ test('the length limit of this server is counted down and kept', async () => {
   assert.equal(sent, 1);
 });
 
+test('rooms are in the order in which people count', async () => {
+  const script = new Script();
+  const room = (name) => ({ name, topic: '', visibility: 'public', members: 1, unread: 0 });
+  script.on('rooms', () => ({ rooms: ['room-10', 'Room-9', 'lobby', 'room-100', 'room-2'].map(room) }));
+  await open(script);
+  await countIs(parts(page).rooms.getByRole('listitem'), 5);
+  assert.deepEqual(await parts(page).rooms.locator('.room-name').allTextContents(), ['lobby', 'room-2', 'Room-9', 'room-10', 'room-100']);
+});
+
+test('a refusal says in words how long it takes', async () => {
+  const script = new Script();
+  script.on('create', () => ({ error: 'rate_limited', message: 'too fast: try again in 150000 ms', retry_after_ms: 150_000 }));
+  await open(script);
+  await page.getByRole('button', { name: 'New room' }).click();
+  await page.getByRole('textbox', { name: 'Room name' }).fill('tea');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').filter({ hasText: 'Too fast: try again in 3 minutes.' }).waitFor();
+});
+
 test('a guest whose token was forgotten comes back by name', async () => {
   const script = new Script();
   await open(script);

@@ -1,13 +1,12 @@
 /** Unread marks: on one page, on two devices of one account, over a reload. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { article, logIn, makeRoom, openRoom, parts, register, say, setHidden, stage, until } from './chinwag.mjs';
+import { article, logIn, makeRoom, openRoom, parts, say, setHidden, stage, until } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
 
 test('two devices of one account agree on what is unread', async () => {
-  const desk = await here.fresh();
-  await register(desk, 'ada');
+  const desk = await here.member('ada');
   await makeRoom(desk, 'tea');
   await openRoom(desk, 'lobby');
   const bob = await here.guest('bob');
@@ -34,8 +33,7 @@ test('two devices of one account agree on what is unread', async () => {
 });
 
 test('what comes while nobody looks is unread until somebody does, and a reload keeps that', async () => {
-  const ada = await here.fresh();
-  await register(ada, 'grace');
+  const ada = await here.member('grace');
   await makeRoom(ada, 'attic');
   const bob = await here.guest('bob');
   await openRoom(bob, 'attic');
@@ -64,8 +62,7 @@ test('what comes while nobody looks is unread until somebody does, and a reload 
 });
 
 test('one’s own words are read, and so is what was said before them', async () => {
-  const desk = await here.fresh();
-  await register(desk, 'joan');
+  const desk = await here.member('joan');
   const phone = await here.fresh();
   await logIn(phone, 'joan');
   const bob = await here.guest('bob');

@@ -1,5 +1,5 @@
 /** Puts the page together: one store, one session, and the views that show them. */
-import { byId, placeIcons } from './modules/dom.js';
+import { placeIcons } from './modules/dom.js';
 import { Notifier } from './modules/notifier.js';
 import { Session } from './modules/session.js';
 import { Store } from './modules/store.js';

@@ -40,7 +40,7 @@
  * @typedef {{type: string, [field: string]: any}} Push
  */
 
-import { mediumTime } from './text.js';
+import { mediumTime, waitWords } from './text.js';
 
 export const SUBPROTOCOL = 'chinwag.v1';
 
@@ -110,9 +110,11 @@ const TEXTS = {
   read_only: 'This room is read-only',
 };
 
-/** What is over in so many seconds is so at a time of day. */
+/** What is over in so many seconds is so at a time of day; nobody waits in milliseconds. */
 function withEnd({ message, retry_after_ms: left }) {
-  return message?.replace(/ for \d+ more seconds$/u, () => ` until ${mediumTime(new Date(Date.now() + left).toISOString())}`);
+  return message
+    ?.replace(/ for \d+ more seconds$/u, () => ` until ${mediumTime(new Date(Date.now() + left).toISOString())}`)
+    .replace(/ in \d+ ms$/u, () => ` in ${waitWords(left)}`);
 }
 
 /** Server messages are clauses; people read sentences. */

@@ -6,6 +6,7 @@ import { remember } from './memory.js';
  * @property {(key: string) => void} saved an own message was seen in its room
  * @property {(room: string) => void} opened somebody talks to us alone
  * @property {(room: string, reason: string, isRemoved: boolean) => void} roomGone we are out of it, or there is none any more
+ * @property {(you: import('./protocol.js').Member) => void} become who we are is another now
  * @property {(ban: {until?: string, reason?: string}) => void} banned we are kept out of the whole server
  * @property {(room: import('./room.js').Room) => void} refreshMembers its members have to be asked for
  * @property {(room: import('./room.js').Room, message: import('./protocol.js').Message) => void} arrived
@@ -75,6 +76,9 @@ export class Pushes {
         break;
       case 'notice':
         this.#noticed(push, room);
+        break;
+      case 'you': // What we may do on the server is another now.
+        this.#told.become(push.you);
         break;
       case 'banned':
         this.#told.banned(push);

@@ -62,6 +62,7 @@ export class Session {
     this.#pushes = new Pushes(store, this.reading, {
       announce,
       arrived,
+      become: (you) => this.#becameOther(you),
       banned: (ban) => this.#end(banSentence(ban)),
       saved: (key) => this.outbox.saved(key),
       opened: (room) => this.#opened(room),
@@ -271,6 +272,14 @@ export class Session {
     this.#entering = null;
   }
 
+  /** What we may do on the server is another now. */
+  #becameOther(you) {
+    const { role, name } = this.#store.you;
+    remember('you', you);
+    this.#store.update((store) => (store.you = you));
+    if (you.role !== role && you.name === name) this.#announce(ROLE_WORDS[you.role] ?? '');
+  }
+
   #refused(error) {
     if (this.#entering) {
       const { reject } = this.#entering;
@@ -326,7 +335,7 @@ export class Session {
     } catch (error) {
       if (!(error instanceof ServerError)) throw error;
       this.#forgetRoom(name);
-      this.#announce(`${name}: ${error.message}`);
+      this.#announce(`${this.#store.titleOf(name)}: ${error.message}`);
     }
     if (name === (this.#store.current ?? recall('current', LOBBY))) this.#show(name);
   }
@@ -425,6 +434,10 @@ export class Session {
   }
 }
 
+const ROLE_WORDS = {
+  op: 'You are an operator of this server now: you keep order in its public rooms, and the settings have more.',
+  member: 'You are no longer an operator of this server.',
+};
 const SESSION_OVER = 'Your session has ended. Please enter again.';
 /** Milliseconds between two `typing`. */
 const TYPING_INTERVAL = 3_000;

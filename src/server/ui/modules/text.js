@@ -61,6 +61,13 @@ export function fullTime(at) {
   return format(FULL, at);
 }
 
+/** How long one has to wait, rounded up. */
+export function waitWords(milliseconds) {
+  const seconds = Math.max(1, Math.ceil(milliseconds / 1000));
+  if (seconds >= 100) return `${Math.ceil(seconds / 60)} minutes`;
+  return seconds === 1 ? 'a second' : `${seconds} seconds`;
+}
+
 /** The day as a heading: "Today", "Yesterday", or the date. @param {Date} now */
 export function dayName(at, now) {
   const days = Math.round((startOfDay(now) - startOfDay(new Date(at))) / DAY);

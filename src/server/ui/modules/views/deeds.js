@@ -68,9 +68,9 @@ function openDeed({ type, title, lead, action }, member, ask) {
 
 const REASON_HINTS = { server_ban: 'optional; told to them, and to the server’s operators' };
 const KICK = { type: 'kick', title: (name) => `Kick ${name}`, lead: 'They have to leave the room, and may come back.', action: 'Kick' };
-const MUTE = { type: 'mute', title: (name) => `Mute ${name}`, lead: 'They can read in the room, but not write.', action: 'Mute' };
-const BAN = { type: 'ban', title: (name) => `Ban ${name}`, lead: 'They have to leave the room, and can’t come back.', action: 'Ban' };
-const SERVER_BAN = { type: 'server_ban', title: (name) => `Ban ${name} from the server`, lead: 'They have to leave this server, and can’t come back.', action: 'Ban from the server' };
+const MUTE = { type: 'mute', title: (name) => `Mute ${name}`, lead: 'They can read in the room, but not write for that long.', action: 'Mute' };
+const BAN = { type: 'ban', title: (name) => `Ban ${name}`, lead: 'They have to leave the room, and can’t come back for that long.', action: 'Ban' };
+const SERVER_BAN = { type: 'server_ban', title: (name) => `Ban ${name} from the server`, lead: 'They have to leave this server, and can’t come back for that long.', action: 'Ban from the server' };
 const ROLES = [
   { role: 'owner', text: 'Make owner' },
   { role: 'op', text: 'Make operator' },

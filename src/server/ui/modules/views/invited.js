@@ -1,5 +1,5 @@
 /** Coming into a private room: by a link, or by what somebody passed on. */
-import { byId } from '../dom.js';
+import { byId, setText } from '../dom.js';
 import { invitationIn } from '../invitation.js';
 import { createForm } from './form.js';
 import { openModal } from './modal.js';
@@ -21,8 +21,16 @@ export function invitedView(store, session, page) {
     offer();
   });
   store.subscribe(offer);
+  tell();
+
+  /** Who has not come in yet reads what they came for. */
+  function tell() {
+    byId('invited').hidden = !waiting;
+    setText(byId('invited'), waiting ? `You are invited to #${waiting.room}. Come in with any name, or with your account.` : '');
+  }
 
   function offer() {
+    tell();
     if (!waiting || !store.you || store.status !== 'connected') return;
     const invitation = waiting;
     waiting = null;

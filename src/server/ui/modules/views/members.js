@@ -15,7 +15,7 @@ export function membersView(store, session, page) {
       await session.leave(name);
       page.closeDrawers();
     } catch (error) {
-      page.announce(`${name}: ${error.message}`);
+      page.announce(`${store.titleOf(name)}: ${error.message}`);
     }
   });
 

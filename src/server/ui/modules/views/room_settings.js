@@ -24,7 +24,7 @@ export function roomSettingsView(store, session, page) {
   function sections(room, close) {
     return [
       mayKeepOrder(store) && topicSection(session, room),
-      mayInvite(store) && inviteSection(session, room),
+      mayInvite(store) && inviteSection(session, room, room.visibility === 'private' && mayKeepOrder(store)),
       mayKeepOrder(store) && slowModeSection(session, room),
       mayKeepOrder(store) && bansSection(session, room.name).element,
       mayKeepOrder(store) && auditSection(session, room.name),

@@ -32,7 +32,7 @@ export function roomsView(store, session, page) {
       page.closeDrawers();
       byId('message').focus();
     } catch (error) {
-      page.announce(`${name}: ${error.message}`);
+      page.announce(`${store.titleOf(name)}: ${error.message}`);
     }
   }
 
@@ -64,8 +64,10 @@ export function roomsView(store, session, page) {
     badge.replaceChildren();
     if (item.unread) badge.append(String(Math.min(item.unread, 999)), h('span', { class: 'visually-hidden' }, ' unread'));
     const isOpen = !item.isJoined && item.memberCount > 0;
-    setText(button.querySelector('.people'), isOpen ? String(item.memberCount) : '');
-    button.querySelector('.people').title = isOpen ? `${item.memberCount} in the room; click to join` : '';
+    const people = button.querySelector('.people');
+    people.replaceChildren();
+    if (isOpen) people.append(String(item.memberCount), h('span', { class: 'visually-hidden' }, item.memberCount === 1 ? ' member' : ' members'));
+    people.title = isOpen ? `${item.memberCount} in the room; click to join` : '';
   }
 
   function update(element, item, before) {

@@ -1,6 +1,6 @@
 /** The search over all rooms, and its results, each a way to its message. */
 import { byId, h, setText } from '../dom.js';
-import { ServerError } from '../protocol.js';
+import { ServerError, isDirect } from '../protocol.js';
 import { fullTime, shortDate } from '../text.js';
 
 /** @param {import('../store.js').Store} store @param {import('../session.js').Session} session */
@@ -82,7 +82,15 @@ export function searchView(store, session) {
     const open = h(
       'button',
       { class: 'result', type: 'button' },
-      h('span', { class: 'result-head' }, h('bdi', { class: 'result-from' }, found.from), ' in ', h('bdi', {}, `#${found.room}`), ' ', h('time', { datetime: found.at, title: fullTime(found.at) }, shortDate(found.at))),
+      h(
+        'span',
+        { class: 'result-head' },
+        h('bdi', { class: 'result-from' }, found.from),
+        ' in ',
+        h('bdi', {}, isDirect(found.room) ? `a conversation with ${store.titleOf(found.room)}` : `#${found.room}`),
+        ' ',
+        h('time', { datetime: found.at, title: fullTime(found.at) }, shortDate(found.at)),
+      ),
       h('span', { class: 'result-body', dir: 'auto' }, ...marked(found)),
     );
     open.addEventListener('click', async () => {

@@ -6,13 +6,22 @@ import { INVITE_LENGTHS } from '../durations.js';
 import { createCopy, createForm } from '../form.js';
 import { section } from '../section.js';
 
-/** @param {import('../../session.js').Session} session @param {import('../../room.js').Room} room */
-export function inviteSection(session, room) {
+/**
+ * @param {import('../../session.js').Session} session @param {import('../../room.js').Room} room
+ * @param {boolean} mayWithdraw all invitations that there are
+ */
+export function inviteSection(session, room, mayWithdraw) {
   const place = h('div', { role: 'status' });
   const make = async ({ for_s: seconds }) => {
     const { invite, until } = await session.request('invite', { room: room.name, for_s: Number(seconds) });
     place.replaceChildren(createCopy(`Link, works until ${mediumTime(until)}`, linkFor(room.name, invite)));
   };
+  const withdraw = async () => {
+    await session.request('uninvite', { room: room.name });
+    place.replaceChildren();
+    return 'No link or code lets anybody in any more. Who is in the room stays.';
+  };
   const field = { name: 'for_s', label: 'The link works for', type: 'select', options: INVITE_LENGTHS, value: '604800' };
-  return section('Invite people', createForm([field], [{ text: 'Create link', act: make }]), place);
+  const buttons = [{ text: 'Create link', act: make }, ...(mayWithdraw ? [{ text: 'Withdraw all invitations', act: withdraw }] : [])];
+  return section('Invite people', createForm([field], buttons), place);
 }
