@@ -57,6 +57,8 @@ pub(super) enum Plant {
     IgnoreBan,
     /// The hub takes a mute for nothing.
     IgnoreMute,
+    /// The hub takes slow mode for none.
+    IgnoreSlowMode,
     /// The log ends no login.
     ForgetLogout,
     /// A password that is wrong counts as right.
@@ -74,7 +76,7 @@ pub(super) enum Plant {
 }
 
 impl Plant {
-    pub(super) const ALL: [Self; 33] = [
+    pub(super) const ALL: [Self; 34] = [
         Self::LoseDelivery,
         Self::RepeatDelivery,
         Self::SwapDeliveries,
@@ -101,6 +103,7 @@ impl Plant {
         Self::ForgetBan,
         Self::IgnoreBan,
         Self::IgnoreMute,
+        Self::IgnoreSlowMode,
         Self::ForgetLogout,
         Self::AcceptAnyPassword,
         Self::EraseTooSoon,
