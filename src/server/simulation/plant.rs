@@ -59,6 +59,8 @@ pub(super) enum Plant {
     IgnoreMute,
     /// The hub takes slow mode for none.
     IgnoreSlowMode,
+    /// Somebody is told to wait for less than it takes.
+    PromiseTooSoon,
     /// The log ends no login.
     ForgetLogout,
     /// A password that is wrong counts as right.
@@ -76,7 +78,7 @@ pub(super) enum Plant {
 }
 
 impl Plant {
-    pub(super) const ALL: [Self; 34] = [
+    pub(super) const ALL: [Self; 35] = [
         Self::LoseDelivery,
         Self::RepeatDelivery,
         Self::SwapDeliveries,
@@ -104,6 +106,7 @@ impl Plant {
         Self::IgnoreBan,
         Self::IgnoreMute,
         Self::IgnoreSlowMode,
+        Self::PromiseTooSoon,
         Self::ForgetLogout,
         Self::AcceptAnyPassword,
         Self::EraseTooSoon,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Asked, Question, WebClient};
+use crate::chat::Timestamp;
 use crate::chat::order::RestraintKind;
 use crate::server::simulation::ledger::{Checked, Violation, ensure};
 use crate::server::simulation::peer::Sight;
@@ -83,17 +84,22 @@ impl WebClient {
 
     fn told_to_wait(&mut self, asked: &Asked, refusal: &Value, sight: &Sight<'_>) -> Checked {
         let wait = refusal["retry_after_ms"].as_u64();
-        // Where it is slow, somebody else may have spoken as the same one.
-        let is_slow = |room| sight.ledger.is_slow(room);
         ensure!(
-            !matches!(asked, Asked::Send { is_due: true, room, .. } if !is_slow(room)),
+            !matches!(asked, Asked::Send { is_due: true, room, .. } if !sight.ledger.is_slow(room)),
             "{} waited as long as it was told, and was refused",
             self.name
         );
         let wait = wait.ok_or_else(|| Violation(format!("how long to wait? {refusal}")))?;
         let until = sight.now + Duration::from_millis(wait);
         match asked {
-            Asked::Send { .. } => self.waits_until = self.waits_until.max(Some(until)),
+            Asked::Send { room, .. } => {
+                self.waits_until = self.waits_until.max(Some(until));
+                // Another device may speak meanwhile; who waits for a room waits for no other.
+                let is_alone = self.device.is_none() || !sight.has_shares;
+                let is_promised = is_alone && !sight.ledger.is_slow(room);
+                let wait = i64::try_from(wait).unwrap_or(i64::MAX);
+                self.due_at = is_promised.then(|| Timestamp(sight.hub_time.0.saturating_add(wait)));
+            }
             Asked::Hello(_) => self.greets_at = Some(until),
             _ => {}
         }
