@@ -95,10 +95,11 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/websocket/blocking/connect/body.rs",
         ],
     ),
-    ("jiff", &["src/wire/json/"]),
+    ("jiff", &["src/wire/"]),
     ("listenfd", &["src/server/activation.rs"]),
     ("mio", &["src/net/", "src/bench/"]),
     ("prometheus_client", &["src/server/"]),
+    ("qrcode", &["src/wire/json/encode/qr.rs"]),
     (
         "rand",
         &[
@@ -224,7 +225,7 @@ const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
         "a table: one entry for each setting",
     ),
     (
-        "src/server/line_session.rs",
+        "src/server/line_command.rs",
         "command",
         "one match over the line format",
     ),

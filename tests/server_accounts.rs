@@ -7,46 +7,17 @@
 
 mod support;
 
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Device, Http, Response, Server, UPGRADE, Ws, now};
-
-const PASSWORD: &str = "correct horse";
-
-fn register(server: &Server, name: &str) -> (Ws, String) {
-    let mut ws = server.ws();
-    let done = ws.done(json!({"type": "register", "name": name, "password": PASSWORD}));
-    assert_eq!(
-        done["you"],
-        json!({"name": name, "guest": false, "role": "member"})
-    );
-    (ws, done["token"].as_str().unwrap().to_owned())
-}
-
-fn hello(name: &str, password: &str) -> Value {
-    json!({"type": "hello", "name": name, "password": password})
-}
+use support::account::{
+    PASSWORD, hello, log_in, printed, register, send, set_up_second_factor, user,
+};
+use support::{Response, Server, UPGRADE, Ws, now};
 
 fn by_token(token: &str) -> Value {
     json!({"type": "hello", "token": token})
-}
-
-/// Sends a request with a body, and reads the answer.
-fn send(http: &mut Http, method: &str, path: &str, headers: &str, body: &str) -> Response {
-    let len = body.len();
-    http.ask(&format!(
-        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len}\r\n{headers}\r\n{body}"
-    ))
-}
-
-fn log_in(server: &Server, name: &str, password: &str) -> Response {
-    let body = json!({"name": name, "password": password}).to_string();
-    send(&mut server.http(), "POST", "/api/v1/session", "", &body)
 }
 
 /// The cookie that an answer sets, as it is sent back.
@@ -67,28 +38,6 @@ fn ws_with(server: &Server, cookie: &str) -> (Ws, Value) {
     let welcome = ws.next();
     assert_eq!(welcome["type"], "welcome");
     (ws, welcome["you"].clone())
-}
-
-/// Runs `chinwag user` on a server's data, with something on standard input.
-fn user(data_dir: &Path, arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_chinwag"))
-        .arg("user")
-        .args(arguments)
-        .arg("--data-dir")
-        .arg(data_dir)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // What needs no password may have ended already.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap()
-}
-
-fn printed(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 #[test]
@@ -264,27 +213,6 @@ fn bad_requests_to_log_in_are_told_apart() {
 }
 
 #[test]
-fn who_guesses_passwords_is_told_to_wait_and_how_long() {
-    let server = Server::start(&[]);
-    register(&server, "ada");
-    for _ in 0..10 {
-        assert_eq!(log_in(&server, "ada", "wrong").status, 401);
-    }
-    let refused = log_in(&server, "ada", PASSWORD);
-    assert_eq!(refused.status, 429);
-    let seconds: u64 = refused.header("Retry-After").unwrap().parse().unwrap();
-    assert!((1..=30).contains(&seconds), "{seconds}");
-    let error: Value = serde_json::from_str(&refused.text()).unwrap();
-    assert!(error["retry_after_ms"].as_u64().unwrap() <= 30_000);
-    let mut ws = server.ws();
-    assert_eq!(ws.refused(hello("ada", PASSWORD)), "rate_limited");
-    // Another account is not concerned, nor are those who have logged in.
-    register(&server, "bob");
-    assert_eq!(log_in(&server, "bob", PASSWORD).status, 204);
-    assert!(server.metric("chinwag_auth_failures_total{reason=\"password\"}") >= 10.0);
-}
-
-#[test]
 fn sessions_are_listed_and_revoked_by_their_owner() {
     let server = Server::start(&[]);
     let (mut ada, _) = register(&server, "ada");
@@ -355,18 +283,6 @@ fn second_factor_is_asked_for_once_it_is_set_up() {
     ada.done(with(&papers[5]));
     ada.done(json!({"type": "totp_disable", "password": PASSWORD}));
     server.ws().done(hello("ada", PASSWORD));
-}
-
-/// Gives an account a second factor: the device, and the recovery codes.
-fn set_up_second_factor(ws: &mut Ws) -> (Device, Vec<String>) {
-    let begun = ws.done(json!({"type": "totp_begin", "password": PASSWORD}));
-    let mut device = Device::new(begun["secret"].as_str().unwrap());
-    let uri = begun["uri"].as_str().unwrap();
-    assert!(uri.starts_with("otpauth://totp/chinwag:ada?secret="));
-    let confirmed = ws.done(json!({"type": "totp_confirm", "totp": device.code()}));
-    let papers = confirmed["recovery_codes"].as_array().unwrap();
-    let papers = papers.iter().map(|paper| paper.as_str().unwrap().into());
-    (device, papers.collect())
 }
 
 #[test]
@@ -528,119 +444,6 @@ fn bots_post_with_a_token() {
     assert_eq!(post(path, &bearer, &json!({"body": ""})).status, 400);
     printed(&user(&data, &["disable", "builder"], ""));
     assert_eq!(post(path, &bearer, &body).status, 401);
-}
-
-#[test]
-fn terminal_logs_in_and_nobody_sees_the_password() {
-    let mut server = Server::start(&[]);
-    let mut bob = server.line();
-    register(&server, "ada");
-    let mut line = server.line();
-    line.say("--login: ada");
-    line.say(PASSWORD);
-    line.wait_for("* you are ada");
-    line.say("here I am");
-    assert_eq!(bob.wait_for("<"), "<ada> here I am");
-    // What follows a name that is none is a password still.
-    line.say("--login: <>");
-    line.say("hunter2 hunter2");
-    line.wait_for("! this name cannot be used");
-    line.say("--login: eve");
-    line.say("wrong wrong");
-    line.wait_for("! ");
-    line.say("--quit:");
-    line.wait_for("* bye");
-    bob.say("--history: 20");
-    let shown = bob.wait_for("<");
-    assert_eq!(shown, "<ada> here I am");
-    bob.say("--quit:");
-    let rest = bob.wait_for("* bye");
-    assert_eq!(rest, "* bye");
-    server.terminate();
-    let said = server.said_until_the_end().join("\n");
-    for secret in [PASSWORD, "hunter2", "wrong wrong"] {
-        assert!(!said.contains(secret), "{said}");
-    }
-}
-
-#[test]
-fn terminal_is_asked_for_a_second_factor() {
-    let server = Server::start(&[]);
-    let mut bob = server.line();
-    let (mut ada, _) = register(&server, "ada");
-    let (_, papers) = set_up_second_factor(&mut ada);
-    let mut line = server.line();
-    line.say("--login: ada");
-    line.say(PASSWORD);
-    line.wait_for("* type the code of your second factor");
-    line.say(&papers[0]);
-    line.wait_for("* you are ada");
-    // All at once, and a code that is used: what follows it is said, it is not.
-    let mut line = server.line();
-    line.say(&format!("--login: ada\n{PASSWORD}\n{}\nhello", papers[0]));
-    line.wait_for("* type the code");
-    line.wait_for("! name, password or code is wrong");
-    assert_eq!(bob.wait_for("<").split_once("> ").unwrap().1, "hello");
-    // Whoever has no code at hand is asked for the password again.
-    line.say(&format!("--login: ada\n{PASSWORD}\n\nnot me"));
-    line.wait_for("! the request is malformed: totp must be six digits");
-    assert_eq!(bob.wait_for("<").split_once("> ").unwrap().1, "not me");
-    line.say(&format!("--login: ada\n{PASSWORD}\n {} \nme", papers[1]));
-    line.wait_for("* you are ada");
-    assert_eq!(bob.wait_for("<"), "<ada> me");
-}
-
-#[test]
-fn where_guests_are_not_admitted_a_terminal_can_log_in() {
-    let server = Server::start(&["--guests", "off"]);
-    register(&server, "ada");
-    let mut line = support::Line::connect(server.lines());
-    line.wait_for("! not allowed: guests are not admitted here");
-    line.say("--login: ada");
-    line.say(PASSWORD);
-    line.wait_for("* you are ada");
-    line.wait_for("* in lobby: ada");
-    let mut guest = server.ws();
-    assert_eq!(
-        guest.refused(json!({"type": "hello", "name": "bob"})),
-        "forbidden"
-    );
-}
-
-/// Whoever measures how long a refusal takes does not learn who has an account. The hash is a few
-/// hundred times what else is done, so that leaving it out would be seen at once; the medians of
-/// interleaved tries differ by what the machine's other work does to them.
-#[test]
-fn refusal_takes_as_long_for_unknown_names() {
-    let server = Server::start_unlimited(&[]);
-    let known: Vec<String> = (0..8).map(|nth| format!("known-{nth}")).collect();
-    for name in &known {
-        register(&server, name);
-    }
-    let mut ws = server.ws();
-    let (mut for_known, mut for_unknown) = (Vec::new(), Vec::new());
-    for nth in 0..24 {
-        let unknown = format!("unknown-{}", nth % 8);
-        for (name, times) in [
-            (&known[nth % 8], &mut for_known),
-            (&unknown, &mut for_unknown),
-        ] {
-            let asked_at = now();
-            assert_eq!(ws.refused(hello(name, "wrong")), "not_authenticated");
-            times.push(asked_at.elapsed());
-        }
-    }
-    for_known.sort();
-    for_unknown.sort();
-    let median = |times: &[Duration]| times[times.len() / 2].as_secs_f64();
-    let ratio = median(&for_known) / median(&for_unknown);
-    println!(
-        "known {:?}, unknown {:?}, ratio {ratio:.3}",
-        for_known[12], for_unknown[12]
-    );
-    assert!((0.5..2.0).contains(&ratio), "{for_known:?} {for_unknown:?}");
-    // With nothing hashed a refusal takes less than a millisecond.
-    assert!(for_unknown[0] > Duration::from_millis(3), "{for_unknown:?}");
 }
 
 #[test]

@@ -89,9 +89,13 @@ fn banned_address_is_out_at_once_by_every_door_and_in_again_when_the_ban_is_lift
     let mut line = Line::over(from(server.lines(), "203.0.113.9"));
     line.wait_for("* in lobby: ");
 
-    root.done(ban("203.0.113.0/24"));
+    let spam = json!({"type": "server_ban", "address": "203.0.113.0/24", "reason": "spam"});
+    root.done(spam);
+    let told = json!({"type": "banned", "reason": "spam"});
+    assert_eq!(eve.push("banned"), told);
     assert_eq!((silent.closed(), eve.closed()), (1008, 1008));
-    assert!(line.rest().ends_with("! you are banned from this server\n"));
+    let told = line.rest();
+    assert!(told.ends_with("! you are banned from this server: spam\n"), "{told}");
     wait_until("ada sees them leave", || {
         ada.done(json!({"type": "who", "room": "lobby"}))["member_count"] == 1
     });

@@ -8,6 +8,7 @@
 mod support;
 
 use serde_json::{Value, json};
+use support::account::register;
 use support::{Server, Ws};
 
 fn seqs(messages: &Value) -> Vec<u64> {
@@ -489,5 +490,29 @@ fn requests_may_be_sent_ahead_of_their_answers() {
     .map(|request| ada.request(request));
     for id in ids {
         assert_eq!(ada.answer(id)["type"], "done");
+    }
+}
+
+#[test]
+fn message_that_was_posted_is_acknowledged_again_to_whoever_is_muted_since() {
+    let mut server = Server::start(&[]);
+    let (mut ada, _) = register(&server, "ada");
+    ada.done(json!({"type": "create", "room": "tea"}));
+    let (mut bob, token) = register(&server, "bob");
+    bob.join("tea");
+    let send = |key: &str| json!({"type": "send", "room": "tea", "body": "hello", "key": key});
+    let first = bob.done(send("k"));
+    ada.done(json!({"type": "mute", "room": "tea", "name": "bob"}));
+    for is_restarted in [false, true] {
+        if is_restarted {
+            server.kill();
+            server.restart();
+            bob = server.ws();
+            bob.done(json!({"type": "hello", "token": token}));
+            bob.join("tea");
+        }
+        let again = bob.done(send("k"));
+        assert_eq!((&again["seq"], &again["at"]), (&first["seq"], &first["at"]));
+        assert_eq!(bob.refused(send("other")), "muted");
     }
 }

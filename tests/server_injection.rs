@@ -86,8 +86,10 @@ fn no_text_breaks_the_chat_for_terminals() {
         ] {
             eve.write(format!("{command}{text}\n"));
         }
-        // The line behind `--login:` is a password, whatever it is; and the next is none again.
-        eve.write(format!("{text}\n--quit:\n"));
+        // The line behind `--login:` is a password, whatever it is, and so is the next if it was a
+        // wrong one. Hence no `--quit:`.
+        eve.write(format!("{text}\n"));
+        eve.end_input();
         everything_to_the_end(&mut eve);
         for push in watcher.pushed() {
             for field in ["from", "name", "to", "room", "topic", "text"] {

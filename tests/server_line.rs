@@ -4,6 +4,7 @@
 mod support;
 
 use serde_json::json;
+use support::account::{PASSWORD, register};
 use support::{Line, Server};
 
 /// A terminal in the lobby under that name.
@@ -311,6 +312,44 @@ fn server_that_makes_lines_wait_does_not_blame_who_typed_them() {
 }
 
 #[test]
+fn lines_that_only_the_account_says_too_fast_wait_and_keep_their_order() {
+    let server = Server::start_with(
+        &[],
+        &[
+            ("CHINWAG__LIMITS__ACCOUNT_BURST", "20"),
+            ("CHINWAG__LIMITS__MESSAGES_PER_SECOND", "10"),
+            ("CHINWAG__LIMITS__ACCOUNT_MESSAGES_PER_SECOND", "10"),
+        ],
+    );
+    let (mut ada, _) = register(&server, "ada");
+    ada.join("lobby");
+    let mut line = server.line();
+    line.write(format!("--login: ada\n{PASSWORD}\n"));
+    line.wait_for("* you are ada");
+    for nth in 0..20 {
+        let body = format!("device {nth}");
+        ada.done(json!({"type": "send", "room": "lobby", "body": body}));
+    }
+    // The connection may, the account may not. What is shorter does not overtake.
+    let lines = (0..10).map(|nth| format!("{nth}{}\n", "x".repeat(100 - 10 * nth)));
+    line.write(lines.collect::<String>());
+    line.end_input();
+    for nth in 0..10 {
+        let body = loop {
+            let body = ada.push("message")["body"].as_str().unwrap().to_owned();
+            if !body.starts_with("device") {
+                break body;
+            }
+        };
+        assert_eq!(body, format!("{nth}{}", "x".repeat(100 - 10 * nth)));
+    }
+    let rest = line.rest();
+    assert!(!rest.contains("! "), "{rest}");
+    let limited = server.metric("chinwag_rate_limited_total{scope=\"account\"}");
+    assert!(limited > 0.0);
+}
+
+#[test]
 fn failed_join_leaves_one_where_one_went_since() {
     let server = Server::start_with(&[], &[("CHINWAG__LIMITS__MAX_ROOMS", "2")]);
     let mut ada = named(&server, "ada");
@@ -322,9 +361,11 @@ fn failed_join_leaves_one_where_one_went_since() {
     ada.wait_for("* in tea: ");
     ada.say("where am I?");
     assert_eq!(bob.push("message")["room"], "tea");
-    ada.write("--join: none\nstill here?\n");
-    ada.wait_for("! ");
-    ada.wait_for("! ");
+    // What was meant for another room is said in none.
+    ada.write("--join: none\n--topic: secrets\nstill here?\n");
+    for _ in 0..3 {
+        ada.wait_for("! ");
+    }
     ada.say("yes");
     let push = bob.push("message");
     assert_eq!(

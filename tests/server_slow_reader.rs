@@ -128,6 +128,31 @@ fn returning_to_many_full_rooms_at_once_is_no_offence() {
 }
 
 #[test]
+fn guest_who_asks_ahead_and_does_not_read_fills_no_memory() {
+    let server = Server::start_unlimited(&[]);
+    let body = "🦊".repeat(8_000);
+    let mut ada = server.member("ada");
+    for _ in 0..6 {
+        ada.say("lobby", &body);
+    }
+    let mut idler = idler(&server);
+    // Answers wait for it to read, and all else that it asks waits behind these.
+    for _ in 0..40 {
+        idler.request(json!({"type": "history", "room": "lobby", "limit": 6}));
+    }
+    wait_until("the idler is behind", || {
+        server.metric("chinwag_send_queue_bytes") > 524_288.0
+    });
+    let send = json!({"type": "send", "room": "lobby", "body": body});
+    let ids: Vec<u64> = (0..200).map(|_| idler.request(send.clone())).collect();
+    let answers = ids.into_iter().map(|id| idler.answer(id));
+    let (done, refused): (Vec<_>, Vec<_>) = answers.partition(|it| it["type"] == "done");
+    // What one may say at once passes; what is more is not kept.
+    assert!((20..30).contains(&done.len()), "{}", done.len());
+    assert!(refused.iter().all(|it| it["code"] == "busy"), "{refused:?}");
+}
+
+#[test]
 fn terminal_that_asks_for_much_history_gets_all_of_it() {
     let server = Server::start_unlimited(&[]);
     let mut ada = server.member("ada");

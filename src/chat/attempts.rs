@@ -1,23 +1,46 @@
-//! How often somebody may try to prove who they are: by the account's name, and by address.
+//! How often somebody may try to prove who they are, so that passwords can't be guessed, and nobody
+//! can lock others out by guessing.
 //!
-//! Tries that succeed are given back, so that only failures count against an account. Each entry is
-//! the time until which its tries are paid for, which may lie ahead by a burst of them.
+//! | bucket | holds back |
+//! |---|---|
+//! | a name, from one network | whoever guesses one password |
+//! | a name, from wherever somebody was not logged in before | whoever does so from many networks |
+//! | a network, whatever the names | whoever tries one password on many names |
+//! | an account, by those who are logged in | whoever finds a device that was left open |
+//! | registrations of a network | whoever wants all names |
+//!
+//! A network is an IPv4 address, or an IPv6 /64. From where somebody was logged in of late, strangers'
+//! tries don't count: a guesser uses up the bucket of a name without shutting out its owner. Behind
+//! loopback may be everybody, where a proxy is not trusted: it has no bucket of its own for all names.
+//!
+//! A try is taken from all of its buckets or from none, and given back when it succeeds, so that only
+//! failures count. A bucket is the time until which its tries are paid for, which may lie ahead by a
+//! burst of them; one that is paid for is full, and not remembered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::chat::AccountId;
 use crate::chat::message::Timestamp;
 use crate::chat::name::UserName;
 use crate::chat::network::ClientAddress;
 
+/// A name, and from where it is tried; not by a socket of this machine.
+type Place = (UserName, Option<ClientAddress>);
+
 /// The tries of late.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts {
+    by_place: Tries<Place>,
     by_name: Tries<UserName>,
     by_address: Tries<ClientAddress>,
+    by_account: Tries<AccountId>,
+    registrations: Tries<ClientAddress>,
+    /// From where somebody was logged in, and until when that counts.
+    known: Times<Place>,
 }
 
 impl Attempts {
-    /// Takes a try to log in, or to prove again who one is.
+    /// Takes a try to log in.
     ///
     /// # Errors
     /// How many milliseconds to wait until it passes; nothing is taken then.
@@ -27,47 +50,171 @@ impl Attempts {
         from: Option<ClientAddress>,
         now: Timestamp,
     ) -> Result<(), u32> {
-        self.take_address(from, now)?;
-        let taken = self.by_name.take(name, PER_NAME, now);
-        if taken.is_err() {
-            self.give_back_address(from);
+        let place = (name.clone(), from);
+        let stranger = (!self.is_known(&place, now)).then_some(name);
+        let crowd = one_of_many(from);
+        let early = [
+            self.by_place.early_ms(&place, PER_PLACE, now),
+            stranger.map_or(0, |name| self.by_name.early_ms(name, PER_NAME, now)),
+            crowd.map_or(0, |from| self.by_address.early_ms(&from, PER_ADDRESS, now)),
+        ];
+        passes(early.into_iter().max().unwrap_or(0))?;
+        self.by_place.take(place, PER_PLACE, now);
+        if let Some(name) = stranger {
+            self.by_name.take(name.clone(), PER_NAME, now);
         }
-        taken
+        if let Some(from) = crowd {
+            self.by_address.take(from, PER_ADDRESS, now);
+        }
+        Ok(())
     }
 
-    /// Takes a try that is about no account yet.
+    /// Gives back a try that was not one: it was right, or nobody had time to look at it.
+    pub(crate) fn give_back(
+        &mut self,
+        name: &UserName,
+        from: Option<ClientAddress>,
+        now: Timestamp,
+    ) {
+        let place = (name.clone(), from);
+        if !self.is_known(&place, now) {
+            self.by_name.give_back(name, PER_NAME);
+        }
+        self.by_place.give_back(&place, PER_PLACE);
+        if let Some(from) = one_of_many(from) {
+            self.by_address.give_back(&from, PER_ADDRESS);
+        }
+    }
+
+    /// Gives back a try by which somebody was logged in, and remembers from where.
+    pub(crate) fn succeed(&mut self, name: &UserName, from: Option<ClientAddress>, now: Timestamp) {
+        self.give_back(name, from, now);
+        self.known.forget_until(now);
+        let until = Timestamp(now.0.saturating_add(KNOWN_MS));
+        self.known.set((name.clone(), from), until);
+    }
+
+    /// Takes a try of somebody who is logged in to prove it again.
     ///
     /// # Errors
-    /// How many milliseconds to wait until it passes; nothing is taken then.
-    pub(crate) fn take_address(
+    /// As [`take`](Self::take).
+    pub(crate) fn take_again(&mut self, account: AccountId, now: Timestamp) -> Result<(), u32> {
+        passes(self.by_account.early_ms(&account, PER_PLACE, now))?;
+        self.by_account.take(account, PER_PLACE, now);
+        Ok(())
+    }
+
+    /// Gives back a try that was right, or that nobody had time to look at.
+    pub(crate) fn give_back_again(&mut self, account: AccountId) {
+        self.by_account.give_back(&account, PER_PLACE);
+    }
+
+    /// Takes a registration, which stays taken when it succeeds.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub(crate) fn take_registration(
         &mut self,
         from: Option<ClientAddress>,
         now: Timestamp,
     ) -> Result<(), u32> {
-        match from {
-            Some(from) => self.by_address.take(&from, PER_ADDRESS, now),
-            // Whoever comes by a Unix socket was let in to the machine.
-            None => Ok(()),
+        // Whoever comes by a Unix socket was let in to the machine.
+        let Some(from) = from else {
+            return Ok(());
+        };
+        passes(self.registrations.early_ms(&from, PER_ADDRESS, now))?;
+        self.registrations.take(from, PER_ADDRESS, now);
+        Ok(())
+    }
+
+    /// Gives back a registration that nobody had time for.
+    pub(crate) fn give_back_registration(&mut self, from: Option<ClientAddress>) {
+        if let Some(from) = from {
+            self.registrations.give_back(&from, PER_ADDRESS);
         }
     }
 
-    /// Gives back a try that succeeded.
-    pub(crate) fn give_back(&mut self, name: &UserName, from: Option<ClientAddress>) {
-        self.by_name.give_back(name, PER_NAME);
-        self.give_back_address(from);
+    fn is_known(&self, place: &Place, now: Timestamp) -> bool {
+        self.known.get(place).is_some_and(|until| until > now)
+    }
+}
+
+/// Tries of many, each with a bucket.
+#[derive(Debug)]
+struct Tries<K>(Times<K>);
+
+impl<K> Default for Tries<K> {
+    fn default() -> Self {
+        Self(Times::default())
+    }
+}
+
+impl<K: Clone + Ord> Tries<K> {
+    /// How many milliseconds too soon a try is.
+    fn early_ms(&self, key: &K, price: Price, now: Timestamp) -> i64 {
+        let paid_until = self.0.get(key).unwrap_or(now).max(now);
+        (paid_until.0 + price.cost_ms - now.0 - price.burst * price.cost_ms).max(0)
     }
 
-    fn give_back_address(&mut self, from: Option<ClientAddress>) {
-        if let Some(from) = from {
-            self.by_address.give_back(&from, PER_ADDRESS);
+    fn take(&mut self, key: K, price: Price, now: Timestamp) {
+        self.0.forget_until(now);
+        let paid_until = self.0.get(&key).unwrap_or(now).max(now);
+        self.0.set(key, Timestamp(paid_until.0 + price.cost_ms));
+    }
+
+    fn give_back(&mut self, key: &K, price: Price) {
+        if let Some(until) = self.0.get(key) {
+            self.0.set(key.clone(), Timestamp(until.0 - price.cost_ms));
         }
     }
 }
 
-/// Until when the tries of each are paid for.
+/// A time for each of many. Where there is no room for one more, the earliest goes: whoever fills it
+/// makes it forget those who owe little, and shuts nobody out.
+///
+/// Invariant: both have the same entries.
 #[derive(Debug)]
-struct Tries<K> {
-    paid_until: BTreeMap<K, Timestamp>,
+struct Times<K> {
+    by_key: BTreeMap<K, Timestamp>,
+    by_time: BTreeSet<(Timestamp, K)>,
+}
+
+impl<K> Default for Times<K> {
+    fn default() -> Self {
+        Self {
+            by_key: BTreeMap::new(),
+            by_time: BTreeSet::new(),
+        }
+    }
+}
+
+impl<K: Clone + Ord> Times<K> {
+    fn get(&self, key: &K) -> Option<Timestamp> {
+        self.by_key.get(key).copied()
+    }
+
+    fn set(&mut self, key: K, at: Timestamp) {
+        if let Some(before) = self.by_key.insert(key.clone(), at) {
+            self.by_time.remove(&(before, key.clone()));
+        }
+        self.by_time.insert((at, key));
+        if self.by_key.len() > MAX_ENTRIES {
+            self.forget_earliest();
+        }
+    }
+
+    /// Forgets what is not later than that.
+    fn forget_until(&mut self, now: Timestamp) {
+        while self.by_time.first().is_some_and(|(at, _)| *at <= now) {
+            self.forget_earliest();
+        }
+    }
+
+    fn forget_earliest(&mut self) {
+        if let Some((_, key)) = self.by_time.pop_first() {
+            self.by_key.remove(&key);
+        }
+    }
 }
 
 /// What a try costs, and how many may come at once.
@@ -77,44 +224,32 @@ struct Price {
     burst: i64,
 }
 
-impl<K> Default for Tries<K> {
-    fn default() -> Self {
-        Self {
-            paid_until: BTreeMap::new(),
-        }
+/// From where a try comes that counts for all who come from there.
+fn one_of_many(from: Option<ClientAddress>) -> Option<ClientAddress> {
+    // Whoever comes by a Unix socket was let in to the machine.
+    from.filter(|from| !from.is_loopback())
+}
+
+/// Whether a try passes that is so many milliseconds too soon.
+fn passes(early_ms: i64) -> Result<(), u32> {
+    match early_ms {
+        0 => Ok(()),
+        early => Err(u32::try_from(early).unwrap_or(u32::MAX)),
     }
 }
 
-impl<K: Clone + Ord> Tries<K> {
-    fn take(&mut self, key: &K, price: Price, now: Timestamp) -> Result<(), u32> {
-        if self.paid_until.len() >= MAX_ENTRIES {
-            self.paid_until.retain(|_, until| *until > now);
-        }
-        let paid_until = self.paid_until.get(key).copied();
-        if paid_until.is_none() && self.paid_until.len() >= MAX_ENTRIES {
-            return Err(u32::try_from(price.cost_ms).unwrap_or(u32::MAX));
-        }
-        let until = paid_until.unwrap_or(now).max(now).0 + price.cost_ms;
-        let early_ms = until - now.0 - price.burst * price.cost_ms;
-        if early_ms > 0 {
-            return Err(u32::try_from(early_ms).unwrap_or(u32::MAX));
-        }
-        self.paid_until.insert(key.clone(), Timestamp(until));
-        Ok(())
-    }
-
-    fn give_back(&mut self, key: &K, price: Price) {
-        if let Some(until) = self.paid_until.get_mut(key) {
-            until.0 -= price.cost_ms;
-        }
-    }
-}
-
-/// Ten wrong passwords in a row are a forgotten one. At one each half minute after that, guessing
-/// the ten thousand commonest takes three days, for each account.
-const PER_NAME: Price = Price {
+/// Ten wrong passwords in a row are a forgotten one. With one each half minute after that, guessing
+/// the ten thousand commonest takes three days and a half.
+const PER_PLACE: Price = Price {
     cost_ms: 30_000,
     burst: 10,
+};
+
+/// As many as a hundred forgetful owners of one name; from however many networks, a guesser has no
+/// more than 17,280 a day after that, and needs seven to use it up.
+const PER_NAME: Price = Price {
+    cost_ms: 5_000,
+    burst: 1_000,
 };
 
 /// An office behind one address mistypes a hundred times at once; a list of stolen passwords has
@@ -124,72 +259,220 @@ const PER_ADDRESS: Price = Price {
     burst: 100,
 };
 
-/// Some megabytes of memory of who has tried.
+/// As long as a login lasts that is not used.
+const KNOWN_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
+
+/// Some tens of megabytes of memory, all together, of who has tried. To be forgotten by others' tries
+/// takes as many within half a minute, forty times what passwords can be hashed in.
 const MAX_ENTRIES: usize = 100_000;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn name(text: &str) -> UserName {
         UserName::parse(text).unwrap()
     }
 
+    fn later(millis: i64) -> Timestamp {
+        Timestamp(NOW.0 + millis)
+    }
+
+    fn address(nth: u128) -> Option<ClientAddress> {
+        Some(ClientAddress((nth + 1) << 64))
+    }
+
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
-    const HERE: Option<ClientAddress> = Some(ClientAddress(1));
+    const HERE: Option<ClientAddress> = Some(ClientAddress(0xffff_cb00_7107));
+    const LOOPBACK: Option<ClientAddress> = Some(ClientAddress(0xffff_7f00_0001));
 
     #[test]
     fn ten_tries_of_a_name_pass_and_the_next_waits_as_long_as_told() {
-        let mut attempts = Attempts::default();
-        let ada = name("ada");
-        assert!((0..10).all(|_| attempts.take(&ada, HERE, NOW).is_ok()));
-        assert_eq!(attempts.take(&ada, HERE, NOW), Err(30_000));
-        assert_eq!(attempts.take(&name("bob"), HERE, NOW), Ok(()));
-        let soon = Timestamp(NOW.0 + 29_999);
-        assert_eq!(attempts.take(&ada, HERE, soon), Err(1));
-        let then = Timestamp(NOW.0 + 30_000);
-        assert_eq!(attempts.take(&name("ADA"), HERE, then), Ok(()));
-        assert_eq!(attempts.take(&ada, HERE, then), Err(30_000));
+        for from in [HERE, LOOPBACK, None] {
+            let mut attempts = Attempts::default();
+            let ada = name("ada");
+            assert!((0..10).all(|_| attempts.take(&ada, from, NOW).is_ok()));
+            assert_eq!(attempts.take(&ada, from, NOW), Err(30_000));
+            assert_eq!(attempts.take(&name("bob"), from, NOW), Ok(()));
+            assert_eq!(attempts.take(&ada, from, later(29_999)), Err(1));
+            let then = later(30_000);
+            assert_eq!(attempts.take(&name("ADA"), from, then), Ok(()));
+            assert_eq!(attempts.take(&ada, from, then), Err(30_000));
+        }
     }
 
     #[test]
-    fn hundred_tries_of_an_address_pass_whatever_the_names() {
+    fn guesser_locks_nobody_out_who_comes_from_elsewhere() {
+        let mut attempts = Attempts::default();
+        let ada = name("ada");
+        for second in 0..86_400 {
+            let now = later(second * 1_000);
+            let _ = attempts.take(&ada, HERE, now);
+            if second % 60 == 0 {
+                assert_eq!(attempts.take(&ada, address(0), now), Ok(()));
+                attempts.succeed(&ada, address(0), now);
+            }
+        }
+    }
+
+    #[test]
+    fn many_networks_have_so_many_tries_of_a_name_and_its_owner_has_more() {
+        let mut attempts = Attempts::default();
+        let (ada, home) = (name("ada"), address(1_000_000));
+        assert_eq!(attempts.take(&ada, home, NOW), Ok(()));
+        attempts.succeed(&ada, home, NOW);
+        let passed = (0..2_000).filter(|nth| attempts.take(&ada, address(*nth), NOW).is_ok());
+        assert_eq!(passed.count(), 1_000);
+        assert_eq!(attempts.take(&ada, address(5_000), NOW), Err(5_000));
+        assert_eq!(attempts.take(&name("bob"), address(5_000), NOW), Ok(()));
+        assert_eq!(attempts.take(&ada, address(5_000), later(5_000)), Ok(()));
+        assert!((0..10).all(|_| attempts.take(&ada, home, later(5_000)).is_ok()));
+        assert_eq!(attempts.take(&ada, home, later(5_000)), Err(30_000));
+        // In a month without a login it is one of many again.
+        let then = later(KNOWN_MS);
+        for nth in 0..1_000 {
+            assert_eq!(attempts.take(&ada, address(nth), then), Ok(()));
+        }
+        assert_eq!(attempts.take(&ada, home, then), Err(5_000));
+    }
+
+    #[test]
+    fn hundred_tries_of_an_address_pass_whatever_the_names_and_any_of_loopback() {
         let mut attempts = Attempts::default();
         let mut take = |i: usize, from| attempts.take(&name(&format!("user {i}")), from, NOW);
         assert!((0..100).all(|i| take(i, HERE).is_ok()));
         assert_eq!(take(100, HERE), Err(1_000));
-        assert_eq!(take(100, Some(ClientAddress(2))), Ok(()));
-        assert_eq!(take(100, None), Ok(()));
+        assert_eq!(take(100, address(1)), Ok(()));
+        assert!((0..1_000).all(|i| take(i, None).is_ok()));
+        assert!((0..1_000).all(|i| take(i, LOOPBACK).is_ok()));
     }
 
     #[test]
     fn tries_that_succeed_cost_nothing() {
         let mut attempts = Attempts::default();
         let ada = name("ada");
-        for _ in 0..1_000 {
+        for _ in 0..2_000 {
             assert_eq!(attempts.take(&ada, HERE, NOW), Ok(()));
-            attempts.give_back(&ada, HERE);
+            attempts.give_back(&ada, HERE, NOW);
+        }
+        for _ in 0..2_000 {
+            assert_eq!(attempts.take(&ada, HERE, NOW), Ok(()));
+            attempts.succeed(&ada, HERE, NOW);
         }
     }
 
     #[test]
-    fn try_that_a_name_refuses_costs_its_address_nothing() {
+    fn try_that_one_bucket_refuses_costs_the_others_nothing() {
         let mut attempts = Attempts::default();
         let ada = name("ada");
         let refused = (0..1_000).filter(|_| attempts.take(&ada, HERE, NOW).is_err());
         assert_eq!(refused.count(), 990);
         assert_eq!(attempts.take(&name("bob"), HERE, NOW), Ok(()));
+        let passed = (0..2_000).filter(|nth| attempts.take(&ada, address(*nth), NOW).is_ok());
+        assert_eq!(passed.count(), 990);
     }
 
     #[test]
-    fn memory_of_tries_is_bounded_and_forgets_what_is_paid() {
-        let mut tries = Tries::default();
-        for key in 0..MAX_ENTRIES {
-            assert_eq!(tries.take(&key, PER_ADDRESS, NOW), Ok(()));
+    fn whoever_is_logged_in_has_tries_that_nobody_else_uses_up() {
+        let mut attempts = Attempts::default();
+        let (ada, bob) = (AccountId(1), AccountId(2));
+        while attempts.take(&name("ada"), HERE, NOW).is_ok() {}
+        assert!((0..10).all(|_| attempts.take_again(ada, NOW).is_ok()));
+        assert_eq!(attempts.take_again(ada, NOW), Err(30_000));
+        assert_eq!(attempts.take_again(bob, NOW), Ok(()));
+        attempts.give_back_again(ada);
+        assert_eq!(attempts.take_again(ada, NOW), Ok(()));
+    }
+
+    #[test]
+    fn registrations_hold_up_no_logins() {
+        let mut attempts = Attempts::default();
+        for from in [HERE, LOOPBACK] {
+            assert!((0..100).all(|_| attempts.take_registration(from, NOW).is_ok()));
+            assert_eq!(attempts.take_registration(from, NOW), Err(1_000));
+            assert_eq!(attempts.take(&name("ada"), from, NOW), Ok(()));
+            attempts.give_back_registration(from);
+            assert_eq!(attempts.take_registration(from, NOW), Ok(()));
         }
-        assert_eq!(tries.take(&MAX_ENTRIES, PER_ADDRESS, NOW), Err(1_000));
-        let later = Timestamp(NOW.0 + 1_000);
-        assert_eq!(tries.take(&MAX_ENTRIES, PER_ADDRESS, later), Ok(()));
-        assert_eq!(tries.paid_until.len(), 1);
+        assert!((0..1_000).all(|_| attempts.take_registration(None, NOW).is_ok()));
+    }
+
+    #[test]
+    fn memory_is_bounded_forgets_what_is_paid_and_then_who_owes_least() {
+        let mut tries = Tries::default();
+        let debtor = usize::MAX;
+        for _ in 0..5 {
+            tries.take(debtor, PER_PLACE, NOW);
+        }
+        for key in 0..2 * MAX_ENTRIES {
+            assert_eq!(
+                tries.early_ms(&key, PER_PLACE, NOW),
+                0,
+                "nobody is shut out"
+            );
+            tries.take(key, PER_PLACE, NOW);
+        }
+        assert_eq!(tries.0.by_key.len(), MAX_ENTRIES);
+        assert_eq!(tries.0.by_time.len(), MAX_ENTRIES);
+        assert_eq!(tries.0.get(&debtor), Some(later(5 * 30_000)));
+        tries.take(0, PER_PLACE, later(30_000));
+        assert_eq!(tries.0.by_key.len(), 2);
+        assert_eq!(tries.0.by_time.len(), 2);
+    }
+
+    #[test]
+    fn day_of_guessing_has_as_many_tries_as_is_documented() {
+        // Networks, names; how many tries pass in a day of whoever misses none.
+        for (networks, names, expected) in [(1, 1, 2_889), (1, 1_000, 86_499), (1_000, 1, 18_279)] {
+            let places: Vec<Place> = (0..networks * names)
+                .map(|nth| (name(&format!("user {}", nth % names)), address(nth / names)))
+                .collect();
+            let mut attempts = Attempts::default();
+            let mut passed = 0;
+            for second in 0..86_400 {
+                let now = later(second * 1_000);
+                let next = |passed: usize| &places[passed % places.len()];
+                while attempts.take(&next(passed).0, next(passed).1, now).is_ok() {
+                    passed += 1;
+                }
+            }
+            assert_eq!(passed, expected, "{networks} networks, {names} names");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_waits_as_long_as_told_is_tried(
+            steps in prop::collection::vec((0_usize..3, 0_u128..4, 0_i64..9_000, 0..4), 1..200),
+            crowd in 900_u128..1_100,
+        ) {
+            let names = ["ada", "bob", "eve"].map(name);
+            let mut attempts = Attempts::default();
+            let mut now = NOW;
+            for nth in 0..crowd {
+                let _ = attempts.take(&names[0], address(1_000 + nth), now);
+            }
+            for (who, from, pause, luck) in steps {
+                now.0 += pause;
+                let (name, from) = (&names[who], if from == 0 { LOOPBACK } else { address(from) });
+                if let Err(wait_ms) = attempts.take(name, from, now) {
+                    prop_assert!(wait_ms > 0);
+                    let early = Timestamp(now.0 + i64::from(wait_ms) - 1);
+                    prop_assert!(
+                        attempts.take(name, from, early).is_err(),
+                        "it was told to wait longer than it takes"
+                    );
+                    now.0 += i64::from(wait_ms);
+                    prop_assert_eq!(attempts.take(name, from, now), Ok(()));
+                }
+                match luck {
+                    0 => attempts.succeed(name, from, now),
+                    1 => attempts.give_back(name, from, now),
+                    _ => {}
+                }
+            }
+        }
     }
 }

@@ -26,6 +26,39 @@ pub struct Request {
     pub command: Command,
 }
 
+impl Request {
+    /// About how many bytes it takes in memory, and hardly ever more.
+    pub(crate) fn weight(&self) -> usize {
+        let text_len = match &self.command {
+            Command::Send { body, .. }
+            | Command::Edit { body, .. }
+            | Command::Account(AccountCommand::Post { body, .. }) => body.as_str().len(),
+            // Passwords, in the form that they are compared in.
+            Command::Hello(_) | Command::Account(_) => 2_560,
+            // Topics, reasons, queries: up to 250 characters.
+            Command::Topic { .. }
+            | Command::Search { .. }
+            | Command::Room { .. }
+            | Command::Server(_) => 1_024,
+            Command::Join { .. }
+            | Command::Leave { .. }
+            | Command::Create { .. }
+            | Command::Delete { .. }
+            | Command::React { .. }
+            | Command::Typing { .. }
+            | Command::History { .. }
+            | Command::Rooms
+            | Command::Who { .. }
+            | Command::Direct { .. } => 0,
+        };
+        size_of::<Self>() + NAMES_LEN + text_len
+    }
+}
+
+/// What a request and a room are called, and whoever it is about, in all the forms in which they are
+/// compared.
+const NAMES_LEN: usize = 768;
+
 /// A client's own name for a request: text or a number, up to 64 characters.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum RequestId {

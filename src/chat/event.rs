@@ -1,6 +1,7 @@
 //! What users are told: answers to their requests, and what happens without their asking.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::chat::GuestId;
 use crate::chat::account::{LoginId, LoginLabel, LoginToken};
@@ -8,7 +9,8 @@ use crate::chat::bans::BanRecord;
 use crate::chat::log::{Change, Visibility};
 use crate::chat::message::{Message, Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
-use crate::chat::order::{AuditEntry, InviteCode};
+use crate::chat::order::{AuditEntry, InviteCode, Reason};
+use crate::chat::permission::Standing;
 use crate::chat::search::Findings;
 use crate::chat::totp::{RecoveryCode, TotpSecret};
 
@@ -118,7 +120,12 @@ pub enum Done {
     /// What was asked is done, and there is no more to say.
     Finished,
     /// `sessions`.
-    Logins(Vec<LoginSummary>),
+    Logins {
+        /// Where one is logged in.
+        logins: Vec<LoginSummary>,
+        /// Whether logging in takes a second factor.
+        has_totp: bool,
+    },
     /// `totp_begin`: what to put into the device.
     TotpBegun {
         /// The secret.
@@ -207,6 +214,8 @@ pub struct Joined {
     pub more: bool,
     /// For how many days messages are kept; `None`: for ever.
     pub retention_days: Option<u32>,
+    /// How long a member waits between two messages; zero: not at all.
+    pub slow_mode: Duration,
 }
 
 /// Somebody in a room.
@@ -218,6 +227,8 @@ pub struct Member {
     pub guest: bool,
     /// What they may do there.
     pub role: Role,
+    /// What they may do on the whole server, where that is not the question.
+    pub server_role: Role,
     /// Whether they are there now, and do not only belong there.
     pub is_online: bool,
 }
@@ -342,6 +353,15 @@ pub enum Event {
         room: RoomName,
         /// What.
         text: Arc<str>,
+        /// The rule of the room that is another now, if that is what it is about.
+        rule: Option<Rule>,
+    },
+    /// One is banned from the server; the connection is closed behind it.
+    Banned {
+        /// Until then; `None`: without an end.
+        until: Option<Timestamp>,
+        /// Why, for people; it may be empty.
+        reason: Reason,
     },
     /// The server closes; reconnecting makes sense after about this time.
     Shutdown {
@@ -350,11 +370,20 @@ pub enum Event {
     },
 }
 
+/// What holds in a room for all who are there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Rule {
+    /// How long a member waits between two messages; zero: not at all.
+    SlowMode(Duration),
+    /// For how many days messages are kept; 0: for ever.
+    RetentionDays(u32),
+}
+
 /// What somebody did in a room.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Presence {
-    /// Came in with the first of their connections.
-    Joined,
+    /// Came in with the first of their connections; with what they are there.
+    Joined(Standing),
     /// Left with the last of their connections.
     Left,
     /// Changed their name.

@@ -19,7 +19,7 @@
 //! step are in the order in which every connection must see them; requests are put aside only for
 //! a session that waits.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::chat::PersonId;
@@ -37,13 +37,15 @@ use crate::chat::log::{Append, Committed, Context, Read, ReadDone, RoomRecord};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::network::{ClientAddress, Network, NetworkBans};
+use crate::chat::order::Reason;
 use crate::chat::people::People;
 use crate::chat::recent;
 use crate::chat::room::{Room, RoomId};
 use crate::chat::search::{Search, SearchDone};
 use crate::chat::secret::SecretHash;
-use crate::chat::shares::{Allowances, Charge, Scope, Shares};
+use crate::chat::shares::{Allowances, Scope, Shares};
 use crate::chat::totp::TotpSecret;
+use crate::chat::waiting::Waiting;
 
 mod accounts;
 mod arrival;
@@ -194,6 +196,8 @@ pub enum Output {
         network: Network,
         /// Until then; `None`: until it is lifted.
         until: Option<Timestamp>,
+        /// Why, for people.
+        reason: Reason,
     },
     /// Let those in again.
     NetworkUnbanned(Network),
@@ -214,7 +218,7 @@ pub struct Hub {
     bans: Bans,
     sessions: BTreeMap<SessionId, Session>,
     /// What sessions have asked that wait for something, and whose turn it is not yet.
-    held: BTreeMap<SessionId, VecDeque<(Option<ClientAddress>, Request)>>,
+    held: BTreeMap<SessionId, Waiting<Option<ClientAddress>>>,
     rooms: BTreeMap<RoomId, Room>,
     room_ids: BTreeMap<RoomName, RoomId>,
     /// The number of the next room: one is never used again.
@@ -390,9 +394,7 @@ impl Hub {
             re,
         };
         if let Some(put_aside) = self.held.get_mut(&id) {
-            if put_aside.len() < MAX_PUT_ASIDE {
-                put_aside.push_back((from, request));
-            } else {
+            if let Some(request) = put_aside.push(request, from) {
                 let busy = ChatError::Busy("an earlier request is not answered yet");
                 answer(context(request.id), Err(busy), output);
             }
@@ -407,7 +409,7 @@ impl Hub {
     /// Goes on with what was put aside while a session waited.
     fn resume(&mut self, id: SessionId, output: &mut Vec<Output>) {
         let mut put_aside = self.held.remove(&id).unwrap_or_default();
-        while let Some((from, request)) = put_aside.pop_front() {
+        while let Some((request, from)) = put_aside.pop() {
             self.request(id, from, request, output);
             if let Some(held) = self.held.get_mut(&id) {
                 // It waits again, and the rest with it.
@@ -455,8 +457,8 @@ impl Hub {
 
     /// Judges a request of somebody who has said who they are.
     fn judge_of(&mut self, mut asking: Asking<'_>, command: Command) -> Result<(), ChatError> {
-        if let Some(charge) = Charge::of(&command) {
-            self.charge(&mut asking, charge)?;
+        if let Err(refusal) = self.charge_for(&mut asking, &command) {
+            return self.refuse(&mut asking, &command, refusal);
         }
         match command {
             Command::Hello(_) | Command::Account(_) => Ok(()),
@@ -669,9 +671,6 @@ pub const MAX_FOUND: usize = 50;
 
 /// Rooms that one connection can be in.
 pub const MAX_ROOMS_PER_SESSION: usize = 100;
-
-/// Requests that one connection can have put aside: more than a client sends ahead in earnest.
-const MAX_PUT_ASIDE: usize = 256;
 
 /// A worker that no server has.
 const OPERATOR: u32 = u32::MAX;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::chat::account::{AccountFact, LoginId};
 use crate::chat::bans::ServerFact;
 use crate::chat::command::RequestId;
+use crate::chat::error::ChatError;
 use crate::chat::event::Role;
 use crate::chat::hub::SessionId;
 use crate::chat::message::{Body, Message, MessageKey, Rev, Seq, Timestamp, Topic};
@@ -420,6 +421,22 @@ pub enum Purpose {
     Audit(Context),
     /// The same for the whole server, whatever room is named.
     ServerAudit(Context),
+    /// A message that is refused, unless it was posted before: of interest is the one with its key,
+    /// whatever the span.
+    Repeated(Box<Refused>),
+}
+
+/// A message with a key that is refused.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refused {
+    /// Whom to answer.
+    pub context: Context,
+    /// Under which name it was sent.
+    pub from: UserName,
+    /// The sender's own name for it.
+    pub key: MessageKey,
+    /// Why.
+    pub refusal: ChatError,
 }
 
 /// The answer to a [`Read`].

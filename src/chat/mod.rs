@@ -32,6 +32,7 @@ pub mod search;
 pub mod secret;
 pub mod shares;
 pub mod totp;
+pub(crate) mod waiting;
 
 pub use command::{Command, Hello, Request, RequestId};
 pub use error::ChatError;

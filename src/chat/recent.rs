@@ -275,13 +275,7 @@ impl Ring {
         }
         self.bound_messages();
         if matches!(change.kind, ChangeKind::Deleted { .. }) {
-            for earlier in &mut self.changes {
-                if matches!(earlier.kind, ChangeKind::Edited { seq: it, .. } if it == seq) {
-                    self.changes_weight -= earlier.weight();
-                    earlier.kind = ChangeKind::Deleted { seq };
-                    self.changes_weight += earlier.weight();
-                }
-            }
+            self.empty_edits(|edited| edited == seq);
         }
     }
 
@@ -289,9 +283,14 @@ impl Ring {
         while self.messages.front().is_some_and(|it| it.seq <= erased) {
             self.forget_message();
         }
+        self.empty_edits(|edited| edited <= erased);
+    }
+
+    /// Tells of edits without what was said in them, as the log does.
+    fn empty_edits(&mut self, is_gone: impl Fn(Seq) -> bool) {
         for change in &mut self.changes {
-            if let Some(seq) = change.kind.seq()
-                && seq <= erased
+            if let ChangeKind::Edited { seq, .. } = change.kind
+                && is_gone(seq)
             {
                 self.changes_weight -= change.weight();
                 change.kind = ChangeKind::Deleted { seq };

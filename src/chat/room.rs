@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chat::PersonId;
-use crate::chat::event::{Member, Role, RoomSummary};
+use crate::chat::event::{Role, RoomSummary};
 use crate::chat::gossip::Gossip;
 use crate::chat::hub::SessionId;
 use crate::chat::log::{Page, RoomRecord, Visibility};
@@ -273,33 +273,12 @@ impl Room {
         lists.into_iter().find_map(|list| list.get(name)).copied()
     }
 
-    /// At most `max` members: those who are there by name, then the others by name.
-    pub(crate) fn members(&self, max: usize) -> Vec<Member> {
-        let present = self
-            .present
-            .iter()
-            .map(|(name, person)| (name, person, true));
-        let absent = self
-            .absent
-            .iter()
-            .map(|(name, person)| (name, person, false));
-        present
-            .chain(absent)
-            .take(max)
-            .map(|(name, person, is_online)| Member {
-                is_online,
-                ..self.member(name.clone(), *person)
-            })
-            .collect()
-    }
-
-    pub(crate) fn member(&self, name: UserName, person: PersonId) -> Member {
-        Member {
-            name,
-            guest: person.is_guest(),
-            role: self.role(person),
-            is_online: true,
-        }
+    /// The members: those who are there (`true`) by name, then the others by name.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&UserName, PersonId, bool)> {
+        let present = self.present.iter();
+        let present = present.map(|(name, person)| (name, *person, true));
+        let absent = self.absent.iter();
+        present.chain(absent.map(|(name, person)| (name, *person, false)))
     }
 
     pub(crate) fn role(&self, person: PersonId) -> Role {

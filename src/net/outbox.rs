@@ -173,12 +173,21 @@ impl Outbox {
     }
 
     /// The queue, with everything in it.
+    #[inline]
     fn queue(&mut self) -> &mut Queue {
-        let queue = self.queue.get_or_insert_default();
-        if let Some(only) = self.only.take() {
-            queue.push_shared(&only);
+        if self.only.is_some() {
+            self.queue_only();
         }
-        queue
+        self.queue.get_or_insert_default()
+    }
+
+    /// Puts the shared bytes into the queue. Apart, as a burst of small messages asks for its queue
+    /// twice a message, and finds nothing of the kind.
+    #[cold]
+    fn queue_only(&mut self) {
+        if let Some(only) = self.only.take() {
+            self.queue.get_or_insert_default().push_shared(&only);
+        }
     }
 }
 

@@ -101,6 +101,19 @@ pub trait Service: Send + 'static {
         connections: &mut Connections<Self::Session>,
     );
 
+    /// Hands out what mail has left for many connections, to some of them; `true`: there are more.
+    ///
+    /// Called after a turn's mail, until there are none. Between two calls what those few are owed
+    /// is written, while all that belongs to them is still in the processor's cache.
+    fn hand_out(
+        &mut self,
+        turn: &mut Turn<'_, Self::Mail>,
+        connections: &mut Connections<Self::Session>,
+    ) -> bool {
+        let _ = (turn, connections);
+        false
+    }
+
     /// The session is over. Its socket may stay a little to send what is owed.
     fn closed(&mut self, session: Self::Session, id: ConnectionId, turn: &mut Turn<'_, Self::Mail>);
 

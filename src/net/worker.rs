@@ -1,8 +1,9 @@
 //! The loop of one worker thread: polls, reads, lets the service act, writes.
 //!
 //! A turn: note what the poller tells; read who has something; take the mail; wake whose time has
-//! come; take what was posted; accept; and then settle each connection that something happened to,
-//! once: write what it is owed, carry out its end, set its deadline. Nothing in a turn is
+//! come; take what was posted; hand out what concerns many; accept; and then settle each connection
+//! that something happened to: write what it is owed, carry out its end, set its deadline. Those to
+//! whom something is handed out are settled at once, some at a time. Nothing in a turn is
 //! unbounded: what is left when a budget is spent is remembered, and the next poll does not wait.
 //!
 //! Invariants: a socket is in `sockets` exactly as long as its id is in `connections`, at the same
@@ -210,6 +211,9 @@ impl<S: Service> Worker<S> {
         if !self.posts.is_empty() {
             self.deliver_posts();
         }
+        while self.hand_out() {
+            self.settle_touched();
+        }
         self.accept();
         self.settle_touched();
         self.heed_wish();
@@ -364,6 +368,12 @@ impl<S: Service> Worker<S> {
             self.deliver(mail);
         }
         self.spare_posts = posts;
+    }
+
+    /// Hands out to some of many; `true`: there are more.
+    fn hand_out(&mut self) -> bool {
+        let mut turn = Turn::new(self.now, &mut self.posts);
+        self.service.hand_out(&mut turn, &mut self.connections)
     }
 
     fn deliver(&mut self, mail: S::Mail) {

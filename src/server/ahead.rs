@@ -5,17 +5,18 @@
 //! can as a slow reader, each time it comes back. So only few requests with long answers are under
 //! way at once, and none while much waits to be read; what was asked behind them keeps its place.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::chat::command::{RoomCommand, ServerCommand};
+use crate::chat::waiting::Waiting;
 use crate::chat::{ChatError, Command, Done, Request};
 
 /// The requests that wait, in the order in which they came.
 #[derive(Debug, Default)]
 pub(crate) struct Ahead {
-    waiting: VecDeque<Request>,
-    /// Requests with long answers that are under way; never less than there are.
+    waiting: Waiting<()>,
+    /// Requests with long answers that are under way. Less than there are where short ones were
+    /// refused meanwhile: who provokes that has more to read at once, and is cut off for it.
     long_count: usize,
     /// When to look again whether the peer has read what it is owed.
     resume_at: Option<Instant>,
@@ -25,11 +26,7 @@ impl Ahead {
     /// Takes a request; gives it back if too many wait.
     #[must_use]
     pub(crate) fn push(&mut self, request: Request) -> Option<Request> {
-        if self.waiting.len() >= MAX_WAITING {
-            return Some(request);
-        }
-        self.waiting.push_back(request);
-        None
+        self.waiting.push(request, ())
     }
 
     /// The next request that may be handed on, where so many bytes wait for the peer to read them.
@@ -46,7 +43,8 @@ impl Ahead {
             }
             self.long_count += 1;
         }
-        self.waiting.pop_front()
+        let (request, ()) = self.waiting.pop()?;
+        Some(request)
     }
 
     /// Takes note of an answer. A refusal does not tell of what, and counts as the longest.
@@ -63,7 +61,7 @@ impl Ahead {
                 | Done::RegistrationInvited { .. }
                 | Done::LoggedIn(_)
                 | Done::Finished
-                | Done::Logins(_)
+                | Done::Logins { .. }
                 | Done::TotpBegun { .. }
                 | Done::TotpConfirmed(_)
                 | Done::Accounts(_),
@@ -124,9 +122,6 @@ const MAX_QUEUED_LEN: usize = 512 * 1024;
 /// Half a mebibyte each time is faster than most networks.
 const RESUME_INTERVAL: Duration = Duration::from_millis(20);
 
-/// More than a client asks ahead in earnest.
-const MAX_WAITING: usize = 256;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,12 +165,5 @@ mod tests {
         assert_eq!(ahead.resume_at(), Some(now + RESUME_INTERVAL));
         assert!(ahead.pop(MAX_QUEUED_LEN, now).is_some());
         assert_eq!(ahead.resume_at(), None);
-    }
-
-    #[test]
-    fn so_many_wait_and_no_more() {
-        let mut ahead = Ahead::default();
-        assert!((0..MAX_WAITING).all(|_| push(&mut ahead, typing())));
-        assert!(!push(&mut ahead, typing()));
     }
 }

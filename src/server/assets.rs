@@ -64,6 +64,7 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/icon.svg" "icon.svg" SVG
     "/manifest.webmanifest" "manifest.webmanifest" MANIFEST
     "/modules/backoff.js" "modules/backoff.js" JS
+    "/modules/ban.js" "modules/ban.js" JS
     "/modules/connection.js" "modules/connection.js" JS
     "/modules/cookie.js" "modules/cookie.js" JS
     "/modules/device.js" "modules/device.js" JS
@@ -104,6 +105,7 @@ static ASSETS: LazyLock<Vec<Asset>> = assets! {
     "/modules/views/message.js" "modules/views/message.js" JS
     "/modules/views/message_actions.js" "modules/views/message_actions.js" JS
     "/modules/views/modal.js" "modules/views/modal.js" JS
+    "/modules/views/qr.js" "modules/views/qr.js" JS
     "/modules/views/room/audit.js" "modules/views/room/audit.js" JS
     "/modules/views/room/invite.js" "modules/views/room/invite.js" JS
     "/modules/views/room/removal.js" "modules/views/room/removal.js" JS

@@ -2,16 +2,18 @@
 
 mod bans;
 mod ending;
+mod news;
 mod requests;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use prometheus_client::metrics::gauge::Gauge;
 
+use self::news::{Handout, News};
 use crate::chat::network::NetworkBans;
 use crate::chat::{ChatError, Done, Event, RequestId, RoomId, SessionId};
 use crate::net::{
@@ -42,6 +44,9 @@ pub(crate) struct ChatService {
     bans: NetworkBans,
     /// Who listens to each room; ids of connections that are gone go with their last `Unsubscribe`.
     subscribers: HashMap<RoomId, BTreeSet<ConnectionId>>,
+    /// What they have not been shown yet.
+    news: Option<News>,
+    handout: Option<Handout>,
     counts: Counts,
     unfinished: Budget,
     /// Permits of connections that are over, but whose sockets wait for their peers to agree.
@@ -102,6 +107,8 @@ impl ChatService {
             bans: shared.network_bans.clone(),
             shared,
             subscribers: HashMap::new(),
+            news: None,
+            handout: None,
             counts: Counts::default(),
             unfinished: Budget::default(),
             permits: HashMap::new(),
@@ -235,49 +242,16 @@ impl ChatService {
             }
         }
     }
-
-    fn publish(
-        &mut self,
-        room: RoomId,
-        event: &Event,
-        origin: Option<ConnectionId>,
-        connections: &mut Connections<Session>,
-    ) {
-        let Some(subscribers) = self.subscribers.get(&room) else {
-            return;
-        };
-        let is_typing = matches!(event, Event::Typing { .. });
-        let shown = Shown::new(event);
-        let mut count = 0;
-        for id in subscribers {
-            let is_own = origin == Some(*id);
-            if is_own && is_typing {
-                continue;
-            }
-            let is_there =
-                connections.update(*id, |session, outbox| session.show(&shown, is_own, outbox));
-            count += u64::from(is_there);
-        }
-        if let Event::Message { message, .. } = event {
-            self.counts.messages_delivered += count;
-            let millis = (self.sources.time_of_day)()
-                .0
-                .saturating_sub(message.at.0)
-                .max(0);
-            let seconds = Duration::from_millis(millis.unsigned_abs()).as_secs_f64();
-            self.shared.metrics.delivery_seconds.observe(seconds);
-        }
-    }
 }
 
 /// Tells one connection what concerns it.
-fn tell(to: ConnectionId, event: &Event, connections: &mut Connections<Session>) {
+fn tell(to: ConnectionId, event: Arc<Event>, connections: &mut Connections<Session>) {
     let shown = Shown::new(event);
     connections.update(to, |session, outbox| session.show(&shown, false, outbox));
 }
 
 impl Session {
-    fn show(&mut self, shown: &Shown<'_>, is_own: bool, outbox: &mut Outbox) -> Flow {
+    fn show(&mut self, shown: &Shown, is_own: bool, outbox: &mut Outbox) -> Flow {
         match &mut self.kind {
             Kind::WebSocket(chat) => chat.show(shown, outbox),
             Kind::Line(line) => line.show(shown, is_own, outbox),
@@ -436,28 +410,27 @@ impl Service for ChatService {
         turn: &mut Turn<'_, Mail>,
         connections: &mut Connections<Session>,
     ) {
+        if !matches!(mail, Mail::Answer { .. } | Mail::Publish { .. }) {
+            self.hand_out_all(turn.now, connections);
+        }
         match mail {
             Mail::Answer { to, re, answer } => {
-                connections.update(to, |session, outbox| {
-                    self.answer(session, re.as_ref(), &answer, turn.now, outbox)
-                });
+                self.answer_in_turn(to, re, answer, turn.now, connections);
             }
             Mail::Publish {
                 room,
                 event,
                 origin,
-            } => {
-                self.publish(room, &event, origin, connections);
-            }
+            } => self.publish(room, event, origin, turn.now, connections),
             Mail::Announce(event) => {
-                let shown = Shown::new(&event);
+                let shown = Shown::new(event);
                 connections.for_each(|_, session, outbox| match &session.kind {
                     // Whoever has not said hello is not here yet.
                     Kind::WebSocket(chat) if !chat.is_present() => Flow::Continue,
                     _ => session.show(&shown, false, outbox),
                 });
             }
-            Mail::Tell { to, event } => tell(to, &event, connections),
+            Mail::Tell { to, event } => tell(to, event, connections),
             Mail::Subscribe { connection, room } => {
                 self.subscribers.entry(room).or_default().insert(connection);
             }
@@ -470,7 +443,7 @@ impl Service for ChatService {
             Mail::ShutOut(connection) => {
                 connections.update(connection, Session::shut_out);
             }
-            Mail::NetworkBanned { network, until } => self.ban(network, until, connections),
+            Mail::NetworkBanned(ban) => self.ban(ban, connections),
             Mail::NetworkUnbanned(network) => self.bans.lift(network),
             Mail::LetGo(listeners) => {
                 for nth in listeners.iter() {
@@ -489,6 +462,14 @@ impl Service for ChatService {
             }
             Mail::RenewTls(acceptor) => connections.renew_tls(acceptor),
         }
+    }
+
+    fn hand_out(
+        &mut self,
+        turn: &mut Turn<'_, Mail>,
+        connections: &mut Connections<Session>,
+    ) -> bool {
+        self.hand_out_some(turn.now, connections)
     }
 
     fn closed(&mut self, session: Session, id: ConnectionId, _: &mut Turn<'_, Mail>) {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Bound;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -126,6 +127,11 @@ struct EchoService {
     deflate: Option<DeflateOptions>,
     codecs: CodecPool,
     listeners: BTreeSet<ConnectionId>,
+    /// Frames that no listener has got yet.
+    waiting: Vec<Arc<[u8]>>,
+    waiting_len: usize,
+    /// What is being handed out to the listeners, and who was the last to get it.
+    handed_out: Option<(Arc<[u8]>, ConnectionId)>,
     /// The other workers, and what their mailboxes had no room for.
     others: Vec<(MailSender<Mail>, VecDeque<Mail>)>,
     retry_at: Option<Instant>,
@@ -171,6 +177,9 @@ impl EchoService {
             deflate: config.deflate.then(DeflateOptions::default),
             codecs: CodecPool::new(),
             listeners: BTreeSet::new(),
+            waiting: Vec::new(),
+            waiting_len: 0,
+            handed_out: None,
             others: others
                 .map(|(_, sender)| (sender.clone(), VecDeque::new()))
                 .collect(),
@@ -229,6 +238,16 @@ impl EchoService {
             backlog.push_back(mail.clone());
         }
         turn.post(mail);
+    }
+
+    /// What waits for the listeners, in one piece.
+    fn take_waiting(&mut self) -> Option<Arc<[u8]>> {
+        self.waiting_len = 0;
+        match std::mem::take(&mut self.waiting).as_slice() {
+            [] => None,
+            [only] => Some(Arc::clone(only)),
+            several => Some(several.concat().into()),
+        }
     }
 
     /// Hands on what the other workers have not got yet; a full mailbox is tried again later, as
@@ -358,11 +377,18 @@ impl Service for EchoService {
         Flow::Close
     }
 
-    fn mail(&mut self, mail: Mail, _: &mut Turn<'_, Mail>, connections: &mut Connections<Session>) {
+    fn mail(
+        &mut self,
+        mail: Mail,
+        turn: &mut Turn<'_, Mail>,
+        connections: &mut Connections<Session>,
+    ) {
         match mail {
             Mail::Broadcast(frame) => {
-                for id in &self.listeners {
-                    connections.update(*id, |session, outbox| session.push(&frame, outbox));
+                self.waiting_len += frame.len();
+                self.waiting.push(frame);
+                if self.waiting_len > MAX_WAITING_LEN {
+                    while self.hand_out(turn, connections) {}
                 }
             }
             Mail::Listen(id) => {
@@ -372,6 +398,7 @@ impl Service for EchoService {
             }
             Mail::RenewTls(acceptor) => connections.renew_tls(acceptor),
             Mail::Stop => {
+                while self.hand_out(turn, connections) {}
                 connections.for_each(|_, session, outbox| {
                     if let Some(connection) = session.kind.connection() {
                         // A connection that is closing is told nothing more.
@@ -382,6 +409,24 @@ impl Service for EchoService {
                 connections.stop();
             }
         }
+    }
+
+    fn hand_out(&mut self, _: &mut Turn<'_, Mail>, connections: &mut Connections<Session>) -> bool {
+        let (frames, start) = match self.handed_out.take() {
+            Some((frames, last)) => (frames, Bound::Excluded(last)),
+            None => match self.take_waiting() {
+                Some(frames) => (frames, Bound::Unbounded),
+                None => return false,
+            },
+        };
+        let rest = self.listeners.range((start, Bound::Unbounded));
+        let mut last = None;
+        for id in rest.take(HANDED_OUT_AT_ONCE) {
+            connections.update(*id, |session, outbox| session.push(&frames, outbox));
+            last = Some(*id);
+        }
+        self.handed_out = last.map(|last| (frames, last));
+        self.handed_out.is_some()
     }
 
     fn closed(&mut self, _: Session, id: ConnectionId, _: &mut Turn<'_, Mail>) {
@@ -471,6 +516,14 @@ const STREAM_READ_LEN: usize = 320 << 10;
 
 /// What a reader of broadcasts may leave unread: an echo stops reading, a broadcast can't.
 const MAX_UNREAD_LEN: usize = 16 * 1024 * 1024;
+
+/// Frames that wait for the end of the mail are copied once more than others, to be one piece: so
+/// many bytes of them.
+const MAX_WAITING_LEN: usize = 64 * 1024;
+
+/// Listeners that get something before it is written to them: few enough for what belongs to them to
+/// stay in the processor's cache.
+const HANDED_OUT_AT_ONCE: usize = 64;
 
 /// A mailbox of many thousands empties in less.
 const BACKLOG_RETRY: Duration = Duration::from_millis(1);

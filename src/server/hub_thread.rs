@@ -24,7 +24,7 @@ use crate::chat::{
 use crate::net::{ConnectionId, MailSender};
 use crate::server::clock;
 use crate::server::hashers::HashersHandle;
-use crate::server::mail::Mail;
+use crate::server::mail::{Mail, NetworkBan};
 use crate::server::metrics::Metrics;
 use crate::storage::{Delivery, StorageHandle};
 
@@ -32,14 +32,39 @@ use crate::storage::{Delivery, StorageHandle};
 #[derive(Clone, Debug)]
 pub(crate) struct HubSender {
     queue: Sender<HubMail>,
-    request_count: Arc<AtomicUsize>,
+    waiting: Arc<WaitingRequests>,
 }
 
 /// The hub's end of its queue.
 #[derive(Debug)]
 pub(crate) struct HubReceiver {
     queue: Receiver<HubMail>,
-    request_count: Arc<AtomicUsize>,
+    waiting: Arc<WaitingRequests>,
+}
+
+/// What waits for the hub of what clients may send as much of as they like.
+#[derive(Debug, Default)]
+struct WaitingRequests {
+    count: AtomicUsize,
+    weight: AtomicUsize,
+}
+
+impl WaitingRequests {
+    /// Takes note of one more; `false`: there is no room for it.
+    fn add(&self, weight: usize) -> bool {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        let others = self.weight.fetch_add(weight, Ordering::Relaxed);
+        let has_room = count < MAX_REQUESTS && others + weight <= MAX_REQUESTS_WEIGHT;
+        if !has_room {
+            self.remove(weight);
+        }
+        has_room
+    }
+
+    fn remove(&self, weight: usize) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        self.weight.fetch_sub(weight, Ordering::Relaxed);
+    }
 }
 
 /// What the hub is told.
@@ -71,15 +96,15 @@ pub(crate) enum HubMail {
 /// A queue into a hub.
 pub(crate) fn queue() -> (HubSender, HubReceiver) {
     let (sender, receiver) = mpsc::channel();
-    let request_count = Arc::new(AtomicUsize::new(0));
+    let waiting = Arc::<WaitingRequests>::default();
     (
         HubSender {
             queue: sender,
-            request_count: Arc::clone(&request_count),
+            waiting: Arc::clone(&waiting),
         },
         HubReceiver {
             queue: receiver,
-            request_count,
+            waiting,
         },
     )
 }
@@ -93,8 +118,7 @@ impl HubSender {
         from: Option<ClientAddress>,
         request: Request,
     ) -> bool {
-        if self.request_count.fetch_add(1, Ordering::Relaxed) >= MAX_REQUESTS {
-            self.request_count.fetch_sub(1, Ordering::Relaxed);
+        if !self.waiting.add(request.weight()) {
             return false;
         }
         self.queue
@@ -213,8 +237,8 @@ impl HubReceiver {
 
     /// Takes note that a piece of mail has left the queue.
     fn counted(&self, mail: HubMail) -> HubMail {
-        if matches!(mail, HubMail::Request { .. }) {
-            self.request_count.fetch_sub(1, Ordering::Relaxed);
+        if let HubMail::Request { request, .. } = &mail {
+            self.waiting.remove(request.weight());
         }
         mail
     }
@@ -466,9 +490,15 @@ impl<R: Reach> HubThread<R> {
             Output::ShutOut(session) => {
                 self.mail(session.worker, Mail::ShutOut(connection(session)));
             }
-            Output::NetworkBanned { network, until } => {
-                self.mail_all(&Mail::NetworkBanned { network, until });
-            }
+            Output::NetworkBanned {
+                network,
+                until,
+                reason,
+            } => self.mail_all(&Mail::NetworkBanned(NetworkBan {
+                network,
+                until,
+                reason,
+            })),
             Output::Limited(scope) => self.metrics.rate_limited(scope.as_str()),
             Output::NetworkUnbanned(network) => self.mail_all(&Mail::NetworkUnbanned(network)),
             Output::Read(read) => {
@@ -569,3 +599,51 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// Requests that wait for the hub: some seconds of work for it.
 const MAX_REQUESTS: usize = 64 * 1024;
+
+/// About how many bytes those may take: as many of the longest messages as wait for the log at most.
+const MAX_REQUESTS_WEIGHT: usize = 128 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{Body, RoomName};
+
+    fn send(len: usize) -> Request {
+        Request {
+            id: None,
+            command: Command::Send {
+                room: RoomName::lobby(),
+                body: Body::parse(&"🦊".repeat(len / 4)).unwrap(),
+                key: None,
+                reply_to: None,
+            },
+        }
+    }
+
+    /// How many such requests wait for the hub before one is refused; then that one less may come.
+    fn check(request: &Request) -> usize {
+        let (sender, receiver) = queue();
+        let from = SessionId {
+            worker: 0,
+            connection: 1,
+        };
+        let mut ask = || sender.request(from, None, request.clone());
+        let count = std::iter::repeat_with(&mut ask)
+            .take_while(|is_taken| *is_taken)
+            .count();
+        assert!(receiver.try_next().is_some());
+        assert!(ask() && !ask());
+        count
+    }
+
+    #[test]
+    fn requests_wait_for_the_hub_within_a_count_and_a_weight() {
+        let short = Request {
+            id: None,
+            command: Command::Rooms,
+        };
+        assert_eq!(check(&short), MAX_REQUESTS);
+        let long = send(Body::MAX_LEN);
+        assert_eq!(check(&long), MAX_REQUESTS_WEIGHT / long.weight());
+    }
+}

@@ -3,18 +3,19 @@
 //! Lines are carried out one after the other. Where the next one has to wait, because it comes too
 //! fast or needs to know what became of an earlier one, it waits here with all that follow it,
 //! within a limit: unlike a program, who pastes twenty-five lines can't be told to send some again.
+//! So where speaking is limited, the next line waits until the hub has taken the one before.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::chat::log::Span;
 use crate::chat::{
-    Body, ChatError, Command, Done, Event, Hello, Request, RequestId, RoomName, Topic, UserName,
-    hub,
+    Body, ChatError, Command, Done, Event, Hello, Request, RequestId, RoomName, UserName,
 };
 use crate::net::{Flow, Outbox};
 use crate::server::context::Context;
-use crate::server::line_login::LineLogin;
+use crate::server::in_hand::InHand;
+use crate::server::line_command::command;
+use crate::server::line_login::{LineLogin, Offer, Outcome};
 use crate::server::pace::Pace;
 use crate::server::shown::Shown;
 use crate::wire::line::{self, Line, MAX_LINE_LEN};
@@ -33,6 +34,8 @@ pub(crate) struct LineSession {
     current: RoomName,
     name: Option<UserName>,
     pace: Pace,
+    /// The request that the hub may refuse as too fast; what is typed behind it waits.
+    in_hand: Option<InHand>,
     /// Requests that the hub has not answered.
     unanswered_count: u64,
     /// The number of the next request.
@@ -40,6 +43,8 @@ pub(crate) struct LineSession {
     /// Moves to another room that are not answered: their number, and the room that was current
     /// before.
     moves: VecDeque<(i64, RoomName)>,
+    /// How much of what was typed was meant for a room that one could not move to.
+    stray_len: usize,
     /// What is to be said to one person as soon as the conversation with them, which was asked for
     /// under that number, is open.
     whisper: Option<(i64, Body)>,
@@ -57,6 +62,8 @@ enum Carried {
     Out,
     /// It waits.
     Held,
+    /// It ended a login, for which those behind it may have been meant: they go nowhere.
+    Alone,
     /// The connection ends.
     End,
 }
@@ -72,9 +79,11 @@ impl LineSession {
             current: RoomName::lobby(),
             name: None,
             pace: Pace::new(context.shared.message_rate, context.now),
+            in_hand: None,
             unanswered_count: 0,
             next_id: 0,
             moves: VecDeque::new(),
+            stray_len: 0,
             whisper: None,
             resume_at: None,
             is_ended: false,
@@ -129,18 +138,14 @@ impl LineSession {
         context: &mut Context<'_>,
         outbox: &mut Outbox,
     ) -> Flow {
-        self.unanswered_count = self.unanswered_count.saturating_sub(1);
-        if let (Some(RequestId::Integer(re)), Some((id, _))) = (re, self.moves.front())
-            && re == id
-            && let Some((_, before)) = self.moves.pop_front()
-            && answer.is_err()
+        if let Some(mut in_hand) = self.in_hand.take_if(|in_hand| in_hand.is(re))
+            && let Some(wait) = in_hand.put_off(answer)
         {
-            // Whoever has moved on since was never where this move would have led.
-            match self.moves.front_mut() {
-                Some((_, before_next)) => *before_next = before,
-                None => self.current = before,
-            }
+            self.in_hand = Some(in_hand);
+            return self.put_off(wait, context, outbox);
         }
+        self.unanswered_count = self.unanswered_count.saturating_sub(1);
+        self.finish_move(re, answer.is_ok());
         if matches!(answer, Err(ChatError::BadPassword)) {
             context.shared.metrics.auth_failed("password");
         }
@@ -151,9 +156,56 @@ impl LineSession {
                 self.enter_lobby(context, outbox);
             }
         }
-        let takes_code = self.login.learn(re, answer);
+        match self.login.learn(re, answer) {
+            Outcome::CodeNeeded => show(&line::show_notice(CODE_PROMPT), outbox),
+            Outcome::Again(text) => show(&line::show_error(&text), outbox),
+            Outcome::Over(error) => {
+                self.not_logged_in(Some(error), outbox);
+                let typed = std::mem::take(&mut self.typed);
+                self.forget(&typed, outbox);
+            }
+            Outcome::Shown => self.show_answer(re, answer, context, outbox),
+        }
+        self.go_on(context, outbox)
+    }
+
+    /// Waits before it asks again what came too fast.
+    fn put_off(&mut self, wait: Duration, context: &Context<'_>, outbox: &mut Outbox) -> Flow {
+        self.resume_at = Some(context.now + wait);
+        if wait >= NOTABLE_WAIT {
+            let seconds = wait.as_millis().div_ceil(1_000);
+            let notice = format!("too fast: what you typed waits for {seconds} s");
+            show(&line::show_notice(&notice), outbox);
+        }
+        self.flow(outbox)
+    }
+
+    /// Takes note of what became of a move, if that is answered: goes back to where one was if it came
+    /// to nothing.
+    fn finish_move(&mut self, re: Option<&RequestId>, has_moved: bool) {
+        let is_it = |(id, _): &mut (i64, RoomName)| re == Some(&RequestId::Integer(*id));
+        let Some((_, before)) = self.moves.pop_front_if(is_it) else {
+            return;
+        };
+        match self.moves.front_mut() {
+            _ if has_moved => self.stray_len = 0,
+            // Whoever has moved on since was never where this move would have led.
+            Some((_, before_next)) => *before_next = before,
+            None => {
+                self.current = before;
+                self.stray_len = self.typed.len();
+            }
+        }
+    }
+
+    fn show_answer(
+        &mut self,
+        re: Option<&RequestId>,
+        answer: &Result<Done, ChatError>,
+        context: &Context<'_>,
+        outbox: &mut Outbox,
+    ) {
         match (self.whispered(re), answer) {
-            _ if takes_code => show(&line::show_notice(CODE_PROMPT), outbox),
             (Some(body), Ok(Done::Joined(joined))) => {
                 let send = Command::Send {
                     room: joined.room.clone(),
@@ -169,7 +221,6 @@ impl LineSession {
                 }
             }
         }
-        self.go_on(context, outbox)
     }
 
     /// What is to be said now that its request is answered.
@@ -181,7 +232,7 @@ impl LineSession {
     }
 
     /// Tells it what happened; what one typed oneself is not sent back.
-    pub(crate) fn show(&self, shown: &Shown<'_>, is_own: bool, outbox: &mut Outbox) -> Flow {
+    pub(crate) fn show(&self, shown: &Shown, is_own: bool, outbox: &mut Outbox) -> Flow {
         let is_echo = is_own && matches!(shown.event(), Event::Message { .. });
         if !is_echo && let Some(text) = shown.line(&self.current) {
             outbox.push_shared(text);
@@ -223,14 +274,22 @@ impl LineSession {
             return self.flow(outbox);
         }
         self.resume_at = None;
+        self.ask_again(context);
         let typed = std::mem::take(&mut self.typed);
         let mut rest = &typed[..];
         let mut is_over = false;
         while let Some(len) = rest.iter().position(|byte| *byte == b'\n') {
             let line = &rest[..len];
             match self.whole_line(line, context, outbox) {
-                Carried::Out => rest = &rest[len + 1..],
+                Carried::Out => {
+                    rest = &rest[len + 1..];
+                    self.stray_len = self.stray_len.saturating_sub(len + 1);
+                }
                 Carried::Held => break,
+                Carried::Alone => {
+                    self.forget(&rest[len + 1..], outbox);
+                    rest = &[];
+                }
                 Carried::End => {
                     (is_over, rest) = (true, &[]);
                     break;
@@ -279,18 +338,18 @@ impl LineSession {
         if line.len() > MAX_LINE_LEN {
             return refuse_length(line, outbox);
         }
+        if self.in_hand.is_some() {
+            return Carried::Held;
+        }
         if self.login.takes_line() {
             return self.log_in(line, context, outbox);
-        }
-        if self.login.is_open() {
-            return Carried::Held;
         }
         let text = line::clean(line);
         match line::read(&text) {
             // What is said to one person keeps its place.
             _ if self.whisper.is_some() => Carried::Held,
             Line::Login(name) => {
-                self.login = LineLogin::Password(UserName::parse(name));
+                self.login = LineLogin::begin(name);
                 Carried::Out
             }
             Line::Blank => Carried::Out,
@@ -317,8 +376,14 @@ impl LineSession {
                 show(&line::show_notice("bye"), outbox);
                 Carried::End
             }
+            // Said in the room where one still is, it might be told to the wrong people.
+            Line::Say(_) | Line::Me(_) | Line::Topic(_) if self.stray_len > 0 => {
+                let error = "you are not in the room for which you typed this: nothing is said";
+                show(&line::show_error(error), outbox);
+                Carried::Out
+            }
             Line::Msg(text) => self.whisper(text, context, outbox),
-            read => match self.command(read, context) {
+            read => match command(read, &self.current, self.name.as_ref(), context) {
                 Ok(Some(command)) => self.pass(command, context, outbox),
                 Ok(None) => {
                     show(line::HELP, outbox);
@@ -334,113 +399,51 @@ impl LineSession {
 
     /// Takes a line as what somebody logs in with.
     fn log_in(&mut self, line: &[u8], context: &mut Context<'_>, outbox: &mut Outbox) -> Carried {
-        let credentials = match self.login.credentials(line) {
-            Ok(credentials) => credentials,
-            Err(error) => {
-                self.login = LineLogin::None;
-                show(&line::show_error(&error.to_string()), outbox);
+        let credentials = match self.login.offer(line) {
+            Offer::Try(credentials) => credentials,
+            Offer::Again(text) => {
+                show(&line::show_error(&text), outbox);
                 return Carried::Out;
             }
+            Offer::Over(error) => {
+                self.not_logged_in(error, outbox);
+                return Carried::Alone;
+            }
         };
-        let (name, password) = (credentials.name.clone(), credentials.password.clone());
-        let (login, offered) = context.login(credentials, LABEL, true);
-        let hello = Command::Hello(Hello::Password {
-            login,
-            password: offered,
-        });
+        let offered = credentials.password.clone();
+        let (login, password) = context.login(credentials, LABEL, true);
         let id = self.next_id;
+        let hello = Command::Hello(Hello::Password { login, password });
         let carried = self.pass(hello, context, outbox);
-        if matches!(carried, Carried::Out) {
-            // A request that was refused at once has used up no number.
-            self.login = if self.next_id > id {
-                LineLogin::Asked { id, name, password }
-            } else {
-                LineLogin::None
-            };
+        // A request that was refused at once has used up no number: the next line is another try.
+        if self.next_id > id {
+            self.login.asked(id, offered);
         }
         carried
     }
 
-    /// The command that a line stands for; `None` is a call for help.
-    fn command(
-        &self,
-        line: Line<'_>,
-        context: &mut Context<'_>,
-    ) -> Result<Option<Command>, String> {
-        let room = |text: &str| match text {
-            "" => Ok(self.current.clone()),
-            name => RoomName::parse(name).map_err(|error| error.to_string()),
+    /// Says that a login has come to nothing, and what becomes of the lines that follow.
+    fn not_logged_in(&self, error: Option<ChatError>, outbox: &mut Outbox) {
+        if let Some(error) = error {
+            show(&line::show_error(&error.to_string()), outbox);
+        }
+        let notice = match &self.name {
+            Some(name) => {
+                let room = &self.current;
+                format!("you are still {name}; what you type is said in {room} again")
+            }
+            None => "nobody is logged in".to_owned(),
         };
-        let said = |error: ChatError| error.to_string();
-        let send = |body: &str| {
-            let (room, body) = (self.current.clone(), Body::parse(body).map_err(said)?);
-            Ok::<_, String>(Command::Send {
-                room,
-                body,
-                key: None,
-                reply_to: None,
-            })
-        };
-        Ok(Some(match line {
-            Line::Say(text) => send(text)?,
-            Line::Me("") => return Err("what do you do? For instance --me: waves".into()),
-            Line::Me(text) => {
-                let name = self.name.as_ref().map_or("", |name| name.as_str());
-                send(&format!("* {name} {text}"))?
-            }
-            Line::Name(name) => {
-                let name = UserName::parse(name).map_err(said)?;
-                // Line mode has said hello already, and unless that was refused, this only changes
-                // the name.
-                let fresh = context.fresh_guest();
-                Command::Hello(Hello::Guest { name, fresh })
-            }
-            Line::Join("") => return Err("which room? For instance --join: tea".into()),
-            Line::Join(name) => {
-                let room = room(name)?;
-                Command::Join {
-                    room,
-                    since: None,
-                    rev: None,
-                    create: true,
-                    invite: None,
-                }
-            }
-            Line::Leave(name) => Command::Leave { room: room(name)? },
-            Line::Rooms => Command::Rooms,
-            Line::Who => Command::Who {
-                room: self.current.clone(),
-            },
-            Line::Topic("") => {
-                return Err("what is it about? For instance --topic: tea and biscuits".into());
-            }
-            Line::Topic(topic) => {
-                let (room, topic) = (self.current.clone(), Topic::parse(topic).map_err(said)?);
-                Command::Topic { room, topic }
-            }
-            Line::History(count) => {
-                let limit = if count.is_empty() {
-                    Ok(DEFAULT_HISTORY)
-                } else {
-                    count.parse()
-                };
-                let limit = limit.map_err(|_| "how many? For instance --history: 20".to_owned())?;
-                let limit = limit.clamp(1, hub::MAX_HISTORY);
-                Command::History {
-                    room: self.current.clone(),
-                    span: Span::Newest,
-                    limit,
-                }
-            }
-            Line::Unknown(name) => {
-                return Err(format!(
-                    "there is no command {name}; --help: tells which there are"
-                ));
-            }
-            Line::Help | Line::Blank | Line::Http | Line::Quit | Line::Msg(_) | Line::Login(_) => {
-                return Ok(None);
-            }
-        }))
+        show(&line::show_notice(&notice), outbox);
+    }
+
+    /// Forgets what was typed ahead of a login that came to nothing: it may be a password.
+    fn forget(&mut self, typed: &[u8], outbox: &mut Outbox) {
+        self.is_skipping = typed.last().is_some_and(|byte| *byte != b'\n');
+        if !typed.trim_ascii().is_empty() {
+            let notice = "what you had typed by then is said to nobody";
+            show(&line::show_notice(notice), outbox);
+        }
     }
 
     /// Says something to one person: opens the conversation first.
@@ -485,29 +488,49 @@ impl LineSession {
     }
 
     fn ask(&mut self, command: Command, context: &Context<'_>, outbox: &mut Outbox) {
+        debug_assert!(self.in_hand.is_none(), "what follows it waits");
         let id = self.next_id;
         let next = match &command {
             Command::Join { room, .. } => Some(room.clone()),
             Command::Leave { room } if *room == self.current => Some(RoomName::lobby()),
             _ => None,
         };
-        if !context.ask(Request {
+        let in_hand = InHand::keep(id, &command, self.pace.is_limited());
+        let request = Request {
             id: Some(RequestId::Integer(id)),
             command,
-        }) {
-            if context.shared.is_handed_over() {
-                // There is a server that can do it.
-                self.close_at = Some(context.now);
-            }
+        };
+        if !context.ask(request) {
+            self.follow_hand_over(context);
             let busy = ChatError::Busy("too many requests wait");
             return show(&line::show_error(&busy.to_string()), outbox);
         }
+        self.in_hand = in_hand;
         self.next_id += 1;
         self.unanswered_count += 1;
         if let Some(room) = next {
             // What is typed next goes there: nobody waits for an answer before typing on.
             let before = std::mem::replace(&mut self.current, room);
             self.moves.push_back((id, before));
+        }
+    }
+
+    /// Asks again what was put off.
+    fn ask_again(&mut self, context: &Context<'_>) {
+        if let Some(in_hand) = &mut self.in_hand
+            && let Some(request) = in_hand.due()
+            && !context.ask(request)
+        {
+            in_hand.not_asked();
+            self.resume_at = Some(context.now + RESUME_INTERVAL);
+            self.follow_hand_over(context);
+        }
+    }
+
+    /// Closes the connection if there is a server that can do what this one can't.
+    fn follow_hand_over(&mut self, context: &Context<'_>) {
+        if context.shared.is_handed_over() {
+            self.close_at = Some(context.now);
         }
     }
 }
@@ -535,6 +558,9 @@ const NOT_HTTP: &[u8] =
 const CODE_PROMPT: &str =
     "type the code of your second factor, or a recovery code, on the next line";
 
+/// Whoever waits so long wonders why.
+const NOTABLE_WAIT: Duration = Duration::from_secs(1);
+
 /// What a login is called that was opened here.
 const LABEL: &str = "line mode";
 
@@ -546,9 +572,6 @@ const MAX_QUEUED_LEN: usize = 512 * 1024;
 
 /// How soon to look again whether it was read.
 const RESUME_INTERVAL: Duration = Duration::from_millis(20);
-
-/// Messages of `--history:` without a number.
-const DEFAULT_HISTORY: usize = 20;
 
 /// The first byte of a TLS record that begins a handshake (RFC 8446 §5.1), which nobody types.
 const TLS_HANDSHAKE: u8 = 0x16;

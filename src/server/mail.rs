@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::{ChatError, Done, Event, Network, RequestId, RoomId, Timestamp};
+use crate::chat::{ChatError, Done, Event, Network, Reason, RequestId, RoomId, Timestamp};
 use crate::net::{ConnectionId, TlsAcceptor};
 
 /// What the hub, and the main thread, tell a worker.
@@ -41,11 +41,7 @@ pub(crate) enum Mail {
     /// Whoever the connection speaks for is banned.
     ShutOut(ConnectionId),
     /// Let nobody in from there, and close the connections of those who are.
-    NetworkBanned {
-        network: Network,
-        /// Until then; `None`: until it is lifted.
-        until: Option<Timestamp>,
-    },
+    NetworkBanned(NetworkBan),
     /// Let those in again.
     NetworkUnbanned(Network),
     /// Accept no more from these listeners, by their indexes: others do.
@@ -56,4 +52,14 @@ pub(crate) enum Mail {
     RenewTls(TlsAcceptor),
     /// End.
     Stop,
+}
+
+/// From where nobody is let in.
+#[derive(Clone, Debug)]
+pub(crate) struct NetworkBan {
+    pub(crate) network: Network,
+    /// Until then; `None`: until it is lifted.
+    pub(crate) until: Option<Timestamp>,
+    /// Why, for people.
+    pub(crate) reason: Reason,
 }

@@ -27,6 +27,8 @@ mod handover;
 mod hashers;
 mod http_session;
 mod hub_thread;
+mod in_hand;
+mod line_command;
 mod line_login;
 mod line_session;
 mod listen;

@@ -1,17 +1,31 @@
 //! How fast one connection may ask, and how long one bears with it.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::chat::command::RoomCommand;
 use crate::chat::rate_limit::{Rate, TokenBucket};
-use crate::chat::{ChatError, Command};
+use crate::chat::shares::Charge;
+use crate::chat::{ChatError, Command, Request, RequestId};
 
 /// The buckets of one connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Pace {
     messages: TokenBucket,
     requests: TokenBucket,
     refusals: TokenBucket,
+    /// What the hub was asked and may refuse as too fast, in the order in which it was asked.
+    asked: VecDeque<Asked>,
+    is_limited: bool,
+}
+
+/// What a request costs, and of what.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Cost {
+    /// All of them are written to disk and told to a whole room.
+    Message,
+    /// So much, of everything but messages.
+    Request(f64),
 }
 
 /// A request that came too soon.
@@ -32,18 +46,21 @@ impl Pace {
             messages: TokenBucket::new(message_rate, now),
             requests: TokenBucket::new(requests, now),
             refusals: TokenBucket::new(REFUSALS, now),
+            asked: VecDeque::new(),
+            is_limited,
         }
+    }
+
+    /// Whether there is a limit to how fast one may speak, here or in the hub.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.is_limited
     }
 
     /// Lets a request pass, or says how long it has to wait, for whoever keeps it until then.
     pub(crate) fn take(&mut self, command: &Command, now: Instant) -> Result<(), Duration> {
-        match command {
-            // All of them are written to disk and told to a whole room.
-            Command::Send { .. }
-            | Command::Edit { .. }
-            | Command::Delete { .. }
-            | Command::React { .. } => self.messages.take(1.0, now),
-            other => self.requests.take(cost(other), now),
+        match Cost::of(command) {
+            Cost::Message => self.messages.take(1.0, now),
+            Cost::Request(cost) => self.requests.take(cost, now),
         }
     }
 
@@ -64,11 +81,32 @@ impl Pace {
             .map_err(|wait| self.refused(wait, now))
     }
 
-    /// Takes note that the hub refused a request as too soon: here it costs nothing, so that it passes
-    /// when the hub has said; but who never waits is given up.
-    pub(crate) fn refused_by_hub(&mut self, now: Instant) -> Result<(), TooFast> {
-        self.messages.give_back(1.0);
-        self.requests.give_back(JOIN_COST);
+    /// Takes note of what the hub is asked.
+    pub(crate) fn asked(&mut self, asked: Option<Asked>) {
+        // What is not remembered is paid for, even if it is refused.
+        if self.asked.len() < MAX_ASKED {
+            self.asked.extend(asked);
+        }
+    }
+
+    /// Takes note of what the hub answered. What it refused as too soon costs nothing here, so that
+    /// it passes when the hub has said; but who never waits is given up.
+    pub(crate) fn answered(
+        &mut self,
+        re: Option<&RequestId>,
+        is_too_fast: bool,
+        now: Instant,
+    ) -> Result<(), TooFast> {
+        let nth = self.asked.iter().position(|(id, _)| id.as_ref() == re);
+        let asked = nth.and_then(|nth| self.asked.remove(nth));
+        if !is_too_fast {
+            return Ok(());
+        }
+        match asked {
+            Some((_, Cost::Message)) => self.messages.give_back(1.0),
+            Some((_, Cost::Request(cost))) => self.requests.give_back(cost),
+            None => {}
+        }
         match self.refused(Duration::ZERO, now) {
             TooFast::Wait(_) => Ok(()),
             TooFast::Hopeless => Err(TooFast::Hopeless),
@@ -83,11 +121,36 @@ impl Pace {
     }
 }
 
+/// What is to be remembered of a request while the hub has it; `None`: it refuses none such as too
+/// fast.
+pub(crate) fn may_be_refused(request: &Request) -> Option<Asked> {
+    let is_limited = match &request.command {
+        Command::Hello(_) | Command::Account(_) => true,
+        other => Charge::of(other).is_some(),
+    };
+    is_limited.then(|| (request.id.clone(), Cost::of(&request.command)))
+}
+
+/// What is remembered of a request.
+pub(crate) type Asked = (Option<RequestId>, Cost);
+
 /// The refusal that tells how long to wait: rounded up, so that waiting so long is enough.
 pub(crate) fn rate_limited(wait: Duration) -> ChatError {
     let millis = wait.as_micros().div_ceil(1_000);
     ChatError::RateLimited {
         retry_after_ms: u32::try_from(millis).unwrap_or(u32::MAX),
+    }
+}
+
+impl Cost {
+    fn of(command: &Command) -> Self {
+        match command {
+            Command::Send { .. }
+            | Command::Edit { .. }
+            | Command::Delete { .. }
+            | Command::React { .. } => Self::Message,
+            other => Self::Request(cost(other)),
+        }
     }
 }
 
@@ -128,6 +191,9 @@ fn cost(command: &Command) -> f64 {
 /// Read from memory, mostly.
 const JOIN_COST: f64 = 2.0;
 
+/// More than one connection may ask before the hub has answered, unless the disk is stuck.
+const MAX_ASKED: usize = 512;
+
 /// Everything but messages: a client that enters a hundred rooms at start is served at once.
 const REQUESTS: Rate = Rate {
     per_second: 20.0,
@@ -167,6 +233,78 @@ mod tests {
             .map(|_| pace.take_or_refuse(&Command::Rooms, now))
             .last();
         assert_eq!(last, Some(Err(TooFast::Hopeless)));
+    }
+
+    #[test]
+    fn what_the_hub_refuses_gives_back_what_it_cost_and_nothing_else() {
+        let (mut pace, now) = pace(10.0);
+        let room = crate::chat::RoomName::lobby;
+        let send = |id| Request {
+            id: Some(RequestId::Integer(id)),
+            command: Command::Send {
+                room: room(),
+                body: crate::chat::Body::parse("x").unwrap(),
+                key: None,
+                reply_to: None,
+            },
+        };
+        let create = |id| Request {
+            id: Some(RequestId::Integer(id)),
+            command: Command::Direct {
+                to: crate::chat::UserName::parse(&format!("bob {id}")).unwrap(),
+            },
+        };
+        let pass = |request: &Request, pace: &mut Pace| {
+            let passed = pace.take(&request.command, now).is_ok();
+            if passed {
+                pace.asked(may_be_refused(request));
+            }
+            passed
+        };
+        // Conversations cost five of 250, messages one of 20.
+        assert!((0..50).all(|id| pass(&create(id), &mut pace)));
+        assert!((50..70).all(|id| pass(&send(id), &mut pace)));
+        assert!(!pass(&create(70), &mut pace) && !pass(&send(71), &mut pace));
+        let refuse = |pace: &mut Pace, id| {
+            let re = RequestId::Integer(id);
+            assert_eq!(pace.answered(Some(&re), true, now), Ok(()));
+        };
+        refuse(&mut pace, 7);
+        assert!(!pass(&send(72), &mut pace), "a conversation is no message");
+        assert!(pass(&create(73), &mut pace) && !pass(&create(74), &mut pace));
+        refuse(&mut pace, 60);
+        assert!(
+            !pass(&create(75), &mut pace),
+            "nor a message a conversation"
+        );
+        assert!(pass(&send(76), &mut pace) && !pass(&send(77), &mut pace));
+        // What was answered already, or never asked, gives nothing back.
+        for id in [7, 60, 1_000] {
+            refuse(&mut pace, id);
+        }
+        assert!(!pass(&create(78), &mut pace) && !pass(&send(79), &mut pace));
+        let granted = RequestId::Integer(61);
+        assert_eq!(pace.answered(Some(&granted), false, now), Ok(()));
+        refuse(&mut pace, 61);
+        assert!(!pass(&send(80), &mut pace));
+    }
+
+    #[test]
+    fn memory_of_what_was_asked_is_bounded() {
+        let (mut pace, now) = pace(10.0);
+        let hello = Command::Hello(crate::chat::Hello::Anyone {
+            fresh: crate::chat::GuestId(1),
+        });
+        let request = Request {
+            id: None,
+            command: hello,
+        };
+        for _ in 0..2 * MAX_ASKED {
+            pace.asked(may_be_refused(&request));
+        }
+        assert_eq!(pace.asked.len(), MAX_ASKED);
+        assert_eq!(pace.answered(None, false, now), Ok(()));
+        assert_eq!(pace.asked.len(), MAX_ASKED - 1);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A connection that speaks `chinwag.v1` over WebSocket.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::chat::account::{LoginLabel, LoginToken};
@@ -10,7 +11,7 @@ use crate::chat::{ChatError, Command, Done, Hello, Request, RequestId};
 use crate::net::{Flow, Outbox};
 use crate::server::ahead::Ahead;
 use crate::server::context::Context;
-use crate::server::pace::{Pace, TooFast, rate_limited};
+use crate::server::pace::{self, Pace, TooFast, rate_limited};
 use crate::server::shown::Shown;
 use crate::server::token;
 use crate::websocket::{
@@ -179,9 +180,8 @@ impl WsSession {
             _ => None,
         };
         self.send(json::encode_answer(re, answer, token.as_deref()), outbox);
-        if matches!(answer, Err(ChatError::RateLimited { .. }))
-            && self.pace.refused_by_hub(context.now).is_err()
-        {
+        let is_too_fast = matches!(answer, Err(ChatError::RateLimited { .. }));
+        if self.pace.answered(re, is_too_fast, context.now).is_err() {
             self.fail(CloseCode::POLICY_VIOLATION, TOO_MANY, outbox);
         }
         self.ahead.answered(answer);
@@ -190,10 +190,15 @@ impl WsSession {
     }
 
     /// Tells it what happened.
-    pub(crate) fn show(&mut self, shown: &Shown<'_>, outbox: &mut Outbox) -> Flow {
+    pub(crate) fn show(&mut self, shown: &Shown, outbox: &mut Outbox) -> Flow {
+        self.push(shown.frame(), outbox)
+    }
+
+    /// Sends it whole frames, which others get too.
+    pub(crate) fn push(&mut self, frames: &Arc<[u8]>, outbox: &mut Outbox) -> Flow {
         // No data follows our Close (RFC 6455 §5.5.1).
         if self.connection.state() == State::Open {
-            outbox.push_shared(shown.frame());
+            outbox.push_shared(frames);
         }
         self.flow()
     }
@@ -340,8 +345,10 @@ impl WsSession {
     /// Hands requests to the hub, as far as there is room for their answers.
     fn hand_on(&mut self, context: &Context<'_>, outbox: &mut Outbox) {
         while let Some(request) = self.ahead.pop(outbox.len(), context.now) {
-            let id = request.id.clone();
-            if !context.ask(request) {
+            let (id, asked) = (request.id.clone(), pace::may_be_refused(&request));
+            if context.ask(request) {
+                self.pace.asked(asked);
+            } else {
                 self.ahead.answered(&Err(BUSY));
                 self.refuse_busy(id.as_ref(), outbox);
                 // There is a server that can do it.

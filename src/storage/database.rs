@@ -372,17 +372,29 @@ impl Transaction<'_> {
         Ok(inserted == 1)
     }
 
-    /// The number and time of the message with a key.
+    /// The number and time of the message with a key, which is there.
     pub(super) fn message_by_key(
         &self,
         room: i64,
         sender_key: &str,
         key: &str,
     ) -> Result<(u64, i64), DatabaseError> {
+        let found = self.find_message_by_key(room, sender_key, key)?;
+        Ok(found.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
+    }
+
+    /// The number and time of the message with a key, if there is one.
+    pub(super) fn find_message_by_key(
+        &self,
+        room: i64,
+        sender_key: &str,
+        key: &str,
+    ) -> Result<Option<(u64, i64)>, DatabaseError> {
         let mut statement = self.0.prepare_cached(MESSAGE_BY_KEY)?;
-        Ok(statement.query_row((room, sender_key, key), |row| {
+        let found = statement.query_row((room, sender_key, key), |row| {
             Ok((number(row, 0)?, row.get(1)?))
-        })?)
+        });
+        Ok(found.optional()?)
     }
 
     /// Notes an event as a change, and of which message it holds another body.

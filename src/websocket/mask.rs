@@ -57,19 +57,30 @@ pub(crate) fn advance(mut key: [u8; 4], len: usize) -> [u8; 4] {
     key
 }
 
-/// A loop over four-byte words of a known number is what the compiler turns into vector
-/// instructions; over a wider integer it uses plain registers.
+/// Four-byte words of a known number are what the compiler turns into vector instructions, wider
+/// integers into plain registers. Hence 64 bytes at a time, then 16: after them at most three words
+/// are left, while a loop over fifteen would be half as long as all of a short message.
 #[inline]
 fn apply_in_blocks(payload: &mut [u8], key: [u8; 4]) {
-    let (blocks, rest) = payload.as_chunks_mut::<64>();
-    for block in blocks {
-        apply_to_words(block.as_chunks_mut().0, key);
-    }
-    let (words, rest) = rest.as_chunks_mut();
-    apply_to_words(words, key);
+    let rest = apply_in_words::<64>(payload, key);
+    let rest = apply_in_words::<16>(rest, key);
+    let rest = apply_in_words::<4>(rest, key);
     for (byte, key) in rest.iter_mut().zip(key) {
         *byte ^= key;
     }
+}
+
+/// Applies `key` to whole blocks of so many bytes, words of the key's length; returns what is left.
+#[inline]
+fn apply_in_words<const BLOCK_LEN: usize>(payload: &mut [u8], key: [u8; 4]) -> &mut [u8] {
+    let (blocks, rest) = payload.as_chunks_mut::<BLOCK_LEN>();
+    let key = u32::from_ne_bytes(key);
+    for block in blocks {
+        for word in block.as_chunks_mut().0 {
+            *word = (u32::from_ne_bytes(*word) ^ key).to_ne_bytes();
+        }
+    }
+    rest
 }
 
 /// Does it with the widest vector registers that the processor has.
@@ -90,14 +101,6 @@ fn apply_in_vectors<S: Simd>(simd: S, payload: &mut [u8], key: [u8; 4]) {
         *block = (u8x64::simd_from(simd, *block) ^ key_block).into();
     }
     apply_in_blocks(rest, key);
-}
-
-#[inline]
-fn apply_to_words(words: &mut [[u8; 4]], key: [u8; 4]) {
-    let key = u32::from_ne_bytes(key);
-    for word in words {
-        *word = (u32::from_ne_bytes(*word) ^ key).to_ne_bytes();
-    }
 }
 
 /// Bytes of a cache line, and of the widest vector register.

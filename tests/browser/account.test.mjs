@@ -1,11 +1,11 @@
 /** Accounts on the page: made, kept, secured, their sessions ended; two browsers at least. */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { after, afterEach, before, test } from 'node:test';
-import { PASSWORD, article, countIs, enter, fits, logIn, openRoom, parts, register, say, stage, textIs } from './chinwag.mjs';
+import { PASSWORD, PHONE, article, countIs, enter, fits, logIn, openRoom, openSettings, parts, register, say, section, stage, textIs } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
-const PHONE = { viewport: { width: 360, height: 740 } };
 
 test('a password is changed, and the old one and the other session are over', async () => {
   const desk = await here.fresh();
@@ -13,7 +13,7 @@ test('a password is changed, and the old one and the other session are over', as
   const phone = await here.fresh(PHONE);
   await logIn(phone, 'ada');
   await openSettings(desk);
-  const part = section(desk, 'Change of password');
+  const part = section(desk, 'Password');
   await part.getByLabel('Current password').fill('not the password');
   await part.getByLabel('New password').fill('battery staple');
   await part.getByRole('button', { name: 'Change password' }).press('Enter');
@@ -38,17 +38,27 @@ test('a second factor is set up, asked for, stood in for by a recovery code, and
   const part = section(desk, 'Second factor');
   await part.getByLabel('Your password').fill(PASSWORD);
   await part.getByRole('button', { name: 'Set up' }).click();
-  const secret = (await part.getByLabel('Secret').inputValue()).replaceAll(' ', '');
-  assert.match(await part.getByRole('link').getAttribute('href'), new RegExp(`^otpauth://totp/chinwag:grace\\?secret=${secret}&`, 'u'));
-  await part.getByLabel('Code that it shows').fill('000000');
+  const secret = (await part.getByLabel('type this secret').inputValue()).replaceAll(' ', '');
+  const address = await part.getByText('open it in an app').getAttribute('href');
+  assert.match(address, new RegExp(`^otpauth://totp/chinwag:grace\\?secret=${secret}&`, 'u'));
+  await part.getByRole('img', { name: 'QR code' }).waitFor();
+  await part.getByLabel('Code that the app shows').fill('000000');
   await part.getByRole('button', { name: 'Confirm' }).click();
   await part.getByRole('alert').filter({ hasText: /\S/u }).waitFor();
-  await part.getByLabel('Code that it shows').fill(totp(secret));
+  await part.getByLabel('Code that the app shows').fill(totp(secret));
   await part.getByRole('button', { name: 'Confirm' }).click();
-  const codes = await part.getByRole('list', { name: 'Recovery codes' }).getByRole('listitem').allTextContents();
+  const box = part.getByRole('textbox', { name: 'Recovery codes' });
+  const codes = (await box.inputValue()).split('\n');
   assert.equal(new Set(codes).size, 10);
-  await part.getByRole('button', { name: 'I have kept them' }).click();
-  await countIs(part.getByText(codes[0]), 0);
+  const download = desk.waitForEvent('download');
+  await part.getByRole('link', { name: 'Download' }).click();
+  const saved = readFileSync(await (await download).path(), 'utf8');
+  for (const code of codes) assert.ok(saved.includes(code), code);
+  await part.getByRole('button', { name: 'Copy' }).click();
+  await part.getByText('Copied.').waitFor();
+  await part.getByRole('button', { name: 'I have saved them' }).click();
+  await countIs(box, 0);
+  assert.equal(await part.getByRole('button', { name: 'Set up' }).count(), 0);
 
   const phone = await here.fresh(PHONE);
   await parts(phone).name.fill('grace');
@@ -70,6 +80,8 @@ test('a second factor is set up, asked for, stood in for by a recovery code, and
   await part.getByLabel('Your password').fill(PASSWORD);
   await part.getByRole('button', { name: 'Switch off' }).click();
   await part.getByText('The second factor is switched off.').waitFor();
+  await part.getByRole('button', { name: 'Set up' }).waitFor();
+  assert.equal(await part.getByRole('button', { name: 'Switch off' }).count(), 0);
   await logIn(await here.fresh(), 'grace');
 });
 
@@ -80,11 +92,11 @@ test('sessions are listed, and ended from another device', async () => {
   await logIn(phone, 'joan');
   await phone.getByRole('button', { name: 'Rooms' }).click();
   await openSettings(phone);
-  const sessions = section(phone, 'Sessions').getByRole('listitem');
+  const sessions = section(phone, 'Where you are signed in').getByRole('listitem');
   await countIs(sessions, 2);
-  await countIs(sessions.filter({ hasText: 'this one' }), 1);
+  await countIs(sessions.filter({ hasText: 'this device' }), 1);
   await fits(phone);
-  await sessions.getByRole('button', { name: /^End / }).click();
+  await sessions.getByRole('button', { name: /^Sign out / }).click();
   await countIs(sessions, 1);
   await desk.getByText('Your session has ended.').waitFor();
   await parts(desk).name.waitFor();
@@ -95,22 +107,22 @@ test('sessions are listed, and ended from another device', async () => {
   await parts(phone).name.waitFor();
   await logIn(desk, 'joan');
   await openSettings(desk);
-  await countIs(section(desk, 'Sessions').getByRole('listitem'), 1);
+  await countIs(section(desk, 'Where you are signed in').getByRole('listitem'), 1);
 });
 
 test('a guest takes another name, then makes it an account, and stays in the rooms', async () => {
   const bob = await here.guest('bob');
   const guest = await here.guest('kim');
   await openSettings(guest);
-  await section(guest, 'Another name').getByLabel('New name').fill('bob');
+  await section(guest, 'Your name').getByLabel('New name').fill('bob');
   await guest.keyboard.press('Enter');
-  await section(guest, 'Another name').getByRole('alert').filter({ hasText: /name/u }).waitFor();
-  await section(guest, 'Another name').getByLabel('New name').fill('kay');
+  await section(guest, 'Your name').getByRole('alert').filter({ hasText: /name/u }).waitFor();
+  await section(guest, 'Your name').getByLabel('New name').fill('kay');
   await guest.keyboard.press('Enter');
   await parts(bob).members.getByText('kay', { exact: true }).waitFor();
-  const account = section(guest, 'An account of your own');
-  await account.getByLabel('Name of the account').fill('kay');
-  await account.getByLabel('Its password').fill(PASSWORD);
+  const account = section(guest, 'Create an account');
+  await account.getByLabel('Account name').fill('kay');
+  await account.getByLabel('Account password').fill(PASSWORD);
   await guest.keyboard.press('Enter');
   await account.waitFor({ state: 'detached' });
   await say(guest, 'settled');
@@ -168,15 +180,6 @@ test('who enters as another than the cookie says is that other one', async () =>
   await parts(page).members.getByText('ida', { exact: true }).waitFor();
   await openRoom(page, 'lobby');
 });
-
-async function openSettings(page) {
-  await page.getByRole('button', { name: 'Settings' }).click();
-  await page.getByRole('dialog', { name: 'Settings' }).waitFor();
-}
-
-function section(page, name) {
-  return page.getByRole('region', { name });
-}
 
 /** What a device shows now (RFC 6238). */
 function totp(secret) {

@@ -24,6 +24,7 @@ test('who is away is notified of mentions and of words for them alone, and of no
   await say(bob, 'is @ADA here?');
   await parts(bob).members.getByRole('button', { name: /^ada/u }).click();
   await bob.getByRole('menuitem', { name: 'Talk alone' }).click();
+  await bob.getByRole('heading', { name: 'ada', level: 1 }).waitFor();
   await say(bob, 'just you');
   await until(async () => (await notified(ada)).length === 2, 'two notifications');
   assert.deepEqual(await notified(ada), [
@@ -54,7 +55,7 @@ test('without permission nothing is asked for, nothing is shown, and the title c
   assert.ok(await article(ada, '@grace?').evaluate((element) => element.classList.contains('mention')));
   assert.deepEqual(await notified(ada), []);
   assert.equal(await ada.evaluate(() => globalThis.asked), 0);
-  await switchOn(ada, 'The browser does not allow it.');
+  await switchOn(ada, 'Your browser blocks notifications');
 });
 
 test('a name is mentioned as a whole word, in any case, in any script', async () => {
@@ -143,7 +144,7 @@ function notified(page) {
 /** Switches notifications on in the settings, which say what came of it. */
 async function switchOn(page, outcome) {
   await page.getByRole('button', { name: 'Settings' }).click();
-  const box = page.getByRole('switch', { name: /Tell me/u });
+  const box = page.getByRole('switch', { name: /Notify me/u });
   await box.click();
   await page.getByRole('region', { name: 'Notifications' }).getByRole('status').filter({ hasText: outcome }).waitFor();
   await page.keyboard.press('Escape');

@@ -1,49 +1,14 @@
 /** Two pages and a real netcat in the same rooms. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { Netcat, Server, article, countIs, enter, launch, newPage, openRoom, parts, say, textIs, until } from './chinwag.mjs';
+import { article, countIs, enter, openRoom, parts, say, stage, textIs, until } from './chinwag.mjs';
 
-let server;
-let browser;
-let pages = [];
-let netcats = [];
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
-afterEach(async () => {
-  const misdeeds = pages.flatMap((page) => page.misdeeds);
-  await Promise.all([...pages.map((page) => page.context().close()), ...netcats.map((netcat) => netcat.end())]);
-  pages = [];
-  netcats = [];
-  assert.deepEqual(misdeeds, []);
-});
-
-async function person(name) {
-  const page = await newPage(browser, server);
-  pages.push(page);
-  await enter(page, name);
-  return page;
-}
-
-function terminal(name) {
-  const netcat = new Netcat(server.linePort);
-  netcats.push(netcat);
-  netcat.say(`--name: ${name}`);
-  return netcat;
-}
+const here = stage({ after, afterEach, before });
 
 test('people in browsers and in terminals read each other in the lobby', async () => {
-  const ada = await person('ada');
-  const bob = await person('bob');
-  const eve = terminal('eve');
+  const ada = await here.guest('ada');
+  const bob = await here.guest('bob');
+  const eve = here.terminal('eve');
   await parts(ada).members.getByText('eve', { exact: true }).waitFor();
 
   await say(ada, 'hello from ada');
@@ -64,8 +29,8 @@ test('people in browsers and in terminals read each other in the lobby', async (
 });
 
 test('those who come and go are seen coming and going', async () => {
-  const ada = await person('ada');
-  const bob = await person('bob');
+  const ada = await here.guest('ada');
+  const bob = await here.guest('bob');
   const { members, log } = parts(ada);
   await members.getByText('bob', { exact: true }).waitFor();
   await log.getByText(/bob\s+joined/u).waitFor();
@@ -77,8 +42,8 @@ test('those who come and go are seen coming and going', async () => {
 });
 
 test('a new room appears by itself, is joined by a click and left again', async () => {
-  const ada = await person('ada');
-  const bob = await person('bob');
+  const ada = await here.guest('ada');
+  const bob = await here.guest('bob');
   await ada.getByRole('button', { name: 'New room' }).click();
   await ada.getByRole('textbox', { name: 'Room name' }).fill('tea-time');
   await ada.getByRole('textbox', { name: 'Topic' }).fill('every day at four');
@@ -104,8 +69,8 @@ test('a new room appears by itself, is joined by a click and left again', async 
 });
 
 test('the owner of a room edits its topic and everybody there sees it', async () => {
-  const ada = await person('ada');
-  const bob = await person('bob');
+  const ada = await here.guest('ada');
+  const bob = await here.guest('bob');
   await ada.getByRole('button', { name: 'New room' }).click();
   await ada.getByRole('textbox', { name: 'Room name' }).fill('topics');
   await ada.getByRole('button', { name: 'Create room' }).click();
@@ -119,8 +84,8 @@ test('the owner of a room edits its topic and everybody there sees it', async ()
 });
 
 test('typing is shown to the others and ends with the message', async () => {
-  const ada = await person('ada');
-  const bob = await person('bob');
+  const ada = await here.guest('ada');
+  const bob = await here.guest('bob');
   await parts(bob).message.pressSequentially('I was');
   await until(async () => /bob.*is typing/u.test(await ada.locator('#typing').textContent()), 'bob typing');
   await parts(bob).message.press('Enter');
@@ -129,9 +94,8 @@ test('typing is shown to the others and ends with the message', async () => {
 });
 
 test('a name that is in use is refused with a reason, and another one works', async () => {
-  await person('ada');
-  const page = await newPage(browser, server);
-  pages.push(page);
+  await here.guest('ada');
+  const page = await here.fresh();
   const { name, enter: button, status } = parts(page);
   await name.fill('ada');
   await button.click();
@@ -142,8 +106,7 @@ test('a name that is in use is refused with a reason, and another one works', as
 });
 
 test('a password is sent, and what the server says to it is shown', async () => {
-  const page = await newPage(browser, server);
-  pages.push(page);
+  const page = await here.fresh();
   const { name, password, enter: button, status } = parts(page);
   await name.fill('carol');
   await password.fill('correct horse');
@@ -155,17 +118,17 @@ test('a password is sent, and what the server says to it is shown', async () => 
 });
 
 test('newcomers get the recent history and load earlier pages on demand', async () => {
-  const eve = terminal('eve');
+  const eve = here.terminal('eve');
   eve.say('--join: long-talk');
   await eve.sees('long-talk');
-  const ada = await person('ada');
+  const ada = await here.guest('ada');
   await openRoom(ada, 'long-talk');
   // Past the burst of one connection, and the page must still post them all, in order.
   for (let number = 1; number <= 70; number += 1) await say(ada, `line ${number}.`);
   await article(ada, 'line 70.').waitFor();
   await eve.sees('<ada> line 70.');
 
-  const bob = await person('bob');
+  const bob = await here.guest('bob');
   await openRoom(bob, 'long-talk');
   await article(bob, 'line 70.').waitFor();
   const loadEarlier = bob.getByRole('button', { name: 'Load earlier messages' });
@@ -179,7 +142,7 @@ test('newcomers get the recent history and load earlier pages on demand', async 
 });
 
 test('the search finds messages of all rooms, and each result leads to its message', async () => {
-  const ada = await person('ada');
+  const ada = await here.guest('ada');
   await say(ada, 'needle in the hay');
   await article(ada, 'needle in the hay').waitFor();
   await ada.getByRole('button', { name: 'New room' }).click();
@@ -204,8 +167,8 @@ test('the search finds messages of all rooms, and each result leads to its messa
 });
 
 test('messages are edited, answered, reacted to and deleted by keyboard, and all see it', async () => {
-  const ada = await person('ada');
-  const bob = await person('bob');
+  const ada = await here.guest('ada');
+  const bob = await here.guest('bob');
   await say(ada, 'mendet *there*');
   await article(bob, 'mendet there').waitFor();
   assert.equal(await article(bob, 'mendet').locator('em').textContent(), 'there');
@@ -235,7 +198,7 @@ test('messages are edited, answered, reacted to and deleted by keyboard, and all
 });
 
 test('a reload keeps the guest, the rooms and the draft', async () => {
-  const ada = await person('ada');
+  const ada = await here.guest('ada');
   await say(ada, 'before the reload');
   await article(ada, 'before the reload').waitFor();
   await parts(ada).message.fill('half a thought');

@@ -153,8 +153,8 @@ export async function newPage(browser, server, options = {}) {
   page.misdeeds = misdeeds;
   page.on('pageerror', (error) => note(`script error: ${error.stack}`));
   page.on('console', (message) => {
-    // A server that is down is a test's doing, and Chromium reports it as an error of the page.
-    const isRefused = /^WebSocket connection to .* failed/u.test(message.text());
+    // A server that is down, or lets nobody in, is a test's doing, and Chromium reports it as an error of the page.
+    const isRefused = /^WebSocket connection to .* failed|net::ERR_CONNECTION_REFUSED|the server responded with a status of 403/u.test(message.text());
     if (message.type() === 'error' && !isRefused) note(`console: ${message.text()}`);
   });
   page.on('dialog', (dialog) => {
@@ -263,31 +263,35 @@ export function article(page, text) {
   return parts(page).articles.filter({ hasText: text });
 }
 
+/** A page as small as a phone's. */
+export const PHONE = { viewport: { width: 360, height: 740 } };
+
 /**
  * What each file of tests begins with: a server, a browser, and people whose pages must not have done wrong when a
- * test ends.
+ * test ends. `before` and `after` may be those of each test: then each has a server of its own.
  */
 export function stage({ after, afterEach, before }, ...flags) {
-  const here = { server: null, browser: null };
-  let pages = [];
+  const here = { server: null, browser: null, pages: [] };
+  const netcats = [];
   before(async () => {
     here.server = await Server.start(...flags);
     here.browser = await launch();
+  });
+  afterEach(async () => {
+    const misdeeds = here.pages.flatMap((page) => page.misdeeds);
+    await Promise.all([...here.pages.map((page) => page.context().close()), ...netcats.map((netcat) => netcat.end())]);
+    here.pages = [];
+    netcats.length = 0;
+    assert.deepEqual(misdeeds, []);
   });
   after(async () => {
     await here.browser?.close();
     await here.server?.stop();
   });
-  afterEach(async () => {
-    const misdeeds = pages.flatMap((page) => page.misdeeds);
-    await Promise.all(pages.map((page) => page.context().close()));
-    pages = [];
-    assert.deepEqual(misdeeds, []);
-  });
   /** A page that nobody has entered yet. */
   here.fresh = async (options) => {
     const page = await newPage(here.browser, here.server, options);
-    pages.push(page);
+    here.pages.push(page);
     return page;
   };
   here.guest = async (name, options) => {
@@ -295,7 +299,37 @@ export function stage({ after, afterEach, before }, ...flags) {
     await enter(page, name);
     return page;
   };
+  /** Somebody with an account, which is made. */
+  here.member = async (name, options) => {
+    const page = await here.fresh(options);
+    await register(page, name);
+    return page;
+  };
+  /** Somebody in line mode. */
+  here.terminal = (name) => {
+    const netcat = new Netcat(here.server.linePort);
+    netcats.push(netcat);
+    netcat.say(`--name: ${name}`);
+    return netcat;
+  };
   return here;
+}
+
+/** Opens the dialog in which one looks after oneself and the server. */
+export async function openSettings(page) {
+  await page.getByRole('button', { name: 'Settings' }).click();
+  await page.getByRole('dialog', { name: 'Settings' }).waitFor();
+}
+
+/** A part of a dialog. */
+export function section(page, name) {
+  return page.getByRole('region', { name });
+}
+
+/** Opens what can be done about somebody in the room, and chooses. */
+export async function choose(page, name, item) {
+  await parts(page).members.getByRole('button', { name: new RegExp(`^${name}`, 'u') }).click();
+  await page.getByRole('menuitem', { name: item, exact: true }).click();
 }
 
 /** Nothing sticks out sideways: of the page, of what is open over it, of what scrolls. */

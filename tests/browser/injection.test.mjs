@@ -5,33 +5,22 @@
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
-import { Server, enter, launch, newPage, openRoom, parts, textIs, until } from './chinwag.mjs';
+import { after, afterEach, before, test } from 'node:test';
+import { PHONE, enter, openRoom, parts, stage, textIs, until } from './chinwag.mjs';
 
 process.env.CHINWAG__LIMITS__MESSAGES_PER_SECOND = '0';
 
 const CORPUS = JSON.parse(readFileSync(new URL('../injection/corpus.json', import.meta.url), 'utf8'));
 const TEXTS = [...CORPUS.texts, ...CORPUS.repeated.map(([text, count]) => text.repeat(count))];
 
-let server;
-let browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const here = stage({ after, afterEach, before });
 
 test('no text of the corpus gets out of its box', async () => {
-  const ada = await newPage(browser, server);
-  const phone = await newPage(browser, server, { viewport: { width: 360, height: 740 } });
+  const ada = await here.fresh();
+  const phone = await here.fresh(PHONE);
   await enter(ada, 'ada');
   await enter(phone, 'bob');
-  const { bodies, rooms } = await attack(await newPage(browser, server));
+  const { bodies, rooms } = await attack(await here.fresh());
   assert.ok(bodies.length > 40 && rooms.length > 10, `${bodies.length} bodies, ${rooms.length} rooms`);
   for (const page of [ada, phone]) {
     await parts(page).articles.filter({ hasText: 'the last of all' }).waitFor();

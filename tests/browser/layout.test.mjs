@@ -1,36 +1,9 @@
 /** Small screens, keyboards, readers of screens. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { Server, article, enter, fits, launch, makeRoom, newPage, parts, register, say, textIs, until } from './chinwag.mjs';
+import { PHONE, article, enter, fits, makeRoom, parts, register, say, stage, textIs, until } from './chinwag.mjs';
 
-const PHONE = { viewport: { width: 360, height: 740 } };
-
-let server;
-let browser;
-let pages = [];
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
-afterEach(async () => {
-  const misdeeds = pages.flatMap((page) => page.misdeeds);
-  await Promise.all(pages.map((page) => page.context().close()));
-  pages = [];
-  assert.deepEqual(misdeeds, []);
-});
-
-async function fresh(options) {
-  const page = await newPage(browser, server, options);
-  pages.push(page);
-  return page;
-}
+const here = stage({ after, afterEach, before });
 
 async function isInView(locator) {
   const box = await locator.boundingBox();
@@ -39,7 +12,7 @@ async function isInView(locator) {
 }
 
 test('on a phone everything fits, however long the words are', async () => {
-  const page = await fresh(PHONE);
+  const page = await here.fresh(PHONE);
   await fits(page);
   await enter(page, 'a-name-of-thirty-two-characters-');
   await say(page, 'x'.repeat(500));
@@ -64,14 +37,14 @@ test('on a phone everything fits, however long the words are', async () => {
 });
 
 test('a phone on its side still reaches the message box', async () => {
-  const page = await fresh({ viewport: { width: 640, height: 360 } });
+  const page = await here.fresh({ viewport: { width: 640, height: 360 } });
   await enter(page, 'ada');
   await parts(page).message.fill(Array.from({ length: 40 }, () => 'a long draft').join('\n'));
   for (const part of ['message', 'send']) assert.ok(await isInView(parts(page)[part]), part);
 });
 
 test('a conversation works by keyboard alone', async () => {
-  const page = await fresh();
+  const page = await here.fresh();
   const { keyboard } = page;
   await until(() => page.evaluate(() => document.activeElement.id === 'name'), 'focus on the name');
   await keyboard.type('ada');
@@ -105,7 +78,7 @@ test('a conversation works by keyboard alone', async () => {
 });
 
 test('on a phone drawers open, keep the focus inside, and give it back', async () => {
-  const page = await fresh(PHONE);
+  const page = await here.fresh(PHONE);
   await enter(page, 'ada');
   const button = page.getByRole('button', { name: 'Rooms' });
   await button.focus();
@@ -121,7 +94,7 @@ test('on a phone drawers open, keep the focus inside, and give it back', async (
 });
 
 test('whatever can be operated has a name, and sight of the focus', async () => {
-  const page = await fresh();
+  const page = await here.fresh();
   await enter(page, 'ada');
   const nameless = await page.locator(':is(button, input, textarea, a):visible').evaluateAll((all) =>
     all.filter((element) => !(element.textContent.trim() || element.labels?.length || element.ariaLabel)).map((element) => element.outerHTML),
@@ -133,7 +106,7 @@ test('whatever can be operated has a name, and sight of the focus', async () => 
 });
 
 test('dialogs are reached, walked through and left by keyboard, with the focus in sight', async () => {
-  const page = await fresh();
+  const page = await here.fresh();
   await register(page, 'kay');
   await makeRoom(page, 'keys');
   await say(page, 'a thread begins');
@@ -152,26 +125,26 @@ test('dialogs are reached, walked through and left by keyboard, with the focus i
 });
 
 test('whatever is named at its longest, nothing on a phone sticks out', async () => {
-  const page = await fresh(PHONE);
+  const page = await here.fresh(PHONE);
   const long = 'w'.repeat(32);
   await register(page, long);
-  const other = await fresh();
+  const other = await here.fresh();
   await enter(other, 'm'.repeat(32));
   await page.getByRole('button', { name: 'Rooms' }).click();
   await makeRoom(page, 'r'.repeat(64), { isPrivate: true });
   await page.getByRole('button', { name: 'Rooms' }).click();
   await fits(page);
   await page.getByRole('button', { name: 'Settings' }).click();
-  await page.getByRole('region', { name: 'Sessions' }).getByRole('listitem').first().waitFor();
+  await page.getByRole('region', { name: 'Where you are signed in' }).getByRole('listitem').first().waitFor();
   await fits(page);
   await page.keyboard.press('Escape');
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Members' }).click();
   await page.getByRole('button', { name: 'Manage room' }).click();
-  await page.getByRole('button', { name: 'Invite', exact: true }).click();
-  await page.getByLabel('Link that lets in').waitFor();
-  await page.getByRole('button', { name: 'Show what was done' }).click();
-  await page.getByRole('list', { name: 'What was done' }).getByRole('listitem').waitFor();
+  await page.getByRole('button', { name: 'Create link' }).click();
+  await page.getByLabel('Link, works until').waitFor();
+  await page.getByRole('button', { name: 'Show the log' }).click();
+  await page.getByRole('list', { name: 'Who did what' }).getByRole('listitem').waitFor();
   await fits(page);
   await page.keyboard.press('Escape');
   await page.keyboard.press('Escape');
@@ -192,8 +165,8 @@ test('whatever is named at its longest, nothing on a phone sticks out', async ()
 });
 
 test('the reader stays in place while others talk, and jumps to what is new', async () => {
-  const ada = await fresh();
-  const bob = await fresh();
+  const ada = await here.fresh();
+  const bob = await here.fresh();
   await enter(ada, 'ada');
   await enter(bob, 'bob');
   await say(bob, Array.from({ length: 28 }, (_, index) => `row ${index}`).join('\n'));

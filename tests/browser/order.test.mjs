@@ -1,10 +1,9 @@
 /** Keeping a room in order, private rooms, and conversations of two. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { article, countIs, enter, fits, logIn, makeRoom, openRoom, parts, register, say, stage, textIs, until } from './chinwag.mjs';
+import { PHONE, article, choose, countIs, enter, fits, logIn, makeRoom, openRoom, parts, register, say, section, stage, textIs, until } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
-const PHONE = { viewport: { width: 360, height: 740 } };
 
 test('an owner mutes, unmutes, kicks and bans by a menu, and those concerned read why', async () => {
   const ada = await here.guest('ada');
@@ -33,7 +32,7 @@ test('an owner mutes, unmutes, kicks and bans by a menu, and those concerned rea
   await ada.getByRole('dialog', { name: 'Ban bob' }).getByLabel('Reason').press('Enter');
   await bob.getByText('tea: ada banned you').waitFor();
   await parts(bob).room('tea').click();
-  await bob.getByText(/You are banned from this room for/u).waitFor();
+  await bob.getByText(/You are banned from this room until /u).waitFor();
 
   await ada.getByRole('button', { name: 'Manage room' }).click();
   const bans = ada.getByRole('region', { name: 'Bans' });
@@ -86,15 +85,17 @@ test('an operator is made on a phone by touch, keeps order, and is outranked by 
   const settings = bob.getByRole('button', { name: 'Manage room' });
   await settings.click();
   const room = bob.getByRole('dialog', { name: 'Room #ranks' });
-  assert.equal(await room.getByRole('region', { name: 'Removal' }).count(), 0);
-  await room.getByLabel('What it is about').fill('who may what');
-  await room.getByRole('button', { name: 'Save' }).click();
+  assert.equal(await room.getByRole('region', { name: 'Delete room' }).count(), 0);
+  await room.getByLabel('What the room is about').fill('who may what');
+  await section(bob, 'Topic').getByRole('button', { name: 'Save' }).click();
   await textIs(ada.locator('#topic'), 'who may what');
-  await room.getByLabel('Between two messages').selectOption('a minute');
-  await room.getByRole('button', { name: 'Set' }).click();
+  const slow = section(bob, 'Slow mode');
+  assert.equal(await slow.getByRole('combobox').inputValue(), '0');
+  await slow.getByRole('combobox').selectOption('a minute');
+  await slow.getByRole('button', { name: 'Save' }).click();
   await parts(bob).log.getByText('bob: one message in 60 seconds in ranks').waitFor();
-  await room.getByRole('button', { name: 'Show what was done' }).click();
-  const done = room.getByRole('list', { name: 'What was done' }).getByRole('listitem');
+  await room.getByRole('button', { name: 'Show the log' }).click();
+  const done = room.getByRole('list', { name: 'Who did what' }).getByRole('listitem');
   await countIs(done, 2);
   assert.match(await done.first().textContent(), /^bob slow mode 60 s/u);
   assert.match(await done.last().textContent(), /^ada role bob as op/u);
@@ -107,15 +108,16 @@ test('an owner says for how long messages are kept, and newcomers are told', asy
   const ada = await here.guest('ada');
   await makeRoom(ada, 'fleeting');
   await ada.getByRole('button', { name: 'Manage room' }).click();
-  await ada.getByLabel('Messages are kept').selectOption('for 30 days');
-  await ada.getByRole('button', { name: 'Keep so long' }).press('Enter');
-  await ada.getByText('Messages are kept for 30 days; what is older goes.').waitFor();
+  await ada.getByLabel('Keep messages').selectOption('for 30 days');
+  await section(ada, 'Keeping messages').getByRole('button', { name: 'Save' }).press('Enter');
+  await ada.getByText('Messages are kept for 30 days. Older ones are deleted.').waitFor();
   await ada.keyboard.press('Escape');
   const bob = await here.guest('bob');
   await openRoom(bob, 'fleeting');
-  await parts(bob).log.getByText('kept for 30 days for those who come later').waitFor();
+  await parts(bob).log.getByText('Messages are kept for 30 days. Say hello!').waitFor();
   await ada.getByRole('button', { name: 'Manage room' }).click();
   await ada.getByText('Public: everybody sees it and may come. Messages are kept for 30 days.').waitFor();
+  assert.equal(await ada.getByLabel('Keep messages').inputValue(), '30');
 });
 
 test('a room is removed by its owner, who has to say its name', async () => {
@@ -124,10 +126,10 @@ test('a room is removed by its owner, who has to say its name', async () => {
   await makeRoom(ada, 'doomed');
   await openRoom(bob, 'doomed');
   await ada.getByRole('button', { name: 'Manage room' }).click();
-  const removal = ada.getByRole('region', { name: 'Removal' });
+  const removal = ada.getByRole('region', { name: 'Delete room' });
   await removal.getByRole('textbox').fill('domed');
   await removal.getByRole('textbox').press('Enter');
-  await removal.getByText('Type “doomed” to remove it.').waitFor();
+  await removal.getByText('Please type “doomed” to delete it.').waitFor();
   await removal.getByRole('textbox').fill('doomed');
   await removal.getByRole('textbox').press('Enter');
   for (const page of [ada, bob]) await parts(page).room('doomed').waitFor({ state: 'detached' });
@@ -141,15 +143,15 @@ test('a private room is entered by an invitation, as a link or as a code, and by
   await makeRoom(ada, 'den', { isPrivate: true });
   await say(ada, 'between us');
   await ada.getByRole('button', { name: 'Manage room' }).click();
-  await ada.getByRole('region', { name: 'Invitation' }).getByRole('button', { name: 'Invite' }).click();
-  const link = await ada.getByLabel('Link that lets in').inputValue();
+  await ada.getByRole('button', { name: 'Create link' }).click();
+  const link = await ada.getByLabel('Link, works until').inputValue();
 
   const bob = await here.guest('bob', PHONE);
   assert.equal(await parts(bob).room('den').count(), 0);
   await bob.goto(link);
-  const dialog = bob.getByRole('dialog', { name: 'Come in by invitation' });
+  const dialog = bob.getByRole('dialog', { name: 'Join by invitation' });
   await fits(bob);
-  await dialog.getByRole('button', { name: 'Come into #den' }).click();
+  await dialog.getByRole('button', { name: 'Join #den' }).click();
   await article(bob, 'between us').waitFor();
   assert.equal(new URL(bob.url()).hash, '');
 
@@ -176,7 +178,7 @@ test('the server’s owner has an operator keep somebody out of all of it, and s
   const operators = root.getByRole('region', { name: 'Operators of the server' });
   await operators.getByLabel('Account').fill('olga');
   await operators.getByRole('button', { name: 'Make operator' }).click();
-  await operators.getByText('olga keeps order on the whole server.').waitFor();
+  await operators.getByText('olga is now an operator of the server.').waitFor();
 
   // What one is on the server comes with the next welcome.
   await olga.reload();
@@ -187,7 +189,7 @@ test('the server’s owner has an operator keep somebody out of all of it, and s
   await dialog.getByLabel('Reason').fill('spam');
   await fits(olga);
   await dialog.getByRole('button', { name: 'Ban from the server' }).click();
-  await mallory.getByText(/You are banned from this server for/u).waitFor();
+  await mallory.getByText(/You are banned from this server until .* The reason given: “.*spam.*”/u).waitFor();
   await parts(mallory).name.waitFor();
 
   await root.keyboard.press('Escape');
@@ -198,15 +200,15 @@ test('the server’s owner has an operator keep somebody out of all of it, and s
   await countIs(bans.getByRole('listitem'), 2);
   await bans.getByRole('button', { name: 'Unban mallory' }).click();
   await countIs(bans.getByRole('listitem'), 1);
-  await root.getByRole('region', { name: 'Audit log' }).getByRole('button').click();
-  const done = root.getByRole('list', { name: 'What was done' }).getByRole('listitem');
+  await root.getByRole('region', { name: 'Who did what' }).getByRole('button').click();
+  const done = root.getByRole('list', { name: 'Who did what' }).getByRole('listitem');
   await countIs(done, 4);
   const words = await done.allTextContents();
   const expected = [/^root server unban mallory/u, /^root server ban 203\.0\.113\.0\/24 until/u, /^olga server ban mallory .*“spam”/u, /^root server role olga as op/u];
   for (const [place, pattern] of expected.entries()) assert.match(words[place], pattern);
   await enter(mallory, 'mallory');
-  await root.getByRole('button', { name: 'Make a code' }).click();
-  assert.match(await root.getByLabel('Code, good for one account').inputValue(), /^[0-9a-z-]{16,}$/u);
+  await root.getByRole('button', { name: 'Create code' }).click();
+  assert.match(await root.getByLabel('Code for one account').inputValue(), /^[0-9a-z-]{16,}$/u);
 });
 
 test('two talk alone, and the third sees nothing of it', async () => {
@@ -227,12 +229,6 @@ test('two talk alone, and the third sees nothing of it', async () => {
   assert.equal(await parts(eve).room('ada').count(), 0);
   await countIs(parts(eve).articles, 0);
 });
-
-/** Opens what can be done about somebody, and chooses. */
-async function choose(page, name, item) {
-  await parts(page).members.getByRole('button', { name: new RegExp(`^${name}`, 'u') }).click();
-  await page.getByRole('menuitem', { name: item, exact: true }).click();
-}
 
 function focused(page) {
   return page.evaluate(() => document.activeElement.textContent);

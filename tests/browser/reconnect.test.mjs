@@ -1,55 +1,28 @@
 /** What survives a crash of the server or of the network: everything, once. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { Netcat, Server, article, countIs, enter, launch, newPage, parts, say, textIs, until } from './chinwag.mjs';
+import { article, countIs, enter, parts, say, stage, textIs, until } from './chinwag.mjs';
 
-let server;
-let browser;
-let pages = [];
-
-beforeEach(async () => {
-  server = await Server.start('--drain', '1');
-  browser = await launch();
-  pages = [];
-});
-
-afterEach(async () => {
-  const misdeeds = pages.flatMap((page) => page.misdeeds);
-  await browser.close();
-  await server.stop();
-  assert.deepEqual(misdeeds, []);
-});
-
-async function page() {
-  const made = await newPage(browser, server);
-  pages.push(made);
-  return made;
-}
-
-async function person(name) {
-  const made = await page();
-  await enter(made, name);
-  return made;
-}
+const here = stage({ after: afterEach, afterEach, before: beforeEach }, '--drain', '1');
 
 async function bodies(page) {
   return parts(page).articles.locator('.body').allTextContents();
 }
 
 test('after a crash pages come back as the same guests and miss nothing', async () => {
-  const ada = await person('ada');
-  const bob = await person('bob');
+  const ada = await here.guest('ada');
+  const bob = await here.guest('bob');
   await say(ada, 'one');
   await article(bob, 'one').waitFor();
 
-  await server.kill();
+  await here.server.kill();
   await until(async () => (await parts(ada).status.textContent()) !== 'connected', 'ada to notice');
   await until(async () => (await parts(bob).status.textContent()) !== 'connected', 'bob to notice');
   await say(ada, 'two, written while the server was away');
   await say(ada, 'three, too');
   await countIs(parts(ada).articles, 3);
 
-  await server.start();
+  await here.server.start();
   for (const page of [ada, bob]) await textIs(parts(page).status, 'connected');
   await article(bob, 'three, too').waitFor();
   await say(bob, 'four');
@@ -64,48 +37,46 @@ test('after a crash pages come back as the same guests and miss nothing', async 
 });
 
 test('a planned restart is announced and survived', async () => {
-  const ada = await person('ada');
+  const ada = await here.guest('ada');
   await say(ada, 'before');
   await article(ada, 'before').waitFor();
-  await server.kill('SIGTERM');
-  await server.start();
+  await here.server.kill('SIGTERM');
+  await here.server.start();
   await textIs(parts(ada).status, 'connected');
   await say(ada, 'after');
-  const newcomer = await person('bob');
+  const newcomer = await here.guest('bob');
   await article(newcomer, 'after').waitFor();
   assert.deepEqual(await bodies(newcomer), ['before', 'after']);
 });
 
 test('what was said while the network was away is filled in', async () => {
   const wire = new Wire();
-  const ada = await page();
+  const ada = await here.fresh();
   await wire.tap(ada);
   await ada.reload();
   await enter(ada, 'ada');
-  const eve = new Netcat(server.linePort);
-  eve.say('--name: eve');
+  const eve = here.terminal('eve');
   eve.say('first');
   await article(ada, 'first').waitFor();
 
   wire.cut();
   await until(async () => (await parts(ada).status.textContent()) !== 'connected', 'ada to notice');
-  const bob = await person('bob');
+  const bob = await here.guest('bob');
   for (const text of ['second', 'third', 'fourth']) eve.say(text);
   await article(bob, 'fourth').waitFor();
   wire.mend();
 
   await article(ada, 'fourth').waitFor();
   assert.deepEqual(await bodies(ada), ['first', 'second', 'third', 'fourth']);
-  await eve.end();
 });
 
 test('a message whose answer was lost is sent again and posted once', async () => {
   const wire = new Wire();
-  const ada = await page();
+  const ada = await here.fresh();
   await wire.tap(ada);
   await ada.reload();
   await enter(ada, 'ada');
-  const bob = await person('bob');
+  const bob = await here.guest('bob');
 
   wire.cutAfter('"send"');
   await say(ada, 'exactly once');

@@ -1,7 +1,7 @@
 /** Who may make an account by the page: everybody, the invited, nobody. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { PASSWORD, logIn, parts, stage, textIs } from './chinwag.mjs';
+import { PASSWORD, PHONE, logIn, parts, stage, textIs } from './chinwag.mjs';
 
 const closed = stage({ after, afterEach, before }, '--registration', 'closed');
 const invited = stage({ after, afterEach, before }, '--registration', 'invite');
@@ -9,7 +9,7 @@ const invited = stage({ after, afterEach, before }, '--registration', 'invite');
 test('where nobody can register, the page says so and lets in as before', async () => {
   const page = await closed.fresh();
   await page.getByRole('button', { name: 'Create an account' }).click();
-  await page.getByRole('alert').filter({ hasText: 'Here accounts are made by the server’s owner.' }).waitFor();
+  await page.getByRole('alert').filter({ hasText: 'On this server only its owner creates accounts.' }).waitFor();
   await parts(page).name.fill('ada');
   await parts(page).enter.click();
   await textIs(parts(page).status, 'connected');
@@ -20,13 +20,13 @@ test('where it takes an invitation, the page asks for it, and it is good once', 
   const root = await invited.fresh();
   await logIn(root, 'root');
   await root.getByRole('button', { name: 'Settings' }).click();
-  await root.getByRole('button', { name: 'Make a code' }).click();
-  const code = await root.getByLabel('Code, good for one account').inputValue();
+  await root.getByRole('button', { name: 'Create code' }).click();
+  const code = await root.getByLabel('Code for one account').inputValue();
   assert.match(code, /^[0-9a-z-]{16,}$/u);
 
-  const first = await invited.fresh({ viewport: { width: 360, height: 740 } });
+  const first = await invited.fresh(PHONE);
   await fill(first, 'ada', '');
-  await first.getByRole('alert').filter({ hasText: 'This server asks for an invitation.' }).waitFor();
+  await first.getByRole('alert').filter({ hasText: 'This server asks for an invitation code.' }).waitFor();
   await first.getByRole('textbox', { name: 'Invitation' }).fill(code);
   await first.getByRole('button', { name: 'Create account' }).click();
   await textIs(parts(first).status, 'connected');

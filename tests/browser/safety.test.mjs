@@ -1,7 +1,7 @@
 /** Hostile text stays text: no script runs, nothing is requested, the policy is never even asked. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { Server, article, enter, launch, newPage, openRoom, parts, say, textIs, until } from './chinwag.mjs';
+import { article, enter, newPage, openRoom, parts, say, stage, textIs, until } from './chinwag.mjs';
 
 const BODIES = [
   '<script>globalThis.pwned = true</script>',
@@ -17,38 +17,14 @@ const BODIES = [
   'a line\n  <b>indented</b>\n\ttabbed',
 ];
 
-let server;
-let browser;
-let pages = [];
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
 afterEach(async () => {
-  for (const page of pages) {
-    assert.deepEqual(page.misdeeds, []);
-    assert.equal(await page.evaluate(() => globalThis.pwned), undefined);
-    await page.context().close();
-  }
-  pages = [];
+  for (const page of here.pages) assert.equal(await page.evaluate(() => globalThis.pwned), undefined);
 });
-
-async function fresh() {
-  const page = await newPage(browser, server);
-  pages.push(page);
-  return page;
-}
+const here = stage({ after, afterEach, before });
 
 test('markup in bodies is shown as it was typed', async () => {
-  const ada = await fresh();
-  const bob = await fresh();
+  const ada = await here.fresh();
+  const bob = await here.fresh();
   await enter(ada, 'ada');
   await enter(bob, 'bob');
   for (const body of BODIES) await say(ada, body);
@@ -62,10 +38,10 @@ test('markup in bodies is shown as it was typed', async () => {
 });
 
 test('markup in names is shown as text or refused', async () => {
-  const watcher = await fresh();
+  const watcher = await here.fresh();
   await enter(watcher, 'watcher');
   for (const name of ['<b>bold</b>', '<img src=x onerror=alert(1)>', '"><svg/onload=alert(1)>']) {
-    const page = await fresh();
+    const page = await here.fresh();
     const { name: box, enter: button, status } = parts(page);
     await box.fill(name);
     await button.click();
@@ -81,8 +57,8 @@ test('markup in names is shown as text or refused', async () => {
 
 test('markup in topics is shown as text', async () => {
   const topic = '<img src=x onerror="globalThis.pwned=true">';
-  const ada = await fresh();
-  const bob = await fresh();
+  const ada = await here.fresh();
+  const bob = await here.fresh();
   await enter(ada, 'ada');
   await enter(bob, 'bob');
   await ada.getByRole('button', { name: 'New room' }).click();
@@ -94,7 +70,7 @@ test('markup in topics is shown as text', async () => {
 });
 
 test('Markdown becomes elements of a few kinds, and everything else stays text', async () => {
-  const page = await fresh();
+  const page = await here.fresh();
   const shown = await page.evaluate(async (bodies) => {
     const { markdown } = await import('/modules/markdown.js');
     return bodies.map((body) => {
@@ -106,7 +82,7 @@ test('Markdown becomes elements of a few kinds, and everything else stays text',
 });
 
 test('no text makes Markdown run, lead elsewhere, or take long', async () => {
-  const page = await fresh();
+  const page = await here.fresh();
   const took = await page.evaluate(async (bodies) => {
     const { markdown } = await import('/modules/markdown.js');
     const allowed = new Set(['A', 'CODE', 'EM', 'LI', 'OL', 'PRE', 'STRONG', 'UL']);
@@ -179,7 +155,7 @@ const HEAVY = ['*a ', '**a', '_', '`', '``a', '[', '[a](', '](', 'https://', 'ma
 );
 
 test('the watch over the page sees what it is there to see', async () => {
-  const page = await newPage(browser, server);
+  const page = await newPage(here.browser, here.server);
   const tries = [
     [/policy: style-src/u, () => document.body.setAttribute('style', 'color: red')],
     [/policy: require-trusted-types-for/u, () => Promise.resolve().then(() => (document.body.innerHTML = '<b>x</b>')).catch(() => {})],
@@ -194,7 +170,7 @@ test('the watch over the page sees what it is there to see', async () => {
 });
 
 test('the page comes with a policy that allows nothing but itself', async () => {
-  const response = await fetch(server.url);
+  const response = await fetch(here.server.url);
   const policy = response.headers.get('content-security-policy') ?? '';
   assert.match(policy, /default-src 'none'/u);
   assert.match(policy, /script-src 'self'(;|$)/u);

@@ -4,27 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { Server, article, countIs, enter, launch, newPage, parts, say, textIs, until } from './chinwag.mjs';
+import { article, countIs, enter, parts, say, stage, textIs, until } from './chinwag.mjs';
 
-let server;
-let browser;
+const here = stage({ after, afterEach, before });
 let page;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
-afterEach(async () => {
-  const { misdeeds } = page;
-  await page.context().close();
-  assert.deepEqual(misdeeds, []);
-});
 
 test('a long absence shows the newest page and marks the gap until it is loaded', async () => {
   const script = new Script();
@@ -273,7 +256,7 @@ async function first() {
 }
 
 async function open(script) {
-  page = await newPage(browser, server);
+  page = await here.fresh();
   await page.routeWebSocket(/\/ws$/u, (socket) => script.accept(socket));
   await page.reload();
   await enter(page, 'ada');

@@ -1,10 +1,9 @@
 /** Threads: counted, opened, answered, kept up, by keyboard and on a phone. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { article, countIs, fits, parts, say, stage, textIs, until } from './chinwag.mjs';
+import { PHONE, article, countIs, fits, parts, say, stage, textIs, until } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
-const PHONE = { viewport: { width: 360, height: 740 } };
 
 test('replies are counted at their message, and the thread shows them and takes more', async () => {
   const ada = await here.guest('ada');

@@ -286,7 +286,7 @@ impl Client {
     }
 
     fn send(&mut self, what: &str) {
-        self.is_logging_in = what.starts_with("--login:");
+        self.is_logging_in |= what.starts_with("--login:");
         if let Ok(value @ Value::Object(_)) = serde_json::from_str(what) {
             self.write_down(true, value);
         }
@@ -339,6 +339,11 @@ impl Client {
     /// Reads up to the answer: of requests, only `typing` has none.
     fn await_answer(&mut self, request: &str) {
         if matches!(self.connection, Connection::Line(_)) {
+            if self.is_logging_in && !request.starts_with("--login:") {
+                let says_again = |text: &str| text.ends_with(ONCE_MORE);
+                self.is_logging_in =
+                    matches!(self.read(), Some(Received::Text(text)) if says_again(text));
+            }
             return self.settle();
         }
         if read(request).is_ok_and(|request| request["type"] == "typing") {
@@ -386,6 +391,9 @@ fn expects_close(step: &Step, name: &str) -> bool {
     let mut received = step.received.iter();
     received.any(|(to, what)| to == name && what.starts_with("closed"))
 }
+
+/// How line mode ends what it says to a wrong password.
+const ONCE_MORE: &str = "again, or an empty line to give up";
 
 /// What line mode says to `--me:`, and to leaving a room that does not exist.
 const NO_DEED: &str = "! what do you do?";

@@ -97,7 +97,8 @@ impl Transcript {
 }
 
 fn action(text: &str) -> Option<Action> {
-    if let Some((name, what)) = text.split_once(" > ") {
+    let nothing = text.strip_suffix(" >").map(|name| (name, ""));
+    if let Some((name, what)) = nothing.or_else(|| text.split_once(" > ")) {
         return Some(Action::Send(name.to_owned(), what.to_owned()));
     }
     if let Some(name) = text.strip_prefix("server belongs to ") {

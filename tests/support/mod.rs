@@ -12,6 +12,7 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+pub(crate) mod account;
 mod device;
 pub(crate) mod disk;
 mod echo;

@@ -15,7 +15,7 @@ use crate::chat::name::{RoomName, UserName};
 use crate::chat::permission::Action;
 use crate::chat::shares::Charge;
 use crate::chat::totp::{RecoveryCode, TotpCode, TotpSecret};
-use crate::chat::{AccountId, PersonId};
+use crate::chat::{AccountId, PersonId, RoomId};
 
 impl Hub {
     pub(super) fn account_command(
@@ -33,7 +33,9 @@ impl Hub {
             AccountCommand::LogOut(token) => self.log_out(context, token, output),
             AccountCommand::Sessions => {
                 let logins = self.list_logins(context)?;
-                answer(context.clone(), Ok(Done::Logins(logins)), output);
+                let has_totp = self.has_totp(self.own(context.session)?);
+                let done = Done::Logins { logins, has_totp };
+                answer(context.clone(), Ok(done), output);
                 Ok(())
             }
             AccountCommand::Revoke(login) => self.revoke(context, login, output),
@@ -219,14 +221,22 @@ impl Hub {
             name,
             output,
         };
-        self.charge(&mut asking, Charge::of_message(&body))?;
-        let id = self.visible(room, &asking)?;
+        let charged = self.charge(&mut asking, Charge::of_message(&body));
+        let posted = charged
+            .and_then(|()| self.may_post(&asking, room))
+            .and_then(|id| self.post(&mut asking, id, body, key.clone(), reply_to));
+        posted.or_else(|refusal| self.refuse_message(&mut asking, room, key, refusal))
+    }
+
+    /// The room of that name, if a program may post there.
+    fn may_post(&self, asking: &Asking<'_>, room: &RoomName) -> Result<RoomId, ChatError> {
+        let id = self.visible(room, asking)?;
         let bans = &self.room(id).order;
         bans.check_ban(&asking.party(), asking.at)?;
-        self.standing(id, person)
+        self.standing(id, asking.person)
             .may(Action::Talk)
             .map_err(ChatError::Forbidden)?;
-        self.post(&mut asking, id, body, key, reply_to)
+        Ok(id)
     }
 
     /// Does what the operator wants.

@@ -88,6 +88,7 @@ impl Hub {
             name,
             guest: true,
             role: Role::Member,
+            server_role: Role::Member,
             is_online: true,
         };
         let proof = Proof::Guest(guest);
@@ -117,6 +118,7 @@ impl Hub {
             name: record.name.clone(),
             guest: false,
             role: record.server_role,
+            server_role: Role::Member,
             is_online: true,
         };
         let server_role = record.server_role;
@@ -244,8 +246,7 @@ impl Hub {
             return;
         };
         for room in rooms {
-            self.room_mut(room).rename(id, name);
-            self.renamed(room, old.clone(), name, output);
+            self.rename_in(room, (id, old.clone()), name, output);
         }
     }
 }

@@ -318,6 +318,10 @@ impl Hub {
                 self.audit_read(context, done, output);
             }
             Purpose::Recent => self.recent_loaded(&done.read.room, done.outcome, output),
+            Purpose::Repeated(ref refused) => {
+                let context = refused.context.clone();
+                answer(context, first_answer(&done, refused.refusal), output);
+            }
         }
     }
 
@@ -446,6 +450,21 @@ fn books_of_new(owner: PersonId, by: UserName) -> Books {
     Books {
         members: member.into_iter().collect(),
         ..Books::default()
+    }
+}
+
+/// What whoever sent a message again is told that would be refused by now.
+fn first_answer(done: &ReadDone, refusal: ChatError) -> Result<Done, ChatError> {
+    match &done.outcome {
+        Ok(page) => {
+            let first = page.messages.first().ok_or(refusal)?;
+            let room = done.read.room.clone();
+            let (seq, at) = (first.seq, first.at);
+            Ok(Done::Sent { room, seq, at })
+        }
+        // What cannot be known now is asked again.
+        Err(LogError::Unavailable) => Err(self::refusal(LogError::Unavailable)),
+        Err(_) => Err(refusal),
     }
 }
 

@@ -142,14 +142,24 @@ impl Hub {
     /// Who belongs to a room: of a conversation both, whether they have opened it or not.
     pub(super) fn members(&self, id: RoomId, max: usize) -> Vec<Member> {
         let room = self.room(id);
-        if !room.is_direct() {
-            return room.members(max);
-        }
-        let member = |party: &Party| Member {
-            is_online: self.people.get(party.person).is_some(),
-            ..room.member(party.name.clone(), party.person)
+        let member = |name: &UserName, person: PersonId, is_online: bool| Member {
+            name: name.clone(),
+            guest: person.is_guest(),
+            role: room.role(person),
+            server_role: self.server_role(person),
+            is_online,
         };
-        let mut members: Vec<Member> = room.parties.iter().map(member).collect();
+        if !room.is_direct() {
+            let listed = room.members().take(max);
+            return listed
+                .map(|(name, id, is_online)| member(name, id, is_online))
+                .collect();
+        }
+        let party = |it: &Party| {
+            let is_online = self.people.get(it.person).is_some();
+            member(&it.name, it.person, is_online)
+        };
+        let mut members: Vec<Member> = room.parties.iter().map(party).collect();
         members.sort_by(|a, b| a.name.cmp(&b.name));
         members
     }

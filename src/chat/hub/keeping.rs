@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::chat::PersonId;
 use crate::chat::error::ChatError;
-use crate::chat::event::{Done, Event, Role};
+use crate::chat::event::{Done, Event, Role, Rule};
 use crate::chat::hub::{Hub, Output, answer};
 use crate::chat::log::{Context, Purpose, ReadDone, RoomFact};
 use crate::chat::message::Timestamp;
@@ -97,7 +97,7 @@ impl Hub {
                     0 => format!("{} ended slow mode in {room}", by.name),
                     secs => format!("{}: one message in {secs} seconds in {room}", by.name),
                 };
-                self.notice(id, &text, output);
+                self.notice(id, &text, Some(Rule::SlowMode(interval)), output);
             }
             RoomFact::RetentionSet { by, days } => {
                 self.room_mut(id).retention_days = Some(days);
@@ -107,7 +107,7 @@ impl Hub {
                     1 => format!("{}: messages are kept for a day in {room}", by.name),
                     _ => format!("{}: messages are kept for {days} days in {room}", by.name),
                 };
-                self.notice(id, &text, output);
+                self.notice(id, &text, Some(Rule::RetentionDays(days)), output);
             }
             RoomFact::Joined { .. }
             | RoomFact::Left { .. }
@@ -178,7 +178,7 @@ impl Hub {
             }
             _ => format!("{} {deed} {} in {room}{why}", by.name, whom.name),
         };
-        self.notice(id, &text, output);
+        self.notice(id, &text, None, output);
         self.consider_abandoned(id);
     }
 
@@ -209,12 +209,12 @@ impl Hub {
     }
 
     /// Tells all who are in a room something that has no form of its own.
-    fn notice(&mut self, id: RoomId, text: &str, output: &mut Vec<Output>) {
+    fn notice(&mut self, id: RoomId, text: &str, rule: Option<Rule>, output: &mut Vec<Output>) {
         let room = self.room(id).name.clone();
         let text = text.into();
         output.push(Output::Publish {
             room: id,
-            event: Arc::new(Event::Notice { room, text }),
+            event: Arc::new(Event::Notice { room, text, rule }),
             origin: None,
         });
     }

@@ -52,7 +52,7 @@ impl Hub {
             return Err(ChatError::Already(HAS_SAID));
         }
         self.may_register(context, &wish)?;
-        let taken = self.attempts.take_address(wish.opening.from, self.now);
+        let taken = self.attempts.take_registration(wish.opening.from, self.now);
         taken.map_err(|retry_after_ms| ChatError::RateLimited { retry_after_ms })?;
         let task = HashTask::Make(wish.password.clone());
         self.hash(context, task, HashPurpose::Register(wish), output);
@@ -70,7 +70,8 @@ impl Hub {
     ) -> Result<(), ChatError> {
         let account = self.accounts.get(id).ok_or(ChatError::NotAuthenticated)?;
         let hash = account.password();
-        let taken = self.attempts.take(&account.record.name, None, self.now);
+        // Of its own: whoever is logged in can't be held up by those who guess elsewhere.
+        let taken = self.attempts.take_again(id, self.now);
         taken.map_err(|retry_after_ms| ChatError::RateLimited { retry_after_ms })?;
         let task = HashTask::Verify { password, hash };
         self.hash(context, task, purpose, output);
@@ -99,6 +100,9 @@ impl Hub {
             purpose,
             outcome,
         } = hashed;
+        if outcome.is_none() {
+            self.give_back(&purpose);
+        }
         // Whoever has gone meanwhile is not logged in.
         if !self.held.contains_key(&context.session) {
             return;
@@ -130,17 +134,17 @@ impl Hub {
                 self.log_in_with(context, *login, against, output)
             }
             HashPurpose::CheckForPassword(id, new) => {
-                self.give_back(id);
+                self.attempts.give_back_again(id);
                 let purpose = HashPurpose::SetPassword(id);
                 self.hash(context, HashTask::Make(new), purpose, output);
                 Ok(())
             }
             HashPurpose::TotpBegin(id, secret) => {
-                self.give_back(id);
+                self.attempts.give_back_again(id);
                 self.totp_begun(context, id, secret, output)
             }
             HashPurpose::TotpDisable(id) => {
-                self.give_back(id);
+                self.attempts.give_back_again(id);
                 let fact = AccountFact::TotpRemoved { account: id };
                 self.append(context, fact, output);
                 Ok(())
@@ -174,7 +178,8 @@ impl Hub {
             (None, _) => None,
             (Some(_), None) => {
                 // The password was right: asking for the code is no failure.
-                self.attempts.give_back(&login.name, login.opening.from);
+                self.attempts
+                    .give_back(&login.name, login.opening.from, now);
                 return Err(ChatError::TotpNeeded);
             }
             (Some(totp), Some(factor)) => {
@@ -182,7 +187,7 @@ impl Hub {
                 Some(used.ok_or(ChatError::BadPassword)?)
             }
         };
-        self.attempts.give_back(&login.name, login.opening.from);
+        self.attempts.succeed(&login.name, login.opening.from, now);
         let fact = AccountFact::LoggedIn {
             account,
             opening: Box::new(login.opening),
@@ -294,10 +299,21 @@ impl Hub {
         Ok(())
     }
 
-    /// A try succeeded at proving again whose account it is.
-    fn give_back(&mut self, id: AccountId) {
-        if let Some(account) = self.accounts.get(id) {
-            self.attempts.give_back(&account.record.name, None);
+    /// Gives back a try that nobody had time to look at.
+    fn give_back(&mut self, purpose: &HashPurpose) {
+        match purpose {
+            HashPurpose::LogIn(login, _) => {
+                let from = login.opening.from;
+                self.attempts.give_back(&login.name, from, self.now);
+            }
+            HashPurpose::Register(wish) => {
+                self.attempts.give_back_registration(wish.opening.from);
+            }
+            HashPurpose::CheckForPassword(id, _)
+            | HashPurpose::TotpBegin(id, _)
+            | HashPurpose::TotpDisable(id) => self.attempts.give_back_again(*id),
+            // The password so far was right, and its try is given back.
+            HashPurpose::SetPassword(_) => {}
         }
     }
 

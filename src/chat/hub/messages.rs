@@ -1,8 +1,9 @@
 //! What the hub does for those who say something, change what they said, or look for what was said.
 
+use crate::chat::command::Command;
 use crate::chat::error::ChatError;
 use crate::chat::hub::{Asking, Hub, MAX_FOUND, MAX_HISTORY, Output};
-use crate::chat::log::{Fact, Purpose, Read, Span};
+use crate::chat::log::{Fact, Purpose, Read, Refused, Span};
 use crate::chat::message::{Body, MessageKey, Seq};
 use crate::chat::name::RoomName;
 use crate::chat::permission::Action;
@@ -20,8 +21,55 @@ impl Hub {
         key: Option<MessageKey>,
         reply_to: Option<Seq>,
     ) -> Result<(), ChatError> {
-        let id = self.entered(name, asking)?;
-        self.post(asking, id, body, key, reply_to)
+        let posted = self
+            .entered(name, asking)
+            .and_then(|id| self.post(asking, id, body, key.clone(), reply_to));
+        posted.or_else(|refusal| self.refuse_message(asking, name, key, refusal))
+    }
+
+    /// Refuses a request, or a message unless it was posted before.
+    pub(super) fn refuse(
+        &self,
+        asking: &mut Asking<'_>,
+        command: &Command,
+        refusal: ChatError,
+    ) -> Result<(), ChatError> {
+        match command {
+            Command::Send { room, key, .. } => {
+                self.refuse_message(asking, room, key.clone(), refusal)
+            }
+            _ => Err(refusal),
+        }
+    }
+
+    /// Refuses a message, unless it was posted before: that is for the log to say. Whoever may not
+    /// know of the room is told no more than that.
+    pub(super) fn refuse_message(
+        &self,
+        asking: &mut Asking<'_>,
+        name: &RoomName,
+        key: Option<MessageKey>,
+        refusal: ChatError,
+    ) -> Result<(), ChatError> {
+        let room = self.visible(name, asking).map(|id| self.room(id));
+        let (Some(key), Ok(room)) = (key, room) else {
+            return Err(refusal);
+        };
+        let refused = Refused {
+            context: asking.context.clone(),
+            from: asking.name.clone(),
+            key,
+            refusal,
+        };
+        asking.output.push(Output::Read(Read {
+            purpose: Purpose::Repeated(Box::new(refused)),
+            room: room.name.clone(),
+            span: Span::Newest,
+            max_messages: 1,
+            max_weight: recent::MAX_WEIGHT,
+            max_changes: 0,
+        }));
+        Ok(())
     }
 
     /// Posts a message of somebody who may.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::chat::PersonId;
 use crate::chat::event::{Event, Presence};
 use crate::chat::hub::{Hub, Output};
 use crate::chat::name::UserName;
@@ -22,23 +23,24 @@ impl Hub {
         if count > MAX_PRESENCE_MEMBERS {
             room.gossip.settle(&name);
         } else if room.gossip.changed(&name, is_present, count, now) {
-            tell(room, id, name, is_present, output);
+            self.tell(id, name, is_present, output);
         } else if room.gossip.is_behind() {
             self.behind.insert(id);
         }
     }
 
-    /// Tells a room that somebody has another name now.
-    pub(super) fn renamed(
+    /// Lists somebody in a room under another name, and tells the room.
+    pub(super) fn rename_in(
         &mut self,
         id: RoomId,
-        from: UserName,
+        (person, from): (PersonId, UserName),
         to: &UserName,
         output: &mut Vec<Output>,
     ) {
         // Who has not been told of yet is so first; and so is who had the new name before.
         self.settle_presence(id, &from, output);
         self.settle_presence(id, to, output);
+        self.room_mut(id).rename(person, to);
         let state = Presence::Renamed { to: to.clone() };
         publish(self.room(id), id, from, state, output);
     }
@@ -52,7 +54,7 @@ impl Hub {
     ) {
         let room = self.room_mut(id);
         if let Some(is_present) = room.gossip.settle(name) {
-            tell(room, id, name.clone(), is_present, output);
+            self.tell(id, name.clone(), is_present, output);
         }
     }
 
@@ -66,25 +68,25 @@ impl Hub {
         self.caught_up_at = now;
         let mut behind = std::mem::take(&mut self.behind);
         behind.retain(|id| {
-            let room = self.room_mut(*id);
-            let count = room.present_count();
-            while let Some((name, is_present)) = room.gossip.next_due(count, now) {
-                tell(room, *id, name, is_present, output);
+            let count = self.room(*id).present_count();
+            while let Some((name, is_present)) = self.room_mut(*id).gossip.next_due(count, now) {
+                self.tell(*id, name, is_present, output);
             }
-            room.gossip.is_behind()
+            self.room(*id).gossip.is_behind()
         });
         self.behind = behind;
         self.catch_up_elsewhere(output);
     }
-}
 
-fn tell(room: &Room, id: RoomId, name: UserName, is_present: bool, output: &mut Vec<Output>) {
-    let state = if is_present {
-        Presence::Joined
-    } else {
-        Presence::Left
-    };
-    publish(room, id, name, state, output);
+    fn tell(&self, id: RoomId, name: UserName, is_present: bool, output: &mut Vec<Output>) {
+        let room = self.room(id);
+        let state = match room.named(&name) {
+            _ if !is_present => Presence::Left,
+            Some(person) => Presence::Joined(self.standing(id, person)),
+            None => return debug_assert!(false, "who came and is untold of is still there"),
+        };
+        publish(room, id, name, state, output);
+    }
 }
 
 /// In a crowd nobody reads who comes and goes, and it costs its square; and a conversation of two has

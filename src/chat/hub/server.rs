@@ -1,12 +1,13 @@
 //! What the hub does for those who keep order on the whole server.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::chat::bans::{BanRecord, Banned, ServerFact, listed};
 use crate::chat::command::{ServerCommand, Whom};
 use crate::chat::error::ChatError;
-use crate::chat::event::{Done, Role};
+use crate::chat::event::{Done, Event, Role};
 use crate::chat::hub::order::{NOT_BELOW, after};
 use crate::chat::hub::{Asking, Hub, Output, answer};
 use crate::chat::log::{Context, Fact, Purpose, Read, Span};
@@ -226,7 +227,7 @@ impl Hub {
                 until,
                 reason,
             } => {
-                self.shut_out(&whom, until, output);
+                self.shut_out(&whom, until, &reason, output);
                 self.bans.ban(BanRecord {
                     whom,
                     by: by.name,
@@ -250,14 +251,26 @@ impl Hub {
     }
 
     /// Closes the connections of those who are banned.
-    fn shut_out(&mut self, whom: &Banned, until: Option<Timestamp>, output: &mut Vec<Output>) {
+    fn shut_out(
+        &mut self,
+        whom: &Banned,
+        until: Option<Timestamp>,
+        reason: &Reason,
+        output: &mut Vec<Output>,
+    ) {
         match whom {
             Banned::Person(party) => {
                 // Whoever comes back one day begins as everybody does.
                 self.set_server_role(party.person, Role::Member);
                 let present = self.people.get(party.person);
                 let sessions = present.map(|it| it.sessions.clone());
+                let reason = reason.clone();
+                let event = Arc::new(Event::Banned { until, reason });
                 for session in sessions.into_iter().flatten() {
+                    output.push(Output::Tell {
+                        to: session,
+                        event: Arc::clone(&event),
+                    });
                     self.disconnect(session, output);
                     output.push(Output::ShutOut(session));
                 }
@@ -265,6 +278,7 @@ impl Hub {
             Banned::Network(network) => output.push(Output::NetworkBanned {
                 network: *network,
                 until,
+                reason: reason.clone(),
             }),
         }
     }

@@ -1,10 +1,23 @@
 //! Holds whoever asks to what they may ask for over all of their connections.
 
+use crate::chat::command::Command;
 use crate::chat::error::ChatError;
 use crate::chat::hub::{Asking, Hub, Output};
 use crate::chat::shares::Charge;
 
 impl Hub {
+    /// Takes what a request costs of the shares of whoever asks, if it costs anything.
+    pub(super) fn charge_for(
+        &mut self,
+        asking: &mut Asking<'_>,
+        command: &Command,
+    ) -> Result<(), ChatError> {
+        match Charge::of(command) {
+            Some(charge) => self.charge(asking, charge),
+            None => Ok(()),
+        }
+    }
+
     /// Takes what a request costs of the shares of whoever asks.
     pub(super) fn charge(
         &mut self,

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use super::{ChatService, Kind, Session};
-use crate::chat::{ChatError, ClientAddress, Network, Timestamp};
+use crate::chat::{ChatError, ClientAddress, Event};
 use crate::net::{Connections, Flow, Outbox};
+use crate::server::mail::NetworkBan;
 use crate::server::shared::Purpose;
-use crate::wire::line;
+use crate::server::shown::Shown;
 
 impl ChatService {
     /// Why nobody is let in from an address, if so.
@@ -22,16 +23,22 @@ impl ChatService {
     /// Lets nobody in from a network any more, and closes the connections of those who are.
     pub(super) fn ban(
         &mut self,
-        network: Network,
-        until: Option<Timestamp>,
+        NetworkBan {
+            network,
+            until,
+            reason,
+        }: NetworkBan,
         connections: &mut Connections<Session>,
     ) {
         let now = (self.sources.time_of_day)();
         self.bans.ban(network, until, now);
+        let event = Event::Banned { until, reason };
+        let shown = Shown::new(event.into());
         connections.for_each(|_, session, outbox| {
             let address = session.visitor.address().map(ClientAddress::of);
             let is_watching = session.visitor.purpose() == Purpose::Admin;
             if !is_watching && address.is_some_and(|address| network.holds(address)) {
+                let _ = session.show(&shown, false, outbox);
                 session.shut_out(outbox)
             } else {
                 Flow::Continue
@@ -41,19 +48,15 @@ impl ChatService {
 }
 
 impl Session {
-    /// Ends it, because whoever it speaks for is banned.
+    /// Ends it, because whoever it speaks for is banned, as it was told.
     pub(super) fn shut_out(&mut self, outbox: &mut Outbox) -> Flow {
         match &mut self.kind {
             Kind::WebSocket(chat) => chat.shut_out(outbox),
-            Kind::Line(_) => {
-                let banned = ChatError::BannedFromServer { left_s: None };
-                let error = line::show_error(&banned.to_string());
-                outbox.buffer().extend_from_slice(error.as_bytes());
-                Flow::Close
-            }
             // Its next request is judged by itself.
             Kind::Http(_) if self.visitor.is_proxy() => Flow::Continue,
-            Kind::Http(_) | Kind::Admin(_) | Kind::Unsecured | Kind::Refused => Flow::Close,
+            Kind::Line(_) | Kind::Http(_) | Kind::Admin(_) | Kind::Unsecured | Kind::Refused => {
+                Flow::Close
+            }
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn drain(
         let event = Event::Shutdown {
             retry_after_ms: retry_after_ms.max(MIN_RETRY_MS),
         };
-        let flow = session.show(&Shown::new(&event), false, outbox);
+        let flow = session.show(&Shown::new(event.into()), false, outbox);
         match &mut session.kind {
             Kind::WebSocket(chat) => chat.close_at(now + delay),
             Kind::Line(line) => line.close_at(now + delay),

@@ -1,7 +1,9 @@
 //! Writes answers and pushes.
 
 use crate::chat::entrance::Entrance;
-use crate::chat::event::{Done, Event, Joined, LoginSummary, Member, Presence, RoomSummary};
+use crate::chat::event::{
+    Done, Event, Joined, LoginSummary, Member, Presence, Role, RoomSummary, Rule,
+};
 use crate::chat::log::{Change, ChangeKind, Visibility};
 use crate::chat::search::{Finding, Findings};
 use crate::chat::{
@@ -10,6 +12,7 @@ use crate::chat::{
 use crate::wire::json::PROTOCOL;
 
 mod keeping;
+mod qr;
 
 /// The first push of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +105,10 @@ pub fn encode_event(event: &Event) -> String {
             o.text("room", room.as_str());
             o.text("name", name.as_str());
             match state {
-                Presence::Joined => o.text("state", "joined"),
+                Presence::Joined(standing) => {
+                    o.text("state", "joined");
+                    o.standing(standing.guest, standing.role, standing.server);
+                }
                 Presence::Left => o.text("state", "left"),
                 Presence::Renamed { to } => {
                     o.text("state", "renamed");
@@ -142,10 +148,24 @@ pub fn encode_event(event: &Event) -> String {
             o.text("room", room.as_str());
             o.text("reason", reason);
         }
-        Event::Notice { room, text } => {
+        Event::Notice { room, text, rule } => {
             o.text("type", "notice");
             o.text("room", room.as_str());
             o.text("text", text);
+            match rule {
+                Some(Rule::SlowMode(interval)) => o.number("slow_mode_s", interval.as_secs()),
+                Some(Rule::RetentionDays(days)) => o.number("retention_days", *days),
+                None => {}
+            }
+        }
+        Event::Banned { until, reason } => {
+            o.text("type", "banned");
+            if let Some(until) = until {
+                o.time("until", *until);
+            }
+            if !reason.as_str().is_empty() {
+                o.text("reason", reason.as_str());
+            }
         }
         Event::Shutdown { retry_after_ms } => {
             o.text("type", "shutdown");
@@ -198,7 +218,7 @@ impl Object {
             Done::LoggedIn(_)
             | Done::Finished
             | Done::Accounts(_)
-            | Done::Logins(_)
+            | Done::Logins { .. }
             | Done::TotpBegun { .. }
             | Done::TotpConfirmed(_)
             | Done::RegistrationInvited { .. } => self.done_for_account(done, token),
@@ -252,10 +272,15 @@ impl Object {
                     self.text("token", token);
                 }
             }
-            Done::Logins(logins) => self.array("sessions", logins, Self::login),
+            Done::Logins { logins, has_totp } => {
+                self.array("sessions", logins, Self::login);
+                self.boolean("totp", *has_totp);
+            }
             Done::TotpBegun { secret, name } => {
                 self.text("secret", &secret.base32());
-                self.text("uri", &secret.uri(name));
+                let uri = secret.uri(name);
+                self.text("uri", &uri);
+                self.qr_code(&uri);
             }
             Done::TotpConfirmed(codes) => {
                 let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
@@ -287,6 +312,9 @@ impl Object {
         self.boolean("more", joined.more);
         if let Some(days) = joined.retention_days {
             self.number("retention_days", days);
+        }
+        if !joined.slow_mode.is_zero() {
+            self.number("slow_mode_s", joined.slow_mode.as_secs());
         }
     }
 
@@ -371,10 +399,17 @@ impl Object {
 
     fn member(&mut self, member: &Member) {
         self.text("name", member.name.as_str());
-        self.boolean("guest", member.guest);
-        self.text("role", member.role.as_str());
+        self.standing(member.guest, member.role, member.server_role);
         if !member.is_online {
             self.boolean("online", false);
+        }
+    }
+
+    fn standing(&mut self, guest: bool, role: Role, server_role: Role) {
+        self.boolean("guest", guest);
+        self.text("role", role.as_str());
+        if server_role > Role::Member {
+            self.text("server_role", server_role.as_str());
         }
     }
 

@@ -5,7 +5,7 @@
 
 use crate::chat::event::{Done, Event, Joined, Member, Presence, RoomSummary};
 use crate::chat::log::{Change, ChangeKind};
-use crate::chat::{ChatError, Content, Message, RoomName};
+use crate::chat::{ChatError, Content, Message, Reason, RoomName, Timestamp};
 
 /// What is sent before anything was typed.
 pub fn welcome(motd: &str) -> String {
@@ -50,10 +50,11 @@ pub fn show_event(event: &Event, current: &RoomName) -> Option<String> {
         Event::Message { room, message } => Some(show_message(message, room, current)),
         Event::Changed { room, change } => show_change(change, room),
         Event::Presence { room, name, state } => Some(show_notice(&match state {
-            Presence::Joined => format!("{name} joined {room}"),
+            Presence::Joined(_) => format!("{name} joined {room}"),
             Presence::Left => format!("{name} left {room}"),
             Presence::Renamed { to } => format!("{name} is now called {to} in {room}"),
         })),
+        Event::Banned { until, reason } => Some(show_ban(*until, reason)),
         Event::Shutdown { .. } => Some(show_notice("the server closes; come back in a moment")),
         Event::Opened { room, members } => Some(show_notice(&match &members[..] {
             [one, other] => format!("{} and {} can talk alone in {room}", one.name, other.name),
@@ -84,7 +85,7 @@ pub fn show_answer(answer: &Result<Done, ChatError>, current: &RoomName) -> Opti
             // What cannot be asked for here.
             | Done::LoggedIn(_)
             | Done::Finished
-            | Done::Logins(_)
+            | Done::Logins { .. }
             | Done::TotpBegun { .. }
             | Done::TotpConfirmed(_)
             | Done::RegistrationInvited { .. }
@@ -167,6 +168,19 @@ pub fn show_error(error: &str) -> String {
     text
 }
 
+/// Shows to somebody that they are banned from the server: until when, and why.
+fn show_ban(until: Option<Timestamp>, reason: &Reason) -> String {
+    let mut text = ChatError::BannedFromServer { left_s: None }.to_string();
+    if let Some(until) = until.and_then(|at| jiff::Timestamp::from_millisecond(at.0).ok()) {
+        text.push_str(&until.strftime(" until %F %H:%M UTC").to_string());
+    }
+    if !reason.as_str().is_empty() {
+        text.push_str(": ");
+        text.push_str(reason.as_str());
+    }
+    show_error(&text)
+}
+
 /// Shows which rooms there are.
 pub fn show_rooms(rooms: &[RoomSummary], more: bool) -> String {
     let mut text = String::new();
@@ -247,7 +261,9 @@ const MEMBERS_ON_JOIN: usize = 20;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Body, Said, Timestamp, UserName};
+    use crate::chat::event::Role;
+    use crate::chat::permission::Standing;
+    use crate::chat::{Body, Said, UserName};
 
     fn message(body: &str) -> Message {
         Message {
@@ -325,12 +341,34 @@ mod tests {
     }
 
     #[test]
+    fn ban_is_an_error_with_its_end_and_its_reason() {
+        for (until, reason, expected) in [
+            (None, "", "! you are banned from this server\n"),
+            (None, "spam", "! you are banned from this server: spam\n"),
+            (
+                Some(Timestamp(1_700_000_000_000)),
+                "spam",
+                "! you are banned from this server until 2023-11-14 22:13 UTC: spam\n",
+            ),
+        ] {
+            let reason = Reason::parse(reason).unwrap();
+            let event = Event::Banned { until, reason };
+            let shown = show_event(&event, &room("lobby"));
+            assert_eq!(shown.as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
     fn presence_is_a_notice() {
         let name = UserName::parse("alice").unwrap();
         let event = Event::Presence {
             room: room("lobby"),
             name,
-            state: Presence::Joined,
+            state: Presence::Joined(Standing {
+                guest: true,
+                server: Role::Member,
+                role: Role::Member,
+            }),
         };
         assert_eq!(
             show_event(&event, &room("dev")).as_deref(),

@@ -8,7 +8,7 @@ use crate::chat::password::{NewPassword, Password};
 use crate::chat::secret::SecretHash;
 use crate::chat::totp::{RecoveryCode, SecondFactor, TotpSecret};
 
-const PASSWORD: &str = "correct horse";
+pub(super) const PASSWORD: &str = "correct horse";
 
 pub(super) fn token(number: u8) -> LoginToken {
     LoginToken([number; 32])
@@ -36,7 +36,12 @@ pub(super) fn register(text: &str, number: u8) -> Command {
     register_by(text, number, Grounds::None)
 }
 
-fn log_in_with(text: &str, password: &str, number: u8, factor: Option<SecondFactor>) -> Command {
+pub(super) fn log_in_with(
+    text: &str,
+    password: &str,
+    number: u8,
+    factor: Option<SecondFactor>,
+) -> Command {
     let login = Login {
         name: user(text),
         factor,
@@ -91,7 +96,9 @@ fn you(result: Result<Done, ChatError>) -> (String, bool, Proof) {
 
 fn sessions(world: &mut World, who: u64) -> Vec<(i64, bool)> {
     match world.get(who, account(AccountCommand::Sessions)) {
-        Ok(Done::Logins(logins)) => logins.iter().map(|it| (it.id.0, it.is_current)).collect(),
+        Ok(Done::Logins { logins, .. }) => {
+            logins.iter().map(|it| (it.id.0, it.is_current)).collect()
+        }
         other => panic!("{other:?}"),
     }
 }

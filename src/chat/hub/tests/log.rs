@@ -114,12 +114,16 @@ impl MemoryLog {
             .find(|(name, _)| *name == read.room)
             .ok_or(LogError::NoSuchRoom)?;
         let erased = self.erased.get(&read.room).copied().unwrap_or_default();
-        let is_meant = |m: &&Message| match read.span {
+        let is_meant = |m: &&Message| match (read.span, &read.purpose) {
             _ if m.seq <= erased => false,
-            Span::Newest => true,
-            Span::Before(seq) => m.seq < seq,
-            Span::After(seq) => m.seq > seq,
-            Span::Around(seq) => m.seq.abs_diff(seq) <= 1,
+            (_, Purpose::Repeated(refused)) => {
+                let key = m.said().and_then(|said| said.key.as_ref());
+                m.from == refused.from && key == Some(&refused.key)
+            }
+            (Span::Newest, _) => true,
+            (Span::Before(seq), _) => m.seq < seq,
+            (Span::After(seq), _) => m.seq > seq,
+            (Span::Around(seq), _) => m.seq.abs_diff(seq) <= 1,
         };
         let seq = Seq::try_from(messages.len()).unwrap();
         let mut messages: Vec<Message> = messages.iter().filter(is_meant).cloned().collect();

@@ -1,5 +1,7 @@
 //! A hub, a log in memory, and what every session got to see.
 
+use std::collections::VecDeque;
+
 use super::*;
 use crate::chat::command::RoomCommand;
 use crate::chat::event::{Joined, Member, Presence, Role};
@@ -110,7 +112,7 @@ impl World {
                     self.waiting.push_back(output);
                 }
                 Output::Close(session) | Output::ShutOut(session) => self.closed.push(session),
-                Output::NetworkBanned { network, until } => {
+                Output::NetworkBanned { network, until, .. } => {
                     self.network_bans.ban(network, until, self.now);
                 }
                 Output::NetworkUnbanned(network) => self.network_bans.lift(network),
@@ -224,7 +226,7 @@ impl World {
                 )
             }
             Event::Presence { room, name, state } => match state {
-                Presence::Joined => format!("{room} +{name}"),
+                Presence::Joined(_) => format!("{room} +{name}"),
                 Presence::Left => format!("{room} -{name}"),
                 Presence::Renamed { to } => format!("{room} {name} -> {to}"),
             },

@@ -16,7 +16,8 @@ import { ConnectionLost, SUBPROTOCOL, ServerError } from './protocol.js';
  *   as `connected` once this is done, and is tried again when it fails
  * @property {(push: import('./protocol.js').Push) => void} push
  * @property {(status: 'connected' | 'reconnecting' | 'offline') => void} status
- * @property {(code: number) => boolean} closed told the close code; `false`: do not connect again
+ * @property {(code: number, isUnwelcome: boolean) => boolean} closed told the close code, and whether the server had not
+ *   said a word; `false`: do not connect again
  */
 
 export class Connection {
@@ -162,9 +163,10 @@ export class Connection {
   #lost(code = 1006) {
     if (this.#state === 'idle') return;
     if (this.#state === 'open') this.#downSince = performance.now();
+    const isUnwelcome = this.#state === 'connecting';
     this.#enter('waiting');
     this.#dropSocket(1000);
-    if (!this.#handlers.closed(code)) {
+    if (!this.#handlers.closed(code, isUnwelcome)) {
       this.stop();
       return;
     }

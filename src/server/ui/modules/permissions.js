@@ -32,14 +32,29 @@ export function mayOwnServer({ you }) {
 
 /** Whether somebody in the room can be kicked and the like. @param {Store} store */
 export function outranks(store, member) {
-  return mayKeepOrder(store) && member.name !== store.you?.name && rankOf(store) > (RANKS[member.role] ?? 0);
+  return mayKeepOrder(store) && member.name !== store.you?.name && rankOf(store) > rank(member.server_role, member.role);
+}
+
+/** Whether somebody can be kept out of the whole server. @param {Store} store */
+export function mayBanFromServer(store, member) {
+  const { you } = store;
+  return mayKeepServer(store) && member.name !== you.name && rank(you.role) > rank(member.server_role);
+}
+
+/** Whether one can give up a role in the room: an owner decides on roles, and leaves the room to another. @param {Store} store */
+export function mayStepDown(store, member) {
+  const isOther = ({ name, role }) => role === 'owner' && name !== member.name;
+  return mayOwn(store) && member.role !== 'member' && store.room.members.some(isOther);
 }
 
 /** Nobody keeps a conversation of two in order. */
 function rankOf({ you, room }) {
   if (!you || !room || isDirect(room.name)) return 0;
-  if (you.role === 'owner') return SERVER_OWNER;
-  return Math.max(RANKS[you.role] ?? 0, RANKS[room.member(you.name)?.role] ?? 0);
+  return rank(you.role, room.member(you.name)?.role);
+}
+
+function rank(serverRole, role) {
+  return serverRole === 'owner' ? SERVER_OWNER : Math.max(RANKS[serverRole] ?? 0, RANKS[role] ?? 0);
 }
 
 const OP = 1;

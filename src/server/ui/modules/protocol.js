@@ -1,7 +1,7 @@
 /**
  * The words of `chinwag.v1` as the page uses them: shapes for the reader, texts for error codes.
  *
- * @typedef {{name: string, guest: boolean, role: string}} Member
+ * @typedef {{name: string, guest: boolean, role: string, server_role?: string, online?: boolean}} Member
  * @typedef {object} Message
  * @property {number} seq the room's number of this message, from 1 without holes
  * @property {string} at RFC 3339, UTC
@@ -18,6 +18,7 @@
  * @property {string} topic
  * @property {string} visibility
  * @property {number} [retention_days] for how long messages are kept; without: for ever
+ * @property {number} [slow_mode_s] how many seconds a member waits between two messages; without: none
  * @property {number} seq
  * @property {number} rev
  * @property {Member[]} members
@@ -39,6 +40,8 @@
  * @typedef {{type: string, [field: string]: any}} Push
  */
 
+import { mediumTime } from './text.js';
+
 export const SUBPROTOCOL = 'chinwag.v1';
 
 /** The room that always exists. */
@@ -56,7 +59,7 @@ export const DEFAULT_LIMITS = Object.freeze({ max_body_len: 8000 });
 export class ServerError extends Error {
   /** @param {{code?: string, message?: string, needs?: string, retry_after_ms?: number}} answer */
   constructor(answer) {
-    super(sentence(answer.message || TEXTS[answer.code] || `The server said “${answer.code}”`));
+    super(sentence(withEnd(answer) || TEXTS[answer.code] || `The server said “${answer.code}”`));
     this.name = 'ServerError';
     this.code = String(answer.code ?? 'bad_request');
     /** What the same request lacks: `totp`. @type {string | undefined} */
@@ -106,6 +109,11 @@ const TEXTS = {
   already: 'That is done already',
   read_only: 'This room is read-only',
 };
+
+/** What is over in so many seconds is so at a time of day. */
+function withEnd({ message, retry_after_ms: left }) {
+  return message?.replace(/ for \d+ more seconds$/u, () => ` until ${mediumTime(new Date(Date.now() + left).toISOString())}`);
+}
 
 /** Server messages are clauses; people read sentences. */
 function sentence(text) {

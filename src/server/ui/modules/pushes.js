@@ -6,6 +6,7 @@ import { remember } from './memory.js';
  * @property {(key: string) => void} saved an own message was seen in its room
  * @property {(room: string) => void} opened somebody talks to us alone
  * @property {(room: string, reason: string, isRemoved: boolean) => void} roomGone we are out of it, or there is none any more
+ * @property {(ban: {until?: string, reason?: string}) => void} banned we are kept out of the whole server
  * @property {(room: import('./room.js').Room) => void} refreshMembers its members have to be asked for
  * @property {(room: import('./room.js').Room, message: import('./protocol.js').Message) => void} arrived
  * @property {(text: string) => void} announce
@@ -75,6 +76,9 @@ export class Pushes {
       case 'notice':
         this.#noticed(push, room);
         break;
+      case 'banned':
+        this.#told.banned(push);
+        break;
       case 'shutdown':
         this.#told.announce('The server is restarting. You will be connected again by yourself.');
         break;
@@ -92,11 +96,12 @@ export class Pushes {
   }
 
   /** Words about a room stand in it; who changed what there may do more now, or less. */
-  #noticed({ text }, room) {
+  #noticed({ text, ...rules }, room) {
     if (!room) {
       this.#told.announce(text);
       return;
     }
+    room.ruled(rules);
     room.note(text, now());
     this.#told.refreshMembers(room);
   }
@@ -110,9 +115,8 @@ export class Pushes {
     // Who has an account and is not there may belong to the room or not: the list tells.
     const mayBelong = push.state === 'left' && room.member(push.name)?.guest === false;
     room.present(push, now());
-    // The push names nobody's role; in small rooms asking for it is cheap.
-    const isIncomplete = push.state === 'joined' && push.role === undefined;
-    if ((isIncomplete || mayBelong) && room.memberCount <= SMALL_ROOM) this.#told.refreshMembers(room);
+    // In small rooms asking for it is cheap.
+    if (mayBelong && room.memberCount <= SMALL_ROOM) this.#told.refreshMembers(room);
   }
 
   #showTyping(room, name) {
@@ -137,5 +141,5 @@ function now() {
 
 /** Milliseconds for which typing is shown: a little longer than it is sent, so that it does not flicker. */
 const TYPING_SHOWN = 5_000;
-/** Members up to which someone's coming is followed by a `who`. */
+/** Members up to which someone's going is followed by a `who`. */
 const SMALL_ROOM = 50;

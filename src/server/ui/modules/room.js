@@ -17,6 +17,8 @@ export class Room {
     this.visibility = 'public';
     /** Days for which messages are kept; 0: for ever. */
     this.retentionDays = 0;
+    /** Seconds that a member waits between two messages; 0: none. */
+    this.slowModeSeconds = 0;
     /** Joined on this page, and joined again after each reconnect. */
     this.joined = false;
     this.seq = 0;
@@ -60,7 +62,7 @@ export class Room {
     this.joined = true;
     this.topic = answer.topic ?? '';
     this.visibility = answer.visibility ?? 'public';
-    this.retentionDays = answer.retention_days ?? 0;
+    this.ruled({ retention_days: answer.retention_days ?? 0, slow_mode_s: answer.slow_mode_s ?? 0 });
     this.setMembers(answer.members ?? [], answer.member_count);
     this.typing.clear();
     const messages = answer.messages ?? [];
@@ -77,6 +79,12 @@ export class Room {
     if (!this.later) for (const message of messages) this.#insert(message);
     this.seq = answer.seq ?? this.seq;
     this.rev = answer.rev ?? this.rev;
+  }
+
+  /** Takes over the rules of the room that are said to be others now. */
+  ruled({ retention_days: days = this.retentionDays, slow_mode_s: seconds = this.slowModeSeconds }) {
+    this.retentionDays = days;
+    this.slowModeSeconds = seconds;
   }
 
   /** @returns {boolean} whether the message was new here */
@@ -149,12 +157,12 @@ export class Room {
     this.memberCount = Math.max(count, members.length);
   }
 
-  /** @param {{name: string, state: string, to?: string, guest?: boolean, role?: string}} presence */
-  present({ name, state, to, guest = true, role = 'member' }, at) {
+  /** @param {{name: string, state: string, to?: string, guest?: boolean, role?: string, server_role?: string}} presence */
+  present({ name, state, to, guest, role, server_role }, at) {
     this.typing.delete(name);
     const known = this.member(name);
     if (state === 'joined' && !known) {
-      this.members = [...this.members, { name, guest, role }];
+      this.members = [...this.members, { name, guest, role, server_role }];
       this.memberCount += 1;
     } else if (state === 'joined') {
       this.members = this.members.map((member) => (member === known ? { ...member, online: true } : member));

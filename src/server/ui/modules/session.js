@@ -4,6 +4,7 @@
  * The stay outlives connections. After each reconnect, `#greet` says who we are (by token or cookie), joins the rooms
  * we were in (with `since`, so that the gap is filled), and the outbox sends what is still unsent.
  */
+import { banSentence, refusalHere } from './ban.js';
 import { Connection } from './connection.js';
 import { forgetStay, stay, stayNoLonger, staysAs } from './cookie.js';
 import { deviceLabel } from './device.js';
@@ -53,7 +54,7 @@ export class Session {
       greet: (welcome) => this.#greet(welcome),
       push: (push) => this.#pushes.take(push),
       status: (status) => this.#statusChanged(status),
-      closed: (code) => this.#closed(code),
+      closed: (code, isUnwelcome) => this.#closed(code, isUnwelcome),
     });
     this.outbox = new Outbox(store, this.#connection);
     this.history = new History(store, this.request);
@@ -61,6 +62,7 @@ export class Session {
     this.#pushes = new Pushes(store, this.reading, {
       announce,
       arrived,
+      banned: (ban) => this.#end(banSentence(ban)),
       saved: (key) => this.outbox.saved(key),
       opened: (room) => this.#opened(room),
       roomGone: (room, reason, isRemoved) => this.#roomGone(room, reason, isRemoved),
@@ -281,7 +283,7 @@ export class Session {
   }
 
   /** @returns {boolean} whether to connect again */
-  #closed(code) {
+  #closed(code, isUnwelcome) {
     if (this.#isGoing) {
       this.#isGoing = false;
       return this.#entering !== null;
@@ -289,14 +291,21 @@ export class Session {
     if (this.#entering) {
       const { reject } = this.#entering;
       this.#entering = null;
-      reject(new Error('The server cannot be reached. Please try again in a moment.'));
+      refusalHere(true).then((reason) => reject(new Error(reason ?? 'The server cannot be reached. Please try again in a moment.')));
       return false;
     }
     if (code === 4001) {
       this.#end(SESSION_OVER);
       return false;
     }
+    if (isUnwelcome) this.#checkRefusal();
     return true;
+  }
+
+  /** Who is let in no more need not go on trying. */
+  async #checkRefusal() {
+    const reason = await refusalHere(false);
+    if (reason && this.#store.you && !this.#connection.isOpen) this.#end(reason);
   }
 
   #statusChanged(status) {

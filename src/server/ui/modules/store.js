@@ -88,7 +88,7 @@ export class Store {
       };
     });
     const rank = (item) => (item.name === LOBBY ? 0 : item.isDirect ? 2 : item.isJoined ? 1 : 3);
-    return list.sort((a, b) => rank(a) - rank(b) || a.title.localeCompare(b.title));
+    return list.sort((a, b) => rank(a) - rank(b) || BY_NAME.compare(a.title, b.title));
   }
 
   get unread() {
@@ -116,3 +116,6 @@ export class Store {
     this.thread = null;
   }
 }
+
+/** As people count: room-2 comes before room-10. */
+const BY_NAME = new Intl.Collator(undefined, { numeric: true });

@@ -1,5 +1,5 @@
 /** What can be done about somebody in the room, as items of a menu and the dialogs that some of them open. */
-import { mayKeepOrder, mayKeepServer, mayOwn, outranks } from '../permissions.js';
+import { mayBanFromServer, mayOwn, mayStepDown, outranks } from '../permissions.js';
 import { isDirect } from '../protocol.js';
 import { BAN_LENGTHS } from './durations.js';
 import { createForm } from './form.js';
@@ -28,11 +28,11 @@ export function deedsFor(store, session, member, page) {
       { text: 'Ban…', act: () => openDeed(BAN, member, ask), danger: true },
     );
   }
-  if (!isYou && mayKeepServer(store)) {
+  if (mayBanFromServer(store, member)) {
     const banFromServer = (type, fields) => session.request(type, { name: member.name, ...fields });
     items.push({ text: 'Ban from the server…', act: () => openDeed(SERVER_BAN, member, banFromServer), danger: true });
   }
-  if (isYou ? mayKeepOrder(store) && member.role !== 'member' : mayOwn(store)) items.push(...roles(member, isYou, (role) => tried(ask('role', { role }))));
+  if (isYou ? mayStepDown(store, member) : mayOwn(store) && outranks(store, member)) items.push(...roles(member, isYou, (role) => tried(ask('role', { role }))));
   return items;
 }
 
@@ -47,8 +47,8 @@ function openDeed({ type, title, lead, action }, member, ask) {
     createForm(
       [
         ...(type === 'kick' ? [] : [{ name: 'for_s', label: 'How long', type: 'select', options: BAN_LENGTHS, value: '3600' }]),
-        { name: 'reason', label: 'Reason', hint: type === 'server_ban' ? 'optional' : 'optional; all there read it', maxlength: 250, autocomplete: 'off' },
-        ...(type === 'ban' ? [{ name: 'address', label: 'Also from where they are connected now', type: 'checkbox' }] : []),
+        { name: 'reason', label: 'Reason', hint: REASON_HINTS[type] ?? 'optional; everybody in the room sees it', maxlength: 250, autocomplete: 'off' },
+        ...(type === 'ban' ? [{ name: 'address', label: 'Also ban the address they are connected from', type: 'checkbox' }] : []),
       ],
       [
         {
@@ -66,10 +66,11 @@ function openDeed({ type, title, lead, action }, member, ask) {
   ]);
 }
 
-const KICK = { type: 'kick', title: (name) => `Kick ${name}`, lead: 'Put them out of the room; they may come again', action: 'Kick' };
-const MUTE = { type: 'mute', title: (name) => `Mute ${name}`, lead: 'They read along, and say nothing', action: 'Mute' };
-const BAN = { type: 'ban', title: (name) => `Ban ${name}`, lead: 'Put them out of the room and keep them out', action: 'Ban' };
-const SERVER_BAN = { type: 'server_ban', title: (name) => `Ban ${name} from the server`, lead: 'Put them out of everything here and keep them out', action: 'Ban from the server' };
+const REASON_HINTS = { server_ban: 'optional; told to them, and to the server’s operators' };
+const KICK = { type: 'kick', title: (name) => `Kick ${name}`, lead: 'They have to leave the room, and may come back.', action: 'Kick' };
+const MUTE = { type: 'mute', title: (name) => `Mute ${name}`, lead: 'They can read in the room, but not write.', action: 'Mute' };
+const BAN = { type: 'ban', title: (name) => `Ban ${name}`, lead: 'They have to leave the room, and can’t come back.', action: 'Ban' };
+const SERVER_BAN = { type: 'server_ban', title: (name) => `Ban ${name} from the server`, lead: 'They have to leave this server, and can’t come back.', action: 'Ban from the server' };
 const ROLES = [
   { role: 'owner', text: 'Make owner' },
   { role: 'op', text: 'Make operator' },

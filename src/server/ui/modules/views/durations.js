@@ -7,13 +7,12 @@ export const BAN_LENGTHS = [
   ['86400', 'for a day'],
   ['604800', 'for a week'],
   ['2592000', 'for 30 days'],
-  ['', 'without an end'],
+  ['', 'until it is lifted'],
 ];
 
 /** @type {[string, string][]} */
 export const SLOW_MODES = [
-  ['', 'as it is'],
-  ['0', 'off'],
+  ['0', 'not at all'],
   ['5', '5 seconds'],
   ['15', '15 seconds'],
   ['60', 'a minute'],
@@ -34,8 +33,13 @@ export const RETENTIONS = [
 
 /** @type {[string, string][]} */
 export const INVITE_LENGTHS = [
-  ['3600', 'for an hour'],
-  ['86400', 'for a day'],
-  ['604800', 'for a week'],
-  ['2592000', 'for 30 days'],
+  ['3600', 'an hour'],
+  ['86400', 'a day'],
+  ['604800', 'a week'],
+  ['2592000', '30 days'],
 ];
+
+/** The choices, with what holds now among them. @param {[string, string][]} choices */
+export function withChoice(choices, value, words) {
+  return choices.some(([known]) => known === value) ? choices : [[value, words], ...choices];
+}

@@ -68,10 +68,33 @@ export function createForm(fields, buttons, attributes = {}) {
   }
 }
 
-/** Something to copy from: a press, or coming by keyboard, selects all of it. */
+/** Something to copy, all of it in sight: by its button, or by hand, as a press selects it. */
 export function createCopy(label, value) {
-  const input = h('input', { class: 'copy', type: 'text', readonly: true, value, onfocus: () => input.select() });
-  return h('label', { class: 'field' }, h('span', {}, label), input);
+  const box = h('textarea', { class: 'copy', readonly: true, rows: 1, spellcheck: 'false', onfocus: () => box.select() });
+  box.value = value;
+  return h('div', { class: 'copying' }, h('label', { class: 'field' }, h('span', {}, label), box), createCopyButton(box, 'Copy'));
+}
+
+/** A button that copies what is in a text box. @param {HTMLTextAreaElement} box @param {string} words */
+export function createCopyButton(box, words) {
+  const said = h('span', { role: 'status' });
+  const button = h('button', { class: 'quiet', type: 'button' }, words);
+  button.addEventListener('click', async () => {
+    setText(said, '');
+    setText(said, (await copied(box)) ? 'Copied.' : 'Please copy it by hand.');
+  });
+  return h('span', { class: 'copy-button' }, button, said);
+}
+
+async function copied(box) {
+  try {
+    await navigator.clipboard.writeText(box.value);
+    return true;
+  } catch {
+    // Without TLS there is no clipboard for scripts; what is selected can still be copied.
+    box.select();
+    return document.execCommand('copy');
+  }
 }
 
 function createInput({ name, label, type = 'text', hint, value, options, ...attributes }) {

@@ -32,18 +32,18 @@ export function invitedView(store, session, page) {
 
   function open({ room, invite }) {
     const isComplete = invite !== '';
-    openModal('Come in by invitation', (close) => [
+    openModal('Join by invitation', (close) => [
       createForm(
         [
           { name: 'invite', label: 'Link or code', value: invite, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' },
-          { name: 'room', label: 'Room', hint: 'a link names it', value: room, maxlength: 64, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' },
+          { name: 'room', label: 'Room', hint: 'not needed with a link', value: room, maxlength: 64, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' },
         ],
         [
           {
-            text: isComplete ? `Come into #${room}` : 'Come in',
+            text: isComplete ? `Join #${room}` : 'Join',
             act: async (values) => {
               const named = invitationIn(values.invite) ?? values;
-              if (!named.room) throw new Error('Please say which room it is.');
+              if (!named.room) throw new Error('Please say which room the code is for.');
               await session.accept(named.room, named.invite);
               close();
               page.closeDrawers();

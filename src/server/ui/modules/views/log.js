@@ -106,8 +106,9 @@ export function logView(store, session, page) {
     const start = byId('log-start');
     const isArriving = !room && store.status !== 'connected';
     start.hidden = Boolean(room?.more) || isArriving;
-    if (start.childElementCount > 0 && start.dataset.room === (room?.name ?? '')) return;
-    start.dataset.room = room?.name ?? '';
+    const shown = room ? `${room.name} ${room.retentionDays}` : '';
+    if (start.childElementCount > 0 && start.dataset.shown === shown) return;
+    start.dataset.shown = shown;
     start.replaceChildren(...beginning(room));
   }
 
@@ -158,7 +159,7 @@ function beginning(room) {
   if (!room) return [h('h2', {}, 'You are in no room'), h('p', {}, 'Choose one from the list, or make a new one.')];
   return [
     h('h2', {}, 'This is the beginning of ', h('bdi', {}, isDirect(room.name) ? 'your conversation' : `#${room.name}`)),
-    h('p', {}, isDirect(room.name) ? 'Nobody else reads it.' : `Whatever is said here is kept ${room.retentionDays ? `${keptFor(room.retentionDays)} ` : ''}for those who come later. Say hello!`),
+    h('p', {}, isDirect(room.name) ? 'Nobody else reads it.' : `${room.retentionDays ? `Messages are kept ${keptFor(room.retentionDays)}.` : 'Messages are kept, so whoever comes later can read them.'} Say hello!`),
   ];
 }
 

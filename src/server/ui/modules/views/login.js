@@ -54,7 +54,7 @@ export function loginView(store, session) {
     if (!isNew) return;
     if (entrance?.registration === 'closed') {
       choose(false);
-      fail(name, 'Here accounts are made by the server’s owner.');
+      fail(name, 'On this server only its owner creates accounts.');
     } else if (entrance?.registration !== 'open') {
       byId('invite-field').hidden = false;
     }
@@ -63,7 +63,7 @@ export function loginView(store, session) {
   function missing() {
     if (!name.value.trim()) return [name, 'Please choose a name.'];
     if (isNew && !password.value) return [password, 'Please choose a password.'];
-    if (!byId('invite-field').hidden && !invite.value.trim()) return [invite, 'This server asks for an invitation.'];
+    if (!byId('invite-field').hidden && !invite.value.trim()) return [invite, 'This server asks for an invitation code.'];
     return null;
   }
 
@@ -79,7 +79,7 @@ export function loginView(store, session) {
   function refused(refusal) {
     if (refusal.needs === 'totp' && byId('code-field').hidden) {
       byId('code-field').hidden = false;
-      fail(code, 'This account asks for the code that your device shows.');
+      fail(code, 'This account has a second factor: please type the code that your app shows.');
       return;
     }
     const isAboutName = !(refusal instanceof ServerError) || /^name_/u.test(refusal.code) || !password.value;
@@ -94,7 +94,7 @@ export function loginView(store, session) {
     password.autocomplete = asNew ? 'new-password' : 'current-password';
     setText(byId('password-hint'), asNew ? '8 characters or more' : 'optional, for accounts');
     setText(enter, asNew ? 'Create account' : 'Enter');
-    setText(byId('other-way'), asNew ? 'I have an account, or need none' : 'Create an account');
+    setText(byId('other-way'), asNew ? 'Back: log in, or enter as a guest' : 'Create an account');
     drawStay();
   }
 
@@ -110,6 +110,7 @@ export function loginView(store, session) {
 
   /** @param {boolean} isOut */
   function showPage(isOut) {
+    byId('loading').hidden = true;
     byId('login').hidden = !isOut;
     byId('chat').hidden = isOut;
     if (isOut) closeAllModals();

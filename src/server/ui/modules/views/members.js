@@ -33,7 +33,8 @@ export function membersView(store, session, page) {
   });
 
   function describe(member) {
-    const marks = [member.name === store.you?.name && 'you', RANKS[member.role], member.guest && 'guest', member.online === false && 'away'];
+    const rank = RANKS[member.role] ?? SERVER_RANKS[member.server_role];
+    const marks = [member.name === store.you?.name && 'you', rank, member.guest && 'guest', member.online === false && 'away'];
     return { name: member.name, mark: marks.filter(Boolean).join(' · '), canAct: deedsFor(store, session, member, page).length > 0 };
   }
 
@@ -65,5 +66,6 @@ function sorted(members, you) {
 const ORDER = ['owner', 'op'];
 const AWAY = Infinity;
 const RANKS = { owner: 'owner', op: 'op' };
+const SERVER_RANKS = { owner: 'server owner', op: 'server op' };
 /** More names than anybody reads, and few enough to draw at once. */
 const MAX_SHOWN = 200;

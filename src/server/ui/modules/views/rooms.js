@@ -21,6 +21,7 @@ export function roomsView(store, session, page) {
   });
   byId('new-room').addEventListener('click', () => {
     byId('private-field').hidden = store.you?.guest ?? true;
+    byId('private-hint').hidden = !byId('private-field').hidden;
     openDialog();
   });
   byId('sign-out').addEventListener('click', () => session.signOut());

@@ -5,9 +5,9 @@ import { section } from '../section.js';
 
 /** @param {import('../../session.js').Session} session @param {string} [room] none: the whole server */
 export function auditSection(session, room) {
-  const list = h('ul', { class: 'entries', 'aria-label': 'What was done' });
+  const list = h('ul', { class: 'entries', 'aria-label': 'Who did what' });
   const error = h('p', { class: 'error', role: 'alert' });
-  const button = h('button', { class: 'quiet', type: 'button' }, 'Show what was done');
+  const button = h('button', { class: 'quiet', type: 'button' }, 'Show the log');
   let oldest;
 
   button.addEventListener('click', async () => {
@@ -16,14 +16,14 @@ export function auditSection(session, room) {
       const { entries, more } = await session.request('audit', { ...(room && { room }), limit: PAGE, ...(oldest && { before: oldest }) });
       list.append(...entries.map(entry));
       oldest = entries.at(-1)?.id;
-      if (!list.childElementCount) setText(button, 'Nothing was done yet');
+      if (!list.childElementCount) setText(button, 'Nothing yet');
       else if (more) setText(button, 'Show more');
       else button.hidden = true;
     } catch (refusal) {
       setText(error, refusal.message);
     }
   });
-  return section('Audit log', list, error, button);
+  return section('Who did what', list, error, button);
 }
 
 function entry({ at, by, action, name, address, role, until, reason, seconds, days }) {

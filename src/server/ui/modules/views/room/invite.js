@@ -11,8 +11,8 @@ export function inviteSection(session, room) {
   const place = h('div', { role: 'status' });
   const make = async ({ for_s: seconds }) => {
     const { invite, until } = await session.request('invite', { room: room.name, for_s: Number(seconds) });
-    place.replaceChildren(createCopy(`Link that lets in until ${mediumTime(until)}`, linkFor(room.name, invite)));
+    place.replaceChildren(createCopy(`Link, works until ${mediumTime(until)}`, linkFor(room.name, invite)));
   };
-  const field = { name: 'for_s', label: 'Good', type: 'select', options: INVITE_LENGTHS, value: '604800' };
-  return section('Invitation', createForm([field], [{ text: 'Invite', act: make }]), place);
+  const field = { name: 'for_s', label: 'The link works for', type: 'select', options: INVITE_LENGTHS, value: '604800' };
+  return section('Invite people', createForm([field], [{ text: 'Create link', act: make }]), place);
 }

@@ -10,7 +10,7 @@ export function guestSections(store, session, close) {
   const name = { name: 'name', value: store.you.name, maxlength: 64, autocapitalize: 'off', spellcheck: 'false' };
   return [
     section(
-      'Another name',
+      'Your name',
       createForm(
         [{ ...name, label: 'New name', autocomplete: 'nickname' }],
         [
@@ -25,16 +25,16 @@ export function guestSections(store, session, close) {
       ),
     ),
     section(
-      'An account of your own',
+      'Create an account',
       createForm(
         [
-          { ...name, label: 'Name of the account', autocomplete: 'username' },
-          { name: 'password', label: 'Its password', type: 'password', hint: '8 characters or more', autocomplete: 'new-password' },
-          { name: 'invite', label: 'Invitation', hint: 'if this server asks for one', maxlength: 64, autocomplete: 'off' },
+          { ...name, label: 'Account name', autocomplete: 'username' },
+          { name: 'password', label: 'Account password', type: 'password', hint: '8 characters or more', autocomplete: 'new-password' },
+          { name: 'invite', label: 'Invitation', hint: 'only if this server asks for one', maxlength: 64, autocomplete: 'off' },
         ],
         [
           {
-            text: 'Make it mine',
+            text: 'Create account',
             act: async ({ invite, ...values }) => {
               await session.become('register', { ...values, ...(invite && { invite }) });
               close();

@@ -16,12 +16,12 @@ export function notifyingSection(notifier) {
     draw();
   });
   draw();
-  return section('Notifications', h('label', { class: 'check' }, box, h('span', {}, 'Tell me when I am mentioned or written to alone, and this page is hidden')), note);
+  return section('Notifications', h('label', { class: 'check' }, box, h('span', {}, 'Notify me of mentions and private messages while this page is in the background')), note);
 }
 
 const TEXTS = {
-  off: 'The title of the page counts what is unread in any case.',
+  off: 'The page’s title shows the number of unread messages in any case.',
   on: 'This browser notifies you.',
-  denied: 'The browser does not allow it. Its settings for this site do.',
-  missing: 'This browser can’t, or only over TLS.',
+  denied: 'Your browser blocks notifications of this site. You can allow them in its settings.',
+  missing: 'Not available here: this browser can’t show notifications, or only over https.',
 };

@@ -5,7 +5,7 @@ import { section } from '../section.js';
 /** @param {import('../../session.js').Session} session */
 export function passwordSection(session) {
   return section(
-    'Change of password',
+    'Password',
     createForm(
       [
         { name: 'password', label: 'Current password', type: 'password', autocomplete: 'current-password' },

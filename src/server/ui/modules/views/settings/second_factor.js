@@ -1,69 +1,83 @@
 /** A device that shows codes, asked for beside the password. */
-import { h } from '../../dom.js';
-import { createCopy, createForm } from '../form.js';
+import { h, setText } from '../../dom.js';
+import { createCopy, createCopyButton, createForm } from '../form.js';
+import { createQrCode } from '../qr.js';
 import { section } from '../section.js';
 
 /** @param {import('../../session.js').Session} session */
 export function secondFactorSection(session) {
   const place = h('div');
-  const start = () => place.replaceChildren(...beginning(session, place, start));
-  start();
-  return section('Second factor', place);
+  const error = h('p', { class: 'error', role: 'alert' });
+  const steps = {
+    show: (...nodes) => place.replaceChildren(...nodes),
+    off: (note = '') => steps.show(...setUp(session, steps, note)),
+    on: () => steps.show(...switchOff(session, steps)),
+  };
+  session.request('sessions').then(
+    ({ totp }) => (totp ? steps.on() : steps.off()),
+    (refusal) => setText(error, refusal.message),
+  );
+  return section('Second factor', place, error);
 }
 
-function beginning(session, place, start) {
+const PASSWORD = { name: 'password', label: 'Your password', type: 'password', autocomplete: 'current-password' };
+
+function setUp(session, steps, note) {
+  const begin = async (values) => {
+    const begun = await session.request('totp_begin', values);
+    steps.show(...confirm(session, steps, begun));
+  };
   return [
-    h('p', { class: 'hint' }, 'With a second factor, entering asks for a code from an app on your phone as well.'),
-    createForm(
-      [{ name: 'password', label: 'Your password', type: 'password', autocomplete: 'current-password' }],
-      [
-        {
-          text: 'Set up',
-          act: async (values) => {
-            const begun = await session.request('totp_begin', values);
-            place.replaceChildren(...confirming(session, begun, place, start));
-            place.querySelector('input').focus();
-          },
-        },
-        {
-          text: 'Switch off',
-          act: async (values) => {
-            await session.request('totp_disable', values);
-            return 'The second factor is switched off.';
-          },
-        },
-      ],
-    ),
+    h('p', { class: 'note', role: 'status' }, note),
+    h('p', { class: 'hint' }, 'It is off. When it is on, logging in takes a code from an app on your phone as well as your password.'),
+    createForm([PASSWORD], [{ text: 'Set up', act: begin }]),
   ];
 }
 
-function confirming(session, { secret, uri }, place, start) {
+function switchOff(session, steps) {
+  const disable = async (values) => {
+    await session.request('totp_disable', values);
+    steps.off('The second factor is switched off.');
+  };
   return [
-    h('p', {}, 'Open this link on the device, or type the secret into its app:'),
-    h('p', {}, h('a', { href: uri }, 'Add to an app on this device')),
-    createCopy('Secret', secret.replace(/(.{4})(?=.)/gu, '$1 ')),
-    createForm(
-      [{ name: 'totp', label: 'Code that it shows', inputmode: 'numeric', autocomplete: 'one-time-code', maxlength: 6 }],
-      [
-        {
-          text: 'Confirm',
-          act: async (values) => {
-            const { recovery_codes: codes } = await session.request('totp_confirm', values);
-            place.replaceChildren(...confirmed(codes, start));
-            place.querySelector('button').focus();
-          },
-        },
-        { text: 'Not now', act: async () => start() },
-      ],
-    ),
+    h('p', { class: 'hint' }, 'It is on: logging in takes a code from your app as well as your password.'),
+    createForm([PASSWORD], [{ text: 'Switch off', act: disable, danger: true }]),
+  ];
+}
+
+function confirm(session, steps, { secret, uri, qr }) {
+  const check = async (values) => {
+    const { recovery_codes: codes } = await session.request('totp_confirm', values);
+    steps.show(...confirmed(codes, steps.on));
+  };
+  const code = { name: 'totp', label: 'Code that the app shows', inputmode: 'numeric', autocomplete: 'one-time-code', maxlength: 6 };
+  return [
+    h('p', {}, 'Scan this with an authenticator app on your phone:'),
+    createQrCode(qr, 'QR code for your authenticator app'),
+    h('p', { class: 'only-touch' }, h('a', { href: uri }, 'Or open it in an app on this device')),
+    createCopy('Or type this secret into the app', secret.replace(/(.{4})(?=.)/gu, '$1 ')),
+    createForm([code], [
+      { text: 'Confirm', act: check },
+      { text: 'Not now', act: async () => steps.off() },
+    ]),
   ];
 }
 
 /** They are shown this once: the server keeps hashes. */
-function confirmed(codes, start) {
+function confirmed(codes, done) {
+  const text = codes.join('\n');
+  const box = h('textarea', { class: 'copy codes', readonly: true, rows: codes.length, 'aria-label': 'Recovery codes', onfocus: () => box.select() });
+  box.value = text;
+  const file = `data:text/plain;charset=utf-8,${encodeURIComponent(`Recovery codes for ${location.host}\n\n${text}\n`)}`;
   return [
-    h('p', { role: 'status' }, 'The second factor is on. Keep these recovery codes where you find them without your device; each is good once, and they are not shown again:'),
-    h('ul', { class: 'codes', 'aria-label': 'Recovery codes' }, ...codes.map((code) => h('li', {}, h('code', {}, code)))),
-    h('button', { class: 'primary', type: 'button', onclick: start }, 'I have kept them'),
+    h('p', { role: 'status' }, 'The second factor is on. If you lose your phone, one of these recovery codes lets you in instead; each works once. Save them now: they are not shown again.'),
+    box,
+    h(
+      'div',
+      { class: 'form-buttons' },
+      h('button', { class: 'primary', type: 'button', onclick: done }, 'I have saved them'),
+      createCopyButton(box, 'Copy'),
+      h('a', { class: 'quiet link-button', href: file, download: 'chinwag-recovery-codes.txt' }, 'Download'),
+    ),
   ];
 }

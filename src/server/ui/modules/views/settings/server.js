@@ -26,9 +26,9 @@ function banForm(session, draw) {
   };
   return createForm(
     [
-      { name: 'whom', label: 'Name, address or range', hint: 'as 203.0.113.0/24', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', 'data-once': true },
+      { name: 'whom', label: 'Name, address or range', hint: 'for example 203.0.113.0/24', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', 'data-once': true },
       { name: 'for_s', label: 'How long', type: 'select', options: BAN_LENGTHS, value: '86400' },
-      { name: 'reason', label: 'Reason', hint: 'optional', maxlength: 250, autocomplete: 'off', 'data-once': true },
+      { name: 'reason', label: 'Reason', hint: 'optional; told to them, and to the server’s operators', maxlength: 250, autocomplete: 'off', 'data-once': true },
     ],
     [{ text: 'Ban from the server', act: ban, danger: true }],
   );
@@ -40,7 +40,7 @@ const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]*:[0-9a-f:.]*)(?:\/\d{1,3})
 function operatorSection(session) {
   const set = async ({ name, role }) => {
     await session.request('server_role', { name, role });
-    return role === 'op' ? `${name} keeps order on the whole server.` : `${name} is an operator no more.`;
+    return role === 'op' ? `${name} is now an operator of the server.` : `${name} is no longer an operator of the server.`;
   };
   return section(
     'Operators of the server',
@@ -48,7 +48,7 @@ function operatorSection(session) {
       [{ name: 'name', label: 'Account', maxlength: 64, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', 'data-once': true }],
       [
         { text: 'Make operator', act: ({ name }) => set({ name, role: 'op' }) },
-        { text: 'Take it away', act: ({ name }) => set({ name, role: 'member' }) },
+        { text: 'Remove operator', act: ({ name }) => set({ name, role: 'member' }) },
       ],
     ),
   );
@@ -58,7 +58,7 @@ function invitationSection(session) {
   const place = h('div', { role: 'status' });
   const invite = async () => {
     const { invite: code, until } = await session.request('invite', {});
-    place.replaceChildren(createCopy(`Code, good for one account until ${mediumTime(until)}`, code));
+    place.replaceChildren(createCopy(`Code for one account, works until ${mediumTime(until)}`, code));
   };
-  return section('Invitation to the server', createForm([], [{ text: 'Make a code', act: invite }]), place);
+  return section('Invite to the server', h('p', { class: 'hint' }, 'Whoever has the code can create one account here.'), createForm([], [{ text: 'Create code', act: invite }]), place);
 }

@@ -5,7 +5,7 @@ import { section } from '../section.js';
 
 /** @param {import('../../session.js').Session} session */
 export function sessionsSection(session) {
-  const list = h('ul', { class: 'entries', 'aria-label': 'Sessions' });
+  const list = h('ul', { class: 'entries', 'aria-label': 'Where you are signed in' });
   const error = h('p', { class: 'error', role: 'alert' });
 
   async function draw() {
@@ -21,8 +21,8 @@ export function sessionsSection(session) {
     return h(
       'li',
       { class: 'entry' },
-      h('span', { class: 'entry-text' }, h('bdi', { class: 'strong' }, label || 'Without a name'), h('small', { title: fullTime(created) }, `since ${shortDate(created)}, last used ${shortDate(seen)}`)),
-      current ? h('small', { class: 'mark' }, 'this one') : h('button', { class: 'quiet', type: 'button', 'aria-label': `End ${label}`, onclick: () => end(id) }, 'End'),
+      h('span', { class: 'entry-text' }, h('bdi', { class: 'strong' }, label || 'Unnamed'), h('small', { title: fullTime(created) }, `since ${shortDate(created)}, last used ${shortDate(seen)}`)),
+      current ? h('small', { class: 'mark' }, 'this device') : h('button', { class: 'quiet', type: 'button', 'aria-label': `Sign out ${label}`, onclick: () => end(id) }, 'Sign out'),
     );
   }
 
@@ -39,5 +39,5 @@ export function sessionsSection(session) {
   }
 
   draw();
-  return section('Sessions', list, error);
+  return section('Where you are signed in', list, error);
 }

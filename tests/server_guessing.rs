@@ -1,0 +1,57 @@
+//! Whoever guesses passwords is slowed down, and locks nobody out.
+#![cfg(feature = "server")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::Server;
+use support::account::{PASSWORD, hello, log_in, register, send};
+
+#[test]
+fn who_guesses_passwords_is_told_to_wait_and_how_long() {
+    let server = Server::start(&[]);
+    register(&server, "ada");
+    for _ in 0..10 {
+        assert_eq!(log_in(&server, "ada", "wrong").status, 401);
+    }
+    let refused = log_in(&server, "ada", PASSWORD);
+    assert_eq!(refused.status, 429);
+    let seconds: u64 = refused.header("Retry-After").unwrap().parse().unwrap();
+    assert!((1..=30).contains(&seconds), "{seconds}");
+    let error: Value = serde_json::from_str(&refused.text()).unwrap();
+    assert!(error["retry_after_ms"].as_u64().unwrap() <= 30_000);
+    let mut ws = server.ws();
+    assert_eq!(ws.refused(hello("ada", PASSWORD)), "rate_limited");
+    // Another account is not concerned, nor are those who have logged in.
+    register(&server, "bob");
+    assert_eq!(log_in(&server, "bob", PASSWORD).status, 204);
+    assert!(server.metric("chinwag_auth_failures_total{reason=\"password\"}") >= 10.0);
+}
+
+#[test]
+fn guesser_locks_nobody_out() {
+    let server = Server::start(&["--trusted-proxy", "127.0.0.1", "--registration", "open"]);
+    let (mut ada, _) = register(&server, "ada");
+    let log_in_from = |client: &str, password: &str| {
+        let body = json!({"name": "ada", "password": password}).to_string();
+        let header = format!("X-Forwarded-For: {client}\r\n");
+        let path = "/api/v1/session";
+        send(&mut server.http(), "POST", path, &header, &body).status
+    };
+    for _ in 0..10 {
+        assert_eq!(log_in_from("203.0.113.7", "wrong"), 401);
+    }
+    assert_eq!(log_in_from("203.0.113.7", PASSWORD), 429);
+    assert_eq!(log_in_from("2001:db8::7", PASSWORD), 204);
+    // Whoever is logged in can still prove it again, as often as anybody.
+    for _ in 0..10 {
+        let begin = json!({"type": "totp_begin", "password": "wrong"});
+        assert_eq!(ada.refused(begin), "not_authenticated");
+    }
+    assert_eq!(log_in_from("203.0.113.8", PASSWORD), 204);
+    let (mut bob, _) = register(&server, "bob");
+    for _ in 0..10 {
+        log_in_from("203.0.113.9", "wrong");
+    }
+    bob.done(json!({"type": "password", "password": PASSWORD, "new": "battery staple"}));
+}
