@@ -95,7 +95,10 @@ fn banned_address_is_out_at_once_by_every_door_and_in_again_when_the_ban_is_lift
     assert_eq!(eve.push("banned"), told);
     assert_eq!((silent.closed(), eve.closed()), (1008, 1008));
     let told = line.rest();
-    assert!(told.ends_with("! you are banned from this server: spam\n"), "{told}");
+    assert!(
+        told.ends_with("! you are banned from this server: spam\n"),
+        "{told}"
+    );
     wait_until("ada sees them leave", || {
         ada.done(json!({"type": "who", "room": "lobby"}))["member_count"] == 1
     });

@@ -178,6 +178,16 @@ enum Asked {
     Nonsense,
 }
 
+impl Asked {
+    /// Whether it may take of what there is for messages.
+    fn takes_share(&self) -> bool {
+        matches!(
+            self,
+            Self::Send { .. } | Self::Change { .. } | Self::Topic { .. } | Self::Nonsense
+        )
+    }
+}
+
 /// How it says who it is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Proof {
@@ -231,6 +241,9 @@ impl WebClient {
     }
 
     fn ask(&mut self, asked: Asked, mut request: Value, sight: &Sight<'_>, output: &mut Vec<u8>) {
+        if asked.takes_share() {
+            self.due_at = None;
+        }
         let Some(session) = self.session() else {
             return;
         };

@@ -259,13 +259,7 @@ impl WebClient {
         sight: &Sight<'_>,
         output: &mut Vec<u8>,
     ) {
-        let takes = |asked: &Asked| {
-            matches!(
-                asked,
-                Asked::Send { .. } | Asked::Change { .. } | Asked::Topic { .. } | Asked::Nonsense
-            )
-        };
-        let is_speaking = self.has_asked(takes);
+        let is_speaking = self.has_asked(Asked::takes_share);
         if self.waits_until.is_some_and(|until| until > sight.now) {
             return;
         }
