@@ -110,8 +110,9 @@ impl WebClient {
 
     /// Whether it may be in the room no longer, though it was told nothing yet.
     fn is_outside(&self, room: &str, question: &Question, sight: &Sight<'_>) -> bool {
-        // Since it was let in, which was before it asked; what it was told since it knows.
-        let is_in = self.views.get(room).is_some_and(|view| view.is_in);
+        // What it was told since it was let in it knows; a refusal may come after it was let in again.
+        let view = self.views.get(room).filter(|view| view.is_in);
+        let is_in = view.is_some_and(|view| view.entered_at <= question.position);
         !is_in
             || sight
                 .ledger
