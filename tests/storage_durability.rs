@@ -11,6 +11,7 @@
 
 #[path = "support/disk.rs"]
 mod disk;
+mod storage_support;
 
 use std::env;
 use std::io::{BufRead, BufReader, Lines, Write, stdin};
@@ -18,11 +19,11 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 
-use chinwag::chat::hub::SessionId;
-use chinwag::chat::log::{Append, Context, Fact, Purpose, Read, Span};
-use chinwag::chat::{Body, GuestId, MessageKey, PersonId, RoomName, Timestamp, UserName};
+use chinwag::chat::log::{Append, Purpose, Read, Span};
+use chinwag::chat::{GuestId, PersonId, RoomName};
 use chinwag::storage::{DataDir, Delivery, Log, Reader, Storage};
 use disk::DiskFaults;
+use storage_support::{decided, party, posted};
 
 #[test]
 fn nothing_is_committed_before_its_sync_returns() {
@@ -278,25 +279,8 @@ fn everything() -> Read {
 }
 
 fn post(body: &str) -> Append {
-    Append {
-        context: Context {
-            session: SessionId {
-                worker: 0,
-                connection: 0,
-            },
-            from: None,
-            re: None,
-        },
-        at: Timestamp(1),
-        fact: Fact::MessagePosted {
-            room: RoomName::lobby(),
-            from: UserName::parse("ada").unwrap(),
-            person: PersonId::Guest(GuestId(7)),
-            body: Body::parse(body).unwrap(),
-            key: None::<MessageKey>,
-            reply_to: None,
-        },
-    }
+    let ada = party(PersonId::Guest(GuestId(7)), "ada");
+    decided(1, posted("lobby", &ada, body))
 }
 
 /// Tells the child where its data is, and that it is one.

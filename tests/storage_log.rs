@@ -6,31 +6,32 @@
     reason = "what helpers of tests cannot do fails the test"
 )]
 
+mod storage_support;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::mpsc;
 
 use chinwag::chat::event::Role;
-use chinwag::chat::hub::SessionId;
 use chinwag::chat::log::{
-    Append, Change, ChangeKind, Context, Fact, LogError, Page, Purpose, Read, Recorded, Span,
-    Visibility,
+    Append, Change, ChangeKind, Fact, LogError, Page, Purpose, Read, Recorded, Span, Visibility,
 };
 use chinwag::chat::{
-    AccountId, Body, Content, Emoji, GuestId, Message, MessageKey, PersonId, RoomName, Said, Seq,
-    Timestamp, Topic, UserName,
+    AccountId, Body, Content, Emoji, GuestId, Message, MessageKey, Party, PersonId, RoomName, Said,
+    Seq, Timestamp, Topic, UserName,
 };
-use chinwag::storage::{DataDir, Delivery, Log, Reader, Storage};
+use chinwag::storage::{Delivery, Log, Storage};
 use proptest::prelude::*;
 use rusqlite::Connection;
 use rusqlite::types::Value;
+use storage_support::{Data, edited, party, posted};
 
 type Outcome = Result<Recorded, LogError>;
 
 #[test]
 fn new_log_has_a_lobby_that_nobody_owns() {
-    let scratch = Scratch::new();
+    let scratch = Data::new();
     let rooms = scratch.log().rooms().unwrap();
     let [lobby] = rooms.as_slice() else {
         panic!("{rooms:?}");
@@ -42,7 +43,7 @@ fn new_log_has_a_lobby_that_nobody_owns() {
 
 #[test]
 fn facts_are_numbered_per_room_in_the_order_of_the_batch() {
-    let scratch = Scratch::new();
+    let scratch = Data::new();
     let mut log = scratch.log();
     let batch = [
         post("lobby", "ada", "one"),
@@ -76,7 +77,7 @@ fn facts_are_numbered_per_room_in_the_order_of_the_batch() {
     assert_eq!(dev.topic.as_str(), "more work");
     assert_eq!(dev.roles, [(OWNER, Role::Owner)]);
     assert_eq!((dev.seq, dev.rev), (1, 2));
-    let changes = scratch.page("dev", 10).changes;
+    let changes = scratch.newest("dev", 10).changes;
     let topics = changes.iter().map(|change| match &change.kind {
         ChangeKind::Topic(topic) => (change.rev, topic.as_str(), change.by.as_str()),
         other => panic!("{other:?}"),
@@ -87,7 +88,7 @@ fn facts_are_numbered_per_room_in_the_order_of_the_batch() {
 
 #[test]
 fn repeated_key_finds_its_first_answer() {
-    let scratch = Scratch::new();
+    let scratch = Data::new();
     let mut log = scratch.log();
     let keyed = |room, from, at| Append {
         at: Timestamp(at),
@@ -121,7 +122,7 @@ fn repeated_key_finds_its_first_answer() {
 
 #[test]
 fn everything_of_a_message_comes_back() {
-    let scratch = Scratch::new();
+    let scratch = Data::new();
     let mut append_one = with_key(post("lobby", "Zoë 🦊", "a\n\t\"b\" \\ é\u{1f98a}"), "k:1");
     append_one.at = Timestamp(-62_135_596_800_000);
     let Fact::MessagePosted { reply_to, .. } = &mut append_one.fact else {
@@ -130,7 +131,7 @@ fn everything_of_a_message_comes_back() {
     *reply_to = Some(3);
     let mut log = scratch.log();
     append(&mut log, [append_one]);
-    let page = scratch.page("lobby", 1);
+    let page = scratch.newest("lobby", 1);
     let [message] = page.messages.as_slice() else {
         panic!("{page:?}");
     };
@@ -147,14 +148,14 @@ fn everything_of_a_message_comes_back() {
 
 #[test]
 fn pages_hold_the_newest_messages_that_fit_oldest_first() {
-    let scratch = Scratch::new();
+    let scratch = Data::new();
     let mut log = scratch.log();
     append(
         &mut log,
         (1..=50).map(|_| post("lobby", "ada", "0123456789")),
     );
-    let weight = scratch.page("lobby", 1).messages[0].weight();
-    let mut reader = Reader::open(&scratch.dir).unwrap();
+    let weight = scratch.newest("lobby", 1).messages[0].weight();
+    let mut reader = scratch.reader();
     let all = usize::MAX;
     for (span, max_messages, max_weight, expected) in [
         (Span::Newest, 3, all, vec![48, 49, 50]),
@@ -196,9 +197,9 @@ fn pages_hold_the_newest_messages_that_fit_oldest_first() {
 
 #[test]
 fn reader_sees_what_was_committed_a_moment_ago() {
-    let scratch = Scratch::new();
+    let scratch = Data::new();
     let mut log = scratch.log();
-    let mut reader = Reader::open(&scratch.dir).unwrap();
+    let mut reader = scratch.reader();
     for seq in 1..=20 {
         append(&mut log, [post("lobby", "ada", "x")]);
         let page = reader.read(recent("lobby", 1)).outcome.unwrap();
@@ -208,7 +209,7 @@ fn reader_sees_what_was_committed_a_moment_ago() {
 
 #[test]
 fn rows_edited_by_hand_are_replaced_by_something_visible() {
-    let scratch = Scratch::new();
+    let scratch = Data::new();
     let mut log = scratch.log();
     let messages = (1..=3).map(|_| post("lobby", "ada", "x"));
     append(&mut log, messages.chain([create("gone"), create("Kept")]));
@@ -234,7 +235,7 @@ fn rows_edited_by_hand_are_replaced_by_something_visible() {
     let names: Vec<_> = rooms.iter().map(|room| room.name.as_str()).collect();
     assert_eq!(names, ["lobby", "kept"]);
     assert_eq!(rooms[0].topic.as_str(), "");
-    let page = scratch.page("lobby", 10);
+    let page = scratch.newest("lobby", 10);
     assert_eq!(seqs(&page), [1, 2, 3]);
     assert_eq!(page.messages[1].from.as_str(), "unreadable");
     let said = page.messages[1].said().unwrap();
@@ -249,7 +250,7 @@ fn rows_edited_by_hand_are_replaced_by_something_visible() {
 
 #[test]
 fn torn_tail_of_the_write_ahead_log_costs_the_unfinished_batch_only() {
-    let scratch = Scratch::new();
+    let scratch = Data::new();
     let mut log = scratch.log();
     let mut committed_len = 0;
     for batch_number in 1..=12 {
@@ -280,7 +281,7 @@ fn torn_tail_of_the_write_ahead_log_costs_the_unfinished_batch_only() {
 
 #[test]
 fn copies_across_checkpoints_hold_all_that_was_committed() {
-    let scratch = Scratch::new();
+    let scratch = Data::new();
     let mut log = scratch.log();
     let body = "x".repeat(2_000);
     let mut is_in_database = false;
@@ -299,8 +300,8 @@ fn copies_across_checkpoints_hold_all_that_was_committed() {
 
 #[test]
 fn stopping_commits_what_waits_and_leaves_one_file() {
-    let scratch = Scratch::new();
-    let reader_and_log = (scratch.log(), Reader::open(&scratch.dir).unwrap());
+    let scratch = Data::new();
+    let reader_and_log = (scratch.log(), scratch.reader());
     let (deliver, delivered) = mpsc::channel();
     let storage = Storage::start(reader_and_log.0, reader_and_log.1, move |delivery| {
         deliver.send(delivery).unwrap();
@@ -335,8 +336,8 @@ fn stopping_commits_what_waits_and_leaves_one_file() {
 
 #[test]
 fn full_queues_give_back_what_they_are_given() {
-    let scratch = Scratch::new();
-    let (log, reader) = (scratch.log(), Reader::open(&scratch.dir).unwrap());
+    let scratch = Data::new();
+    let (log, reader) = (scratch.log(), scratch.reader());
     // Nobody takes the deliveries, so that both threads come to stand at their second one.
     let (deliver, delivered) = mpsc::sync_channel(0);
     let storage = Storage::start(log, reader, move |delivery| {
@@ -356,7 +357,7 @@ fn full_queues_give_back_what_they_are_given() {
 
 #[test]
 fn deleted_message_leaves_nothing_in_the_file() {
-    let scratch = Scratch::new();
+    let scratch = Data::new();
     let mut log = scratch.log();
     let long = format!("xylophone {}", "quagmire ".repeat(800));
     append(&mut log, [post("lobby", "ada", &long)]);
@@ -378,7 +379,7 @@ fn deleted_message_leaves_nothing_in_the_file() {
     ] {
         assert!(!has(secret), "{secret}");
     }
-    let page = scratch.page("lobby", 10);
+    let page = scratch.newest("lobby", 10);
     assert_eq!(page.messages[0].content, Content::Deleted);
     let kinds: Vec<_> = page.changes.iter().map(|change| &change.kind).collect();
     assert_eq!(*kinds[0], ChangeKind::Deleted { seq: 1 });
@@ -388,7 +389,7 @@ fn deleted_message_leaves_nothing_in_the_file() {
 
 #[test]
 fn changes_are_judged_by_who_wrote_the_message_whatever_the_name() {
-    let scratch = Scratch::new();
+    let scratch = Data::new();
     let mut log = scratch.log();
     let as_person = |mut append: Append, who: &str| {
         if let Fact::MessageEdited { person: it, .. }
@@ -448,7 +449,7 @@ fn changes_are_judged_by_who_wrote_the_message_whatever_the_name() {
 
 #[test]
 fn message_has_at_most_20_different_reactions() {
-    let scratch = Scratch::new();
+    let scratch = Data::new();
     let mut log = scratch.log();
     append(&mut log, [post("lobby", "ada", "x")]);
     let letters = ('a'..='u').map(|c| react("lobby", "ada", 1, &c.to_string(), true));
@@ -467,7 +468,7 @@ proptest! {
         batches in prop::collection::vec(prop::collection::vec(any_append(), 1..20), 1..10),
         reopened_after in prop::collection::vec(any::<bool>(), 10),
     ) {
-        let scratch = Scratch::new();
+        let scratch = Data::new();
         let mut log = scratch.log();
         let mut model = Model::new();
         for (batch, is_reopened) in batches.into_iter().zip(reopened_after) {
@@ -479,7 +480,7 @@ proptest! {
             }
         }
         for room in log.rooms().unwrap() {
-            let page = scratch.page(room.name.as_str(), usize::MAX);
+            let page = scratch.newest(room.name.as_str(), usize::MAX);
             let (count, rev) = model.counters(&room.name);
             prop_assert_eq!((room.seq, room.rev), (count, rev));
             prop_assert!(seqs(&page).into_iter().eq(1..=count));
@@ -697,37 +698,13 @@ fn any_append() -> impl Strategy<Value = Append> {
     )
 }
 
-/// A data directory that goes away with its test.
-struct Scratch {
-    dir: DataDir,
-    temporary: tempfile::TempDir,
-}
-
-impl Scratch {
-    fn new() -> Self {
-        let temporary = tempfile::tempdir().unwrap();
-        Self {
-            dir: DataDir::open(temporary.path()).unwrap(),
-            temporary,
-        }
-    }
-
-    fn log(&self) -> Log {
-        Log::open(&self.dir).unwrap()
-    }
-
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.temporary.path().join(name)
-    }
-
-    fn page(&self, room: &str, max: usize) -> Page {
-        let mut reader = Reader::open(&self.dir).unwrap();
-        reader.read(recent(room, max)).outcome.unwrap()
+impl Data {
+    fn newest(&self, room: &str, max: usize) -> Page {
+        self.reader().read(recent(room, max)).outcome.unwrap()
     }
 
     fn edit(&self, sql: &str) {
-        let connection = Connection::open(self.path("chinwag.db")).unwrap();
-        connection.execute_batch(sql).unwrap();
+        self.database().execute_batch(sql).unwrap();
     }
 
     /// The files as they are now: what a crash would leave.
@@ -745,7 +722,7 @@ impl Scratch {
     fn assert_holds(&self, message_count: u64) {
         let mut log = self.log();
         assert_eq!(log.rooms().unwrap()[0].seq, message_count);
-        let page = self.page("lobby", usize::MAX);
+        let page = self.newest("lobby", usize::MAX);
         assert!(seqs(&page).into_iter().eq(1..=message_count));
         self.assert_projections_follow_from_events();
         let posted = append(&mut log, [post("lobby", "ada", "x")]);
@@ -910,14 +887,11 @@ fn recent(room: &str, max: usize) -> Read {
 }
 
 fn post(room: &str, from: &str, body: &str) -> Append {
-    decided(Fact::MessagePosted {
-        room: RoomName::parse(room).unwrap(),
-        from: UserName::parse(from).unwrap(),
-        person: person(from),
-        body: Body::parse(body).unwrap(),
-        key: None,
-        reply_to: None,
-    })
+    decided(posted(room, &named(from), body))
+}
+
+fn named(name: &str) -> Party {
+    party(person(name), name)
 }
 
 /// Somebody for each name.
@@ -931,13 +905,7 @@ fn person(name: &str) -> PersonId {
 }
 
 fn edit(room: &str, by: &str, seq: Seq, body: &str) -> Append {
-    decided(Fact::MessageEdited {
-        room: RoomName::parse(room).unwrap(),
-        seq,
-        body: Body::parse(body).unwrap(),
-        by: UserName::parse(by).unwrap(),
-        person: person(by),
-    })
+    decided(edited(room, &named(by), seq, body))
 }
 
 fn delete(room: &str, by: &str, seq: Seq, others: bool) -> Append {
@@ -988,19 +956,7 @@ fn topic(room: &str, text: &str) -> Append {
 }
 
 fn decided(fact: Fact) -> Append {
-    let session = SessionId {
-        worker: 1,
-        connection: 2,
-    };
-    Append {
-        context: Context {
-            session,
-            from: None,
-            re: None,
-        },
-        at: Timestamp(1_000),
-        fact,
-    }
+    storage_support::decided(1_000, fact)
 }
 
 const OWNER: PersonId = PersonId::Guest(GuestId(1));

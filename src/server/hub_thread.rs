@@ -313,6 +313,12 @@ impl<R: Reach> HubThread<R> {
         self.hub.is_behind()
     }
 
+    /// What time it is for the hub.
+    #[cfg(test)]
+    pub(crate) fn latest(&self) -> Timestamp {
+        self.latest
+    }
+
     /// Whether there is something to do for which it waited until then.
     #[cfg(test)]
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {

@@ -9,6 +9,7 @@ mod compare;
 mod inheritance;
 mod past;
 mod shown;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -50,6 +51,8 @@ pub(super) struct Ledger {
     position: Position,
     /// How much of that the hub was told.
     told: Position,
+    /// How much there was when the hub of now began.
+    began_at: Position,
     rooms: BTreeMap<String, Room>,
     /// Where each text was said.
     said: BTreeMap<String, Vec<(String, u64)>>,
@@ -103,6 +106,7 @@ impl Ledger {
             retention_days,
             position: 0,
             told: 0,
+            began_at: 0,
             rooms: BTreeMap::from([("lobby".to_owned(), Room::new(Visibility::Public))]),
             said: BTreeMap::new(),
             accounts: Accounts::default(),
@@ -128,6 +132,7 @@ impl Ledger {
     /// A new hub reads all there is.
     pub(super) fn tell_all(&mut self) {
         self.told = self.position;
+        self.began_at = self.position;
     }
 
     /// Takes note of what the log says, which must follow from all that it said before, and from
@@ -181,6 +186,8 @@ impl Ledger {
             (Fact::MessagePosted { person, body, .. }, Ok(recorded)) => {
                 room.books.check_voice(*person, told, append.at)?;
                 if room.past.post(append, recorded, position)? {
+                    let known = (told, self.began_at);
+                    room.books.take_turn(*person, append.at, known)?;
                     let place = (name.to_owned(), room.past.newest());
                     room.books.read(*person, place.1, None);
                     self.said
@@ -317,6 +324,12 @@ impl Ledger {
         let room = self.rooms.get(name);
         let member = room.and_then(|room| room.books.members.get(&account));
         member.is_none_or(|member| member.read >= seq)
+    }
+
+    /// Whether anybody was ever to wait between two messages in a room.
+    pub(super) fn is_slow(&self, name: &str) -> bool {
+        let room = self.rooms.get(name);
+        room.is_some_and(|room| room.books.turns.were_limited())
     }
 
     /// How far an account has asked to have read since then, each time that it went further, in the

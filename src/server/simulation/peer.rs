@@ -54,6 +54,10 @@ pub(super) struct Sight<'a> {
     pub(super) ledger: &'a Ledger,
     pub(super) now: Instant,
     pub(super) time_of_day: Timestamp,
+    /// What time it is for the hub, which is never earlier than it was.
+    pub(super) hub_time: Timestamp,
+    /// Whether an account has a share, of which all its devices take.
+    pub(super) has_shares: bool,
     /// Whether the server has begun to end in peace.
     pub(super) is_draining: bool,
 }

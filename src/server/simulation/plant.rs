@@ -57,6 +57,10 @@ pub(super) enum Plant {
     IgnoreBan,
     /// The hub takes a mute for nothing.
     IgnoreMute,
+    /// The hub takes slow mode for none.
+    IgnoreSlowMode,
+    /// Somebody is told to wait for less than it takes.
+    PromiseTooSoon,
     /// The log ends no login.
     ForgetLogout,
     /// A password that is wrong counts as right.
@@ -74,7 +78,7 @@ pub(super) enum Plant {
 }
 
 impl Plant {
-    pub(super) const ALL: [Self; 33] = [
+    pub(super) const ALL: [Self; 35] = [
         Self::LoseDelivery,
         Self::RepeatDelivery,
         Self::SwapDeliveries,
@@ -101,6 +105,8 @@ impl Plant {
         Self::ForgetBan,
         Self::IgnoreBan,
         Self::IgnoreMute,
+        Self::IgnoreSlowMode,
+        Self::PromiseTooSoon,
         Self::ForgetLogout,
         Self::AcceptAnyPassword,
         Self::EraseTooSoon,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::ledger::Position;
 use super::plant::{Plant, Saboteur};
+use crate::chat::error::ChatError;
 use crate::chat::event::RoomSummary;
 use crate::chat::hash::Hashing;
 use crate::chat::log::{Append, Purpose, Read, Visibility};
@@ -113,6 +114,11 @@ impl Queues {
             Mail::Answer { answer, .. } => {
                 if saboteur.strikes(Plant::LoseAnswer) {
                     return None;
+                }
+                if let Err(ChatError::RateLimited { retry_after_ms }) = answer
+                    && saboteur.always_strikes(Plant::PromiseTooSoon)
+                {
+                    *retry_after_ms /= 2;
                 }
                 match (answer, &self.hidden, &self.overheard) {
                     (Ok(Done::Rooms { rooms, .. }), Some(room), _)

@@ -1,5 +1,7 @@
 //! What planted faults do to what the log is given, and to what it says.
 
+use std::time::Duration;
+
 use super::ledger::{DAY_MS, Ledger};
 use super::plant::{Plant, Saboteur};
 use crate::chat::account::AccountFact;
@@ -76,11 +78,15 @@ pub(super) fn committed(committed: &mut Committed, saboteur: &mut Saboteur) {
     {
         *up_to = 0;
     }
-    let Fact::Room {
-        fact: RoomFact::Measured { measure, .. },
-        ..
-    } = &mut committed.append.fact
-    else {
+    let Fact::Room { fact, .. } = &mut committed.append.fact else {
+        return;
+    };
+    if let RoomFact::SlowModeSet { interval, .. } = fact
+        && saboteur.always_strikes(Plant::IgnoreSlowMode)
+    {
+        *interval = Duration::ZERO;
+    }
+    let RoomFact::Measured { measure, .. } = fact else {
         return;
     };
     match measure {

@@ -40,6 +40,8 @@ pub(super) struct Setup {
     pub(super) rate: Rate,
     /// For how many days messages are kept where nobody decides otherwise; 0: for ever.
     pub(super) retention_days: u32,
+    /// What an account, or a guest, may ask for.
+    pub(super) allowances: Allowances,
     /// Appends, and reads, that may wait for the storage threads.
     pub(super) max_waiting: usize,
 }
@@ -59,6 +61,7 @@ pub(super) struct Server {
     unwritten: Vec<(Append, Position)>,
     /// Until when all connections are closed, once it ends in peace.
     drained_at: Option<Instant>,
+    has_shares: bool,
     shared: Arc<Shared>,
     control: Receiver<Control>,
     saboteur: Saboteur,
@@ -88,7 +91,7 @@ impl Server {
             claim: None,
             max_rooms: 1_000,
             retention_days: setup.retention_days,
-            allowances: Allowances::FREE,
+            allowances: setup.allowances,
         };
         let shared = Arc::new(shared(setup.rate));
         let (control_sender, control) = mpsc::channel();
@@ -130,6 +133,7 @@ impl Server {
             hasher: Hasher::cheap(&mut dice.generator()),
             unwritten: Vec::new(),
             drained_at: None,
+            has_shares: setup.allowances != Allowances::FREE,
             shared,
             control,
             saboteur,
@@ -376,6 +380,21 @@ impl Server {
             && self.told_by_reader.is_empty()
             && self.told_by_hasher.is_empty()
             && self.unwritten.is_empty()
+    }
+
+    /// What time it would be for the hub now.
+    pub(super) fn hub_time(&self, now: Timestamp) -> Timestamp {
+        self.hub.latest().max(now)
+    }
+
+    /// The hub sees what time it is.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        let _ = self.hub.tick(now);
+    }
+
+    /// Whether there is a limit to what an account, or a guest, may ask for.
+    pub(super) fn has_shares(&self) -> bool {
+        self.has_shares
     }
 
     /// Whether the hub tells something as time passes.

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
-use super::ledger::{AsOf, Checked, Ledger, Violation, ensure};
+use super::ledger::{AsOf, Checked, Ledger, Position, Violation, ensure};
 
 /// A room, as one client knows it.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub(super) struct View {
     /// Whether it was let in without being told what it has missed: a conversation that opened by
     /// itself.
     pub(super) is_loose: bool,
+    /// How much had been recorded when it was let in the last time.
+    pub(super) entered_at: Position,
     members: BTreeSet<String>,
 }
 
@@ -144,6 +146,7 @@ impl View {
             rev,
             is_in: true,
             is_loose: false,
+            entered_at: ledger.position(),
             members: present(done).map(str::to_owned).collect(),
         };
         Ok(())

@@ -4,6 +4,7 @@ use super::dice::Dice;
 use super::plant::Plant;
 use super::server::Setup;
 use crate::chat::rate_limit::Rate;
+use crate::chat::shares::{Allowances, Share};
 use crate::net::OutboxLimits;
 
 /// What can happen next.
@@ -40,7 +41,14 @@ pub(super) fn setup(dice: &mut Dice, plant: Option<Plant>) -> Setup {
         nominal_outbox.hard_len = 4 << 10;
     }
     let per_second = *dice.pick(&[0.0, 10.0]);
+    // Where a connection has a rate, nobody could tell which of the two somebody waits for.
+    let shares = if per_second == 0.0 && dice.one_in(2) {
+        few_messages()
+    } else {
+        Allowances::FREE
+    };
     Setup {
+        allowances: shares,
         worker_count: dice.between(1, 3),
         outbox,
         nominal_outbox,
@@ -50,6 +58,21 @@ pub(super) fn setup(dice: &mut Dice, plant: Option<Plant>) -> Setup {
         },
         retention_days: *dice.pick(&[0, 0, 1, 2]),
         max_waiting: *dice.pick(&[2, 64, 1_024]),
+    }
+}
+
+/// A message in half a second, and some at once.
+fn few_messages() -> Allowances {
+    let messages = Rate {
+        per_second: 2.0,
+        burst: 5.0,
+    };
+    Allowances {
+        account: Share {
+            messages,
+            ..Share::FREE
+        },
+        address: Share::FREE,
     }
 }
 

@@ -21,8 +21,8 @@ use super::dice::Dice;
 use super::ledger::{Checked, Eyes, Position, Violation, ensure};
 use super::peer::{Peer, Sight};
 use super::view::View;
-use crate::chat::AccountId;
 use crate::chat::account::LoginId;
+use crate::chat::{AccountId, Timestamp};
 use crate::websocket::handshake::client::{ClientHandshake, ClientRequest, Progress};
 use crate::websocket::handshake::uri::Uri;
 use crate::websocket::{Connection, Event, Limits, Message};
@@ -55,6 +55,8 @@ pub(super) struct WebClient {
     draft_count: u64,
     /// It was told to wait until then before it sends.
     waits_until: Option<Instant>,
+    /// When it will be served then, by the hub's time.
+    due_at: Option<Timestamp>,
     /// It was not let in: it tries again then.
     greets_at: Option<Instant>,
     /// It has asked for so much that it stops reading.
@@ -176,6 +178,16 @@ enum Asked {
     Nonsense,
 }
 
+impl Asked {
+    /// Whether it may take of what there is for messages.
+    fn takes_share(&self) -> bool {
+        matches!(
+            self,
+            Self::Send { .. } | Self::Change { .. } | Self::Topic { .. } | Self::Nonsense
+        )
+    }
+}
+
 /// How it says who it is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Proof {
@@ -206,6 +218,7 @@ impl WebClient {
             drafts: VecDeque::new(),
             draft_count: 0,
             waits_until: None,
+            due_at: None,
             greets_at: None,
             is_dawdling: false,
         }
@@ -228,6 +241,9 @@ impl WebClient {
     }
 
     fn ask(&mut self, asked: Asked, mut request: Value, sight: &Sight<'_>, output: &mut Vec<u8>) {
+        if asked.takes_share() {
+            self.due_at = None;
+        }
         let Some(session) = self.session() else {
             return;
         };
@@ -333,6 +349,7 @@ impl Peer for WebClient {
     fn disconnected(&mut self) {
         self.phase = Phase::Away;
         self.waits_until = None;
+        self.due_at = None;
         self.greets_at = None;
         for view in self.views.values_mut() {
             view.is_in = false;

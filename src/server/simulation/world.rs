@@ -150,7 +150,11 @@ impl World {
             Move::Time => self.pass_time(),
             Move::Disk => self.fault = *self.dice.pick(&FAULTS),
             Move::Clock => {
-                self.clock.skew_ms = i64::try_from(self.dice.below(60_000)).expect("a minute");
+                // Whatever was asked until then is judged no earlier than it was asked.
+                let now = self.clock.time_of_day();
+                self.server.iter_mut().for_each(|it| it.tick(now));
+                let skew = self.dice.below(MAX_SKEW_MS);
+                self.clock.skew_ms = i64::try_from(skew).expect("a minute");
             }
             Move::Kill => {
                 self.kill();
@@ -372,6 +376,8 @@ impl World {
     fn calm_down(&mut self) -> Checked {
         self.trace.note("calm", 0, &[]);
         self.fault = None;
+        // Nobody waits for a hub that believes that it is later than it is.
+        self.clock.skew_ms = i64::try_from(MAX_SKEW_MS).expect("a minute");
         for person in &mut self.people {
             person.is_stalled = false;
         }
@@ -519,6 +525,8 @@ impl Clock {
             ledger,
             now: self.now,
             time_of_day: self.time_of_day(),
+            hub_time: server.map_or(self.time_of_day(), |it| it.hub_time(self.time_of_day())),
+            has_shares: server.is_some_and(Server::has_shares),
             is_draining: server.is_none_or(Server::is_draining),
         }
     }
@@ -551,6 +559,9 @@ pub(super) const NAMES: [&str; 4] = ["ada", "bob", "cyd", "dan"];
 
 /// How long nobody may want anything.
 const LONG_WAIT: Duration = Duration::from_secs(10);
+
+/// How far the clock may be ahead.
+const MAX_SKEW_MS: usize = 60_000;
 
 /// Days of a run: fewer than an invite holds.
 const MAX_DAYS: i64 = 6;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::turns::Turns;
 use super::{Checked, Position, ensure};
 use crate::chat::event::Role;
 use crate::chat::inheritance::InheritedRoom;
@@ -26,6 +27,7 @@ pub(super) struct Books {
     pub(super) invites: Vec<(Position, Invite, InviteCode)>,
     /// When all that there were ended last.
     pub(super) uninvited_at: Option<Position>,
+    pub(super) turns: Turns,
     /// For how many days messages are kept, as somebody decided.
     pub(super) retentions: Vec<(Position, u32)>,
     /// Who was put out, or left for all devices: whom and by what name.
@@ -70,6 +72,7 @@ impl Books {
             restraints: Vec::new(),
             invites: Vec::new(),
             uninvited_at: None,
+            turns: Turns::default(),
             retentions: Vec::new(),
             dismissals: Vec::new(),
         }
@@ -307,6 +310,22 @@ impl Books {
         Ok(())
     }
 
+    /// Takes a message, for which it must have been somebody's turn as far as the hub knew.
+    ///
+    /// What a guest said is forgotten with the guest's connection.
+    pub(super) fn take_turn(
+        &mut self,
+        person: PersonId,
+        at: Timestamp,
+        known: (Position, Position),
+    ) -> Checked {
+        let is_bound = self.role_at(person, known.0) == Role::Member && !person.is_guest();
+        if is_bound {
+            self.turns.take(person, at, known)?;
+        }
+        Ok(())
+    }
+
     /// Takes something about how the room is kept, which must have been somebody's right when the
     /// hub judged it.
     pub(super) fn keep(
@@ -354,6 +373,11 @@ impl Books {
                     "{by:?}, {own:?}, did {measure:?} to {whom:?}, {other:?}"
                 );
                 self.measure(whom, *measure, position);
+            }
+            RoomFact::SlowModeSet { by, interval } => {
+                let role = self.role_at(by.person, told);
+                ensure!(role > Role::Member, "{by:?}, {role:?}, slows the room");
+                self.turns.set(*interval, position);
             }
             RoomFact::RetentionSet { by, days } => {
                 let role = self.role_at(by.person, told);

@@ -115,6 +115,12 @@ impl Room {
             self.books.parties,
             books.parties
         );
+        ensure!(
+            books.slow_mode == self.books.turns.interval(),
+            "{name} was slow by {:?}, and is by {:?}",
+            self.books.turns.interval(),
+            books.slow_mode
+        );
         // What is over may be forgotten.
         let standing = self.books.restraints.iter().filter(|it| it.to.is_none());
         for restraint in standing.filter(|it| it.until.is_none()) {

@@ -119,12 +119,17 @@ impl Past {
         Some(change)
     }
 
-    /// A change of a message that was not deleted then, and may be erased by now.
-    pub(super) fn as_decided(&self, rev: u64) -> Option<Change> {
-        let (change, _) = self.changes.get(place(rev)?)?;
-        let seq = change.kind.seq().filter(|seq| *seq <= self.erased())?;
-        self.get(seq)?.at(rev, self).said()?;
-        Some(change.clone())
+    /// How a change of a message is told that is erased by now, and was not always.
+    pub(super) fn forms_of_gone(&self, rev: u64) -> Vec<Change> {
+        let change = place(rev).and_then(|nth| self.changes.get(nth));
+        let seq = change.and_then(|(change, _)| change.kind.seq());
+        let (Some((change, _)), Some(seq)) = (change, seq.filter(|seq| *seq <= self.erased()))
+        else {
+            return Vec::new();
+        };
+        let kind = ChangeKind::Deleted { seq };
+        let by = change.by.clone();
+        vec![change.clone(), Change { rev, kind, by }]
     }
 
     /// Takes a message if the log says that it is new.

@@ -65,11 +65,11 @@ impl Ledger {
             )));
         };
         let due = told(room, &change);
-        // It was told before the message was erased.
-        let as_decided = past.and_then(|past| past.as_decided(rev));
-        let is_late = as_decided.is_some_and(|change| told(room, &change) == *shown);
+        // Of a message that is gone, as it was told before, or that it is no more.
+        let forms = past.map_or(Vec::new(), |past| past.forms_of_gone(rev));
+        let is_of_gone = forms.iter().any(|change| told(room, change) == *shown);
         ensure!(
-            *shown == due || as_of.is_none() && is_late,
+            *shown == due || is_of_gone,
             "{room} has {due} and shows {shown}"
         );
         Ok(rev)

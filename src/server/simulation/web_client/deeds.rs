@@ -259,12 +259,12 @@ impl WebClient {
         sight: &Sight<'_>,
         output: &mut Vec<u8>,
     ) {
-        let is_speaking =
-            self.has_asked(|asked| matches!(asked, Asked::Send { .. } | Asked::Change { .. }));
+        let is_speaking = self.has_asked(Asked::takes_share);
         if self.waits_until.is_some_and(|until| until > sight.now) {
             return;
         }
-        let is_due = self.waits_until.take().is_some() && !is_speaking;
+        let due_at = self.due_at.take().filter(|at| *at <= sight.hub_time);
+        let is_due = self.waits_until.take().is_some() && due_at.is_some() && !is_speaking;
         let request = json!({"type": "send", "room": draft.room, "body": draft.body, "key": key,
             "reply_to": draft.reply_to});
         let asked = Asked::Send {

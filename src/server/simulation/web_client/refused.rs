@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Asked, Question, WebClient};
+use crate::chat::Timestamp;
 use crate::chat::order::RestraintKind;
 use crate::server::simulation::ledger::{Checked, Violation, ensure};
 use crate::server::simulation::peer::Sight;
@@ -84,14 +85,23 @@ impl WebClient {
     fn told_to_wait(&mut self, asked: &Asked, refusal: &Value, sight: &Sight<'_>) -> Checked {
         let wait = refusal["retry_after_ms"].as_u64();
         ensure!(
-            !matches!(asked, Asked::Send { is_due: true, .. }),
+            !matches!(asked, Asked::Send { is_due: true, room, .. } if !sight.ledger.is_slow(room)),
             "{} waited as long as it was told, and was refused",
             self.name
         );
         let wait = wait.ok_or_else(|| Violation(format!("how long to wait? {refusal}")))?;
         let until = sight.now + Duration::from_millis(wait);
         match asked {
-            Asked::Send { .. } => self.waits_until = self.waits_until.max(Some(until)),
+            Asked::Send { room, .. } => {
+                self.waits_until = self.waits_until.max(Some(until));
+                // Another device may speak meanwhile, or what was asked before is judged; who waits for a
+                // room waits for no other.
+                let is_alone = self.device.is_none() || !sight.has_shares;
+                let is_alone = is_alone && !self.has_asked(Asked::takes_share);
+                let is_promised = is_alone && !sight.ledger.is_slow(room);
+                let wait = i64::try_from(wait).unwrap_or(i64::MAX);
+                self.due_at = is_promised.then(|| Timestamp(sight.hub_time.0.saturating_add(wait)));
+            }
             Asked::Hello(_) => self.greets_at = Some(until),
             _ => {}
         }
@@ -100,8 +110,9 @@ impl WebClient {
 
     /// Whether it may be in the room no longer, though it was told nothing yet.
     fn is_outside(&self, room: &str, question: &Question, sight: &Sight<'_>) -> bool {
-        // Since it was let in, which was before it asked; what it was told since it knows.
-        let is_in = self.views.get(room).is_some_and(|view| view.is_in);
+        // What it was told since it was let in it knows; a refusal may come after it was let in again.
+        let view = self.views.get(room).filter(|view| view.is_in);
+        let is_in = view.is_some_and(|view| view.entered_at <= question.position);
         !is_in
             || sight
                 .ledger

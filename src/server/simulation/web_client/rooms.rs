@@ -124,6 +124,7 @@ impl WebClient {
         let mut request: Value = json!({"type": kind, "room": room, "name": name});
         match kind {
             "ban" | "mute" => request["for_s"] = (*dice.pick(&[None, None, Some(1)])).into(),
+            "slow_mode" => request["seconds"] = (*dice.pick(&[0, 1, 2])).into(),
             "retention" => request["days"] = (*dice.pick(&[0, 1, 2])).into(),
             "role" => request["role"] = (*dice.pick(&["op", "op", "member", "owner"])).into(),
             _ => {}
@@ -139,7 +140,7 @@ pub(in crate::server::simulation) const ROOMS: [&str; 3] = ["lobby", "tea", "che
 const HIDDEN_ROOMS: [&str; 2] = ["den", "loft"];
 
 /// What is done to keep order, as often as it stands here.
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 10] = [
     "kick",
     "ban",
     "ban",
@@ -149,4 +150,5 @@ const KINDS: [&str; 9] = [
     "unmute",
     "role",
     "retention",
+    "slow_mode",
 ];
