@@ -147,6 +147,14 @@ enum UserArgsCommand {
         /// To which account.
         name: String,
     },
+    /// Let somebody in again who is banned from the server.
+    Unban {
+        /// A name, an address, or a range of addresses as it was banned.
+        #[arg(value_name = "NAME|ADDRESS")]
+        whom: String,
+    },
+    /// Who is banned from the server, by whom, until when, and why.
+    Bans,
 }
 
 #[derive(Args, Debug)]
@@ -294,6 +302,8 @@ fn run_user(args: UserArgs) -> Result<(), String> {
         UserArgsCommand::Passwd { name } => UserCommand::SetPassword { name },
         UserArgsCommand::Disable { name } => UserCommand::Disable { name },
         UserArgsCommand::Enable { name } => UserCommand::Enable { name },
+        UserArgsCommand::Unban { whom } => UserCommand::Unban { whom },
+        UserArgsCommand::Bans => UserCommand::Bans,
     };
     let text = user(&config.server.data_dir, &command).map_err(describe)?;
     io::stdout().write_all(text.as_bytes()).map_err(describe)

@@ -12,7 +12,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use support::{Http, Line, Response, Server, UPGRADE, Ws, wait_until};
+use support::{Http, Line, Response, Server, UPGRADE, Ws, run, wait_until};
 
 const PASSWORD: &str = "correct horse";
 
@@ -226,4 +226,46 @@ fn account_that_is_banned_comes_in_neither_by_cookie_nor_by_token() {
     assert_eq!(said.status, 403, "{}", said.text());
     root.done(json!({"type": "server_unban", "name": "eve"}));
     eve.done(json!({"type": "hello", "token": token}));
+}
+
+#[test]
+fn operator_of_the_machine_lists_bans_and_lets_in_again() {
+    let mut server = server(&["--proxy-protocol"]);
+    let data = server.data_dir().join("data");
+    let user = |arguments: &[&str]| {
+        let data = ["--data-dir", data.to_str().unwrap()];
+        let output = run(&[&["user"], arguments, &data].concat(), &[]);
+        let printed = String::from_utf8(output.stdout).unwrap();
+        (output.status.success(), printed)
+    };
+    let mut root = root(ws_from(&server, "198.51.100.1"));
+    let mut eve = ws_from(&server, "192.0.2.8");
+    eve.hello("eve");
+    root.done(json!({"type": "server_ban", "name": "eve", "reason": "spam"}));
+    for address in ["203.0.113.0/24", "2001:db8::/32"] {
+        root.done(ban(address));
+    }
+    let (is_done, listed) = user(&["bans"]);
+    let mut lines: Vec<&str> = listed.lines().collect();
+    lines.sort_unstable();
+    let expected = [
+        "2001:db8::/32\tby root",
+        "203.0.113.0/24\tby root",
+        "eve\tby root\tspam",
+    ];
+    assert_eq!((is_done, lines), (true, expected.to_vec()));
+    assert_eq!(user(&["unban", "eve"]), (true, String::new()));
+    assert_eq!(user(&["unban", "203.0.113.0/24"]), (true, String::new()));
+    assert!(!user(&["unban", "203.0.113.0/24"]).0);
+    assert_eq!(status_from(&server, "203.0.113.7"), 101);
+    ws_from(&server, "192.0.2.8").hello("eve");
+    let audit = root.done(json!({"type": "audit", "limit": 1}));
+    assert_eq!(audit["entries"][0]["by"], "operator");
+    // Without a server the same is done to the database.
+    server.terminate();
+    server.wait();
+    assert_eq!(user(&["unban", "2001:db8::/32"]), (true, String::new()));
+    assert_eq!(user(&["bans"]), (true, String::new()));
+    server.restart();
+    assert_eq!(status_from(&server, "2001:db8::7"), 101);
 }

@@ -86,6 +86,7 @@ fn opened(text: &str) -> AccountFact {
         invite: None,
         claim: None,
         login: None,
+        restraints: Vec::new(),
     })
 }
 

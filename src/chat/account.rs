@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::chat::AccountId;
 use crate::chat::bans::BanRecord;
 use crate::chat::event::Role;
+use crate::chat::inheritance::{Inheritance, InheritedRestraint};
 use crate::chat::message::Timestamp;
 use crate::chat::name::UserName;
 use crate::chat::network::ClientAddress;
@@ -164,6 +165,8 @@ pub struct NewAccount {
     pub claim: Option<SecretHash>,
     /// What to open for it as soon as it is there.
     pub login: Option<Box<Opening>>,
+    /// What holds against it from the beginning: against the guest whose it is, or its name.
+    pub restraints: Vec<InheritedRestraint>,
 }
 
 /// What can happen to an account.
@@ -228,6 +231,8 @@ pub enum AccountFact {
         /// To which account.
         account: AccountId,
     },
+    /// What was a guest's is an account's from now on.
+    Inherited(Box<Inheritance>),
     /// Somebody may register.
     Invited {
         /// With which code.

@@ -1,6 +1,6 @@
 //! All accounts in memory: their names, their logins, and who may register.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::chat::AccountId;
@@ -10,6 +10,8 @@ use crate::chat::account::{
 use crate::chat::event::Role;
 use crate::chat::message::Timestamp;
 use crate::chat::name::UserName;
+use crate::chat::network::{ClientAddress, Network};
+use crate::chat::order::MAX_ADDRESSES;
 use crate::chat::password::PasswordHash;
 use crate::chat::secret::SecretHash;
 use crate::chat::totp::SecondFactor;
@@ -32,6 +34,8 @@ pub(crate) struct Accounts {
 pub(crate) struct Account {
     pub(crate) record: AccountRecord,
     logins: BTreeMap<LoginId, SecretHash>,
+    /// From where an owner of the server came of late, the newest last.
+    came_from: VecDeque<ClientAddress>,
 }
 
 impl Accounts {
@@ -53,8 +57,12 @@ impl Accounts {
         self.by_name.insert(record.name.clone(), record.id);
         self.by_look
             .insert(Arc::clone(record.name.look()), record.id);
-        let logins = BTreeMap::new();
-        self.by_id.insert(record.id, Account { record, logins });
+        let account = Account {
+            record,
+            logins: BTreeMap::new(),
+            came_from: VecDeque::new(),
+        };
+        self.by_id.insert(account.record.id, account);
     }
 
     pub(crate) fn get(&self, id: AccountId) -> Option<&Account> {
@@ -67,6 +75,24 @@ impl Accounts {
 
     pub(crate) fn by_name(&self, name: &UserName) -> Option<&Account> {
         self.get(*self.by_name.get(name)?)
+    }
+
+    /// Takes note of from where an owner of the server came.
+    pub(crate) fn came_from(&mut self, id: AccountId, from: ClientAddress) {
+        let account = self.by_id.get_mut(&id);
+        if let Some(account) = account.filter(|it| it.record.server_role == Role::Owner) {
+            account.came_from.retain(|known| *known != from);
+            if account.came_from.len() >= MAX_ADDRESSES {
+                account.came_from.pop_front();
+            }
+            account.came_from.push_back(from);
+        }
+    }
+
+    /// Whether an owner of the server came from there of late.
+    pub(crate) fn owner_came_from(&self, network: Network) -> bool {
+        let mut addresses = self.iter().flat_map(|account| &account.came_from);
+        addresses.any(|from| network.holds(*from))
     }
 
     /// All of them, by their numbers.

@@ -219,17 +219,27 @@ pub(crate) const MAX_LISTED_BANS: usize = 1_000;
 /// About how many bytes such a list has at most; each has a reason of up to a kilobyte.
 pub(crate) const MAX_LISTED_WEIGHT: usize = 256 * 1024;
 
-/// As many of a list as go into one answer, and whether there are more.
-pub(crate) fn listed(mut bans: Vec<BanRecord>) -> (Vec<BanRecord>, bool) {
+/// As many of a list, the newest first, as go into one answer, and whether there are more.
+///
+/// Those of one moment stay together, so that the next page begins behind that moment; as many as fill
+/// an answer by themselves are not decided in one.
+pub(crate) fn listed(
+    mut bans: Vec<BanRecord>,
+    before: Option<Timestamp>,
+) -> (Vec<BanRecord>, bool) {
+    bans.retain(|ban| before.is_none_or(|before| ban.at < before));
     let mut weight = 0;
     let fits = |ban: &&BanRecord| {
         weight += ban.reason.as_str().len() + OVERHEAD_LEN;
         weight <= MAX_LISTED_WEIGHT
     };
     let count = bans.iter().take(MAX_LISTED_BANS).take_while(fits).count();
-    let more = count < bans.len();
-    bans.truncate(count);
-    (bans, more)
+    let Some(next_at) = bans.get(count).map(|ban| ban.at) else {
+        return (bans, false);
+    };
+    let last = bans[..count].iter().rposition(|ban| ban.at != next_at);
+    bans.truncate(last.map_or(count, |last| last + 1));
+    (bans, true)
 }
 
 /// Names, times and punctuation, roughly.
@@ -238,22 +248,6 @@ const OVERHEAD_LEN: usize = 200;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::GuestId;
-
-    fn party(person: PersonId, name: &str) -> Party {
-        Party {
-            person,
-            name: UserName::parse(name).unwrap(),
-        }
-    }
-
-    fn guest(id: u128, name: &str) -> Party {
-        party(PersonId::Guest(GuestId(id)), name)
-    }
-
-    fn account(id: i64, name: &str) -> Party {
-        party(PersonId::Account(AccountId(id)), name)
-    }
 
     fn record(whom: Banned, at: i64, until: Option<i64>) -> BanRecord {
         BanRecord {
@@ -268,15 +262,15 @@ mod tests {
     #[test]
     fn guest_is_banned_by_identity_and_by_name_and_an_account_by_identity_alone() {
         let mut bans = Bans::default();
-        bans.ban(record(Banned::Person(guest(1, "eve")), 0, None));
-        bans.ban(record(Banned::Person(account(1, "bob")), 0, None));
+        bans.ban(record(Banned::Person(Party::guest(1, "eve")), 0, None));
+        bans.ban(record(Banned::Person(Party::account(1, "bob")), 0, None));
         let is_banned = |whom: &Party| bans.check(whom, Timestamp(0)).is_err();
-        assert!(is_banned(&guest(1, "evelyn")), "renamed");
-        assert!(is_banned(&guest(2, "Eve")), "come again");
-        assert!(!is_banned(&guest(2, "evelyn")));
-        assert!(is_banned(&account(1, "bob")));
-        assert!(!is_banned(&account(2, "eve")));
-        assert!(!is_banned(&guest(3, "bob")));
+        assert!(is_banned(&Party::guest(1, "evelyn")), "renamed");
+        assert!(is_banned(&Party::guest(2, "Eve")), "come again");
+        assert!(!is_banned(&Party::guest(2, "evelyn")));
+        assert!(is_banned(&Party::account(1, "bob")));
+        assert!(!is_banned(&Party::account(2, "eve")));
+        assert!(!is_banned(&Party::guest(3, "bob")));
         let name = |text: &str| UserName::parse(text).unwrap();
         assert!(bans.check_name(&name("EVE"), Timestamp(0)).is_err());
         assert!(bans.check_name(&name("bob"), Timestamp(0)).is_ok());
@@ -285,7 +279,7 @@ mod tests {
     #[test]
     fn ban_ends_when_its_time_has_come_or_when_it_is_lifted() {
         let mut bans = Bans::default();
-        let eve = guest(1, "eve");
+        let eve = Party::guest(1, "eve");
         bans.ban(record(Banned::Person(eve.clone()), 0, Some(2_500)));
         let left = |bans: &Bans, now| bans.check(&eve, Timestamp(now));
         let refused = |left_s| Err(ChatError::BannedFromServer { left_s });
@@ -293,7 +287,7 @@ mod tests {
         assert_eq!(left(&bans, 2_499), refused(Some(1)));
         assert_eq!(left(&bans, 2_500), Ok(()));
         // Banned again under another name: both identities are one.
-        bans.ban(record(Banned::Person(guest(1, "evil")), 1, None));
+        bans.ban(record(Banned::Person(Party::guest(1, "evil")), 1, None));
         assert_eq!(left(&bans, 2_500), refused(None));
         assert_eq!(bans.named(&eve.name, Timestamp(2)), None);
         bans.lift(&Banned::Person(eve.clone()));
@@ -306,7 +300,7 @@ mod tests {
         for (id, _) in (0..).zip(0..MAX_BANS) {
             assert!(bans.has_place(Timestamp(0)));
             let until = (id == 0).then_some(10);
-            bans.insert(record(Banned::Person(guest(id, "eve")), 0, until));
+            bans.insert(record(Banned::Person(Party::guest(id, "eve")), 0, until));
         }
         assert!(!bans.has_place(Timestamp(9)));
         assert!(bans.has_place(Timestamp(10)));
@@ -314,8 +308,39 @@ mod tests {
         bans.ban(record(Banned::Network(network), 10, None));
         assert_eq!(bans.lasting(Timestamp(10)).count(), MAX_BANS);
         assert!(bans.has_network(network, Timestamp(10)));
-        let (shown, more) = listed(bans.list(Timestamp(10)));
-        assert_eq!((shown.len(), more), (MAX_LISTED_BANS, true));
+        let (shown, more) = listed(bans.list(Timestamp(10)), None);
+        assert_eq!(
+            (shown.len(), more),
+            (1, true),
+            "of one moment are all others"
+        );
         assert_eq!(shown[0].whom, Banned::Network(network), "the newest first");
+        let (shown, more) = listed(bans.list(Timestamp(10)), Some(Timestamp(10)));
+        assert_eq!((shown.len(), more), (MAX_LISTED_BANS, true));
+    }
+
+    #[test]
+    fn pages_of_bans_hold_each_of_them_once() {
+        let mut bans = Bans::default();
+        for id in 0..3_000_u32 {
+            let whom = Banned::Person(Party::guest(u128::from(id), "eve"));
+            // Seven at a time, some with long reasons.
+            let mut record = record(whom, i64::from(id / 7), None);
+            if id % 3 == 0 {
+                record.reason = Reason::parse(&"é".repeat(250)).unwrap();
+            }
+            bans.insert(record);
+        }
+        let (mut seen, mut before) = (Vec::new(), None);
+        loop {
+            let (page, more) = listed(bans.list(Timestamp(10)), before);
+            assert!(page.len() <= MAX_LISTED_BANS);
+            before = page.last().map(|ban| ban.at);
+            seen.extend(page);
+            if !more {
+                break;
+            }
+        }
+        assert_eq!(seen, bans.list(Timestamp(10)));
     }
 }

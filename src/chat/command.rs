@@ -7,7 +7,7 @@ use crate::chat::GuestId;
 use crate::chat::account::{LoginId, LoginToken, Opening};
 use crate::chat::event::Role;
 use crate::chat::log::{Span, Visibility};
-use crate::chat::message::{Body, MessageKey, Rev, Seq, Topic};
+use crate::chat::message::{Body, MessageKey, Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::network::Network;
 use crate::chat::order::{InviteCode, Reason, RestraintKind};
@@ -217,6 +217,8 @@ pub enum RoomCommand {
         /// For how long it is good.
         lasting: Duration,
     },
+    /// Ends all codes with which others may enter.
+    Uninvite,
     /// Puts somebody out.
     Kick {
         /// Whom.
@@ -268,7 +270,10 @@ pub enum RoomCommand {
         limit: usize,
     },
     /// Asks who is banned.
-    Bans,
+    Bans {
+        /// Only those that were decided before then.
+        before: Option<Timestamp>,
+    },
     /// Sets for how long messages are kept.
     Retention {
         /// For so many days; 0: for ever.
@@ -296,7 +301,10 @@ pub enum ServerCommand {
         reason: Reason,
     },
     /// Asks who is banned.
-    Bans,
+    Bans {
+        /// Only those that were decided before then.
+        before: Option<Timestamp>,
+    },
     /// Has an account keep order on the whole server, or no longer.
     SetOp {
         /// Its name.
@@ -425,6 +433,10 @@ pub enum Order {
     },
     /// Asks which accounts there are.
     List,
+    /// Lets somebody in again who is banned from the server.
+    Unban(Whom),
+    /// Asks who is.
+    Bans,
 }
 
 /// An account that somebody claims to have, beside its password.

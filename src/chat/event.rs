@@ -347,6 +347,8 @@ pub enum Event {
         /// Why, for people.
         reason: Arc<str>,
     },
+    /// One has another role on the whole server.
+    You(Member),
     /// Something for people to know.
     Notice {
         /// Where it concerns those who are there.

@@ -19,10 +19,9 @@
 //! step are in the order in which every connection must see them; requests are put aside only for
 //! a session that waits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::chat::PersonId;
 use crate::chat::account::Roll;
 use crate::chat::accounts::Accounts;
 use crate::chat::attempts::Attempts;
@@ -37,20 +36,21 @@ use crate::chat::log::{Append, Committed, Context, Read, ReadDone, RoomRecord};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::network::{ClientAddress, Network, NetworkBans};
-use crate::chat::order::Reason;
+use crate::chat::order::{Party, Reason};
 use crate::chat::people::People;
 use crate::chat::recent;
 use crate::chat::room::{Room, RoomId};
 use crate::chat::search::{Search, SearchDone};
 use crate::chat::secret::SecretHash;
 use crate::chat::shares::{Allowances, Scope, Shares};
-use crate::chat::totp::TotpSecret;
 use crate::chat::waiting::Waiting;
+use crate::chat::{GuestId, PersonId};
 
 mod accounts;
 mod arrival;
 mod commit;
 mod direct;
+mod inheritance;
 mod keeping;
 mod login;
 mod membership;
@@ -67,6 +67,8 @@ mod tests;
 mod upkeep;
 
 pub use presence::MAX_PRESENCE_MEMBERS;
+
+use arrival::Session;
 
 /// A connection as the hub knows it: the worker that serves it, and the worker's name for it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -223,6 +225,8 @@ pub struct Hub {
     room_ids: BTreeMap<RoomName, RoomId>,
     /// The number of the next room: one is never used again.
     next_room: u32,
+    /// Guests who have become accounts of late, or are about to.
+    heirs: VecDeque<(GuestId, Party)>,
     /// To which rooms somebody belongs.
     belongings: BTreeMap<PersonId, BTreeSet<RoomId>>,
     /// What is held of all rooms' recent pasts.
@@ -251,21 +255,6 @@ pub struct Hub {
     now: Timestamp,
 }
 
-/// A connection that has said who it speaks for.
-#[derive(Debug)]
-struct Session {
-    person: PersonId,
-    /// From where it comes.
-    from: Option<ClientAddress>,
-    rooms: BTreeSet<RoomId>,
-    /// With which login it came; guests have none.
-    login: Option<SecretHash>,
-    /// When that ends by itself.
-    ends_at: Option<Timestamp>,
-    /// A second factor that was begun to be set up.
-    totp_begun: Option<TotpSecret>,
-}
-
 /// One request under way, with what judging it needs.
 struct Asking<'a> {
     context: Context,
@@ -290,6 +279,7 @@ impl Hub {
             rooms: BTreeMap::new(),
             room_ids: BTreeMap::new(),
             next_room: 0,
+            heirs: VecDeque::new(),
             belongings: BTreeMap::new(),
             recent_weight: 0,
             resumable: Vec::new(),

@@ -182,6 +182,11 @@ pub enum RoomFact {
         /// What is told to whoever asked; the log does not look at it.
         code: InviteCode,
     },
+    /// All invites have ended.
+    Uninvited {
+        /// By whom.
+        by: Party,
+    },
     /// Somebody was dealt with.
     Measured {
         /// By whom.

@@ -15,6 +15,7 @@ pub mod event;
 mod gossip;
 pub mod hash;
 pub mod hub;
+pub mod inheritance;
 pub mod log;
 pub mod message;
 pub mod name;
@@ -32,6 +33,7 @@ pub mod search;
 pub mod secret;
 pub mod shares;
 pub mod totp;
+mod turns;
 pub(crate) mod waiting;
 
 pub use command::{Command, Hello, Request, RequestId};

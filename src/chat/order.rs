@@ -1,4 +1,4 @@
-//! What keeps a room in order: measures against members, restraints that last, invites, slow mode.
+//! What keeps a room in order: measures against members, restraints that last, invites.
 //!
 //! Whatever has an end is over when the time has come: it is judged when somebody asks, no timer
 //! ends it. What is over is forgotten when something new of its kind is kept.
@@ -161,6 +161,16 @@ pub enum RestraintKind {
     Mute,
 }
 
+impl RestraintKind {
+    /// The name of it, which is that of the measure.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ban => "ban",
+            Self::Mute => "mute",
+        }
+    }
+}
+
 /// Somebody kept from something.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Restraint {
@@ -244,6 +254,8 @@ pub enum Deed {
         /// Until then.
         until: Timestamp,
     },
+    /// All invites were ended.
+    Uninvite,
     /// Messages are kept for so many days; 0: for ever.
     Retention {
         /// So many.
@@ -277,7 +289,6 @@ pub enum Deed {
 /// The order of one room.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
-    pub(crate) slow_mode: Duration,
     /// Its invariant: `banned_from` holds exactly the addresses of these.
     restraints: BTreeMap<(RestraintKind, PersonId), Restraint>,
     banned_from: BTreeSet<(ClientAddress, PersonId)>,
@@ -285,13 +296,8 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    pub(crate) fn new(
-        restraints: Vec<Restraint>,
-        invites: Vec<Invite>,
-        slow_mode: Duration,
-    ) -> Self {
+    pub(crate) fn new(restraints: Vec<Restraint>, invites: Vec<Invite>) -> Self {
         let mut order = Self {
-            slow_mode,
             restraints: BTreeMap::new(),
             banned_from: BTreeSet::new(),
             invites,
@@ -374,6 +380,24 @@ impl Order {
             .map(|restraint| restraint.whom.clone())
     }
 
+    /// What holds against one person, whatever they are called.
+    pub(crate) fn on(&self, person: PersonId, now: Timestamp) -> impl Iterator<Item = &Restraint> {
+        let kinds = [RestraintKind::Ban, RestraintKind::Mute];
+        let those = kinds.map(|kind| self.restraints.get(&(kind, person)));
+        let those = those.into_iter().flatten();
+        those.filter(move |it| is_ahead(it.until, now))
+    }
+
+    /// What holds against those whom `is_it` finds.
+    pub(crate) fn lasting_on(
+        &self,
+        now: Timestamp,
+        is_it: impl Fn(&Party) -> bool,
+    ) -> impl Iterator<Item = &Restraint> {
+        let all = self.restraints.values();
+        all.filter(move |it| is_ahead(it.until, now) && is_it(&it.whom))
+    }
+
     /// Those of a kind that are not over.
     fn lasting(&self, kind: RestraintKind, now: Timestamp) -> impl Iterator<Item = &Restraint> {
         let all = self.restraints.values();
@@ -404,21 +428,43 @@ impl Order {
         let over = all.filter(|(_, restraint)| !is_ahead(restraint.until, now));
         let over: Vec<_> = over.map(|(key, _)| *key).collect();
         for (kind, person) in over {
-            self.lift(kind, person);
+            self.remove(kind, person);
         }
         self.insert(restraint);
     }
 
+    /// Keeps what held against somebody under another identity, unless there is one of that kind.
+    pub(crate) fn carry(&mut self, restraint: Restraint, now: Timestamp) {
+        let known = self
+            .restraints
+            .get(&(restraint.kind, restraint.whom.person));
+        if known.is_none_or(|known| !is_ahead(known.until, now)) {
+            self.insert(restraint);
+        }
+    }
+
     fn insert(&mut self, restraint: Restraint) {
         let (kind, person) = (restraint.kind, restraint.whom.person);
-        self.lift(kind, person);
+        self.remove(kind, person);
         let addresses = restraint.from.iter();
         self.banned_from
             .extend(addresses.map(|address| (*address, person)));
         self.restraints.insert((kind, person), restraint);
     }
 
-    pub(crate) fn lift(&mut self, kind: RestraintKind, person: PersonId) {
+    /// Lifts what holds against somebody, and whatever else goes by that name: an account and the
+    /// guest who it was are lifted at once.
+    pub(crate) fn lift(&mut self, kind: RestraintKind, whom: &Party) {
+        let is_it = |it: &Party| it.person == whom.person || it.name.as_str() == whom.name.as_str();
+        let all = self.restraints.iter();
+        let those = all.filter(|((of, _), it)| *of == kind && is_it(&it.whom));
+        let those: Vec<PersonId> = those.map(|((_, person), _)| *person).collect();
+        for person in those {
+            self.remove(kind, person);
+        }
+    }
+
+    fn remove(&mut self, kind: RestraintKind, person: PersonId) {
         if let Some(lifted) = self.restraints.remove(&(kind, person)) {
             for address in lifted.from {
                 self.banned_from.remove(&(address, person));
@@ -434,6 +480,11 @@ impl Order {
     pub(crate) fn invite(&mut self, invite: Invite, now: Timestamp) {
         self.invites.retain(|invite| invite.until > now);
         self.invites.push(invite);
+    }
+
+    /// Ends all invites.
+    pub(crate) fn uninvite(&mut self) {
+        self.invites.clear();
     }
 
     /// Whether a code lets its holder in.
@@ -488,24 +539,26 @@ pub const MAX_RETENTION_DAYS: u32 = 36_500;
 pub const MAX_SLOW_MODE: Duration = Duration::from_secs(6 * 60 * 60);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chat::GuestId;
-
-    fn party(person: PersonId, name: &str) -> Party {
-        Party {
-            person,
-            name: UserName::parse(name).unwrap(),
+impl Party {
+    pub(crate) fn guest(id: u128, name: &str) -> Self {
+        Self {
+            person: PersonId::Guest(crate::chat::GuestId(id)),
+            name: UserName::parse(name).expect("a name"),
         }
     }
 
-    fn guest(id: u128, name: &str) -> Party {
-        party(PersonId::Guest(GuestId(id)), name)
+    pub(crate) fn account(id: i64, name: &str) -> Self {
+        Self {
+            person: PersonId::Account(AccountId(id)),
+            name: UserName::parse(name).expect("a name"),
+        }
     }
+}
 
-    fn account(id: i64, name: &str) -> Party {
-        party(PersonId::Account(AccountId(id)), name)
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::GuestId;
 
     fn ban(whom: Party, at: i64, until: Option<i64>) -> Restraint {
         Restraint {
@@ -526,16 +579,16 @@ mod tests {
         for (id, until) in [(1, Some(10)), (2, Some(20))] {
             order.restrain(Restraint {
                 from: vec![here],
-                ..ban(guest(id, "eve"), 0, until)
+                ..ban(Party::guest(id, "eve"), 0, until)
             });
         }
         let left = |order: &Order, from, now| order.check_address(from, Timestamp(now)).is_err();
         assert!(left(&order, here, 0) && !left(&order, there, 0));
         assert!(left(&order, here, 19) && !left(&order, here, 20));
-        order.lift(RestraintKind::Ban, PersonId::Guest(GuestId(2)));
+        order.remove(RestraintKind::Ban, PersonId::Guest(GuestId(2)));
         assert!(left(&order, here, 9) && !left(&order, here, 10));
         // Banned once more, without the address.
-        order.restrain(ban(guest(1, "eve"), 1, None));
+        order.restrain(ban(Party::guest(1, "eve"), 1, None));
         assert!(!left(&order, here, 2));
         assert_eq!(order.banned_from.len(), 0);
     }
@@ -543,8 +596,8 @@ mod tests {
     #[test]
     fn ban_ends_when_its_time_has_come() {
         let mut order = Order::default();
-        order.restrain(ban(account(1, "ada"), 0, Some(2_500)));
-        let judged = |now| order.check_ban(&account(1, "ada"), Timestamp(now));
+        order.restrain(ban(Party::account(1, "ada"), 0, Some(2_500)));
+        let judged = |now| order.check_ban(&Party::account(1, "ada"), Timestamp(now));
         assert_eq!(judged(0), Err(ChatError::Banned { left_s: Some(3) }));
         assert_eq!(judged(2_499), Err(ChatError::Banned { left_s: Some(1) }));
         assert_eq!(judged(2_500), Ok(()));
@@ -553,12 +606,12 @@ mod tests {
     #[test]
     fn guest_is_banned_by_identity_and_by_name_and_an_account_by_identity_alone() {
         let mut order = Order::default();
-        order.restrain(ban(guest(1, "eve"), 0, None));
+        order.restrain(ban(Party::guest(1, "eve"), 0, None));
         let is_banned = |whom: &Party| order.check_ban(whom, Timestamp(0)).is_err();
-        assert!(is_banned(&guest(1, "evelyn")), "renamed");
-        assert!(is_banned(&guest(2, "Eve")), "come again");
-        assert!(!is_banned(&guest(2, "evelyn")));
-        assert!(!is_banned(&account(1, "eve")));
+        assert!(is_banned(&Party::guest(1, "evelyn")), "renamed");
+        assert!(is_banned(&Party::guest(2, "Eve")), "come again");
+        assert!(!is_banned(&Party::guest(2, "evelyn")));
+        assert!(!is_banned(&Party::account(1, "eve")));
     }
 
     #[test]
@@ -567,11 +620,11 @@ mod tests {
         for id in 0..1_000 {
             assert!(order.has_place_for_restraint(Timestamp(0)));
             let until = (id == 0).then_some(10);
-            order.restrain(ban(guest(id, "eve"), 0, until));
+            order.restrain(ban(Party::guest(id, "eve"), 0, until));
         }
         assert!(!order.has_place_for_restraint(Timestamp(9)));
         assert!(order.has_place_for_restraint(Timestamp(10)));
-        order.restrain(ban(guest(1_000, "eve"), 10, None));
+        order.restrain(ban(Party::guest(1_000, "eve"), 10, None));
         assert_eq!(order.restraints.len(), MAX_RESTRAINTS);
     }
 

@@ -25,6 +25,8 @@ pub enum Action {
     CreatePrivateRoom,
     /// Makes a code with which others may enter.
     Invite,
+    /// Ends all such codes.
+    EndInvites,
     /// Says what a room is about.
     SetTopic,
     /// Kicks, bans and mutes, and lifts that again; sets slow mode.
@@ -65,6 +67,10 @@ impl Standing {
             Action::SetTopic => needs(
                 Role::Op,
                 "only the room's owner and its operators set the topic",
+            ),
+            Action::EndInvites => needs(
+                Role::Op,
+                "only the room's owner and its operators end its invites",
             ),
             Action::DeleteOthersMessages => needs(
                 Role::Op,
@@ -117,15 +123,16 @@ mod tests {
     #[test]
     fn table_is_the_documented_one() {
         use Action::{
-            CreatePrivateRoom, CreatePublicRoom, DeleteOthersMessages, GiveRoles, GiveServerRoles,
-            Invite, KeepOrder, KeepServerOrder, ReadAudit, RemoveRoom, SetRetention, SetTopic,
-            Talk,
+            CreatePrivateRoom, CreatePublicRoom, DeleteOthersMessages, EndInvites, GiveRoles,
+            GiveServerRoles, Invite, KeepOrder, KeepServerOrder, ReadAudit, RemoveRoom,
+            SetRetention, SetTopic, Talk,
         };
         let columns = [
             Talk,
             CreatePublicRoom,
             CreatePrivateRoom,
             Invite,
+            EndInvites,
             SetTopic,
             KeepOrder,
             ReadAudit,
@@ -137,15 +144,18 @@ mod tests {
             GiveServerRoles,
         ];
         let rows = [
-            (standing(true, Role::Member, Role::Member), "●●           "),
-            (standing(true, Role::Member, Role::Op), "●●  ●●●●     "),
-            (standing(true, Role::Member, Role::Owner), "●●  ●●●●●●●  "),
-            (standing(false, Role::Member, Role::Member), "●●●●         "),
-            (standing(false, Role::Member, Role::Op), "●●●●●●●●     "),
-            (standing(false, Role::Member, Role::Owner), "●●●●●●●●●●●  "),
-            (standing(false, Role::Op, Role::Member), "●●●●●●●●   ● "),
-            (standing(false, Role::Op, Role::Owner), "●●●●●●●●●●●● "),
-            (standing(false, Role::Owner, Role::Member), "●●●●●●●●●●●●●"),
+            (standing(true, Role::Member, Role::Member), "●●            "),
+            (standing(true, Role::Member, Role::Op), "●●  ●●●●●     "),
+            (standing(true, Role::Member, Role::Owner), "●●  ●●●●●●●●  "),
+            (
+                standing(false, Role::Member, Role::Member),
+                "●●●●          ",
+            ),
+            (standing(false, Role::Member, Role::Op), "●●●●●●●●●     "),
+            (standing(false, Role::Member, Role::Owner), "●●●●●●●●●●●●  "),
+            (standing(false, Role::Op, Role::Member), "●●●●●●●●●   ● "),
+            (standing(false, Role::Op, Role::Owner), "●●●●●●●●●●●●● "),
+            (standing(false, Role::Owner, Role::Member), "●●●●●●●●●●●●●●"),
         ];
         for (standing, expected) in rows {
             let may = columns.map(|action| standing.may(action).is_ok());

@@ -11,6 +11,7 @@ use crate::chat::message::{Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::order::{MemberRecord, Order, Party};
 use crate::chat::recent::{Recent, Ring};
+use crate::chat::turns::Turns;
 
 /// The hub's name for a room, for as long as the server runs; never used again.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -33,6 +34,8 @@ pub(crate) struct Room {
     pub(crate) recent: Recent,
     pub(crate) gossip: Gossip,
     pub(crate) order: Order,
+    /// Who waits between two messages.
+    pub(crate) turns: Turns,
     /// The two of a direct conversation; of other rooms nobody.
     pub(crate) parties: Vec<Party>,
     /// Connections of members that have not joined: they are told that there is something unread.
@@ -64,8 +67,6 @@ struct Membership {
     is_kept: bool,
     /// The newest message that they have read.
     read: Seq,
-    /// When they spoke last.
-    spoke_at: Option<Timestamp>,
 }
 
 impl Room {
@@ -85,7 +86,8 @@ impl Room {
                 Recent::Unloaded
             },
             gossip: Gossip::default(),
-            order: Order::new(books.restraints, books.invites, books.slow_mode),
+            order: Order::new(books.restraints, books.invites),
+            turns: Turns::new(books.slow_mode),
             parties: books.parties,
             elsewhere: BTreeSet::new(),
             told_elsewhere_at: Timestamp::default(),
@@ -113,13 +115,12 @@ impl Room {
             connection_count: 0,
             is_kept: false,
             read,
-            spoke_at: None,
         });
         membership.connection_count += 1;
         if membership.connection_count > 1 {
             return false;
         }
-        self.absent.remove(&membership.name);
+        strike(&mut self.absent, &membership.name, person);
         self.present.insert(membership.name.clone(), person);
         true
     }
@@ -133,11 +134,7 @@ impl Room {
         if membership.connection_count > 0 {
             return false;
         }
-        // The name may be somebody else's by now.
-        let was_present = self.present.get(&membership.name) == Some(&person);
-        if was_present {
-            self.present.remove(&membership.name);
-        }
+        let was_present = strike(&mut self.present, &membership.name, person);
         if membership.is_kept {
             self.absent.insert(membership.name.clone(), person);
         } else {
@@ -163,7 +160,6 @@ impl Room {
             connection_count: 0,
             is_kept: false,
             read,
-            spoke_at: None,
         });
         // Of two devices that came at the same time, the log took the mark of the first.
         if !membership.is_kept {
@@ -177,8 +173,8 @@ impl Room {
         let Some(membership) = self.members.remove(&person) else {
             return false;
         };
-        self.absent.remove(&membership.name);
-        let was_present = self.present.remove(&membership.name).is_some();
+        strike(&mut self.absent, &membership.name, person);
+        let was_present = strike(&mut self.present, &membership.name, person);
         self.forget_if_empty();
         was_present
     }
@@ -208,7 +204,7 @@ impl Room {
         };
         let from = std::mem::replace(&mut membership.name, to.clone());
         for list in [&mut self.present, &mut self.absent] {
-            if list.remove(&from).is_some() {
+            if strike(list, &from, person) {
                 list.insert(to.clone(), person);
             }
         }
@@ -236,6 +232,13 @@ impl Room {
         let is_one = self.parties.iter().any(|party| party.person == person);
         let mut others = self.parties.iter().filter(|party| party.person != person);
         others.next().filter(|_| is_one)
+    }
+
+    /// Has one of the two of a conversation be another.
+    pub(crate) fn replace_party(&mut self, person: PersonId, by: &Party) {
+        for party in self.parties.iter_mut().filter(|it| it.person == person) {
+            *party = by.clone();
+        }
     }
 
     pub(crate) fn is_direct(&self) -> bool {
@@ -323,12 +326,6 @@ impl Room {
         }
     }
 
-    /// When a member spoke last; where they wait between messages.
-    pub(crate) fn spoke_at(&mut self, person: PersonId) -> Option<&mut Option<Timestamp>> {
-        let membership = self.members.get_mut(&person)?;
-        Some(&mut membership.spoke_at)
-    }
-
     pub(crate) fn summary(&self, person: PersonId) -> RoomSummary {
         RoomSummary {
             name: self.name.clone(),
@@ -371,4 +368,14 @@ impl Room {
             self.recent.unload();
         }
     }
+}
+
+/// Takes somebody off a list; whether they were on it. The name may be somebody else's by now, as of
+/// a guest and the account that another connection of theirs has got.
+fn strike(list: &mut BTreeMap<UserName, PersonId>, name: &UserName, person: PersonId) -> bool {
+    let is_listed = list.get(name) == Some(&person);
+    if is_listed {
+        list.remove(name);
+    }
+    is_listed
 }

@@ -95,10 +95,16 @@ fn has_long_answer(command: &Command) -> bool {
         | Command::Who { .. }
         | Command::Direct { .. } => true,
         Command::Room { command, .. } => {
-            matches!(command, RoomCommand::Audit { .. } | RoomCommand::Bans)
+            matches!(
+                command,
+                RoomCommand::Audit { .. } | RoomCommand::Bans { .. }
+            )
         }
         Command::Server(command) => {
-            matches!(command, ServerCommand::Audit { .. } | ServerCommand::Bans)
+            matches!(
+                command,
+                ServerCommand::Audit { .. } | ServerCommand::Bans { .. }
+            )
         }
         Command::Hello(_)
         | Command::Leave { .. }

@@ -16,6 +16,8 @@ pub(crate) struct InHand {
     command: Command,
     /// For how long it may still be put off.
     patience: Duration,
+    /// How long it is put off next time at least.
+    min_wait: Duration,
     is_put_off: bool,
 }
 
@@ -33,6 +35,7 @@ impl InHand {
             id,
             command: command.clone(),
             patience: MAX_PATIENCE,
+            min_wait: Duration::ZERO,
             is_put_off: false,
         })
     }
@@ -47,8 +50,9 @@ impl InHand {
         let Err(ChatError::RateLimited { retry_after_ms }) = answer else {
             return None;
         };
-        let wait = Duration::from_millis(u64::from(*retry_after_ms)).max(MIN_WAIT);
+        let wait = Duration::from_millis(u64::from(*retry_after_ms)).max(self.min_wait);
         self.patience = self.patience.checked_sub(wait)?;
+        self.min_wait = (2 * self.min_wait).clamp(FIRST_MIN_WAIT, LAST_MIN_WAIT);
         self.is_put_off = true;
         Some(wait)
     }
@@ -71,8 +75,10 @@ impl InHand {
 /// slow mode may demand, is told so instead.
 const MAX_PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where many share a limit it is used up again and again: nobody asks more often than that.
-const MIN_WAIT: Duration = Duration::from_millis(20);
+/// Where many share a limit, others come first again and again: whoever was put off before asks less and
+/// less often, so that many who wait do not ask without end.
+const FIRST_MIN_WAIT: Duration = Duration::from_millis(20);
+const LAST_MIN_WAIT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -112,9 +118,15 @@ mod tests {
         let keep = || InHand::keep(1, &join(), true).unwrap();
         assert_eq!(keep().put_off(&refused(limit_ms)), Some(MAX_PATIENCE));
         assert_eq!(keep().put_off(&refused(limit_ms + 1)), None);
-        let mut impatient = keep();
-        let times = (0..).take_while(|_| impatient.put_off(&refused(0)).is_some());
-        assert_eq!(times.count(), 3_000);
+    }
+
+    #[test]
+    fn who_is_put_off_again_and_again_asks_less_often() {
+        let mut in_hand = InHand::keep(1, &join(), true).unwrap();
+        let waits = std::iter::from_fn(|| in_hand.put_off(&refused(1)));
+        let waits: Vec<u128> = waits.map(|wait| wait.as_millis()).collect();
+        assert_eq!(waits[..8], [1, 20, 40, 80, 160, 320, 640, 1_000]);
+        assert_eq!(waits.len(), 7 + 58);
     }
 
     #[test]

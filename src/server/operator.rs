@@ -14,12 +14,14 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::chat::command::Order;
+use crate::chat::bans::{BanRecord, Banned};
+use crate::chat::command::{Order, Whom};
 use crate::chat::event::{AccountSummary, Role};
 use crate::chat::password::PasswordHash;
-use crate::chat::{ChatError, Done, UserName};
+use crate::chat::{ChatError, Done, Network, UserName};
 use crate::server::hub_thread::HubSender;
 use crate::server::token;
+use crate::wire::json::rfc3339;
 
 /// What is to be printed, or why nothing was done.
 pub(crate) type Outcome = Result<String, String>;
@@ -74,6 +76,13 @@ pub(crate) fn send(data_dir: &Path, order: &Order) -> io::Result<Outcome> {
 pub(crate) fn describe(answer: Result<Done, ChatError>) -> Outcome {
     match answer {
         Ok(Done::Accounts(accounts)) => Ok(accounts.iter().map(describe_account).collect()),
+        Ok(Done::Bans { bans, more, .. }) => {
+            let mut text: String = bans.iter().map(describe_ban).collect();
+            if more {
+                text.push_str("and more\n");
+            }
+            Ok(text)
+        }
         Ok(_) => Ok(String::new()),
         Err(error) => Err(error.to_string()),
     }
@@ -97,6 +106,23 @@ fn describe_account(account: &AccountSummary) -> String {
         1 => line.push_str("\t1 session\n"),
         count => line.push_str(&format!("\t{count} sessions\n")),
     }
+    line
+}
+
+/// A line: who or what, by whom, and as the case is until when and why.
+fn describe_ban(ban: &BanRecord) -> String {
+    let whom = match &ban.whom {
+        Banned::Person(party) => party.name.to_string(),
+        Banned::Network(network) => network.to_string(),
+    };
+    let mut line = format!("{whom}\tby {}", ban.by);
+    if let Some(until) = ban.until {
+        line.push_str(&format!("\tuntil {}", rfc3339(until)));
+    }
+    if !ban.reason.as_str().is_empty() {
+        line.push_str(&format!("\t{}", ban.reason.as_str()));
+    }
+    line.push('\n');
     line
 }
 
@@ -144,6 +170,12 @@ fn write(order: &Order) -> String {
             fields = vec![kind, name.as_str()];
         }
         Order::List => fields = vec!["list"],
+        Order::Unban(Whom::Name(name)) => fields = vec!["unban", name.as_str()],
+        Order::Unban(Whom::Network(network)) => {
+            written = network.to_string();
+            fields = vec!["unban address", &written];
+        }
+        Order::Bans => fields = vec!["bans"],
     }
     format!("{VERSION}\n{}\n", fields.join("\n"))
 }
@@ -174,6 +206,9 @@ fn read(text: &str) -> Option<Order> {
             is_disabled: kind == "disable",
         },
         ["list"] => Order::List,
+        ["unban", text] => Order::Unban(Whom::Name(name(text)?)),
+        ["unban address", text] => Order::Unban(Whom::Network(Network::parse(text).ok()?)),
+        ["bans"] => Order::Bans,
         _ => return None,
     })
 }
@@ -230,6 +265,10 @@ mod tests {
                 is_disabled: false,
             },
             Order::List,
+            Order::Unban(Whom::Name(name())),
+            Order::Unban(Whom::Network(Network::parse("2001:db8::/32").unwrap())),
+            Order::Unban(Whom::Network(Network::parse("203.0.113.7").unwrap())),
+            Order::Bans,
         ] {
             assert_eq!(read(&write(&order)), Some(order.clone()), "{order:?}");
         }

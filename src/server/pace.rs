@@ -168,7 +168,8 @@ fn cost(command: &Command) -> f64 {
         | Command::Who { .. }
         | Command::Direct { .. }
         | Command::Room {
-            command: RoomCommand::Audit { .. } | RoomCommand::Bans | RoomCommand::Invite { .. },
+            command:
+                RoomCommand::Audit { .. } | RoomCommand::Bans { .. } | RoomCommand::Invite { .. },
             ..
         } => 5.0,
         // Written down, or lists of all there are.

@@ -67,6 +67,6 @@ fn room(event: &Event) -> Option<&RoomName> {
         | Event::Opened { room, .. }
         | Event::Removed { room, .. }
         | Event::Notice { room, .. } => Some(room),
-        Event::Banned { .. } | Event::Shutdown { .. } => None,
+        Event::You(_) | Event::Banned { .. } | Event::Shutdown { .. } => None,
     }
 }

@@ -8,12 +8,12 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use crate::chat::account::LoginToken;
-use crate::chat::command::{AccountCommand, Command, Order, Request};
+use crate::chat::command::{AccountCommand, Command, Order, Request, Whom};
 use crate::chat::entrance::Registration;
 use crate::chat::hub::{Input, Output, Policy};
 use crate::chat::password::{NewPassword, PasswordHash};
 use crate::chat::shares::Allowances;
-use crate::chat::{ChatError, Done, Hub, SessionId, UserName};
+use crate::chat::{ChatError, Done, Hub, Network, SessionId, UserName};
 use crate::server::context::fresh;
 use crate::server::operator::{self, Outcome};
 use crate::server::{clock, hashers, token};
@@ -51,6 +51,13 @@ pub enum UserCommand {
         /// To which account.
         name: String,
     },
+    /// That somebody is let in again who is banned from the server.
+    Unban {
+        /// Who, or from where.
+        whom: String,
+    },
+    /// The list of those who are.
+    Bans,
 }
 
 /// Why nothing was done.
@@ -136,6 +143,12 @@ pub fn user(data_dir: &Path, command: &UserCommand) -> Result<String, UserError>
             name: name(text)?,
             is_disabled: false,
         },
+        // A name that is an address, too, is that of a ban by address sooner.
+        UserCommand::Unban { whom } => Order::Unban(match Network::parse(whom) {
+            Ok(network) => Whom::Network(network),
+            Err(_) => Whom::Name(name(whom)?),
+        }),
+        UserCommand::Bans => Order::Bans,
     };
     match carry_out(data_dir, order)? {
         Ok(text) => Ok(printed.unwrap_or(text)),
@@ -251,6 +264,8 @@ impl UserCommand {
             Self::SetPassword { name } => format!("cannot set the password of {name}"),
             Self::Disable { name } => format!("cannot disable {name}"),
             Self::Enable { name } => format!("cannot enable {name}"),
+            Self::Unban { whom } => format!("cannot lift the ban of {whom}"),
+            Self::Bans => "cannot list the bans".to_owned(),
         }
     }
 }

@@ -68,6 +68,8 @@ pub(super) fn record(
                 transaction.insert_code(account.0, code.hash().0)?;
             }
         }
+        // It is about rooms: the log hands it over there.
+        AccountFact::Inherited(_) => {}
         AccountFact::TotpRemoved { account } => transaction.set_totp(account.0, None)?,
         AccountFact::Invited { code, until, by: _ } => {
             transaction.insert_registration_invite(code.hash().0, until.0, at.0)?;

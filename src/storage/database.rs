@@ -15,6 +15,7 @@ use crate::storage::schema::{APPLICATION_ID, SETTINGS, STEPS, VERSION};
 mod accounts;
 mod books;
 mod erasure;
+mod inheritance;
 mod messages;
 mod search;
 mod server;

@@ -26,6 +26,7 @@ use crate::storage::rows::{read_role, read_room, write_event, write_person, writ
 
 mod books;
 mod changes;
+mod inheritance;
 mod server;
 
 /// The one writer of the database.
@@ -246,7 +247,7 @@ impl<'c> Transcript<'c> {
                     ..
                 },
                 Some(room),
-            ) if self.is_banned(append, *account, room)? => return Ok(Err(LogError::Banned)),
+            ) if self.is_banned(append.at, *account, room)? => return Ok(Err(LogError::Banned)),
             (Fact::Room { fact, .. }, Some(room)) => self.keep(append, fact, room)?,
             (
                 Fact::MessagePosted {
@@ -304,12 +305,9 @@ impl<'c> Transcript<'c> {
             AccountFact::Seen { .. } => 0,
             _ => self.insert_event(append, &append.fact, NO_ROOM)?,
         };
-        Ok(Ok(accounts::record(
-            &self.transaction,
-            event,
-            append.at,
-            fact,
-        )?))
+        let recorded = accounts::record(&self.transaction, event, append.at, fact)?;
+        self.hand_over(append.at, fact, &recorded)?;
+        Ok(Ok(recorded))
     }
 
     fn change(&mut self, append: &Append, room: RoomState) -> Result<Outcome, DatabaseError> {

@@ -16,6 +16,7 @@ use crate::chat::{AccountId, GuestId, PersonId};
 use crate::storage::database::{ChangeRow, MessageRow, RoleRow, RoomRow};
 
 pub(super) mod books;
+mod inheritance;
 pub(super) mod server;
 
 /// The kind of an event and its payload, which holds all that its projections are made of.
@@ -123,13 +124,20 @@ pub(super) fn write_event(fact: &Fact) -> (&'static str, String) {
 fn write_account_event(fact: &AccountFact) -> (&'static str, Payload<'_>) {
     let of = |account: &AccountId| Payload::Account { account: account.0 };
     match fact {
-        AccountFact::Opened(NewAccount { name, is_admin, .. }) => (
+        AccountFact::Opened(NewAccount {
+            name,
+            is_admin,
+            restraints,
+            ..
+        }) => (
             "account_opened",
             Payload::AccountOpened {
                 name: name.as_str(),
                 is_admin: *is_admin,
+                restraints: inheritance::write_restraints(restraints),
             },
         ),
+        AccountFact::Inherited(it) => ("inherited", Payload::Inherited(inheritance::write(it))),
         AccountFact::LoggedIn {
             account,
             opening,
@@ -377,7 +385,10 @@ enum Payload<'a> {
     AccountOpened {
         name: &'a str,
         is_admin: bool,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        restraints: Vec<inheritance::RestraintPart<'a>>,
     },
+    Inherited(inheritance::Part<'a>),
     Account {
         account: i64,
     },

@@ -4,14 +4,16 @@ use crate::chat::account::{
     AccountFact, LoginId, LoginLabel, LoginRecord, LoginToken, NewAccount, Opening,
 };
 use crate::chat::accounts::Account;
-use crate::chat::command::{AccountCommand, Order};
+use crate::chat::bans::ServerFact;
+use crate::chat::command::{AccountCommand, Order, Whom};
 use crate::chat::error::ChatError;
 use crate::chat::event::{AccountSummary, Done, LoginSummary, Role};
 use crate::chat::hash::HashPurpose;
 use crate::chat::hub::{Asking, Hub, Output, SessionId, answer};
-use crate::chat::log::Context;
+use crate::chat::log::{Append, Context, Fact};
 use crate::chat::message::{Body, MessageKey, Seq, Timestamp};
 use crate::chat::name::{RoomName, UserName};
+use crate::chat::order::{Party, Reason};
 use crate::chat::permission::Action;
 use crate::chat::shares::Charge;
 use crate::chat::totp::{RecoveryCode, TotpCode, TotpSecret};
@@ -231,8 +233,7 @@ impl Hub {
     /// The room of that name, if a program may post there.
     fn may_post(&self, asking: &Asking<'_>, room: &RoomName) -> Result<RoomId, ChatError> {
         let id = self.visible(room, asking)?;
-        let bans = &self.room(id).order;
-        bans.check_ban(&asking.party(), asking.at)?;
+        self.check_let_in(id, &asking.party(), asking.context.from)?;
         self.standing(id, asking.person)
             .may(Action::Talk)
             .map_err(ChatError::Forbidden)?;
@@ -263,6 +264,7 @@ impl Hub {
                     invite: None,
                     claim: None,
                     login: None,
+                    restraints: Vec::new(),
                 });
                 self.append(context, fact, output);
             }
@@ -288,11 +290,31 @@ impl Hub {
                 };
                 self.append(context, fact, output);
             }
+            Order::Unban(whom) => self.let_in_again(context, whom, output)?,
+            Order::Bans => self.list_bans(context, None, output),
             Order::List => {
                 let accounts = self.accounts.iter().map(summary).collect();
                 answer(context.clone(), Ok(Done::Accounts(accounts)), output);
             }
         }
+        Ok(())
+    }
+
+    /// Lifts a ban of the server for its operator.
+    fn let_in_again(
+        &self,
+        context: &Context,
+        whom: Whom,
+        output: &mut Vec<Output>,
+    ) -> Result<(), ChatError> {
+        let whom = self.banned(whom, self.now);
+        let fact = Fact::Server(ServerFact::Unbanned {
+            by: operator(),
+            whom: whom.ok_or(ChatError::NotFound("ban"))?,
+            reason: Reason::default(),
+        });
+        let (context, at) = (context.clone(), self.now);
+        output.push(Output::Append(Append { context, at, fact }));
         Ok(())
     }
 
@@ -323,6 +345,7 @@ impl Hub {
                     invite: None,
                     claim: None,
                     login: Some(opening),
+                    restraints: Vec::new(),
                 });
                 self.append(context, fact, output);
             }
@@ -334,6 +357,14 @@ impl Hub {
         let account = self.accounts.by_name(name);
         let account = account.ok_or(ChatError::NotFound("account"))?;
         Ok(account.record.id)
+    }
+}
+
+/// The operator, as the log knows who did something: no account has this number.
+fn operator() -> Party {
+    Party {
+        person: PersonId::Account(AccountId(0)),
+        name: UserName::parse("operator").expect("one ASCII word is a user name"),
     }
 }
 

@@ -1,11 +1,14 @@
 //! How a connection comes to speak for somebody: as a guest, or with a login.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use crate::chat::account::LoginToken;
 use crate::chat::command::Hello;
 use crate::chat::error::ChatError;
-use crate::chat::event::{Done, Member, Proof, Role};
-use crate::chat::hub::{Hub, Output, Session, SessionId, answer};
+use crate::chat::event::{Done, Event, Member, Proof, Role};
+use crate::chat::hub::membership::MAX_ROOMS_PER_PERSON;
+use crate::chat::hub::{Hub, Output, SessionId, answer};
 use crate::chat::log::Context;
 use crate::chat::message::Timestamp;
 use crate::chat::name::UserName;
@@ -13,7 +16,23 @@ use crate::chat::network::ClientAddress;
 use crate::chat::order::Party;
 use crate::chat::room::{Room, RoomId};
 use crate::chat::secret::SecretHash;
+use crate::chat::totp::TotpSecret;
 use crate::chat::{AccountId, GuestId, PersonId};
+
+/// A connection that has said who it speaks for.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) person: PersonId,
+    /// From where it comes.
+    pub(super) from: Option<ClientAddress>,
+    pub(super) rooms: BTreeSet<RoomId>,
+    /// With which login it came; guests have none.
+    pub(super) login: Option<SecretHash>,
+    /// When that ends by itself.
+    pub(super) ends_at: Option<Timestamp>,
+    /// A second factor that was begun to be set up.
+    pub(super) totp_begun: Option<TotpSecret>,
+}
 
 impl Hub {
     pub(super) fn hello(
@@ -32,13 +51,8 @@ impl Hub {
             Hello::Password { login, password } => self.log_in(context, login, password, output),
             Hello::Login(token) => {
                 let login = self.accounts.login(token.hash(), self.now);
-                let (login, account) = login.ok_or(ChatError::BadToken)?;
-                let (account, token_hash) = (account.record.id, login.token);
-                let you = self.arrive(context, account, token_hash, output)?;
-                self.see(context, output);
-                let proof = Proof::Login(token);
-                answer(context.clone(), Ok(Done::Welcomed { you, proof }), output);
-                Ok(())
+                let (_, account) = login.ok_or(ChatError::BadToken)?;
+                self.arrive(context, account.record.id, token, output)
             }
             Hello::Guest { name, fresh } => {
                 self.guest_arrives(context, current, current.unwrap_or(fresh), name, output)
@@ -101,7 +115,8 @@ impl Hub {
             .free_guest_name(guest, |name| self.accounts.is_taken(name))
     }
 
-    /// Has a connection speak for an account from now on. Who was a guest on it stays in the rooms.
+    /// Has a connection speak for an account, at once or when the log has handed over to it what was
+    /// the guest's who speaks through it now.
     ///
     /// # Errors
     /// [`ChatError::NotFound`] if there is no such account, [`ChatError::BannedFromServer`].
@@ -109,9 +124,32 @@ impl Hub {
         &mut self,
         context: &Context,
         account: AccountId,
-        login: SecretHash,
+        token: LoginToken,
         output: &mut Vec<Output>,
-    ) -> Result<Member, ChatError> {
+    ) -> Result<(), ChatError> {
+        self.check_banned(account)?;
+        let session = self.sessions.get(&context.session);
+        match session.map(|session| session.person) {
+            Some(PersonId::Guest(guest)) => self.bequeath(context, guest, account, token, output),
+            _ => self.welcome(context, account, token, output),
+        }
+    }
+
+    /// Has a connection speak for an account from now on, and says so. Who was a guest on it stays in
+    /// the rooms.
+    ///
+    /// # Errors
+    /// Those of [`Self::arrive`], and [`ChatError::BadToken`] if the login has ended meanwhile.
+    pub(super) fn welcome(
+        &mut self,
+        context: &Context,
+        account: AccountId,
+        token: LoginToken,
+        output: &mut Vec<Output>,
+    ) -> Result<(), ChatError> {
+        let login = token.hash();
+        let is_open = self.accounts.login(login, self.now).is_some();
+        is_open.then_some(()).ok_or(ChatError::BadToken)?;
         let record = self.accounts.get(account);
         let record = &record.ok_or(ChatError::NotFound("account"))?.record;
         let you = Member {
@@ -125,6 +163,7 @@ impl Hub {
         self.check_banned(account)?;
         let id = context.session;
         let person = PersonId::Account(account);
+        self.leave_where_barred(id, person, &you.name, output);
         let guest = self.give_up_guest(id, &you.name, output);
         let mut session = Session::new(person, Some(login), context.from);
         session.ends_at = self.accounts.ends_at(login);
@@ -137,25 +176,67 @@ impl Hub {
             present.server_role = server_role;
         }
         if let Some((guest, from, rooms)) = guest {
-            for &room in &rooms {
-                self.pass_on(room, (guest, &from), (person, &you.name), output);
-            }
-            // Where the guest may stay, the account may not be allowed in.
-            let party = Party {
-                person,
-                name: you.name.clone(),
-            };
             for room in rooms {
-                let is_banned = |room: &Room| room.order.check_ban(&party, self.now).is_err();
-                if self.rooms.get(&room).is_some_and(is_banned) {
-                    self.dismiss(room, person, None, "you are banned here", output);
-                }
+                self.pass_on(room, (guest, &from), (person, &you.name), output);
             }
             if self.people.get(guest).is_none() {
                 self.consider_rooms_of(guest);
             }
         }
-        Ok(you)
+        if let Some(from) = context.from {
+            self.accounts.came_from(account, from);
+        }
+        self.see(context, output);
+        let proof = Proof::Login(token);
+        self.release(context.clone(), Ok(Done::Welcomed { you, proof }), output);
+        Ok(())
+    }
+
+    /// Takes a guest's connection out of the rooms that it may not be in as an account.
+    fn leave_where_barred(
+        &mut self,
+        id: SessionId,
+        person: PersonId,
+        name: &UserName,
+        output: &mut Vec<Output>,
+    ) {
+        let Some(session) = self.sessions.get(&id) else {
+            return;
+        };
+        let (guest, from) = (session.person, session.from);
+        let Some(guest_name) = self.people.get(guest).map(|it| it.name.clone()) else {
+            return;
+        };
+        let party = Party {
+            person,
+            name: name.clone(),
+        };
+        let rooms = session.rooms.iter();
+        let barred: Vec<(RoomId, &str)> = rooms
+            .filter_map(|room| Some((*room, self.bars(*room, &party, from)?)))
+            .collect();
+        for (room, reason) in barred {
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.rooms.remove(&room);
+            }
+            self.detach(id, guest, &guest_name, room, output);
+            let event = Arc::new(Event::Removed {
+                room: self.room(room).name.clone(),
+                reason: reason.into(),
+            });
+            output.push(Output::Tell { to: id, event });
+        }
+    }
+
+    /// Why an account may not be in a room where it comes as a guest, if so.
+    fn bars(&self, id: RoomId, whom: &Party, from: Option<ClientAddress>) -> Option<&'static str> {
+        if self.check_let_in(id, whom, from).is_err() {
+            return Some("you are banned here");
+        }
+        let rooms = self.belongings.get(&whom.person);
+        let is_full = rooms.is_some_and(|rooms| rooms.len() >= MAX_ROOMS_PER_PERSON);
+        (is_full && !self.room(id).belongs(whom.person))
+            .then_some("your account belongs to as many rooms as it can")
     }
 
     /// Frees a name that an account is about to use, and takes leave of the guest who spoke through

@@ -131,9 +131,8 @@ impl Hub {
             } => return,
             // It did not count as spoken.
             Fact::MessagePosted { room, person, .. } => {
-                let room = self.room_ids.get(room).copied();
-                if let Some(spoke_at) = room.and_then(|id| self.room_mut(id).spoke_at(*person)) {
-                    *spoke_at = None;
+                if let Some(&id) = self.room_ids.get(room) {
+                    self.room_mut(id).turns.give_back(*person);
                 }
             }
             _ => {}

@@ -27,7 +27,7 @@ impl Hub {
             return Err(ChatError::Forbidden("a conversation takes two"));
         }
         let name = RoomName::direct(asking.person, other.person);
-        if let Some(&id) = self.room_ids.get(&name) {
+        if let Some(id) = self.conversation(&name, asking.person, other.person) {
             let session = &self.sessions[&asking.context.session];
             if !session.rooms.contains(&id) && session.rooms.len() >= MAX_ROOMS_PER_SESSION {
                 return Err(TOO_MANY_ROOMS_HERE);
@@ -45,6 +45,18 @@ impl Hub {
         });
         self.hold(asking.context.session);
         Ok(())
+    }
+
+    /// The conversation of two: the one of that name, which follows from who they are, or one that
+    /// they had when one of them was a guest.
+    fn conversation(&self, name: &RoomName, one: PersonId, other: PersonId) -> Option<RoomId> {
+        let of_both = |id: &&RoomId| {
+            let party = self.room(**id).other_party(one);
+            party.is_some_and(|party| party.person == other)
+        };
+        let mut rooms = self.belongings.get(&one).into_iter().flatten();
+        let known = self.room_ids.get(name);
+        known.or_else(|| rooms.find(of_both)).copied()
     }
 
     /// A conversation is in the log: lets in who asked for it, and opens it for the other.

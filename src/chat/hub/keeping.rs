@@ -66,21 +66,31 @@ impl Hub {
                 let until = invite.until;
                 Done::Invited { room, code, until }
             }
-            RoomFact::Measured { .. }
-            | RoomFact::SlowModeSet { .. }
-            | RoomFact::RetentionSet { .. } => {
-                self.order_kept(id, at, fact, output);
+            RoomFact::Expired { .. } => return debug_assert!(false, "it has an answer of its own"),
+            fact => {
+                if !self.order_kept(&context, id, at, fact, output) {
+                    return;
+                }
                 Done::Kept { room }
             }
-            RoomFact::Expired { .. } => return debug_assert!(false, "it has an answer of its own"),
         };
         answer(context, Ok(done), output);
     }
 
-    /// Those who are in the room are told of it.
-    fn order_kept(&mut self, id: RoomId, at: Timestamp, fact: RoomFact, output: &mut Vec<Output>) {
+    /// Those who are in the room are told of it. Whether that is all: what was decided about a guest
+    /// may have to be kept for an account as well.
+    fn order_kept(
+        &mut self,
+        context: &Context,
+        id: RoomId,
+        at: Timestamp,
+        fact: RoomFact,
+        output: &mut Vec<Output>,
+    ) -> bool {
         let room = self.room(id).name.clone();
+        let is_heirs = self.measure_heir(context, at, &room, &fact, output);
         match fact {
+            RoomFact::Uninvited { .. } => self.room_mut(id).order.uninvite(),
             RoomFact::Measured {
                 by,
                 whom,
@@ -92,7 +102,7 @@ impl Hub {
                 self.measured(id, &by, &whom, measure, &reason, output);
             }
             RoomFact::SlowModeSet { by, interval } => {
-                self.room_mut(id).order.slow_mode = interval;
+                self.room_mut(id).turns.set_interval(interval);
                 let text = match interval.as_secs() {
                     0 => format!("{} ended slow mode in {room}", by.name),
                     secs => format!("{}: one message in {secs} seconds in {room}", by.name),
@@ -116,6 +126,7 @@ impl Hub {
             | RoomFact::Expired { .. }
             | RoomFact::Removed { .. } => {}
         }
+        !is_heirs
     }
 
     /// Takes note of what lasts of a measure.
@@ -130,12 +141,17 @@ impl Hub {
         reason: &Reason,
         at: Timestamp,
     ) {
-        let order = &mut self.room_mut(id).order;
+        let room = self.room_mut(id);
+        // Whoever is put out may have the code that others came by.
+        if matches!(measure, Measure::Ban { .. }) && !room.is_public() {
+            room.order.uninvite();
+        }
+        let order = &mut room.order;
         let (kind, until) = match measure {
             Measure::Ban { until } => (RestraintKind::Ban, until),
             Measure::Mute { until } => (RestraintKind::Mute, until),
-            Measure::Unban => return order.lift(RestraintKind::Ban, whom.person),
-            Measure::Unmute => return order.lift(RestraintKind::Mute, whom.person),
+            Measure::Unban => return order.lift(RestraintKind::Ban, whom),
+            Measure::Unmute => return order.lift(RestraintKind::Mute, whom),
             Measure::Kick | Measure::Role(_) => return,
         };
         order.restrain(Restraint {

@@ -236,6 +236,7 @@ impl Hub {
     ) -> Result<(), ChatError> {
         // Much may have happened while the password was hashed.
         self.may_register(context, &wish)?;
+        let restraints = self.restraints_of_newcomer(context, &wish.name);
         let (mut invite, mut claim) = (None, None);
         match wish.grounds {
             Grounds::None => {}
@@ -249,6 +250,7 @@ impl Hub {
             invite,
             claim,
             login: Some(Box::new(wish.opening)),
+            restraints,
         });
         self.append(context, fact, output);
         Ok(())

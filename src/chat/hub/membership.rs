@@ -18,7 +18,8 @@ use crate::chat::hub::{Asking, Hub, Output, Session, SessionId};
 use crate::chat::log::{Append, Context, Fact, RoomFact};
 use crate::chat::message::{Seq, Timestamp};
 use crate::chat::name::{RoomName, UserName};
-use crate::chat::order::{InviteCode, MemberRecord};
+use crate::chat::network::ClientAddress;
+use crate::chat::order::{InviteCode, MemberRecord, Party};
 use crate::chat::permission::Action;
 use crate::chat::recent::Waiting;
 use crate::chat::room::RoomId;
@@ -79,6 +80,22 @@ impl Hub {
         code.is_some_and(|code| !room.is_direct() && room.order.admits(code, now))
     }
 
+    /// Refuses who is banned from a room, and who comes from where somebody is banned.
+    pub(super) fn check_let_in(
+        &self,
+        id: RoomId,
+        whom: &Party,
+        from: Option<ClientAddress>,
+    ) -> Result<(), ChatError> {
+        let order = &self.room(id).order;
+        order.check_ban(whom, self.now)?;
+        // Who keeps order there is not kept out because of a neighbour.
+        match (from, self.standing(id, whom.person).may(Action::KeepOrder)) {
+            (Some(from), Err(_)) => order.check_address(from, self.now),
+            _ => Ok(()),
+        }
+    }
+
     /// Lets somebody in who may know of the room; an account becomes a member first.
     pub(super) fn come_in(
         &mut self,
@@ -86,13 +103,8 @@ impl Hub {
         id: RoomId,
         waiting: Waiting,
     ) -> Result<(), ChatError> {
+        self.check_let_in(id, &asking.party(), asking.context.from)?;
         let room = self.room(id);
-        room.order.check_ban(&asking.party(), asking.at)?;
-        // Who keeps order there is not kept out because of a neighbour.
-        let standing = self.standing(id, asking.person);
-        if let (Some(from), Err(_)) = (asking.context.from, standing.may(Action::KeepOrder)) {
-            room.order.check_address(from, asking.at)?;
-        }
         let PersonId::Account(account) = asking.person else {
             return self.enter(id, waiting, asking.output);
         };
@@ -382,7 +394,7 @@ impl Hub {
 }
 
 /// Accounts that a room keeps as members.
-const MAX_MEMBERS: usize = 10_000;
+pub(super) const MAX_MEMBERS: usize = 10_000;
 
 /// Rooms to which an account belongs, its direct conversations included.
 pub(super) const MAX_ROOMS_PER_PERSON: usize = 500;

@@ -32,6 +32,12 @@ impl Hub {
         match command {
             RoomCommand::Read { seq } => self.read(asking, id, seq),
             RoomCommand::Invite { fresh, lasting } => self.invite(asking, id, fresh, lasting),
+            RoomCommand::Uninvite => {
+                self.allow(asking, id, Action::EndInvites)?;
+                let by = asking.party();
+                self.append_fact(asking, id, RoomFact::Uninvited { by });
+                Ok(())
+            }
             RoomCommand::Kick { name, reason } => {
                 self.allow(asking, id, Action::KeepOrder)?;
                 let whom = self.member_named(id, &name)?;
@@ -55,9 +61,9 @@ impl Hub {
             RoomCommand::Remove => self.remove(asking, id),
             RoomCommand::Audit { before, limit } => self.audit(asking, id, before, limit),
             RoomCommand::Retention { days } => self.set_retention(asking, id, days),
-            RoomCommand::Bans => {
+            RoomCommand::Bans { before } => {
                 self.allow(asking, id, Action::KeepOrder)?;
-                let (bans, more) = listed(self.room(id).order.bans(asking.at));
+                let (bans, more) = listed(self.room(id).order.bans(asking.at), before);
                 let room = Some(self.room(id).name.clone());
                 asking.answer(Done::Bans { room, bans, more });
                 Ok(())
@@ -97,28 +103,12 @@ impl Hub {
         asking: &Asking<'_>,
         id: RoomId,
     ) -> Result<(), ChatError> {
-        let interval = self.room(id).order.slow_mode;
-        if interval.is_zero()
-            || self
-                .standing(id, asking.person)
-                .may(Action::KeepOrder)
-                .is_ok()
-        {
+        let standing = self.standing(id, asking.person);
+        if standing.may(Action::KeepOrder).is_ok() {
             return Ok(());
         }
-        let room = self.room_mut(id);
-        let Some(spoke_at) = room.spoke_at(asking.person) else {
-            return Ok(());
-        };
-        let next_at = spoke_at.map(|at| after(at, interval));
-        let left_ms = next_at.map_or(0, |next| next.0.saturating_sub(asking.at.0));
-        match u32::try_from(left_ms) {
-            Ok(0) | Err(_) => {
-                *spoke_at = Some(asking.at);
-                Ok(())
-            }
-            Ok(retry_after_ms) => Err(ChatError::RateLimited { retry_after_ms }),
-        }
+        let taken = self.room_mut(id).turns.take(asking.person, asking.at);
+        taken.map_err(|retry_after_ms| ChatError::RateLimited { retry_after_ms })
     }
 
     fn invite(
@@ -135,7 +125,7 @@ impl Hub {
         }
         if !room.order.has_place_for_invite(asking.at) {
             return Err(ChatError::Forbidden(
-                "a room has at most 32 invites that are good; wait until one has ended",
+                "a room has at most 32 invites that are good; wait until one has ended, or end all",
             ));
         }
         let invite = Invite {

@@ -6,10 +6,11 @@ use crate::chat::account::{
     AccountFact, AccountRecord, InviteRecord, LoginId, LoginRecord, NewAccount, Opening, TotpRecord,
 };
 use crate::chat::error::ChatError;
-use crate::chat::event::{Done, Proof, Role};
+use crate::chat::event::{Done, Role};
 use crate::chat::hub::{Hub, Output};
 use crate::chat::log::{Context, LogError, Recorded};
 use crate::chat::message::Timestamp;
+use crate::chat::order::Party;
 use crate::chat::secret::SecretHash;
 use crate::chat::{AccountId, PersonId};
 
@@ -32,7 +33,7 @@ impl Hub {
         };
         match fact {
             AccountFact::Opened(account) => {
-                self.account_opened(context, account, &recorded, output);
+                self.account_opened(context, at, account, &recorded, output);
             }
             AccountFact::LoggedIn {
                 account,
@@ -47,8 +48,9 @@ impl Hub {
                     return debug_assert!(false, "{recorded:?} recorded for a login");
                 };
                 self.end_logins(account, &ended, output);
-                let result = self.logged_in(&context, account, id, at, &opening, output);
-                self.release(context, result, output);
+                if let Err(error) = self.logged_in(&context, account, id, at, &opening, output) {
+                    self.release(context, Err(error), output);
+                }
             }
             AccountFact::Seen { .. } => {}
             AccountFact::Invited { code, until, by: _ } => {
@@ -60,6 +62,9 @@ impl Hub {
                     output,
                 );
             }
+            AccountFact::Inherited(inheritance) => {
+                self.inherited(context, at, &inheritance, output);
+            }
             fact => self.account_changed(context, fact, output),
         }
     }
@@ -67,6 +72,7 @@ impl Hub {
     fn account_opened(
         &mut self,
         context: Context,
+        at: Timestamp,
         account: NewAccount,
         recorded: &Recorded,
         output: &mut Vec<Output>,
@@ -78,11 +84,17 @@ impl Hub {
             invite,
             claim,
             login,
+            restraints,
         } = account;
         let Recorded::AccountOpened(id) = *recorded else {
             self.take_back(invite, claim);
             return self.release(context, Err(ChatError::NameTaken), output);
         };
+        let party = Party {
+            person: PersonId::Account(id),
+            name: name.clone(),
+        };
+        self.carry_restraints(&party, at, &restraints);
         self.accounts.insert(AccountRecord {
             id,
             name,
@@ -144,6 +156,7 @@ impl Hub {
             AccountFact::Opened(_)
             | AccountFact::LoggedIn { .. }
             | AccountFact::Seen { .. }
+            | AccountFact::Inherited(_)
             | AccountFact::Invited { .. } => return,
         };
         self.release(context, Ok(done), output);
@@ -178,7 +191,7 @@ impl Hub {
         at: Timestamp,
         opening: &Opening,
         output: &mut Vec<Output>,
-    ) -> Result<Done, ChatError> {
+    ) -> Result<(), ChatError> {
         let token = opening.token.hash();
         self.accounts.insert_login(LoginRecord {
             id,
@@ -189,15 +202,14 @@ impl Hub {
             seen_at: at,
         });
         if !opening.is_entrance {
-            return Ok(Done::LoggedIn(opening.token));
+            self.release(context.clone(), Ok(Done::LoggedIn(opening.token)), output);
+            return Ok(());
         }
         // Whoever has gone meanwhile can come back with nothing: only they were to get the token.
         if !self.held.contains_key(&context.session) {
             return Err(ChatError::NotAuthenticated);
         }
-        let you = self.arrive(context, account, token, output)?;
-        let proof = Proof::Login(opening.token);
-        Ok(Done::Welcomed { you, proof })
+        self.arrive(context, account, opening.token, output)
     }
 
     /// Forgets logins, and closes the connections that came with them.

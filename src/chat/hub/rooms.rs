@@ -172,7 +172,7 @@ impl Hub {
             recovered: snapshot.recovered,
             more: snapshot.more && first > room.erased + 1,
             retention_days: self.retention_days(room),
-            slow_mode: room.order.slow_mode,
+            slow_mode: room.turns.interval(),
         };
         self.release(context, Ok(Done::Joined(Box::new(joined))), output);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::chat::bans::{BanRecord, Banned, ServerFact, listed};
 use crate::chat::command::{ServerCommand, Whom};
 use crate::chat::error::ChatError;
-use crate::chat::event::{Done, Event, Role};
+use crate::chat::event::{Done, Event, Member, Role};
 use crate::chat::hub::order::{NOT_BELOW, after};
 use crate::chat::hub::{Asking, Hub, Output, answer};
 use crate::chat::log::{Context, Fact, Purpose, Read, Span};
@@ -44,10 +44,8 @@ impl Hub {
                 let whom = whom.ok_or(ChatError::NotFound("ban"))?;
                 asking.append(Fact::Server(ServerFact::Unbanned { by, whom, reason }));
             }
-            ServerCommand::Bans => {
-                let (bans, more) = listed(self.bans.list(asking.at));
-                let room = None;
-                asking.answer(Done::Bans { room, bans, more });
+            ServerCommand::Bans { before } => {
+                self.list_bans(&asking.context, before, asking.output);
             }
             ServerCommand::SetOp { name, is_op } => self.set_op(asking, &name, is_op)?,
             ServerCommand::Audit { before, limit } => asking.output.push(Output::Read(Read {
@@ -94,6 +92,18 @@ impl Hub {
             name: account.record.name.clone(),
         };
         self.bans.check(&party, self.now)
+    }
+
+    /// Tells who is banned, since before some time.
+    pub(super) fn list_bans(
+        &self,
+        context: &Context,
+        before: Option<Timestamp>,
+        output: &mut Vec<Output>,
+    ) {
+        let (bans, more) = listed(self.bans.list(self.now), before);
+        let room = None;
+        answer(context.clone(), Ok(Done::Bans { room, bans, more }), output);
     }
 
     fn ban_from_server(
@@ -155,18 +165,20 @@ impl Hub {
             ));
         }
         let standing = self.standing_on_server(asking.person);
+        // Whoever owns the server comes back from where they were.
+        if standing.server < Role::Owner && self.accounts.owner_came_from(network) {
+            return Err(ABOVE_CAME_FROM_THERE);
+        }
         let is_below = |person: &PersonId| standing.outranks(self.standing_on_server(*person));
         if there.iter().all(is_below) {
             Ok(())
         } else {
-            Err(ChatError::Forbidden(
-                "somebody is connected from there who is not of lower rank than you",
-            ))
+            Err(ABOVE_CAME_FROM_THERE)
         }
     }
 
     /// What of that name or address is banned.
-    fn banned(&self, whom: Whom, now: Timestamp) -> Option<Banned> {
+    pub(super) fn banned(&self, whom: Whom, now: Timestamp) -> Option<Banned> {
         match whom {
             Whom::Name(name) => self.bans.named(&name, now),
             Whom::Network(network) => {
@@ -242,9 +254,23 @@ impl Hub {
                     output.push(Output::NetworkUnbanned(network));
                 }
             }
-            ServerFact::OpSet { account, is_op, .. } => {
+            ServerFact::OpSet {
+                account,
+                name,
+                is_op,
+                by: _,
+            } => {
                 let role = if is_op { Role::Op } else { Role::Member };
-                self.set_server_role(PersonId::Account(account), role);
+                let person = PersonId::Account(account);
+                self.set_server_role(person, role);
+                let you = Member {
+                    name,
+                    guest: false,
+                    role,
+                    server_role: Role::Member,
+                    is_online: true,
+                };
+                self.tell_person(person, Event::You(you), output);
             }
         }
         answer(context, Ok(Done::Finished), output);
@@ -283,6 +309,16 @@ impl Hub {
         }
     }
 
+    /// Tells somebody something on all of their connections.
+    fn tell_person(&self, person: PersonId, event: Event, output: &mut Vec<Output>) {
+        let event = Arc::new(event);
+        let sessions = self.people.get(person).map(|it| &it.sessions);
+        for &to in sessions.into_iter().flatten() {
+            let event = Arc::clone(&event);
+            output.push(Output::Tell { to, event });
+        }
+    }
+
     fn set_server_role(&mut self, person: PersonId, role: Role) {
         if let Some(present) = self.people.get_mut(person) {
             present.server_role = role;
@@ -294,3 +330,6 @@ impl Hub {
         }
     }
 }
+
+const ABOVE_CAME_FROM_THERE: ChatError =
+    ChatError::Forbidden("somebody came from there who is not of lower rank than you");

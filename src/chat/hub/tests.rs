@@ -15,6 +15,7 @@ use crate::chat::{
 mod accounts;
 mod accounts_in_rooms;
 mod commands;
+mod inheritance;
 mod log;
 mod logins;
 mod membership;
@@ -23,6 +24,7 @@ mod order;
 mod presence;
 mod private;
 mod repeats;
+mod restraints;
 mod retention;
 mod server;
 mod sharing;

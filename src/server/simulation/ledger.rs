@@ -6,10 +6,11 @@
 mod accounts;
 mod books;
 mod compare;
+mod inheritance;
 mod past;
 mod shown;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -53,6 +54,8 @@ pub(super) struct Ledger {
     /// Where each text was said.
     said: BTreeMap<String, Vec<(String, u64)>>,
     pub(super) accounts: Accounts,
+    /// Guests, and the accounts that they became.
+    heirs: BTreeSet<(PersonId, PersonId)>,
     /// For how many days messages are kept where nobody decided; 0: for ever.
     retention_days: u32,
 }
@@ -103,6 +106,7 @@ impl Ledger {
             rooms: BTreeMap::from([("lobby".to_owned(), Room::new(Visibility::Public))]),
             said: BTreeMap::new(),
             accounts: Accounts::default(),
+            heirs: BTreeSet::new(),
         }
     }
 
@@ -133,7 +137,10 @@ impl Ledger {
         self.position += 1;
         let Committed { append, outcome } = committed;
         match &append.fact {
-            Fact::Account(fact) => self.accounts.record(fact, outcome, position),
+            Fact::Account(fact) => {
+                self.hand_over(append.at, fact, outcome, position);
+                self.accounts.record(fact, outcome, position)
+            }
             fact => match fact.room() {
                 Some(room) => {
                     let room = room.as_str().to_owned();
@@ -220,7 +227,7 @@ impl Ledger {
                 room.books.keep(append, fact, newest, (position, told))?;
             }
             (fact, outcome) => {
-                let due = room.past.judge(fact);
+                let due = room.past.judge(fact, &self.heirs);
                 ensure!(
                     *outcome == due,
                     "the log made {outcome:?} of {fact:?}, which is {due:?}"
@@ -252,7 +259,7 @@ impl Ledger {
         };
         let books = &room.books;
         let is_let_in = books.visibility == Visibility::Public
-            || books.parties.iter().any(|party| eyes.is(party))
+            || books.was_party_since(|party| eyes.is(party), told)
             || eyes.account.is_some_and(|account| {
                 books.belonged_since(account, told)
                     || books.ranked_since(PersonId::Account(account), told)
@@ -393,6 +400,13 @@ impl Ledger {
             good.map(move |(_, _, code)| (name.as_str(), code.as_str()))
         });
         codes.collect()
+    }
+
+    /// Whether the codes that there were have ended since the hub had been told so much.
+    pub(super) fn may_be_uninvited(&self, room: &str, told: Position) -> bool {
+        let room = self.rooms.get(room);
+        let ended_at = room.and_then(|room| room.books.uninvited_at);
+        ended_at.is_some_and(|at| at >= told)
     }
 
     pub(super) fn message(&self, room: &str, seq: u64) -> Option<&Message> {

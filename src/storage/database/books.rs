@@ -47,6 +47,23 @@ pub(in crate::storage) struct NewRestraint<'a> {
     pub(in crate::storage) reason: &'a str,
 }
 
+impl NewRestraint<'_> {
+    /// Its columns in order.
+    pub(super) fn row(&self) -> impl rusqlite::Params {
+        (
+            self.room,
+            self.kind,
+            self.person,
+            self.name,
+            self.addresses,
+            self.until,
+            self.by,
+            self.at,
+            self.reason,
+        )
+    }
+}
+
 /// A row of `invites`, with its room's key.
 #[derive(Debug)]
 pub(in crate::storage) struct InviteRow {
@@ -176,28 +193,23 @@ impl Transaction<'_> {
         &self,
         it: &NewRestraint<'_>,
     ) -> Result<(), DatabaseError> {
-        self.execute(DELETE_ENDED_RESTRAINTS, (it.room, it.at))?;
-        let row = (
-            it.room,
-            it.kind,
-            it.person,
-            it.name,
-            it.addresses,
-            it.until,
-            it.by,
-            it.at,
-            it.reason,
-        );
-        self.execute(SET_RESTRAINT, row)
+        self.forget_ended_restraints(it.room, it.at)?;
+        self.execute(SET_RESTRAINT, it.row())
     }
 
-    pub(in crate::storage) fn delete_restraint(
+    pub(super) fn forget_ended_restraints(&self, room: i64, now: i64) -> Result<(), DatabaseError> {
+        self.execute(DELETE_ENDED_RESTRAINTS, (room, now))
+    }
+
+    /// Deletes what holds against somebody, and what goes by that name.
+    pub(in crate::storage) fn delete_restraints(
         &self,
         room: i64,
         kind: &str,
         person: &[u8],
+        name: &str,
     ) -> Result<(), DatabaseError> {
-        self.execute(DELETE_RESTRAINT, (room, kind, person))
+        self.execute(DELETE_RESTRAINTS, (room, kind, person, name))
     }
 
     /// Whether somebody is banned from a room.
@@ -221,6 +233,10 @@ impl Transaction<'_> {
     ) -> Result<(), DatabaseError> {
         self.execute(DELETE_ENDED_INVITES, (room, now))?;
         self.execute(INSERT_INVITE, (room, code, until))
+    }
+
+    pub(in crate::storage) fn delete_invites(&self, room: i64) -> Result<(), DatabaseError> {
+        self.execute(DELETE_INVITES, (room,))
     }
 
     pub(in crate::storage) fn set_slow_mode(
@@ -284,12 +300,13 @@ const DELETE_ROLE: &str = "DELETE FROM roles WHERE room = ?1 AND person = ?2";
 const SET_RESTRAINT: &str = "INSERT OR REPLACE INTO restraints
      (room, kind, person, name, addresses, until, decided_by, decided_at, reason)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-const DELETE_RESTRAINT: &str =
-    "DELETE FROM restraints WHERE room = ?1 AND kind = ?2 AND person = ?3";
+const DELETE_RESTRAINTS: &str = "DELETE FROM restraints
+     WHERE room = ?1 AND kind = ?2 AND (person = ?3 OR name = ?4)";
 const IS_BANNED: &str = "SELECT EXISTS (SELECT 1 FROM restraints
      WHERE room = ?1 AND kind = 'ban' AND person = ?2 AND (until IS NULL OR until > ?3))";
 const DELETE_ENDED_RESTRAINTS: &str = "DELETE FROM restraints WHERE room = ?1 AND until <= ?2";
 const INSERT_INVITE: &str = "INSERT INTO invites (room, code, until) VALUES (?1, ?2, ?3)";
+const DELETE_INVITES: &str = "DELETE FROM invites WHERE room = ?1";
 const DELETE_ENDED_INVITES: &str = "DELETE FROM invites WHERE room = ?1 AND until <= ?2";
 const SET_SLOW_MODE: &str = "UPDATE rooms SET slow_seconds = ?2 WHERE id = ?1";
 const INSERT_AUDIT: &str = "INSERT INTO audit (room, event) VALUES (?1, ?2)";

@@ -34,12 +34,12 @@ impl Transcript<'_> {
     /// Whether an account is banned from a room when it enters.
     pub(super) fn is_banned(
         &self,
-        append: &Append,
+        at: Timestamp,
         account: AccountId,
         room: RoomState,
     ) -> Result<bool, DatabaseError> {
         let person = write_person(PersonId::Account(account));
-        self.transaction.is_banned(room.id, &person, append.at.0)
+        self.transaction.is_banned(room.id, &person, at.0)
     }
 
     pub(super) fn keep(
@@ -61,7 +61,6 @@ impl Transcript<'_> {
             RoomFact::Read { .. } | RoomFact::Expired { .. } => {}
             RoomFact::RetentionSet { days, .. } => {
                 self.transaction.set_retention(room.id, *days)?;
-                self.transaction.insert_audit(room.id, event)?;
             }
             RoomFact::Joined { account, name, .. } => {
                 self.transaction
@@ -72,8 +71,8 @@ impl Transcript<'_> {
                 let (code, until) = (&invite.code.0, invite.until.0);
                 self.transaction
                     .insert_invite(room.id, code, until, append.at.0)?;
-                self.transaction.insert_audit(room.id, event)?;
             }
+            RoomFact::Uninvited { .. } => self.transaction.delete_invites(room.id)?,
             RoomFact::Measured {
                 by,
                 whom,
@@ -81,14 +80,12 @@ impl Transcript<'_> {
                 from,
                 reason,
             } => {
-                self.measure(room.id, whom, *measure)?;
+                self.measure(room, whom, *measure)?;
                 self.restrain(append, room.id, (by, whom, reason), *measure, from)?;
-                self.transaction.insert_audit(room.id, event)?;
             }
             RoomFact::SlowModeSet { interval, .. } => {
                 self.transaction
                     .set_slow_mode(room.id, interval.as_secs())?;
-                self.transaction.insert_audit(room.id, event)?;
             }
             RoomFact::Removed { .. } => {
                 self.transaction.remove_room(room.id, append.at.0)?;
@@ -96,6 +93,9 @@ impl Transcript<'_> {
                     self.forget_room(name)?;
                 }
             }
+        }
+        if keeps_order(fact) {
+            self.transaction.insert_audit(room.id, event)?;
         }
         Ok(Recorded::Noted)
     }
@@ -134,9 +134,19 @@ impl Transcript<'_> {
     }
 
     /// What a measure does to somebody's place in the room.
-    fn measure(&self, room: i64, whom: &Party, measure: Measure) -> Result<(), DatabaseError> {
+    fn measure(
+        &self,
+        room: RoomState,
+        whom: &Party,
+        measure: Measure,
+    ) -> Result<(), DatabaseError> {
         let transaction = &self.transaction;
         let person = write_person(whom.person);
+        // Whoever is put out may have the code that others came by.
+        if matches!(measure, Measure::Ban { .. }) && !room.is_public {
+            transaction.delete_invites(room.id)?;
+        }
+        let room = room.id;
         match measure {
             Measure::Kick | Measure::Ban { .. } => {
                 transaction.delete_role(room, &person)?;
@@ -161,14 +171,14 @@ impl Transcript<'_> {
         from: &[ClientAddress],
     ) -> Result<(), DatabaseError> {
         let transaction = &self.transaction;
-        let person = write_person(whom.person);
+        let (person, name) = (write_person(whom.person), whom.name.as_str());
         match measure {
             Measure::Ban { .. } | Measure::Mute { .. } => {
                 transaction.set_restraint(&NewRestraint {
                     room,
                     kind: measure.as_str(),
                     person: &person,
-                    name: whom.name.as_str(),
+                    name,
                     addresses: write_addresses(from).as_deref(),
                     until: measure.until().map(|until| until.0),
                     by: by.name.as_str(),
@@ -176,9 +186,25 @@ impl Transcript<'_> {
                     reason: reason.as_str(),
                 })
             }
-            Measure::Unban => transaction.delete_restraint(room, "ban", &person),
-            Measure::Unmute => transaction.delete_restraint(room, "mute", &person),
+            Measure::Unban => transaction.delete_restraints(room, "ban", &person, name),
+            Measure::Unmute => transaction.delete_restraints(room, "mute", &person, name),
             Measure::Kick | Measure::Role(_) => Ok(()),
         }
+    }
+}
+
+/// Whether it stands in the audit log.
+fn keeps_order(fact: &RoomFact) -> bool {
+    match fact {
+        RoomFact::Invited { .. }
+        | RoomFact::Uninvited { .. }
+        | RoomFact::Measured { .. }
+        | RoomFact::SlowModeSet { .. }
+        | RoomFact::RetentionSet { .. } => true,
+        RoomFact::Joined { .. }
+        | RoomFact::Left { .. }
+        | RoomFact::Read { .. }
+        | RoomFact::Expired { .. }
+        | RoomFact::Removed { .. } => false,
     }
 }

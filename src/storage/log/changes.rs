@@ -21,7 +21,7 @@ impl Transcript<'_> {
         let Some(message) = self.standing_message(room, seq)? else {
             return Ok(Err(LogError::NoSuchMessage));
         };
-        if message.person != write_person(person) {
+        if !self.is_theirs(&message.person, person)? {
             return Ok(Err(LogError::NotTheirs));
         }
         if message.body == body.as_str() {
@@ -44,7 +44,7 @@ impl Transcript<'_> {
         let Some(message) = self.transaction.message(room, seq)? else {
             return Ok(Err(LogError::NoSuchMessage));
         };
-        if !others && message.person != write_person(person) {
+        if !others && !self.is_theirs(&message.person, person)? {
             return Ok(Err(LogError::NotTheirs));
         }
         if message.is_deleted {
@@ -104,6 +104,15 @@ impl Transcript<'_> {
         };
         let rev = self.insert_change(append, &fact, room, None)?;
         Ok(Ok(Recorded::Reacted { rev, from }))
+    }
+
+    /// Whether what somebody wrote is somebody's: their own, or that of a guest who they were.
+    fn is_theirs(&self, author: &[u8], person: PersonId) -> Result<bool, DatabaseError> {
+        match person {
+            _ if author == write_person(person) => Ok(true),
+            PersonId::Account(account) => self.transaction.is_heir(author, account.0),
+            PersonId::Guest(_) => Ok(false),
+        }
     }
 
     /// A message that is there and not deleted.

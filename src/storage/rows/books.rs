@@ -42,6 +42,7 @@ pub(super) fn write_room_fact(fact: &RoomFact) -> (&'static str, String) {
                 ..by_whom(by)
             },
         ),
+        RoomFact::Uninvited { by } => (UNINVITED, by_whom(by)),
         RoomFact::Measured {
             by,
             whom,
@@ -158,6 +159,7 @@ pub(in crate::storage) fn read_audit(row: &AuditRow) -> Option<AuditEntry> {
     let until = payload.until.map(Timestamp);
     let deed = match row.kind.as_str() {
         INVITED => Deed::Invite { until: until? },
+        UNINVITED => Deed::Uninvite,
         RETENTION_SET => Deed::Retention {
             days: payload.days?,
         },
@@ -278,4 +280,5 @@ const ADDRESS_LEN: usize = 16;
 const INVITED: &str = "invited";
 const MEASURED: &str = "measured";
 const RETENTION_SET: &str = "retention_set";
+const UNINVITED: &str = "uninvited";
 const SLOW_MODE_SET: &str = "slow_mode_set";

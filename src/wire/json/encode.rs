@@ -148,6 +148,10 @@ pub fn encode_event(event: &Event) -> String {
             o.text("room", room.as_str());
             o.text("reason", reason);
         }
+        Event::You(you) => {
+            o.text("type", "you");
+            o.object("you", |o| o.member(you));
+        }
         Event::Notice { room, text, rule } => {
             o.text("type", "notice");
             o.text("room", room.as_str());
@@ -534,7 +538,7 @@ fn visibility(visibility: Visibility) -> &'static str {
 }
 
 /// RFC 3339, UTC, milliseconds; what no calendar holds is its beginning.
-fn rfc3339(at: Timestamp) -> String {
+pub fn rfc3339(at: Timestamp) -> String {
     let time = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     format!("{time:.3}")
 }

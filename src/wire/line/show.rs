@@ -3,7 +3,7 @@
 //! `<name> text` is somebody's message, `* ` begins a notice, `! ` an error. Only the first line of
 //! a message can begin with one of these: further lines begin with two spaces.
 
-use crate::chat::event::{Done, Event, Joined, Member, Presence, RoomSummary};
+use crate::chat::event::{Done, Event, Joined, Member, Presence, Role, RoomSummary};
 use crate::chat::log::{Change, ChangeKind};
 use crate::chat::{ChatError, Content, Message, Reason, RoomName, Timestamp};
 
@@ -63,6 +63,10 @@ pub fn show_event(event: &Event, current: &RoomName) -> Option<String> {
         Event::Removed { room, reason } => Some(show_notice(&format!(
             "you are no longer in {room}: {reason}"
         ))),
+        Event::You(you) => Some(show_notice(match you.role {
+            Role::Member => "you keep order on this server no longer",
+            Role::Op | Role::Owner => "you keep order on this server from now on",
+        })),
         Event::Notice { text, .. } => Some(show_notice(text)),
         Event::Unread { room, .. } => Some(show_notice(&format!("there is news in {room}"))),
         Event::Typing { .. }

@@ -105,9 +105,9 @@ fn guest_who_logs_in_leaves_nothing_of_the_guest_in_rooms() {
     world.enter(1, "visitor", "lobby");
     world.get(1, log_in("ada", 1)).unwrap();
     assert_eq!(world.who(1, "lobby"), ["ada"]);
-    // What was joined as a guest is left like any other room.
+    // What was joined as a guest is the account's like any other room.
     disconnect(&mut world, 1);
     world.enter(3, "eve", "lobby");
-    assert_eq!(world.who(3, "lobby"), ["eve"]);
+    assert_eq!(world.who(3, "lobby"), ["eve", "(ada)"]);
     assert_eq!(world.get(4, hello("visitor", 4)).map(drop), Ok(()));
 }

@@ -161,7 +161,7 @@ fn who_may_what_is_as_documented() {
     const OWNER: u64 = 3;
     const ADMIN: u64 = 4;
     type Row = (&'static str, fn() -> Command, &'static str);
-    let commands: [Row; 14] = [
+    let commands: [Row; 15] = [
         ("send", || send("den", "x", None), "●●●●●"),
         (
             "create public",
@@ -189,6 +189,7 @@ fn who_may_what_is_as_documented() {
             },
             "--●●●",
         ),
+        ("uninvite", || keep("den", RoomCommand::Uninvite), "--●●●"),
         ("kick", || kick("den", "target"), "--●●●"),
         ("ban", || ban("den", "target", None), "--●●●"),
         (

@@ -103,7 +103,7 @@ impl Accounts {
                 ensure!(former.is_none(), "{id:?} was opened twice");
             }
             (AccountFact::LoggedOut { ended, .. }, Recorded::Noted) => self.end(ended, position),
-            (AccountFact::Seen { .. }, Recorded::Noted) => {}
+            (AccountFact::Seen { .. } | AccountFact::Inherited(_), Recorded::Noted) => {}
             _ => ensure!(false, "the log made {recorded:?} of {fact:?}"),
         }
         Ok(())

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Checked, Position, ensure};
 use crate::chat::event::Role;
+use crate::chat::inheritance::InheritedRoom;
 use crate::chat::log::{Append, RoomFact, Visibility};
-use crate::chat::order::{Invite, InviteCode, Measure, Party, RestraintKind};
+use crate::chat::order::{self, Invite, InviteCode, Measure, Party, RestraintKind};
 use crate::chat::{AccountId, PersonId, Timestamp};
 
 /// What is kept of a room beside its past.
@@ -14,6 +15,8 @@ pub(super) struct Books {
     pub(super) visibility: Visibility,
     /// The two of a conversation.
     pub(super) parties: Vec<Party>,
+    /// Guests who were one of them until they became accounts.
+    former_parties: Vec<(Position, Party)>,
     pub(super) members: BTreeMap<AccountId, Member>,
     /// All stays of accounts, those that are over too.
     stays: Vec<Stay>,
@@ -21,6 +24,8 @@ pub(super) struct Books {
     roles: Vec<(Position, Party, Role)>,
     pub(super) restraints: Vec<Restraint>,
     pub(super) invites: Vec<(Position, Invite, InviteCode)>,
+    /// When all that there were ended last.
+    pub(super) uninvited_at: Option<Position>,
     /// For how many days messages are kept, as somebody decided.
     pub(super) retentions: Vec<(Position, u32)>,
     /// Who was put out, or left for all devices: whom and by what name.
@@ -58,11 +63,13 @@ impl Books {
         Self {
             visibility,
             parties: Vec::new(),
+            former_parties: Vec::new(),
             members: BTreeMap::new(),
             stays: Vec::new(),
             roles: Vec::new(),
             restraints: Vec::new(),
             invites: Vec::new(),
+            uninvited_at: None,
             retentions: Vec::new(),
             dismissals: Vec::new(),
         }
@@ -90,6 +97,66 @@ impl Books {
                 marks: Vec::new(),
             }
         });
+    }
+
+    /// Has what was a guest's be an account's.
+    pub(super) fn inherit(
+        &mut self,
+        it: &InheritedRoom,
+        guest: PersonId,
+        heir: &Party,
+        position: Position,
+    ) {
+        if it.role > Role::Member {
+            let role = self.roles().get(&heir.person).copied();
+            let role = role.unwrap_or(Role::Member).max(it.role);
+            self.roles.push((position, heir.clone(), role));
+            let name = heir.name.clone();
+            let person = guest;
+            self.roles
+                .push((position, Party { person, name }, Role::Member));
+        }
+        if it.is_party {
+            let mut parties = self.parties.iter_mut();
+            if let Some(party) = parties.find(|party| party.person == guest) {
+                let former = std::mem::replace(party, heir.clone());
+                self.former_parties.push((position, former));
+            }
+        }
+        if let Some(read) = it.read {
+            self.enter(heir, read, position);
+        }
+    }
+
+    /// Has something hold against somebody, unless it does.
+    pub(super) fn carry(&mut self, restraint: order::Restraint, at: Timestamp, from: Position) {
+        let order::Restraint {
+            kind, whom, until, ..
+        } = restraint;
+        let mut standing = self.restraints.iter().filter(|it| it.to.is_none());
+        let is_known = standing.any(|it| {
+            it.kind == kind
+                && it.whom.person == whom.person
+                && it.until.is_none_or(|until| until > at)
+        });
+        if !is_known {
+            let to = None;
+            self.restraints.push(Restraint {
+                kind,
+                whom,
+                until,
+                from,
+                to,
+            });
+        }
+    }
+
+    /// Whether somebody was one of the two of a conversation at any time since the hub had been told
+    /// so much.
+    pub(super) fn was_party_since(&self, is_it: impl Fn(&Party) -> bool, told: Position) -> bool {
+        let former = self.former_parties.iter();
+        let mut former = former.filter(|(to, _)| *to >= told);
+        self.parties.iter().any(&is_it) || former.any(|(_, party)| is_it(party))
     }
 
     fn dismiss(&mut self, who: &Party, position: Position) {
@@ -273,6 +340,7 @@ impl Books {
                 self.check_voice_of_member(by, told)?;
                 self.invites.push((position, *invite, code.clone()));
             }
+            RoomFact::Uninvited { .. } => self.uninvite(position),
             RoomFact::Measured {
                 by, whom, measure, ..
             } => {
@@ -330,6 +398,11 @@ impl Books {
         ensure_kept(belongs || is_public, "somebody outside invites")
     }
 
+    fn uninvite(&mut self, position: Position) {
+        self.invites.clear();
+        self.uninvited_at = Some(position);
+    }
+
     fn measure(&mut self, whom: &Party, measure: Measure, position: Position) {
         let kind = match measure {
             Measure::Ban { .. } | Measure::Unban => RestraintKind::Ban,
@@ -343,11 +416,18 @@ impl Books {
             Measure::Role(role) => self.roles.push((position, whom.clone(), role)),
             _ => {}
         }
+        if matches!(measure, Measure::Ban { .. }) && self.visibility == Visibility::Private {
+            self.uninvite(position);
+        }
         if matches!(measure, Measure::Kick | Measure::Role(_)) {
             return;
         }
+        let is_lifted = matches!(measure, Measure::Unban | Measure::Unmute);
+        let is_it = |it: &Party| {
+            it.person == whom.person || (is_lifted && it.name.as_str() == whom.name.as_str())
+        };
         let standing = self.restraints.iter_mut().filter(|it| it.to.is_none());
-        for restraint in standing.filter(|it| it.kind == kind && it.whom.person == whom.person) {
+        for restraint in standing.filter(|it| it.kind == kind && is_it(&it.whom)) {
             restraint.to = Some(position);
         }
         if let Measure::Ban { until } | Measure::Mute { until } = measure {

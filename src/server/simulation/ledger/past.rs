@@ -1,6 +1,6 @@
 //! What was said in a room, and what became of it: messages and changes, as of any moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Checked, Position, Violation, ensure, place};
 use crate::chat::log::{Append, Change, ChangeKind, Fact, LogError, Recorded};
@@ -191,8 +191,15 @@ impl Past {
         }
     }
 
-    /// What the log must say of a change.
-    pub(super) fn judge(&self, fact: &Fact) -> Result<Recorded, LogError> {
+    /// What the log must say of a change; what guests wrote is the accounts' that they became.
+    pub(super) fn judge(
+        &self,
+        fact: &Fact,
+        heirs: &BTreeSet<(PersonId, PersonId)>,
+    ) -> Result<Recorded, LogError> {
+        let is_own = |author: PersonId, person: PersonId| {
+            author == person || heirs.contains(&(author, person))
+        };
         let rev = self.newest_rev() + 1;
         let kept = |seq: u64| self.get(seq).filter(|_| seq > self.erased());
         match fact {
@@ -203,7 +210,7 @@ impl Past {
                 let posted = kept(*seq).ok_or(LogError::NoSuchMessage)?;
                 let said = posted.last.said().ok_or(LogError::NoSuchMessage)?;
                 match () {
-                    () if posted.person != *person => Err(LogError::NotTheirs),
+                    () if !is_own(posted.person, *person) => Err(LogError::NotTheirs),
                     () if said.body == *body => Err(LogError::Already),
                     () => Ok(Recorded::Changed { rev }),
                 }
@@ -216,7 +223,7 @@ impl Past {
             } => {
                 let posted = kept(*seq).ok_or(LogError::NoSuchMessage)?;
                 match () {
-                    () if !others && posted.person != *person => Err(LogError::NotTheirs),
+                    () if !others && !is_own(posted.person, *person) => Err(LogError::NotTheirs),
                     () if posted.last.said().is_none() => Err(LogError::Already),
                     () => Ok(Recorded::Changed { rev }),
                 }

@@ -78,7 +78,7 @@ impl WebClient {
             }
             "topic" | "edited" | "deleted" | "reaction" => view.change(room, push, ledger),
             "presence" => view.presence(push),
-            "typing" | "notice" => Ok(()),
+            "typing" | "notice" | "you" => Ok(()),
             _ => Err(Violation(format!("what is {push}?"))),
         }
     }

@@ -141,7 +141,7 @@ impl WebClient {
                 let eyes = self.eyes();
                 ledger.may_be_held(RestraintKind::Ban, room, &eyes, told)
             }
-            "not_found" if is_open => false,
+            "not_found" if is_open => ledger.may_be_uninvited(room, told),
             // Who belongs there needs no code.
             "not_found" => {
                 let is_member = self

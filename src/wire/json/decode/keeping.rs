@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::chat::command::{RoomCommand, ServerCommand, Whom};
 use crate::chat::event::Role;
 use crate::chat::order::{self, Reason, RestraintKind};
-use crate::chat::{ChatError, Network, hub};
+use crate::chat::{ChatError, Network, Timestamp, hub};
 use crate::wire::json::decode::{DEFAULT_HISTORY, Fields, HISTORY_RULE};
 
 impl Fields<'_> {
@@ -32,11 +32,14 @@ impl Fields<'_> {
                     .ok_or(ChatError::BadRequest("seconds is missing"))?,
             },
             "remove_room" => RoomCommand::Remove,
+            "uninvite" => RoomCommand::Uninvite,
             "audit" => {
                 let (before, limit) = self.audit()?;
                 RoomCommand::Audit { before, limit }
             }
-            "bans" => RoomCommand::Bans,
+            "bans" => RoomCommand::Bans {
+                before: self.time("before", BEFORE_RULE)?,
+            },
             "retention" => {
                 let days = self.integer("days", DAYS_RULE)?;
                 let days = days.and_then(|days| u32::try_from(days).ok());
@@ -70,7 +73,9 @@ impl Fields<'_> {
                     _ => return Err(ChatError::BadRequest(SERVER_ROLE_RULE)),
                 },
             },
-            "bans" if !has_room => ServerCommand::Bans,
+            "bans" if !has_room => ServerCommand::Bans {
+                before: self.time("before", BEFORE_RULE)?,
+            },
             "audit" if !has_room => {
                 let (before, limit) = self.audit()?;
                 ServerCommand::Audit { before, limit }
@@ -87,6 +92,13 @@ impl Fields<'_> {
             Some(_) => Err(ChatError::BadRequest(ADDRESS_RULE)),
             None => Ok(Whom::Name(self.user_name()?)),
         }
+    }
+
+    fn time(&self, name: &str, rule: &'static str) -> Result<Option<Timestamp>, ChatError> {
+        let text = self.text(name, rule)?;
+        let time = text.map(str::parse::<jiff::Timestamp>).transpose();
+        let time = time.map_err(|_| ChatError::BadRequest(rule))?;
+        Ok(time.map(|time| Timestamp(time.as_millisecond())))
     }
 
     fn audit(&self) -> Result<(Option<u64>, usize), ChatError> {
@@ -159,6 +171,8 @@ impl Fields<'_> {
 const ROLE_RULE: &str = "role must be owner, op or member";
 
 const DAYS_RULE: &str = "days must be a number from 0 to 36500";
+
+const BEFORE_RULE: &str = "before must be a time such as 2026-01-01T00:00:00.000Z";
 
 const SERVER_ROLE_RULE: &str = "role must be op or member";
 

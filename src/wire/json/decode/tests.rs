@@ -93,6 +93,14 @@ fn wrong_fields_are_refused_with_the_id() {
             "bad_request",
         ),
         (
+            r#"{"id":1,"type":"bans","before":"yesterday"}"#,
+            "bad_request",
+        ),
+        (
+            r#"{"id":1,"type":"bans","room":"a","before":5}"#,
+            "bad_request",
+        ),
+        (
             r#"{"id":1,"type":"edit","room":"a","body":"x"}"#,
             "bad_request",
         ),

@@ -60,6 +60,7 @@ impl Object {
                 self.text("action", "invite");
                 self.time("until", *until);
             }
+            Deed::Uninvite => self.text("action", "uninvite"),
             Deed::Retention { days } => {
                 self.text("action", "retention");
                 self.number("days", *days);

@@ -1,0 +1,60 @@
+//! What became an account's that was a guest's.
+
+use super::{Ledger, Position};
+use crate::chat::account::AccountFact;
+use crate::chat::inheritance::{Inheritance, InheritedRestraint};
+use crate::chat::log::{LogError, Recorded};
+use crate::chat::order::{Party, RestraintKind};
+use crate::chat::{PersonId, Timestamp};
+
+impl Ledger {
+    /// Hands over what goes with something about an account.
+    pub(super) fn hand_over(
+        &mut self,
+        at: Timestamp,
+        fact: &AccountFact,
+        outcome: &Result<Recorded, LogError>,
+        position: Position,
+    ) {
+        match (fact, outcome) {
+            (AccountFact::Opened(account), Ok(Recorded::AccountOpened(id))) => {
+                let whom = Party {
+                    person: PersonId::Account(*id),
+                    name: account.name.clone(),
+                };
+                self.carry(&whom, &account.restraints, at, position);
+            }
+            (AccountFact::Inherited(it), Ok(_)) => self.inherit(it, at, position),
+            _ => {}
+        }
+    }
+
+    fn inherit(&mut self, it: &Inheritance, at: Timestamp, position: Position) {
+        let (guest, heir) = (PersonId::Guest(it.guest), it.heir());
+        self.heirs.insert((guest, heir.person));
+        for inherited in &it.rooms {
+            let room = self.rooms.get_mut(inherited.room.as_str());
+            let room = room.filter(|room| {
+                !(room.books).was_held(RestraintKind::Ban, heir.person, position, at)
+            });
+            if let Some(room) = room {
+                room.books.inherit(inherited, guest, &heir, position);
+            }
+        }
+        self.carry(&heir, &it.restraints, at, position);
+    }
+
+    fn carry(
+        &mut self,
+        whom: &Party,
+        restraints: &[InheritedRestraint],
+        at: Timestamp,
+        position: Position,
+    ) {
+        for restraint in restraints {
+            if let Some(room) = self.rooms.get_mut(restraint.room.as_str()) {
+                (room.books).carry(restraint.against(whom.clone()), at, position);
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Hands over to accounts what was guests'.
+
+use crate::chat::AccountId;
+use crate::chat::PersonId;
+use crate::chat::account::AccountFact;
+use crate::chat::event::Role;
+use crate::chat::inheritance::{Inheritance, InheritedRestraint, InheritedRoom};
+use crate::chat::log::Recorded;
+use crate::chat::message::Timestamp;
+use crate::chat::name::UserName;
+use crate::storage::database::{DatabaseError, NewRestraint, RoomState};
+use crate::storage::log::Transcript;
+use crate::storage::rows::write_person;
+
+impl Transcript<'_> {
+    /// Hands over what goes with a fact about an account.
+    pub(super) fn hand_over(
+        &mut self,
+        at: Timestamp,
+        fact: &AccountFact,
+        recorded: &Recorded,
+    ) -> Result<(), DatabaseError> {
+        match (fact, recorded) {
+            (AccountFact::Opened(account), Recorded::AccountOpened(id)) => {
+                self.carry(at, *id, &account.name, &account.restraints)
+            }
+            (AccountFact::Inherited(inheritance), _) => self.inherit(at, inheritance),
+            _ => Ok(()),
+        }
+    }
+
+    fn inherit(&mut self, at: Timestamp, it: &Inheritance) -> Result<(), DatabaseError> {
+        let guest = write_person(PersonId::Guest(it.guest));
+        self.transaction.insert_heir(&guest, it.account.0)?;
+        for inherited in &it.rooms {
+            // Whatever was decided before it stands.
+            if let Some(room) = self.room(&inherited.room)?
+                && !self.is_banned(at, it.account, room)?
+            {
+                self.inherit_room(room, it, inherited)?;
+            }
+        }
+        self.carry(at, it.account, &it.name, &it.restraints)
+    }
+
+    fn inherit_room(
+        &self,
+        room: RoomState,
+        it: &Inheritance,
+        inherited: &InheritedRoom,
+    ) -> Result<(), DatabaseError> {
+        let transaction = &self.transaction;
+        let guest = write_person(PersonId::Guest(it.guest));
+        let heir = write_person(PersonId::Account(it.account));
+        let name = it.name.as_str();
+        if inherited.role > Role::Member {
+            transaction.delete_role(room.id, &guest)?;
+            transaction.raise_role(room.id, &heir, inherited.role.as_str())?;
+        }
+        if inherited.is_party {
+            transaction.replace_party(room.id, &guest, &heir, name)?;
+        }
+        if let Some(read) = inherited.read {
+            transaction.insert_member(room.id, it.account.0, name, read)?;
+        }
+        Ok(())
+    }
+
+    /// Has hold against an account what held against a guest.
+    fn carry(
+        &mut self,
+        at: Timestamp,
+        account: AccountId,
+        name: &UserName,
+        restraints: &[InheritedRestraint],
+    ) -> Result<(), DatabaseError> {
+        for inherited in restraints {
+            let Some(room) = self.room(&inherited.room)? else {
+                continue;
+            };
+            let restraint = NewRestraint {
+                room: room.id,
+                kind: inherited.kind.as_str(),
+                person: &write_person(PersonId::Account(account)),
+                name: name.as_str(),
+                addresses: None,
+                until: inherited.until.map(|until| until.0),
+                by: inherited.by.as_str(),
+                at: inherited.at.0,
+                reason: inherited.reason.as_str(),
+            };
+            self.transaction.add_restraint(&restraint, at.0)?;
+        }
+        Ok(())
+    }
+}
