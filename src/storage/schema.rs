@@ -4,11 +4,11 @@
 pub(super) const APPLICATION_ID: i32 = 0x6368_7767;
 
 /// The newest version of the schema: the number of steps to it.
-pub(super) const VERSION: i32 = 8;
+pub(super) const VERSION: i32 = 7;
 
 /// Each step leads from the version that is its index to the next one, in one transaction.
-pub(super) const STEPS: [&str; 8] = [
-    VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8,
+pub(super) const STEPS: [&str; 7] = [
+    VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7,
 ];
 
 /// Settings of each connection.
@@ -287,14 +287,11 @@ const VERSION_6: &str = r#"
 "#;
 
 /// What is deleted must be found by what refers to it, however much there is: without the first of
-/// these each event that goes is looked for in all changes.
+/// the indexes each event that goes is looked for in all changes. And what guests wrote is the
+/// accounts' who they became: as many as they showed to be.
 const VERSION_7: &str = "
     CREATE INDEX changes_by_event ON changes (event);
     CREATE INDEX logins_by_account ON logins (account);
-";
-
-/// What guests wrote is the accounts' who they became: as many as they showed to be.
-const VERSION_8: &str = "
     CREATE TABLE heirs (
         account INTEGER NOT NULL REFERENCES accounts,
         guest BLOB NOT NULL CHECK (length(guest) = 16),
