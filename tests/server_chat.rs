@@ -493,6 +493,57 @@ fn requests_may_be_sent_ahead_of_their_answers() {
     }
 }
 
+/// More people than a worker writes to at once, and more messages than it takes mail for one by one.
+#[test]
+fn busy_room_reaches_everybody_in_one_order_and_answers_come_behind() {
+    const LISTENERS: usize = 150;
+    const EACH: u64 = 20;
+    let server = Server::start(&[]);
+    let mut senders = [server.member("ada"), server.member("bob")];
+    let mut listeners: Vec<Ws> = (0..LISTENERS)
+        .map(|nth| server.member(&format!("listener {nth}")))
+        .collect();
+    let mut terminal = server.line();
+    terminal.ask("--name: carol", "* ");
+    for ws in &mut senders {
+        for nth in 0..EACH {
+            ws.request(json!({"type": "send", "room": "lobby", "body": format!("{nth}")}));
+        }
+    }
+    let all: Vec<u64> = (1..=2 * EACH).collect();
+    let mut bodies = None;
+    for ws in &mut listeners {
+        let messages: Vec<Value> = all.iter().map(|_| ws.push("message")).collect();
+        assert_eq!(seqs(&messages.clone().into()), all);
+        let said = messages
+            .iter()
+            .map(|it| (it["from"].clone(), it["body"].clone()));
+        let said: Vec<_> = said.collect();
+        assert_eq!(*bodies.get_or_insert_with(|| said.clone()), said);
+    }
+    for (from, body) in bodies.unwrap() {
+        let line = terminal.wait_for("<");
+        assert_eq!(
+            line,
+            format!("<{}> {}", from.as_str().unwrap(), body.as_str().unwrap())
+        );
+    }
+    for ws in &mut senders {
+        let (mut shown, mut answered) = (0, 0);
+        while answered < EACH {
+            let next = ws.next();
+            match next["type"].as_str() {
+                Some("message") => shown = next["seq"].as_u64().unwrap(),
+                Some("done") => {
+                    answered += 1;
+                    assert!(next["seq"].as_u64().unwrap() <= shown, "{next} at {shown}");
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
 #[test]
 fn message_that_was_posted_is_acknowledged_again_to_whoever_is_muted_since() {
     let mut server = Server::start(&[]);
