@@ -104,7 +104,12 @@ impl Hub {
         id: RoomId,
     ) -> Result<(), ChatError> {
         let is_slow = !self.room(id).turns.interval().is_zero();
-        if !is_slow || self.standing(id, asking.person).may(Action::KeepOrder).is_ok() {
+        if !is_slow
+            || self
+                .standing(id, asking.person)
+                .may(Action::KeepOrder)
+                .is_ok()
+        {
             return Ok(());
         }
         let taken = self.room_mut(id).turns.take(asking.person, asking.at);
