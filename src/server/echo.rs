@@ -391,6 +391,8 @@ impl Service for EchoService {
                 }
             }
             Mail::Listen(id) => {
+                // What was broadcast before is for those who listened then.
+                while self.hand_out(turn, connections) {}
                 if connections.get(id).is_some() {
                     self.listeners.insert(id);
                 }
