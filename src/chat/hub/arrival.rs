@@ -127,10 +127,12 @@ impl Hub {
         token: LoginToken,
         output: &mut Vec<Output>,
     ) -> Result<(), ChatError> {
-        self.check_banned(account)?;
         let session = self.sessions.get(&context.session);
         match session.map(|session| session.person) {
-            Some(PersonId::Guest(guest)) => self.bequeath(context, guest, account, token, output),
+            Some(PersonId::Guest(guest)) => {
+                self.check_banned(account)?;
+                self.bequeath(context, guest, account, token, output)
+            }
             _ => self.welcome(context, account, token, output),
         }
     }
@@ -148,8 +150,9 @@ impl Hub {
         output: &mut Vec<Output>,
     ) -> Result<(), ChatError> {
         let login = token.hash();
-        let is_open = self.accounts.login(login, self.now).is_some();
-        is_open.then_some(()).ok_or(ChatError::BadToken)?;
+        if self.accounts.login(login, self.now).is_none() {
+            return Err(ChatError::BadToken);
+        }
         let record = self.accounts.get(account);
         let record = &record.ok_or(ChatError::NotFound("account"))?.record;
         let you = Member {
