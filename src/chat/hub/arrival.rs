@@ -98,13 +98,7 @@ impl Hub {
             let session = Session::new(person, None, context.from);
             self.attach(context.session, session, name.clone());
         }
-        let you = Member {
-            name,
-            guest: true,
-            role: Role::Member,
-            server_role: Role::Member,
-            is_online: true,
-        };
+        let you = Member::you(name, true, Role::Member);
         let proof = Proof::Guest(guest);
         answer(context.clone(), Ok(Done::Welcomed { you, proof }), output);
         Ok(())
@@ -155,14 +149,8 @@ impl Hub {
         }
         let record = self.accounts.get(account);
         let record = &record.ok_or(ChatError::NotFound("account"))?.record;
-        let you = Member {
-            name: record.name.clone(),
-            guest: false,
-            role: record.server_role,
-            server_role: Role::Member,
-            is_online: true,
-        };
         let server_role = record.server_role;
+        let you = Member::you(record.name.clone(), false, server_role);
         self.check_banned(account)?;
         let id = context.session;
         let person = PersonId::Account(account);

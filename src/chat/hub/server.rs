@@ -263,13 +263,7 @@ impl Hub {
                 let role = if is_op { Role::Op } else { Role::Member };
                 let person = PersonId::Account(account);
                 self.set_server_role(person, role);
-                let you = Member {
-                    name,
-                    guest: false,
-                    role,
-                    server_role: Role::Member,
-                    is_online: true,
-                };
+                let you = Member::you(name, false, role);
                 self.tell_person(person, Event::You(you), output);
             }
         }
