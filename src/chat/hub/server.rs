@@ -282,15 +282,11 @@ impl Hub {
             Banned::Person(party) => {
                 // Whoever comes back one day begins as everybody does.
                 self.set_server_role(party.person, Role::Member);
+                let reason = reason.clone();
+                self.tell_person(party.person, Event::Banned { until, reason }, output);
                 let present = self.people.get(party.person);
                 let sessions = present.map(|it| it.sessions.clone());
-                let reason = reason.clone();
-                let event = Arc::new(Event::Banned { until, reason });
                 for session in sessions.into_iter().flatten() {
-                    output.push(Output::Tell {
-                        to: session,
-                        event: Arc::clone(&event),
-                    });
                     self.disconnect(session, output);
                     output.push(Output::ShutOut(session));
                 }
