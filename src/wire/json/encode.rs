@@ -537,8 +537,8 @@ fn visibility(visibility: Visibility) -> &'static str {
     }
 }
 
-/// RFC 3339, UTC, milliseconds; what no calendar holds is its beginning.
-pub fn rfc3339(at: Timestamp) -> String {
+/// Writes a time as RFC 3339 has it: UTC, milliseconds; what no calendar holds is its beginning.
+pub(crate) fn rfc3339(at: Timestamp) -> String {
     let time = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     format!("{time:.3}")
 }
