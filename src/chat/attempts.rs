@@ -52,7 +52,8 @@ impl Attempts {
     ) -> Result<(), u32> {
         let place = (name.clone(), from);
         let stranger = (!self.is_known(&place, now)).then_some(name);
-        let crowd = one_of_many(from);
+        // Whoever comes by a Unix socket was let in to the machine.
+        let crowd = from.and_then(ClientAddress::one_of_many);
         let early = [
             self.by_place.early_ms(&place, PER_PLACE, now),
             stranger.map_or(0, |name| self.by_name.early_ms(name, PER_NAME, now)),
@@ -81,7 +82,7 @@ impl Attempts {
             self.by_name.give_back(name, PER_NAME);
         }
         self.by_place.give_back(&place, PER_PLACE);
-        if let Some(from) = one_of_many(from) {
+        if let Some(from) = from.and_then(ClientAddress::one_of_many) {
             self.by_address.give_back(&from, PER_ADDRESS);
         }
     }
@@ -222,12 +223,6 @@ impl<K: Clone + Ord> Times<K> {
 struct Price {
     cost_ms: i64,
     burst: i64,
-}
-
-/// From where a try comes that counts for all who come from there.
-fn one_of_many(from: Option<ClientAddress>) -> Option<ClientAddress> {
-    // Whoever comes by a Unix socket was let in to the machine.
-    from.filter(|from| !from.is_loopback())
 }
 
 /// Whether a try passes that is so many milliseconds too soon.

@@ -28,6 +28,12 @@ impl ClientAddress {
         self.0 == 0 || (self.is_ipv4() && (self.0 >> 24) & 0xff == 127)
     }
 
+    /// It, if what comes from there counts together: behind loopback may be everybody, where a proxy is
+    /// not trusted.
+    pub(crate) fn one_of_many(self) -> Option<Self> {
+        (!self.is_loopback()).then_some(self)
+    }
+
     fn is_ipv4(self) -> bool {
         self.0 >> 32 == IPV4_MAPPED
     }

@@ -138,7 +138,7 @@ impl Shares {
         now: Timestamp,
     ) -> Result<(), (Scope, u32)> {
         let now = now.0.saturating_mul(MICROS_PER_MILLI);
-        let from = from.filter(|from| !from.is_loopback());
+        let from = from.and_then(ClientAddress::one_of_many);
         let account = Prices::new(&allowances.account, charge);
         let address = Prices::new(&allowances.address, charge);
         let account_early = self.by_account.early(&who, &account, now);
