@@ -5,6 +5,7 @@
 //!                        │ ^                 │ ├─── code needed ──> Open, for the code
 //!                        │ └── wrong, or busy ┘ └── last try ──────> None
 //!                        └── an empty line ──> None
+//!  None ── --login: no name ──> Misnamed ── a line ──> None
 //! ```
 //!
 //! Nothing of it is ever shown, or said to anybody. Whoever mistypes a password types it again, and
@@ -56,8 +57,8 @@ pub(crate) enum Offer {
 /// What an answer is to a login.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Outcome {
-    /// It is about something else, or whoever logs in is in.
-    Shown,
+    /// It is about something else, or whoever logs in is in: it is shown as any other.
+    Other,
     /// The password is right; the next line is the code.
     CodeNeeded,
     /// It failed: said why, and that it may be typed again.
@@ -86,7 +87,7 @@ impl LineLogin {
 
     /// Takes the next line.
     pub(crate) fn offer(&mut self, line: &[u8]) -> Offer {
-        let mut attempt = match std::mem::replace(self, Self::None) {
+        let attempt = match std::mem::replace(self, Self::None) {
             Self::Misnamed(error) => return Offer::Over(Some(error)),
             Self::Open(attempt) => attempt,
             Self::None | Self::Asked { .. } => return Offer::Over(None),
@@ -99,13 +100,9 @@ impl LineLogin {
                 *self = Self::Open(attempt);
                 Offer::Try(credentials)
             }
-            Err(error) => match attempt.fail(error) {
-                Some(text) => {
-                    *self = Self::Open(attempt);
-                    Offer::Again(text)
-                }
-                None => Offer::Over(Some(error)),
-            },
+            Err(error) => self
+                .fail(attempt, error)
+                .map_or(Offer::Over(Some(error)), Offer::Again),
         }
     }
 
@@ -129,19 +126,20 @@ impl LineLogin {
     ) -> Outcome {
         let is_own = matches!((&*self, re), (Self::Asked { id, .. }, Some(RequestId::Integer(re))) if id == re);
         if !is_own {
-            return Outcome::Shown;
+            return Outcome::Other;
         }
         let asked = std::mem::replace(self, Self::None);
         let (
             Self::Asked {
-                attempt, offered, ..
+                mut attempt,
+                offered,
+                ..
             },
             Err(error),
         ) = (asked, answer)
         else {
-            return Outcome::Shown;
+            return Outcome::Other;
         };
-        let mut attempt = attempt;
         match error {
             ChatError::TotpNeeded => {
                 attempt.password = Some(offered);
@@ -149,16 +147,19 @@ impl LineLogin {
                 *self = Self::Open(attempt);
                 Outcome::CodeNeeded
             }
-            ChatError::BadPassword | ChatError::Busy(_) => match attempt.fail(*error) {
-                Some(text) => {
-                    *self = Self::Open(attempt);
-                    Outcome::Again(text)
-                }
-                None => Outcome::Over(*error),
-            },
+            ChatError::BadPassword | ChatError::Busy(_) => self
+                .fail(attempt, *error)
+                .map_or(Outcome::Over(*error), Outcome::Again),
             // Neither another password nor another code helps.
             _ => Outcome::Over(*error),
         }
+    }
+
+    /// Uses up a try; what is said if one is left, for which the login is open again.
+    fn fail(&mut self, mut attempt: Attempt, error: ChatError) -> Option<String> {
+        let text = attempt.fail(error)?;
+        *self = Self::Open(attempt);
+        Some(text)
     }
 }
 

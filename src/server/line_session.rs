@@ -164,7 +164,7 @@ impl LineSession {
                 let typed = std::mem::take(&mut self.typed);
                 self.forget(&typed, outbox);
             }
-            Outcome::Shown => self.show_answer(re, answer, context, outbox),
+            Outcome::Other => self.show_answer(re, answer, context, outbox),
         }
         self.go_on(context, outbox)
     }
