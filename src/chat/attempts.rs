@@ -17,12 +17,11 @@
 //! failures count. A bucket is the time until which its tries are paid for, which may lie ahead by a
 //! burst of them; one that is paid for is full, and not remembered.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::chat::AccountId;
 use crate::chat::message::Timestamp;
 use crate::chat::name::UserName;
 use crate::chat::network::ClientAddress;
+use crate::chat::times::Times;
 
 /// A name, and from where it is tried; not by a socket of this machine.
 type Place = (UserName, Option<ClientAddress>);
@@ -92,7 +91,7 @@ impl Attempts {
         self.give_back(name, from, now);
         self.known.forget_until(now);
         let until = Timestamp(now.0.saturating_add(KNOWN_MS));
-        self.known.set((name.clone(), from), until);
+        self.known.set((name.clone(), from), until, MAX_ENTRIES);
     }
 
     /// Takes a try of somebody who is logged in to prove it again.
@@ -160,60 +159,14 @@ impl<K: Clone + Ord> Tries<K> {
     fn take(&mut self, key: K, price: Price, now: Timestamp) {
         self.0.forget_until(now);
         let paid_until = self.0.get(&key).unwrap_or(now).max(now);
-        self.0.set(key, Timestamp(paid_until.0 + price.cost_ms));
+        let paid_until = Timestamp(paid_until.0 + price.cost_ms);
+        self.0.set(key, paid_until, MAX_ENTRIES);
     }
 
     fn give_back(&mut self, key: &K, price: Price) {
         if let Some(until) = self.0.get(key) {
-            self.0.set(key.clone(), Timestamp(until.0 - price.cost_ms));
-        }
-    }
-}
-
-/// A time for each of many. Where there is no room for one more, the earliest goes: whoever fills it
-/// makes it forget those who owe little, and shuts nobody out.
-///
-/// Invariant: both have the same entries.
-#[derive(Debug)]
-struct Times<K> {
-    by_key: BTreeMap<K, Timestamp>,
-    by_time: BTreeSet<(Timestamp, K)>,
-}
-
-impl<K> Default for Times<K> {
-    fn default() -> Self {
-        Self {
-            by_key: BTreeMap::new(),
-            by_time: BTreeSet::new(),
-        }
-    }
-}
-
-impl<K: Clone + Ord> Times<K> {
-    fn get(&self, key: &K) -> Option<Timestamp> {
-        self.by_key.get(key).copied()
-    }
-
-    fn set(&mut self, key: K, at: Timestamp) {
-        if let Some(before) = self.by_key.insert(key.clone(), at) {
-            self.by_time.remove(&(before, key.clone()));
-        }
-        self.by_time.insert((at, key));
-        if self.by_key.len() > MAX_ENTRIES {
-            self.forget_earliest();
-        }
-    }
-
-    /// Forgets what is not later than that.
-    fn forget_until(&mut self, now: Timestamp) {
-        while self.by_time.first().is_some_and(|(at, _)| *at <= now) {
-            self.forget_earliest();
-        }
-    }
-
-    fn forget_earliest(&mut self) {
-        if let Some((_, key)) = self.by_time.pop_first() {
-            self.by_key.remove(&key);
+            let until = Timestamp(until.0 - price.cost_ms);
+            self.0.set(key.clone(), until, MAX_ENTRIES);
         }
     }
 }
@@ -409,12 +362,10 @@ mod tests {
             );
             tries.take(key, PER_PLACE, NOW);
         }
-        assert_eq!(tries.0.by_key.len(), MAX_ENTRIES);
-        assert_eq!(tries.0.by_time.len(), MAX_ENTRIES);
+        assert_eq!(tries.0.len(), MAX_ENTRIES);
         assert_eq!(tries.0.get(&debtor), Some(later(5 * 30_000)));
         tries.take(0, PER_PLACE, later(30_000));
-        assert_eq!(tries.0.by_key.len(), 2);
-        assert_eq!(tries.0.by_time.len(), 2);
+        assert_eq!(tries.0.len(), 2);
     }
 
     #[test]

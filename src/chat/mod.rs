@@ -32,6 +32,7 @@ mod room;
 pub mod search;
 pub mod secret;
 pub mod shares;
+mod times;
 pub mod totp;
 mod turns;
 pub(crate) mod waiting;

@@ -3,22 +3,18 @@
 //! It is known of people, not of members: whoever leaves and comes back has spoken all the same, and
 //! so has a program that is no member.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::chat::PersonId;
 use crate::chat::message::Timestamp;
+use crate::chat::times::Times;
 
 /// Whose turn it is in one room.
-///
-/// Invariant: `in_order` holds exactly what `spoke_at` does.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
     /// The time between two messages of somebody; zero: none.
     interval: Duration,
-    spoke_at: BTreeMap<PersonId, Timestamp>,
-    /// The same, who spoke first at the front.
-    in_order: BTreeSet<(Timestamp, PersonId)>,
+    spoke_at: Times<PersonId>,
 }
 
 impl Turns {
@@ -38,7 +34,6 @@ impl Turns {
         self.interval = interval;
         if interval.is_zero() {
             self.spoke_at.clear();
-            self.in_order.clear();
         }
     }
 
@@ -48,55 +43,28 @@ impl Turns {
         if self.interval.is_zero() {
             return Ok(());
         }
-        self.forget_those_before(now);
+        let interval_ms = i64::try_from(self.interval.as_millis()).unwrap_or(i64::MAX);
+        let long_ago = Timestamp(now.0.saturating_sub(interval_ms));
+        self.spoke_at.forget_until(long_ago);
         if let Some(spoke_at) = self.spoke_at.get(&person) {
-            let left_ms = self.ends_at(*spoke_at).saturating_sub(now.0);
+            let left_ms = spoke_at.0.saturating_sub(long_ago.0);
             return Err(u32::try_from(left_ms).unwrap_or(u32::MAX));
         }
-        if self.spoke_at.len() >= MAX_WAITING
-            && let Some((_, first)) = self.in_order.pop_first()
-        {
-            self.spoke_at.remove(&first);
-        }
-        self.note(person, now);
+        self.spoke_at.set(person, now, MAX_WAITING);
         Ok(())
     }
 
     /// What somebody said did not come about.
     pub(crate) fn give_back(&mut self, person: PersonId) {
-        if let Some(at) = self.spoke_at.remove(&person) {
-            self.in_order.remove(&(at, person));
-        }
+        self.spoke_at.remove(&person);
     }
 
     /// Has somebody wait for what another one said, who they were until now.
     pub(crate) fn pass_on(&mut self, from: PersonId, to: PersonId) {
-        if let Some(&spoke_at) = self.spoke_at.get(&from) {
-            let own = self.spoke_at.get(&to).copied();
-            self.give_back(from);
-            self.give_back(to);
-            self.note(to, own.map_or(spoke_at, |own| own.max(spoke_at)));
+        if let Some(spoke_at) = self.spoke_at.remove(&from) {
+            let own = self.spoke_at.get(&to).unwrap_or(spoke_at);
+            self.spoke_at.set(to, own.max(spoke_at), MAX_WAITING);
         }
-    }
-
-    fn note(&mut self, person: PersonId, at: Timestamp) {
-        self.spoke_at.insert(person, at);
-        self.in_order.insert((at, person));
-    }
-
-    /// Forgets whose turn it is again.
-    fn forget_those_before(&mut self, now: Timestamp) {
-        while let Some(&(at, person)) = self.in_order.first()
-            && self.ends_at(at) <= now.0
-        {
-            self.in_order.pop_first();
-            self.spoke_at.remove(&person);
-        }
-    }
-
-    fn ends_at(&self, spoke_at: Timestamp) -> i64 {
-        let interval_ms = i64::try_from(self.interval.as_millis()).unwrap_or(i64::MAX);
-        spoke_at.0.saturating_add(interval_ms)
     }
 }
 
@@ -121,7 +89,7 @@ mod tests {
         assert_eq!(turns.take(ADA, Timestamp(6_000)), Ok(()));
         assert_eq!(turns.take(EVE, Timestamp(6_000)), Err(1_000));
         assert_eq!(turns.take(ADA, Timestamp(11_000)), Ok(()));
-        assert_eq!((turns.spoke_at.len(), turns.in_order.len()), (1, 1));
+        assert_eq!(turns.spoke_at.len(), 1);
     }
 
     #[test]
@@ -145,7 +113,7 @@ mod tests {
         turns.pass_on(EVE, ADA);
         assert_eq!(turns.take(ADA, Timestamp(5_000)), Err(1_000));
         assert_eq!(turns.take(EVE, Timestamp(5_000)), Ok(()));
-        assert_eq!((turns.spoke_at.len(), turns.in_order.len()), (2, 2));
+        assert_eq!(turns.spoke_at.len(), 2);
     }
 
     #[test]
