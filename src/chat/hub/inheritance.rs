@@ -155,12 +155,32 @@ impl Hub {
         }
         // Whoever has gone meanwhile finds it when they come back.
         if self.held.contains_key(&context.session)
-            && let Err(error) =
-                self.welcome(&context, inheritance.account, inheritance.token, output)
+            && let Err(error) = self.go_on(&context, inheritance, output)
         {
             self.release(context, Err(error), output);
         }
         self.end_conversations(inheritance, output);
+    }
+
+    /// Has the connection speak for the account, unless the guest got more while this was handed over:
+    /// that goes first, in the same way.
+    fn go_on(
+        &mut self,
+        context: &Context,
+        inheritance: &Inheritance,
+        output: &mut Vec<Output>,
+    ) -> Result<(), ChatError> {
+        let Inheritance {
+            account,
+            guest,
+            token,
+            ..
+        } = *inheritance;
+        let rest = self.rooms_of_guest(context, guest, &inheritance.heir());
+        if rest.iter().any(|it| it.is_party || it.role > Role::Member) {
+            return self.bequeath(context, guest, account, token, output);
+        }
+        self.welcome(context, account, token, output)
     }
 
     /// On other connections the guest hears no longer what is said in the account's conversations.
