@@ -9,27 +9,18 @@ mod support;
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use support::{Http, Line, Response, Server, UPGRADE, Ws, run, wait_until};
-
-const PASSWORD: &str = "correct horse";
+use support::account::{PASSWORD, printed, user};
+use support::{Http, Line, Response, Server, UPGRADE, Ws, wait_until};
 
 /// A server whose visitors say in a PROXY header, or in `X-Forwarded-For`, from where they come.
 fn server(flags: &[&str]) -> Server {
     let own = ["--trusted-proxy", "127.0.0.1", "--registration", "open"];
     let server = Server::start(&[flags, &own].concat());
-    let mut child = Command::new(env!("CARGO_BIN_EXE_chinwag"))
-        .args(["user", "add", "root", "--admin", "--data-dir"])
-        .arg(server.data_dir().join("data"))
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(format!("{PASSWORD}\n").as_bytes()).unwrap();
-    drop(input);
-    assert!(child.wait().unwrap().success());
+    let data = server.data_dir().join("data");
+    let password = format!("{PASSWORD}\n");
+    printed(&user(&data, &["add", "root", "--admin"], &password));
     server
 }
 
@@ -232,9 +223,8 @@ fn account_that_is_banned_comes_in_neither_by_cookie_nor_by_token() {
 fn operator_of_the_machine_lists_bans_and_lets_in_again() {
     let mut server = server(&["--proxy-protocol"]);
     let data = server.data_dir().join("data");
-    let user = |arguments: &[&str]| {
-        let data = ["--data-dir", data.to_str().unwrap()];
-        let output = run(&[&["user"], arguments, &data].concat(), &[]);
+    let operate = |arguments: &[&str]| {
+        let output = user(&data, arguments, "");
         let printed = String::from_utf8(output.stdout).unwrap();
         (output.status.success(), printed)
     };
@@ -245,7 +235,7 @@ fn operator_of_the_machine_lists_bans_and_lets_in_again() {
     for address in ["203.0.113.0/24", "2001:db8::/32"] {
         root.done(ban(address));
     }
-    let (is_done, listed) = user(&["bans"]);
+    let (is_done, listed) = operate(&["bans"]);
     let mut lines: Vec<&str> = listed.lines().collect();
     lines.sort_unstable();
     let expected = [
@@ -254,9 +244,9 @@ fn operator_of_the_machine_lists_bans_and_lets_in_again() {
         "eve\tby root\tspam",
     ];
     assert_eq!((is_done, lines), (true, expected.to_vec()));
-    assert_eq!(user(&["unban", "eve"]), (true, String::new()));
-    assert_eq!(user(&["unban", "203.0.113.0/24"]), (true, String::new()));
-    assert!(!user(&["unban", "203.0.113.0/24"]).0);
+    assert_eq!(operate(&["unban", "eve"]), (true, String::new()));
+    assert_eq!(operate(&["unban", "203.0.113.0/24"]), (true, String::new()));
+    assert!(!operate(&["unban", "203.0.113.0/24"]).0);
     assert_eq!(status_from(&server, "203.0.113.7"), 101);
     ws_from(&server, "192.0.2.8").hello("eve");
     let audit = root.done(json!({"type": "audit", "limit": 1}));
@@ -264,8 +254,8 @@ fn operator_of_the_machine_lists_bans_and_lets_in_again() {
     // Without a server the same is done to the database.
     server.terminate();
     server.wait();
-    assert_eq!(user(&["unban", "2001:db8::/32"]), (true, String::new()));
-    assert_eq!(user(&["bans"]), (true, String::new()));
+    assert_eq!(operate(&["unban", "2001:db8::/32"]), (true, String::new()));
+    assert_eq!(operate(&["bans"]), (true, String::new()));
     server.restart();
     assert_eq!(status_from(&server, "2001:db8::7"), 101);
 }

@@ -353,8 +353,7 @@ fn check_erasing(data: &Data, mut log: Log, word: &str) {
     }
     assert_eq!(log.rooms().unwrap().len(), 1);
     log.close();
-    let check = "INSERT INTO message_words (message_words, rank) VALUES ('integrity-check', 1)";
-    data.database().execute_batch(check).unwrap();
+    data.check_index();
     let database = data.database();
     for table in ["messages", "changes", "reactors"] {
         let sql = format!("SELECT count(*) FROM {table}");

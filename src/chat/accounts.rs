@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::chat::AccountId;
 use crate::chat::account::{
     AccountRecord, InviteRecord, LoginId, LoginRecord, Roll, TotpRecord, UsedFactor,
 };
@@ -11,10 +10,11 @@ use crate::chat::event::Role;
 use crate::chat::message::Timestamp;
 use crate::chat::name::UserName;
 use crate::chat::network::{ClientAddress, Network};
-use crate::chat::order::MAX_ADDRESSES;
+use crate::chat::order::{MAX_ADDRESSES, Party};
 use crate::chat::password::PasswordHash;
 use crate::chat::secret::SecretHash;
 use crate::chat::totp::SecondFactor;
+use crate::chat::{AccountId, PersonId};
 
 /// Every account there is.
 ///
@@ -104,9 +104,12 @@ impl Accounts {
         self.by_id.len()
     }
 
-    /// Whether an account has the name, or one that looks like it.
+    /// Whether an account has the name, or one that looks like it; or the server's operator, for whom
+    /// somebody else would pass in the audit log.
     pub(crate) fn is_taken(&self, name: &UserName) -> bool {
-        self.by_name.contains_key(name) || self.by_look.contains_key(name.look())
+        self.by_name.contains_key(name)
+            || self.by_look.contains_key(name.look())
+            || name.look() == operator().name.look()
     }
 
     /// Whether somebody owns the server.
@@ -241,6 +244,14 @@ impl TotpRecord {
                 Some(UsedFactor::Recovery(code))
             }
         }
+    }
+}
+
+/// The operator, as the log knows who did something: no account has this number.
+pub(crate) fn operator() -> Party {
+    Party {
+        person: PersonId::Account(AccountId(0)),
+        name: UserName::parse("operator").expect("one ASCII word is a user name"),
     }
 }
 

@@ -233,6 +233,19 @@ pub struct Member {
     pub is_online: bool,
 }
 
+impl Member {
+    /// Somebody as told to themselves: their role is that on the whole server.
+    pub(crate) fn you(name: UserName, guest: bool, role: Role) -> Self {
+        Self {
+            name,
+            guest,
+            role,
+            server_role: Role::Member,
+            is_online: true,
+        }
+    }
+}
+
 /// What somebody may do in a room.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Role {

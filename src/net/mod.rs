@@ -55,7 +55,7 @@ pub use mailbox::MailSender;
 pub use outbox::{Outbox, OutboxLimits, SlowReader};
 pub use proxy_header::ProxyHeaderError;
 pub use runtime::{Config, Runtime, start};
-pub use service::{Accepted, Flow, Peer, Service, Turn, TurnedAway};
+pub use service::{Accepted, Flow, Peer, Service, Turn, TurnedAway, hand_to_some};
 pub use slab::ConnectionId;
 pub use tls::{Tls, TlsAcceptor, TlsFailure, TlsIdentity, TlsIdentityError};
 pub use trusted::{Network, NetworkError, TrustedPeers};

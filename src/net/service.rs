@@ -1,6 +1,8 @@
 //! The seam of `net`: what a worker runs, and what it hands to it.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::ops::Bound;
 use std::time::Instant;
 
 use crate::net::slab::ConnectionId;
@@ -217,5 +219,42 @@ impl<'a, M> Turn<'a, M> {
     /// at the beginning of the next if it was posted while posts were handled.
     pub fn post(&mut self, mail: M) {
         self.posts.push(mail);
+    }
+}
+
+/// Calls `show` for some of `all`, those behind `last` (`None`: from the first on); returns the last of
+/// them. `None`: there was nobody left.
+///
+/// For [`Service::hand_out`], which then has the place to go on from.
+pub fn hand_to_some(
+    all: &BTreeSet<ConnectionId>,
+    last: Option<ConnectionId>,
+    mut show: impl FnMut(ConnectionId),
+) -> Option<ConnectionId> {
+    let start = last.map_or(Bound::Unbounded, Bound::Excluded);
+    let some = all.range((start, Bound::Unbounded)).copied();
+    some.take(HANDED_OUT_AT_ONCE).inspect(|id| show(*id)).last()
+}
+
+/// Connections that get something before it is written to them: few enough for what belongs to them
+/// to stay in the processor's cache.
+const HANDED_OUT_AT_ONCE: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_many_is_handed_to_once_in_order_and_some_at_a_time() {
+        let all: BTreeSet<_> = (0..100).map(ConnectionId::from_bits).collect();
+        let mut shown = Vec::new();
+        let mut last = None;
+        for some in [HANDED_OUT_AT_ONCE, 100 - HANDED_OUT_AT_ONCE, 0] {
+            let before = shown.len();
+            last = hand_to_some(&all, last, |id| shown.push(id));
+            assert_eq!(shown.len() - before, some);
+        }
+        assert_eq!(last, None);
+        assert!(shown.iter().eq(&all));
     }
 }

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
-use std::ops::Bound;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -392,6 +391,8 @@ impl Service for EchoService {
                 }
             }
             Mail::Listen(id) => {
+                // What was broadcast before is for those who listened then.
+                while self.hand_out(turn, connections) {}
                 if connections.get(id).is_some() {
                     self.listeners.insert(id);
                 }
@@ -412,19 +413,16 @@ impl Service for EchoService {
     }
 
     fn hand_out(&mut self, _: &mut Turn<'_, Mail>, connections: &mut Connections<Session>) -> bool {
-        let (frames, start) = match self.handed_out.take() {
-            Some((frames, last)) => (frames, Bound::Excluded(last)),
+        let (frames, last) = match self.handed_out.take() {
+            Some((frames, last)) => (frames, Some(last)),
             None => match self.take_waiting() {
-                Some(frames) => (frames, Bound::Unbounded),
+                Some(frames) => (frames, None),
                 None => return false,
             },
         };
-        let rest = self.listeners.range((start, Bound::Unbounded));
-        let mut last = None;
-        for id in rest.take(HANDED_OUT_AT_ONCE) {
-            connections.update(*id, |session, outbox| session.push(&frames, outbox));
-            last = Some(*id);
-        }
+        let last = net::hand_to_some(&self.listeners, last, |id| {
+            connections.update(id, |session, outbox| session.push(&frames, outbox));
+        });
         self.handed_out = last.map(|last| (frames, last));
         self.handed_out.is_some()
     }
@@ -520,10 +518,6 @@ const MAX_UNREAD_LEN: usize = 16 * 1024 * 1024;
 /// Frames that wait for the end of the mail are copied once more than others, to be one piece: so
 /// many bytes of them.
 const MAX_WAITING_LEN: usize = 64 * 1024;
-
-/// Listeners that get something before it is written to them: few enough for what belongs to them to
-/// stay in the processor's cache.
-const HANDED_OUT_AT_ONCE: usize = 64;
 
 /// A mailbox of many thousands empties in less.
 const BACKLOG_RETRY: Duration = Duration::from_millis(1);

@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use crate::chat::shares::Charge;
 use crate::chat::{ChatError, Command, Done, Hello, Request, RequestId};
+use crate::server::pace;
 
 /// Such a request.
 #[derive(Debug)]
@@ -24,14 +24,14 @@ pub(crate) struct InHand {
 impl InHand {
     /// Keeps a request if the hub may refuse it as too fast; `is_limited`: how fast one may speak is.
     pub(crate) fn keep(id: i64, command: &Command, is_limited: bool) -> Option<Self> {
-        let may_be_refused = match command {
+        let is_kept = match command {
             // Whoever has no name yet changes none.
             Command::Hello(Hello::Anyone { .. }) => false,
-            // Logging in, and changing one's name, is always limited.
+            // They wait even where nothing else is limited.
             Command::Hello(_) => true,
-            other => is_limited && Charge::of(other).is_some(),
+            other => is_limited && pace::may_be_refused(other),
         };
-        may_be_refused.then(|| Self {
+        is_kept.then(|| Self {
             id,
             command: command.clone(),
             patience: MAX_PATIENCE,

@@ -51,7 +51,7 @@ impl Pace {
         }
     }
 
-    /// Whether there is a limit to how fast one may speak, here or in the hub.
+    /// Whether there is a limit to how fast one may speak; slow mode apart.
     pub(crate) fn is_limited(&self) -> bool {
         self.is_limited
     }
@@ -123,12 +123,18 @@ impl Pace {
 
 /// What is to be remembered of a request while the hub has it; `None`: it refuses none such as too
 /// fast.
-pub(crate) fn may_be_refused(request: &Request) -> Option<Asked> {
-    let is_limited = match &request.command {
+pub(crate) fn asked_of(request: &Request) -> Option<Asked> {
+    let command = &request.command;
+    may_be_refused(command).then(|| (request.id.clone(), Cost::of(command)))
+}
+
+/// Whether the hub may refuse such a request as too fast.
+pub(crate) fn may_be_refused(command: &Command) -> bool {
+    match command {
+        // Logging in, and changing one's name, is always limited.
         Command::Hello(_) | Command::Account(_) => true,
         other => Charge::of(other).is_some(),
-    };
-    is_limited.then(|| (request.id.clone(), Cost::of(&request.command)))
+    }
 }
 
 /// What is remembered of a request.
@@ -258,7 +264,7 @@ mod tests {
         let pass = |request: &Request, pace: &mut Pace| {
             let passed = pace.take(&request.command, now).is_ok();
             if passed {
-                pace.asked(may_be_refused(request));
+                pace.asked(asked_of(request));
             }
             passed
         };
@@ -301,7 +307,7 @@ mod tests {
             command: hello,
         };
         for _ in 0..2 * MAX_ASKED {
-            pace.asked(may_be_refused(&request));
+            pace.asked(asked_of(&request));
         }
         assert_eq!(pace.asked.len(), MAX_ASKED);
         assert_eq!(pace.answered(None, false, now), Ok(()));

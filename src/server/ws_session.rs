@@ -345,7 +345,7 @@ impl WsSession {
     /// Hands requests to the hub, as far as there is room for their answers.
     fn hand_on(&mut self, context: &Context<'_>, outbox: &mut Outbox) {
         while let Some(request) = self.ahead.pop(outbox.len(), context.now) {
-            let (id, asked) = (request.id.clone(), pace::may_be_refused(&request));
+            let (id, asked) = (request.id.clone(), pace::asked_of(&request));
             if context.ask(request) {
                 self.pace.asked(asked);
             } else {

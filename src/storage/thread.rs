@@ -12,6 +12,7 @@ use std::sync::mpsc::{
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::chat::account::AccountFact;
 use crate::chat::log::{Append, Committed, Fact, Read, ReadDone};
 use crate::chat::search::{Search, SearchDone};
 use crate::storage::log::Log;
@@ -245,6 +246,12 @@ fn fact_len(fact: &Fact) -> usize {
         Fact::MessageDeleted { .. } | Fact::Reacted { .. } => 0,
         Fact::Room { .. } | Fact::DirectOpened { .. } | Fact::Server(_) => SMALL_LEN,
         Fact::RoomCreated { topic, .. } | Fact::TopicChanged { topic, .. } => topic.as_str().len(),
+        Fact::Account(AccountFact::Inherited(it)) => {
+            ACCOUNT_FACT_LEN + SMALL_LEN * (it.rooms.len() + it.restraints.len())
+        }
+        Fact::Account(AccountFact::Opened(it)) => {
+            ACCOUNT_FACT_LEN + SMALL_LEN * it.restraints.len()
+        }
         Fact::Account(_) => ACCOUNT_FACT_LEN,
     }
 }

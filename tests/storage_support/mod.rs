@@ -55,6 +55,12 @@ impl Data {
         self.temporary.path().join(name)
     }
 
+    /// The index has all words of the texts, and no others.
+    pub(crate) fn check_index(&self) {
+        let check = "INSERT INTO message_words (message_words, rank) VALUES ('integrity-check', 1)";
+        self.database().execute_batch(check).unwrap();
+    }
+
     /// Whether a text is in any of the files.
     pub(crate) fn has_text(&self, text: &str) -> bool {
         let mut files = std::fs::read_dir(self.temporary.path()).unwrap();

@@ -3,7 +3,7 @@
 use crate::chat::account::{
     AccountFact, LoginId, LoginLabel, LoginRecord, LoginToken, NewAccount, Opening,
 };
-use crate::chat::accounts::Account;
+use crate::chat::accounts::{Account, operator};
 use crate::chat::bans::ServerFact;
 use crate::chat::command::{AccountCommand, Order, Whom};
 use crate::chat::error::ChatError;
@@ -13,7 +13,7 @@ use crate::chat::hub::{Asking, Hub, Output, SessionId, answer};
 use crate::chat::log::{Append, Context, Fact};
 use crate::chat::message::{Body, MessageKey, Seq, Timestamp};
 use crate::chat::name::{RoomName, UserName};
-use crate::chat::order::{Party, Reason};
+use crate::chat::order::Reason;
 use crate::chat::permission::Action;
 use crate::chat::shares::Charge;
 use crate::chat::totp::{RecoveryCode, TotpCode, TotpSecret};
@@ -357,14 +357,6 @@ impl Hub {
         let account = self.accounts.by_name(name);
         let account = account.ok_or(ChatError::NotFound("account"))?;
         Ok(account.record.id)
-    }
-}
-
-/// The operator, as the log knows who did something: no account has this number.
-fn operator() -> Party {
-    Party {
-        person: PersonId::Account(AccountId(0)),
-        name: UserName::parse("operator").expect("one ASCII word is a user name"),
     }
 }
 

@@ -98,13 +98,7 @@ impl Hub {
             let session = Session::new(person, None, context.from);
             self.attach(context.session, session, name.clone());
         }
-        let you = Member {
-            name,
-            guest: true,
-            role: Role::Member,
-            server_role: Role::Member,
-            is_online: true,
-        };
+        let you = Member::you(name, true, Role::Member);
         let proof = Proof::Guest(guest);
         answer(context.clone(), Ok(Done::Welcomed { you, proof }), output);
         Ok(())
@@ -127,10 +121,12 @@ impl Hub {
         token: LoginToken,
         output: &mut Vec<Output>,
     ) -> Result<(), ChatError> {
-        self.check_banned(account)?;
         let session = self.sessions.get(&context.session);
         match session.map(|session| session.person) {
-            Some(PersonId::Guest(guest)) => self.bequeath(context, guest, account, token, output),
+            Some(PersonId::Guest(guest)) => {
+                self.check_banned(account)?;
+                self.bequeath(context, guest, account, token, output)
+            }
             _ => self.welcome(context, account, token, output),
         }
     }
@@ -148,18 +144,13 @@ impl Hub {
         output: &mut Vec<Output>,
     ) -> Result<(), ChatError> {
         let login = token.hash();
-        let is_open = self.accounts.login(login, self.now).is_some();
-        is_open.then_some(()).ok_or(ChatError::BadToken)?;
+        if self.accounts.login(login, self.now).is_none() {
+            return Err(ChatError::BadToken);
+        }
         let record = self.accounts.get(account);
         let record = &record.ok_or(ChatError::NotFound("account"))?.record;
-        let you = Member {
-            name: record.name.clone(),
-            guest: false,
-            role: record.server_role,
-            server_role: Role::Member,
-            is_online: true,
-        };
         let server_role = record.server_role;
+        let you = Member::you(record.name.clone(), false, server_role);
         self.check_banned(account)?;
         let id = context.session;
         let person = PersonId::Account(account);

@@ -453,17 +453,17 @@ fn books_of_new(owner: PersonId, by: UserName) -> Books {
 }
 
 /// What whoever sent a message again is told that would be refused by now.
-fn first_answer(done: &ReadDone, refusal: ChatError) -> Result<Done, ChatError> {
+fn first_answer(done: &ReadDone, refused: ChatError) -> Result<Done, ChatError> {
     match &done.outcome {
         Ok(page) => {
-            let first = page.messages.first().ok_or(refusal)?;
+            let first = page.messages.first().ok_or(refused)?;
             let room = done.read.room.clone();
             let (seq, at) = (first.seq, first.at);
             Ok(Done::Sent { room, seq, at })
         }
         // What cannot be known now is asked again.
-        Err(LogError::Unavailable) => Err(self::refusal(LogError::Unavailable)),
-        Err(_) => Err(refusal),
+        Err(error @ LogError::Unavailable) => Err(refusal(*error)),
+        Err(_) => Err(refused),
     }
 }
 

@@ -263,13 +263,7 @@ impl Hub {
                 let role = if is_op { Role::Op } else { Role::Member };
                 let person = PersonId::Account(account);
                 self.set_server_role(person, role);
-                let you = Member {
-                    name,
-                    guest: false,
-                    role,
-                    server_role: Role::Member,
-                    is_online: true,
-                };
+                let you = Member::you(name, false, role);
                 self.tell_person(person, Event::You(you), output);
             }
         }
@@ -288,15 +282,11 @@ impl Hub {
             Banned::Person(party) => {
                 // Whoever comes back one day begins as everybody does.
                 self.set_server_role(party.person, Role::Member);
+                let reason = reason.clone();
+                self.tell_person(party.person, Event::Banned { until, reason }, output);
                 let present = self.people.get(party.person);
                 let sessions = present.map(|it| it.sessions.clone());
-                let reason = reason.clone();
-                let event = Arc::new(Event::Banned { until, reason });
                 for session in sessions.into_iter().flatten() {
-                    output.push(Output::Tell {
-                        to: session,
-                        event: Arc::clone(&event),
-                    });
                     self.disconnect(session, output);
                     output.push(Output::ShutOut(session));
                 }

@@ -5,13 +5,12 @@
 //! answers to those who sent them wait, too, and before any other mail they are handed out.
 
 use std::collections::BTreeSet;
-use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{ChatService, Kind, Session};
 use crate::chat::{ChatError, Done, Event, RequestId, RoomId};
-use crate::net::{ConnectionId, Connections, Flow, Outbox};
+use crate::net::{self, ConnectionId, Connections, Flow, Outbox};
 use crate::server::shown::{Shown, append_frame};
 
 /// What happened in a room since it was handed out last.
@@ -144,16 +143,14 @@ impl ChatService {
                 None => return false,
             },
         };
-        let start = handout.last.map_or(Bound::Unbounded, Bound::Excluded);
-        let subscribers = self.subscribers.get(&handout.room).into_iter();
-        let rest = subscribers.flat_map(|all| all.range((start, Bound::Unbounded)));
-        let mut last = None;
-        for id in rest.take(HANDED_OUT_AT_ONCE) {
-            if !handout.answered.contains(id) {
-                handout.show_to(*id, connections);
-            }
-            last = Some(*id);
-        }
+        let subscribers = self.subscribers.get(&handout.room);
+        let last = subscribers.and_then(|all| {
+            net::hand_to_some(all, handout.last, |id| {
+                if !handout.answered.contains(&id) {
+                    handout.show_to(id, connections);
+                }
+            })
+        });
         if last.is_none() {
             self.count_delivered(&handout);
             return false;
@@ -228,7 +225,3 @@ impl Session {
 
 /// What is gathered is copied once more, and held until it is handed out: so many bytes of it.
 const MAX_GATHERED_LEN: usize = 64 * 1024;
-
-/// Connections that get something before it is written to them: few enough for what belongs to them
-/// to stay in the processor's cache.
-const HANDED_OUT_AT_ONCE: usize = 64;

@@ -13,14 +13,15 @@
 //! next, how much of it, and when the clock does: so a run may take any order that threads could take.
 //! The seed also decides who connects, logs in, says and changes what, keeps whom out, stalls, breaks
 //! off; when the disk fails; when the server ends in peace and the next one takes over; and when the
-//! process is killed, whereupon only what is on the disk is left. Between two lives days may go by, after
-//! which what was said is too old here and there. Rooms may be slow, and people may have shares.
+//! process is killed, whereupon only what is on the disk is left. Between two lives days may go by,
+//! after which what was said is too old here and there. Rooms may be slow, and people may have shares.
 //!
 //! Each step is checked: what anybody is shown is durable, in one order without holes, in a room where
 //! they belong; what anybody did was their right, as far as the hub could know; answers fit what was
 //! asked; outboxes are within their limits. Only what is too old is erased, from the beginning on, and
-//! nobody is shown any of it again. Whoever waits for a share as told gets one. Each life begins with all that was written down. In the end comes a
-//! calm: all faults are mended, all catch up, and nothing may be missing, nor be left when all have gone.
+//! nobody is shown any of it again. Whoever waits for a share as told gets one. Each life begins with
+//! all that was written down. In the end comes a calm: all faults are mended, all catch up, and nothing
+//! may be missing, nor be left when all have gone.
 //!
 //! A run that fails tells its seed. `CHINWAG_SEED=N` runs that one alone and prints its last steps,
 //! `CHINWAG_SEEDS=N` runs so many, from `CHINWAG_FIRST_SEED` on.

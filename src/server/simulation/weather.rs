@@ -42,13 +42,13 @@ pub(super) fn setup(dice: &mut Dice, plant: Option<Plant>) -> Setup {
     }
     let per_second = *dice.pick(&[0.0, 10.0]);
     // Where a connection has a rate, nobody could tell which of the two somebody waits for.
-    let shares = if per_second == 0.0 && dice.one_in(2) {
+    let allowances = if per_second == 0.0 && dice.one_in(2) {
         few_messages()
     } else {
         Allowances::FREE
     };
     Setup {
-        allowances: shares,
+        allowances,
         worker_count: dice.between(1, 3),
         outbox,
         nominal_outbox,

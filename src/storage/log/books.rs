@@ -5,7 +5,7 @@ use crate::chat::log::{Append, Recorded, RoomFact, Visibility};
 use crate::chat::message::Timestamp;
 use crate::chat::name::RoomName;
 use crate::chat::network::ClientAddress;
-use crate::chat::order::{Measure, Party, Reason};
+use crate::chat::order::{Measure, Party, Reason, RestraintKind};
 use crate::chat::{AccountId, PersonId};
 use crate::storage::database::{DatabaseError, NewRestraint, RoomState};
 use crate::storage::log::Transcript;
@@ -172,6 +172,8 @@ impl Transcript<'_> {
     ) -> Result<(), DatabaseError> {
         let transaction = &self.transaction;
         let (person, name) = (write_person(whom.person), whom.name.as_str());
+        let lift =
+            |kind: RestraintKind| transaction.delete_restraints(room, kind.as_str(), &person, name);
         match measure {
             Measure::Ban { .. } | Measure::Mute { .. } => {
                 transaction.set_restraint(&NewRestraint {
@@ -186,8 +188,8 @@ impl Transcript<'_> {
                     reason: reason.as_str(),
                 })
             }
-            Measure::Unban => transaction.delete_restraints(room, "ban", &person, name),
-            Measure::Unmute => transaction.delete_restraints(room, "mute", &person, name),
+            Measure::Unban => lift(RestraintKind::Ban),
+            Measure::Unmute => lift(RestraintKind::Mute),
             Measure::Kick | Measure::Role(_) => Ok(()),
         }
     }

@@ -265,7 +265,6 @@ const MEMBERS_ON_JOIN: usize = 20;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::event::Role;
     use crate::chat::permission::Standing;
     use crate::chat::{Body, Said, UserName};
 

@@ -220,6 +220,22 @@ fn guests_may_not_take_an_accounts_name_nor_one_that_looks_like_it() {
 }
 
 #[test]
+fn nobody_takes_the_name_by_which_the_audit_log_knows_the_operator() {
+    let mut world = World::new();
+    for text in ["operator", "Operator", "0perat0r"] {
+        assert_eq!(code(world.get(1, hello(text, 1))), "name_taken", "{text}");
+        let refused = code(world.get(1, register(text, 1)));
+        assert_eq!(refused, "name_taken", "{text}");
+        let add = Order::Add {
+            name: user(text),
+            password: PasswordHash::new(PASSWORD),
+            is_admin: false,
+        };
+        assert_eq!(code(order(&mut world, add)), "name_taken", "{text}");
+    }
+}
+
+#[test]
 fn guest_who_registers_stays_in_the_rooms_and_keeps_the_name() {
     let mut world = World::new();
     world.enter(9, "eve", "lobby");

@@ -29,7 +29,7 @@ pub(super) fn code(answer: Result<Done, ChatError>) -> &'static str {
 }
 
 pub(super) fn hello(name: &str, id: u64) -> Command {
-    let name = UserName::parse(name).expect(name);
+    let name = user(name);
     Command::Hello(Hello::Guest {
         name,
         fresh: GuestId(id.into()),
@@ -94,11 +94,10 @@ pub(super) fn read(name: &str, seq: Seq) -> Command {
 
 pub(super) fn kick(name: &str, whom: &str) -> Command {
     let reason = Reason::parse("spam").unwrap();
-    let name_of = user(whom);
     keep(
         name,
         RoomCommand::Kick {
-            name: name_of,
+            name: user(whom),
             reason,
         },
     )
@@ -137,11 +136,10 @@ pub(super) fn lift(kind: RestraintKind, name: &str, whom: &str) -> Command {
 }
 
 pub(super) fn give(name: &str, whom: &str, role: Role) -> Command {
-    let name_of = user(whom);
     keep(
         name,
         RoomCommand::Role {
-            name: name_of,
+            name: user(whom),
             role,
         },
     )

@@ -94,8 +94,8 @@ impl WebClient {
         match asked {
             Asked::Send { room, .. } => {
                 self.waits_until = self.waits_until.max(Some(until));
-                // Another device may speak meanwhile, or what was asked before is judged; who waits for a
-                // room waits for no other.
+                // Another device may speak meanwhile, or what was asked before is judged; who waits
+                // for a room waits for no other.
                 let is_alone = self.device.is_none() || !sight.has_shares;
                 let is_alone = is_alone && !self.has_asked(Asked::takes_share);
                 let is_promised = is_alone && !sight.ledger.is_slow(room);
