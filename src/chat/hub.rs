@@ -227,6 +227,8 @@ pub struct Hub {
     next_room: u32,
     /// Guests who have become accounts of late, or are about to.
     heirs: VecDeque<(GuestId, Party)>,
+    /// Guests whose rooms the log is about to hand over: to one account, not to two at once.
+    bequeathing: BTreeSet<GuestId>,
     /// To which rooms somebody belongs.
     belongings: BTreeMap<PersonId, BTreeSet<RoomId>>,
     /// What is held of all rooms' recent pasts.
@@ -280,6 +282,7 @@ impl Hub {
             room_ids: BTreeMap::new(),
             next_room: 0,
             heirs: VecDeque::new(),
+            bequeathing: BTreeSet::new(),
             belongings: BTreeMap::new(),
             recent_weight: 0,
             resumable: Vec::new(),

@@ -224,9 +224,13 @@ impl Hub {
         if self.check_let_in(id, whom, from).is_err() {
             return Some("you are banned here");
         }
+        let room = self.room(id);
+        if room.is_direct() && !room.belongs(whom.person) {
+            return Some("this conversation is another account's");
+        }
         let rooms = self.belongings.get(&whom.person);
         let is_full = rooms.is_some_and(|rooms| rooms.len() >= MAX_ROOMS_PER_PERSON);
-        (is_full && !self.room(id).belongs(whom.person))
+        (is_full && !room.belongs(whom.person))
             .then_some("your account belongs to as many rooms as it can")
     }
 

@@ -42,7 +42,9 @@ impl Hub {
             token,
         };
         let heir = inheritance.heir();
-        inheritance.rooms = self.rooms_of_guest(context, guest, &heir);
+        if self.bequeathing.insert(guest) {
+            inheritance.rooms = self.rooms_of_guest(context, guest, &heir);
+        }
         let person = PersonId::Guest(guest);
         inheritance.restraints = self.restraints_on(|room, at| room.order.on(person, at));
         if self.heirs.len() >= MAX_HEIRS {
@@ -139,6 +141,7 @@ impl Hub {
         inheritance: &Inheritance,
         output: &mut Vec<Output>,
     ) {
+        self.bequeathing.remove(&inheritance.guest);
         let heir = inheritance.heir();
         for inherited in &inheritance.rooms {
             if let Some(&id) = self.room_ids.get(&inherited.room) {
@@ -151,11 +154,50 @@ impl Hub {
                 .pass_on(PersonId::Guest(inheritance.guest), heir.person);
         }
         // Whoever has gone meanwhile finds it when they come back.
-        if !self.held.contains_key(&context.session) {
-            return;
-        }
-        if let Err(error) = self.welcome(&context, inheritance.account, inheritance.token, output) {
+        if self.held.contains_key(&context.session)
+            && let Err(error) = self.go_on(&context, inheritance, output)
+        {
             self.release(context, Err(error), output);
+        }
+        self.end_conversations(inheritance, output);
+    }
+
+    /// Has the connection speak for the account, unless the guest got more while this was handed over:
+    /// that goes first, in the same way.
+    fn go_on(
+        &mut self,
+        context: &Context,
+        inheritance: &Inheritance,
+        output: &mut Vec<Output>,
+    ) -> Result<(), ChatError> {
+        let Inheritance {
+            account,
+            guest,
+            token,
+            ..
+        } = *inheritance;
+        let rest = self.rooms_of_guest(context, guest, &inheritance.heir());
+        if rest.iter().any(|it| it.is_party || it.role > Role::Member) {
+            return self.bequeath(context, guest, account, token, output);
+        }
+        self.welcome(context, account, token, output)
+    }
+
+    /// On other connections the guest hears no longer what is said in the account's conversations.
+    fn end_conversations(&mut self, inheritance: &Inheritance, output: &mut Vec<Output>) {
+        let guest = PersonId::Guest(inheritance.guest);
+        for inherited in inheritance.rooms.iter().filter(|it| it.is_party) {
+            if let Some(&id) = self.room_ids.get(&inherited.room)
+                && self.room(id).is_member(guest)
+            {
+                self.dismiss(
+                    id,
+                    guest,
+                    None,
+                    "your account has this conversation",
+                    output,
+                );
+            }
         }
     }
 

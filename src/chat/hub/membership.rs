@@ -96,6 +96,25 @@ impl Hub {
         }
     }
 
+    /// Refuses who might come in when they asked, and was banned or put out while the room's past was
+    /// read.
+    pub(super) fn check_still_let_in(
+        &self,
+        id: RoomId,
+        (person, name): (PersonId, &UserName),
+        from: Option<ClientAddress>,
+    ) -> Result<(), ChatError> {
+        let name = name.clone();
+        self.check_let_in(id, &Party { person, name }, from)?;
+        let room = self.room(id);
+        let may_be_away = room.is_public() || (person.is_guest() && !room.is_direct());
+        if may_be_away || room.belongs(person) || room.kept_count() >= MAX_MEMBERS {
+            Ok(())
+        } else {
+            Err(ChatError::NotFound("room"))
+        }
+    }
+
     /// Lets somebody in who may know of the room; an account becomes a member first.
     pub(super) fn come_in(
         &mut self,

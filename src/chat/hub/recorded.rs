@@ -169,6 +169,9 @@ impl Hub {
             // Nobody waits for it; it is seen again in an hour.
             AccountFact::Seen { .. } => return,
             AccountFact::Opened(account) => self.take_back(account.invite, account.claim),
+            AccountFact::Inherited(inheritance) => {
+                self.bequeathing.remove(&inheritance.guest);
+            }
             _ => {}
         }
         let busy = ChatError::Busy("accounts cannot be changed just now");

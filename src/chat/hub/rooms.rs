@@ -123,7 +123,7 @@ impl Hub {
         Ok(())
     }
 
-    /// Lets a session into a room whose recent past is loaded.
+    /// Lets a session into a room whose recent past is loaded, if it may come in still.
     fn admit(&mut self, id: RoomId, waiting: Waiting, output: &mut Vec<Output>) {
         let Waiting {
             context,
@@ -131,18 +131,19 @@ impl Hub {
             rev,
         } = waiting;
         // Gone, or someone else, while the log was asked.
-        let Some(session) = self.sessions.get_mut(&context.session) else {
+        let Some(person) = self.sessions.get(&context.session).map(|it| it.person) else {
             return;
         };
-        let person = session.person;
-        let Some(present) = self.people.get(person) else {
+        let Some(name) = self.people.get(person).map(|it| it.name.clone()) else {
             return;
         };
-        let name = present.name.clone();
-        let is_new = session.rooms.insert(id);
-        let room = self.room_mut(id);
-        if is_new {
-            if room.enter(&name, person) {
+        let from = context.from;
+        if let Err(refused) = self.check_still_let_in(id, (person, &name), from) {
+            return self.release(context, Err(refused), output);
+        }
+        let session = self.sessions.get_mut(&context.session);
+        if session.is_some_and(|session| session.rooms.insert(id)) {
+            if self.room_mut(id).enter(&name, person) {
                 self.presence_changed(id, name, true, output);
             }
             self.belonging_changed(person, id);

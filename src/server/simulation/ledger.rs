@@ -319,6 +319,12 @@ impl Ledger {
         room.is_some_and(|room| (room.books).may_be_held(RestraintKind::Ban, is_account, 0))
     }
 
+    /// Whether a conversation of a guest's is, or was, taken over by an account.
+    pub(super) fn has_changed_hands(&self, name: &str) -> bool {
+        let room = self.rooms.get(name);
+        room.is_some_and(|room| !room.books.former_parties.is_empty())
+    }
+
     /// Whether the log says that an account has read so far, or that it does not belong there.
     pub(super) fn has_read(&self, name: &str, account: AccountId, seq: u64) -> bool {
         let room = self.rooms.get(name);

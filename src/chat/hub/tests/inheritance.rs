@@ -88,6 +88,7 @@ fn nothing_is_handed_over_or_answered_before_the_log_has_it() {
     assert_eq!(world.role(2, "tea", "kim"), Role::Owner);
     world.get(2, come_back(3)).unwrap();
     assert_eq!(world.who(1, "den"), ["ada", "bob"]);
+    assert_eq!(world.role(2, "tea", "bob"), Role::Owner);
 }
 
 #[test]
@@ -171,4 +172,61 @@ fn guest_of_two_connections_and_the_account_of_the_name_are_told_apart() {
     );
     world.go(3);
     assert_eq!(world.who(1, "tea"), ["ada", "kim"]);
+}
+
+#[test]
+fn guest_on_another_device_is_out_of_what_is_the_accounts() {
+    let mut world = World::with_kim();
+    let talk = world.joined(2, direct("ada")).room.to_string();
+    let returning = || {
+        Command::Hello(Hello::Returning {
+            guest: GuestId(2),
+            name: user("kim"),
+        })
+    };
+    world.get(3, returning()).unwrap();
+    world.get(3, join(&talk)).unwrap();
+    world.get(2, register("kim", 2)).unwrap();
+    let told = format!("{talk} removed: your account has this conversation");
+    assert!(world.seen_by(3).contains(&told));
+    for command in [join(&talk), send(&talk, "hi", None)] {
+        assert_eq!(code(world.get(3, command)), "not_found");
+    }
+    assert_eq!(code(world.get(3, direct("ada"))), "forbidden");
+    world.get(1, send(&talk, "between us", None)).unwrap();
+    assert!(world.seen_by(3).is_empty());
+}
+
+#[test]
+fn two_accounts_at_once_do_not_both_get_what_was_one_guests() {
+    let mut world = World::with_kim();
+    let talk = world.joined(2, direct("ada")).room.to_string();
+    for (who, name, number) in [(3, "bob", 3), (4, "eve", 4)] {
+        world.get(who, register(name, number)).unwrap();
+        world.go(who);
+    }
+    let again = Command::Hello(Hello::Returning {
+        guest: GuestId(2),
+        name: user("kim"),
+    });
+    world.get(5, again).unwrap();
+    for room in [talk.as_str(), "tea"] {
+        world.get(5, join(room)).unwrap();
+    }
+    world.ask(2, come_back(3));
+    world.ask(5, come_back(4));
+    world.settle();
+    assert!(world.answers.drain(..).all(|(_, answer)| answer.is_ok()));
+    assert_eq!(world.role(2, "tea", "bob"), Role::Owner);
+    assert_eq!(world.role(5, "tea", "eve"), Role::Member);
+    for command in [join(&talk), send(&talk, "hi", None)] {
+        assert_eq!(code(world.get(5, command)), "not_found");
+    }
+    world.seen.clear();
+    world.get(1, send(&talk, "for bob", None)).unwrap();
+    assert_eq!(world.seen_by(2), [format!("{talk} 1 ada: for bob")]);
+    assert!(world.seen_by(5).is_empty());
+    world.go(5);
+    world.get(6, come_back(4)).unwrap();
+    assert_eq!(code(world.get(6, join(&talk))), "not_found");
 }

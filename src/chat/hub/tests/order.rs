@@ -287,3 +287,36 @@ fn nothing_is_half_done_when_the_log_fails() {
             .unwrap();
     }
 }
+
+/// The past of a room nobody is in is read first, and a ban may come before it is there.
+#[test]
+fn who_is_banned_or_put_out_while_a_room_is_read_does_not_come_in() {
+    let mut world = World::new();
+    world.log_in(1, 1, "ada");
+    world.get(1, join("den")).unwrap();
+    world.get(1, create("nook", Visibility::Private)).unwrap();
+    world.invite(1, "nook", 7).unwrap();
+    world.log_in(2, 2, "bob");
+    world.get(2, join_with("nook", 7)).unwrap();
+    world.get(3, hello("eve", 3)).unwrap();
+    for who in [1, 2] {
+        world.step(Input::Disconnected(session(who)));
+    }
+    world.log_in(4, 1, "ada");
+    world.log_in(5, 2, "bob");
+    world.ask(3, join("den"));
+    world.ask(5, join("nook"));
+    let reads = std::mem::take(&mut world.waiting);
+    assert_eq!(reads.len(), 2);
+    world.get(4, ban("den", "eve", None)).unwrap();
+    world.get(4, kick("nook", "bob")).unwrap();
+    world.seen.clear();
+    world.waiting = reads;
+    world.settle();
+    let codes: Vec<_> = world.answers.drain(..).map(|(_, it)| code(it)).collect();
+    assert_eq!(codes, ["banned", "not_found"]);
+    for (who, room) in [(3, "den"), (5, "nook")] {
+        assert!(world.get(who, send(room, "hi", None)).is_err());
+        assert_eq!(world.who(4, room).len(), 1);
+    }
+}

@@ -17,7 +17,7 @@ pub(super) struct Books {
     /// The two of a conversation.
     pub(super) parties: Vec<Party>,
     /// Guests who were one of them until they became accounts.
-    former_parties: Vec<(Position, Party)>,
+    pub(super) former_parties: Vec<(Position, Party)>,
     pub(super) members: BTreeMap<AccountId, Member>,
     /// All stays of accounts, those that are over too.
     stays: Vec<Stay>,

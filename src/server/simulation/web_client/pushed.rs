@@ -56,8 +56,10 @@ impl WebClient {
             "removed" => {
                 // Who logs in where a guest was may be banned there, and hears of that first.
                 let is_shut_out = push["reason"] == SHUT_OUT && ledger.keeps_accounts_out(room);
+                let is_heirs = TAKEN_OVER.iter().any(|reason| push["reason"] == *reason)
+                    && ledger.has_changed_hands(room);
                 ensure!(
-                    is_shut_out || ledger.may_have_left(room, &self.eyes(), 0),
+                    is_shut_out || is_heirs || ledger.may_have_left(room, &self.eyes(), 0),
                     "nobody has put {} out: {push}",
                     self.name
                 );
@@ -83,6 +85,12 @@ impl WebClient {
         }
     }
 }
+
+/// What a guest's connections are told when a conversation goes over to an account.
+const TAKEN_OVER: [&str; 2] = [
+    "your account has this conversation",
+    "this conversation is another account's",
+];
 
 /// Why an account may not stay where it was as a guest.
 const SHUT_OUT: &str = "you are banned here";
