@@ -39,11 +39,11 @@ use crate::chat::network::{ClientAddress, Network, NetworkBans};
 use crate::chat::order::{Party, Reason};
 use crate::chat::people::People;
 use crate::chat::recent;
+use crate::chat::request_queue::RequestQueue;
 use crate::chat::room::{Room, RoomId};
 use crate::chat::search::{Search, SearchDone};
 use crate::chat::secret::SecretHash;
 use crate::chat::shares::{Allowances, Scope, Shares};
-use crate::chat::waiting::Waiting;
 use crate::chat::{GuestId, PersonId};
 
 mod accounts;
@@ -220,7 +220,7 @@ pub struct Hub {
     bans: Bans,
     sessions: BTreeMap<SessionId, Session>,
     /// What sessions have asked that wait for something, and whose turn it is not yet.
-    held: BTreeMap<SessionId, Waiting<Option<ClientAddress>>>,
+    held: BTreeMap<SessionId, RequestQueue<Option<ClientAddress>>>,
     rooms: BTreeMap<RoomId, Room>,
     room_ids: BTreeMap<RoomName, RoomId>,
     /// The number of the next room: one is never used again.

@@ -28,6 +28,7 @@ mod person;
 pub mod rate_limit;
 pub mod reaction;
 mod recent;
+pub(crate) mod request_queue;
 mod room;
 pub mod search;
 pub mod secret;
@@ -35,7 +36,6 @@ pub mod shares;
 mod times;
 pub mod totp;
 mod turns;
-pub(crate) mod waiting;
 
 pub use command::{Command, Hello, Request, RequestId};
 pub use error::ChatError;

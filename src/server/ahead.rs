@@ -8,13 +8,13 @@
 use std::time::{Duration, Instant};
 
 use crate::chat::command::{RoomCommand, ServerCommand};
-use crate::chat::waiting::Waiting;
+use crate::chat::request_queue::RequestQueue;
 use crate::chat::{ChatError, Command, Done, Request};
 
 /// The requests that wait, in the order in which they came.
 #[derive(Debug, Default)]
 pub(crate) struct Ahead {
-    waiting: Waiting<()>,
+    waiting: RequestQueue<()>,
     /// Requests with long answers that are under way. Less than there are where short ones were
     /// refused meanwhile: who provokes that has more to read at once, and is cut off for it.
     long_count: usize,

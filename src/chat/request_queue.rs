@@ -1,4 +1,4 @@
-//! A line in which requests wait, with a bound for how many they are and for what they weigh.
+//! A queue of requests, with a bound for how many they are and for what they weigh.
 
 use std::collections::VecDeque;
 
@@ -9,12 +9,12 @@ use crate::chat::command::Request;
 ///
 /// Invariant: `weight` is the sum of theirs.
 #[derive(Debug)]
-pub(crate) struct Waiting<T> {
+pub(crate) struct RequestQueue<T> {
     requests: VecDeque<(Request, T)>,
     weight: usize,
 }
 
-impl<T> Default for Waiting<T> {
+impl<T> Default for RequestQueue<T> {
     fn default() -> Self {
         Self {
             requests: VecDeque::new(),
@@ -23,7 +23,7 @@ impl<T> Default for Waiting<T> {
     }
 }
 
-impl<T> Waiting<T> {
+impl<T> RequestQueue<T> {
     /// Puts a request at the end; gives it back if there is no room.
     #[must_use]
     pub(crate) fn push(&mut self, request: Request, along: T) -> Option<Request> {
@@ -77,33 +77,33 @@ mod tests {
 
     #[test]
     fn so_many_wait_and_no_more() {
-        let mut waiting = Waiting::default();
-        let mut push = |id| waiting.push(request(id, Command::Rooms), ()).is_none();
+        let mut queue = RequestQueue::default();
+        let mut push = |id| queue.push(request(id, Command::Rooms), ()).is_none();
         assert!((0..256).all(&mut push));
         assert!(!push(256));
-        assert_eq!(waiting.front().unwrap().id, Some(RequestId::Integer(0)));
-        assert!(waiting.pop().is_some());
-        assert!(waiting.push(request(256, Command::Rooms), ()).is_none());
+        assert_eq!(queue.front().unwrap().id, Some(RequestId::Integer(0)));
+        assert!(queue.pop().is_some());
+        assert!(queue.push(request(256, Command::Rooms), ()).is_none());
     }
 
     #[test]
     fn twenty_of_the_longest_messages_wait_behind_all_that_one_may_enter_and_not_many_more() {
-        let mut waiting = Waiting::default();
+        let mut queue = RequestQueue::default();
         for id in 0..100 {
-            assert!(waiting.push(request(id, Command::Rooms), ()).is_none());
+            assert!(queue.push(request(id, Command::Rooms), ()).is_none());
         }
         let longest = || request(1, send(Body::MAX_LEN));
         let count = (0..1_000)
-            .take_while(|_| waiting.push(longest(), ()).is_none())
+            .take_while(|_| queue.push(longest(), ()).is_none())
             .count();
         assert!((20..25).contains(&count), "{count}");
-        assert_eq!(waiting.push(longest(), ()), Some(longest()));
+        assert_eq!(queue.push(longest(), ()), Some(longest()));
         // What leaves makes room for as much.
         for _ in 0..101 {
-            assert!(waiting.pop().is_some());
+            assert!(queue.pop().is_some());
         }
-        assert!(waiting.push(longest(), ()).is_none());
-        while waiting.pop().is_some() {}
-        assert_eq!(waiting.weight, 0);
+        assert!(queue.push(longest(), ()).is_none());
+        while queue.pop().is_some() {}
+        assert_eq!(queue.weight, 0);
     }
 }
