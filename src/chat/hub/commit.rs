@@ -216,7 +216,13 @@ impl Hub {
                 self.show(context.session, room, person, message, output);
                 (seq, at)
             }
-            Recorded::Repeated { seq, at } => (seq, at),
+            Recorded::Repeated { seq, at } => {
+                // Nothing was said now: it is still their turn.
+                if let Some(&id) = self.room_ids.get(room) {
+                    self.room_mut(id).turns.give_back(person);
+                }
+                (seq, at)
+            }
             other => return debug_assert!(false, "{other:?} recorded for a message"),
         };
         answer(

@@ -58,6 +58,18 @@ fn whoever_is_muted_has_the_first_answer_again() {
 }
 
 #[test]
+fn message_that_is_sent_again_takes_no_turn_in_slow_mode() {
+    let (mut world, first) = tea(Visibility::Public);
+    world.get(1, slow_mode("tea", 60)).unwrap();
+    assert_eq!(world.get(2, send("tea", "hello", Some("k"))), first);
+    world.get(2, send("tea", "more", None)).unwrap();
+    assert_eq!(
+        code(world.get(2, send("tea", "more", None))),
+        "rate_limited"
+    );
+}
+
+#[test]
 fn whoever_has_to_wait_in_slow_mode_has_the_first_answer_again() {
     let (mut world, first) = tea(Visibility::Public);
     world.get(1, slow_mode("tea", 60)).unwrap();
