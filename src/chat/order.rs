@@ -51,6 +51,11 @@ pub enum Measure {
 }
 
 impl Measure {
+    /// Whether it ends the invites of a room: whoever is put out may have the code that others came by.
+    pub(crate) fn ends_invites(self, is_public: bool) -> bool {
+        matches!(self, Self::Ban { .. }) && !is_public
+    }
+
     /// The name of it on the wire.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -16,7 +16,7 @@ use crate::chat::hub::{Hub, Output};
 use crate::chat::inheritance::{Inheritance, InheritedRestraint, InheritedRoom};
 use crate::chat::log::{Append, Context, Fact, RoomFact};
 use crate::chat::message::Timestamp;
-use crate::chat::name::{RoomName, UserName};
+use crate::chat::name::UserName;
 use crate::chat::order::{MemberRecord, Party, Restraint};
 use crate::chat::room::{Room, RoomId};
 use crate::chat::{AccountId, GuestId, PersonId};
@@ -32,27 +32,31 @@ impl Hub {
         output: &mut Vec<Output>,
     ) -> Result<(), ChatError> {
         let record = self.accounts.get(account);
-        let record = &record.ok_or(ChatError::NotFound("account"))?.record;
-        let mut inheritance = Inheritance {
-            account,
-            name: record.name.clone(),
-            guest,
-            rooms: Vec::new(),
-            restraints: Vec::new(),
-            token,
+        let name = (record.ok_or(ChatError::NotFound("account"))?.record.name).clone();
+        let heir = Party {
+            person: PersonId::Account(account),
+            name: name.clone(),
         };
-        let heir = inheritance.heir();
-        if self.bequeathing.insert(guest) {
-            inheritance.rooms = self.rooms_of_guest(context, guest, &heir);
-        }
-        let person = PersonId::Guest(guest);
-        inheritance.restraints = self.restraints_on(|room, at| room.order.on(person, at));
+        let rooms = if self.bequeathing.insert(guest) {
+            self.rooms_of_guest(context, guest, &heir)
+        } else {
+            Vec::new()
+        };
+        let whom = PersonId::Guest(guest);
+        let restraints = self.restraints_on(|room, at| room.order.on(whom, at));
         if self.heirs.len() >= MAX_HEIRS {
             self.heirs.pop_front();
         }
         self.heirs.push_back((guest, heir));
         self.hold(context.session);
-        let fact = AccountFact::Inherited(Box::new(inheritance));
+        let fact = AccountFact::Inherited(Box::new(Inheritance {
+            account,
+            name,
+            guest,
+            rooms,
+            restraints,
+            token,
+        }));
         self.append(context, fact, output);
         Ok(())
     }
@@ -256,32 +260,27 @@ impl Hub {
         &self,
         context: &Context,
         at: Timestamp,
-        room: &RoomName,
+        id: RoomId,
         fact: &RoomFact,
         output: &mut Vec<Output>,
     ) -> bool {
         let RoomFact::Measured { by, whom, .. } = fact else {
             return false;
         };
-        let mut heirs = self.heirs.iter().rev();
-        let heir = heirs.find(|(guest, _)| PersonId::Guest(*guest) == whom.person);
-        let Some((_, heir)) = heir else {
-            return false;
-        };
+        let is_it = |it: &&(GuestId, Party)| PersonId::Guest(it.0) == whom.person;
+        let heir = self.heirs.iter().rev().find(is_it);
         // Whoever has an account may be above those who did not know.
-        let Some(&id) = self.room_ids.get(room) else {
+        let standing = self.standing(id, by.person);
+        let is_below = |it: &&(GuestId, Party)| standing.outranks(self.standing(id, it.1.person));
+        let Some((_, heir)) = heir.filter(is_below) else {
             return false;
         };
-        let standing = self.standing(id, by.person);
-        if !standing.outranks(self.standing(id, heir.person)) {
-            return false;
-        }
         let mut fact = fact.clone();
         if let RoomFact::Measured { whom, from, .. } = &mut fact {
             *whom = heir.clone();
             from.clear();
         }
-        let (context, room) = (context.clone(), room.clone());
+        let (context, room) = (context.clone(), self.room(id).name.clone());
         let fact = Fact::Room { room, fact };
         output.push(Output::Append(Append { context, at, fact }));
         true

@@ -77,8 +77,8 @@ impl Hub {
         answer(context, Ok(done), output);
     }
 
-    /// Those who are in the room are told of it. Whether that is all: what was decided about a guest
-    /// may have to be kept for an account as well.
+    /// Those who are in the room are told of it. `false`: it is kept once more, for the account that a
+    /// guest has become, and answered then.
     fn order_kept(
         &mut self,
         context: &Context,
@@ -88,7 +88,7 @@ impl Hub {
         output: &mut Vec<Output>,
     ) -> bool {
         let room = self.room(id).name.clone();
-        let is_heirs = self.measure_heir(context, at, &room, &fact, output);
+        let is_heirs = self.measure_heir(context, at, id, &fact, output);
         match fact {
             RoomFact::Uninvited { .. } => self.room_mut(id).order.uninvite(),
             RoomFact::Measured {
@@ -142,8 +142,7 @@ impl Hub {
         at: Timestamp,
     ) {
         let room = self.room_mut(id);
-        // Whoever is put out may have the code that others came by.
-        if matches!(measure, Measure::Ban { .. }) && !room.is_public() {
+        if measure.ends_invites(room.is_public()) {
             room.order.uninvite();
         }
         let order = &mut room.order;

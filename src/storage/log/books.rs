@@ -142,8 +142,7 @@ impl Transcript<'_> {
     ) -> Result<(), DatabaseError> {
         let transaction = &self.transaction;
         let person = write_person(whom.person);
-        // Whoever is put out may have the code that others came by.
-        if matches!(measure, Measure::Ban { .. }) && !room.is_public {
+        if measure.ends_invites(room.is_public) {
             transaction.delete_invites(room.id)?;
         }
         let room = room.id;
