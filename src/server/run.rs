@@ -22,11 +22,13 @@ use crate::server::error::StartError;
 use crate::server::founding::found;
 use crate::server::handover::{await_successor, hand_over, take_over};
 use crate::server::hashers::{Hashers, HashersHandle};
-use crate::server::hub_thread::{self, HubReceiver, HubSender, HubThread, Threads};
+use crate::server::hub_queue::{self, HubReceiver, HubSender};
+use crate::server::hub_thread::HubThread;
 use crate::server::listen::{Inherited, Listening, RESERVED_FILES, raise_open_file_limit};
 use crate::server::mail::Mail;
 use crate::server::notify::{Status, notify};
 use crate::server::operator::await_operator;
+use crate::server::reach::Threads;
 use crate::server::shared::{Purpose, Shared};
 use crate::server::tls::Certificates;
 use crate::server::token::{self, TokenKey};
@@ -90,7 +92,7 @@ impl Server {
         let shared = shared.with_entrance(chat.entrance());
         let shared = Arc::new(shared.over_tls(certificates.is_some()));
         let (control, controlled) = mpsc::channel();
-        let (hub, receiver) = hub_thread::queue();
+        let (hub, receiver) = hub_queue::queue();
         let deliver = hub.clone();
         let storage = Storage::start(log, reader, move |delivery| deliver.delivered(delivery))
             .map_err(system("the threads of the log"))?;
@@ -404,11 +406,7 @@ fn start_hub(
     receiver: HubReceiver,
 ) -> Result<JoinHandle<()>, StartError> {
     let metrics = Arc::clone(&shared.metrics);
-    let threads = Threads {
-        workers: runtime.senders().to_vec(),
-        storage,
-        hashers,
-    };
+    let threads = Threads::new(runtime.senders(), storage, hashers);
     HubThread::new(hub, threads, metrics)
         .start(receiver)
         .map_err(system("the hub"))
