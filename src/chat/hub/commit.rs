@@ -16,6 +16,7 @@ use crate::chat::name::{RoomName, UserName};
 use crate::chat::order::{Books, MemberRecord, Party};
 use crate::chat::recent::Load;
 use crate::chat::search::{Finding, SearchDone};
+use crate::chat::turns::Turn;
 
 impl Hub {
     pub(super) fn committed(&mut self, committed: Committed, output: &mut Vec<Output>) {
@@ -131,9 +132,10 @@ impl Hub {
             } => return,
             // It did not count as spoken.
             Fact::MessagePosted { room, person, .. } => {
-                if let Some(&id) = self.room_ids.get(room) {
-                    self.room_mut(id).turns.give_back(*person);
-                }
+                self.give_back_turn(room, *person, Turn::Message);
+            }
+            Fact::MessageEdited { room, person, .. } => {
+                self.give_back_turn(room, *person, Turn::Edit);
             }
             _ => {}
         }
@@ -141,6 +143,12 @@ impl Hub {
             self.release(context, Err(refused), output);
         } else {
             answer(context, Err(refused), output);
+        }
+    }
+
+    fn give_back_turn(&mut self, room: &RoomName, person: PersonId, turn: Turn) {
+        if let Some(&id) = self.room_ids.get(room) {
+            self.room_mut(id).turns.give_back(person, turn);
         }
     }
 
@@ -218,9 +226,7 @@ impl Hub {
             }
             Recorded::Repeated { seq, at } => {
                 // Nothing was said now: it is still their turn.
-                if let Some(&id) = self.room_ids.get(room) {
-                    self.room_mut(id).turns.give_back(person);
-                }
+                self.give_back_turn(room, person, Turn::Message);
                 (seq, at)
             }
             other => return debug_assert!(false, "{other:?} recorded for a message"),

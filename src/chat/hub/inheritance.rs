@@ -155,7 +155,7 @@ impl Hub {
         self.carry_restraints(&heir, at, &inheritance.restraints);
         for room in self.rooms.values_mut() {
             room.turns
-                .pass_on(PersonId::Guest(inheritance.guest), heir.person);
+                .share(PersonId::Guest(inheritance.guest), heir.person);
         }
         // Whoever has gone meanwhile finds it when they come back.
         if self.held.contains_key(&context.session)

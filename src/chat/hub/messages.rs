@@ -11,6 +11,7 @@ use crate::chat::reaction::Emoji;
 use crate::chat::recent;
 use crate::chat::room::RoomId;
 use crate::chat::search::{Place, Query, Scope, Search};
+use crate::chat::turns::Turn;
 
 impl Hub {
     pub(super) fn send(
@@ -86,7 +87,7 @@ impl Hub {
             return Err(ChatError::NotFound("message to reply to"));
         }
         self.check_speech(asking, id)?;
-        self.wait_for_turn(asking, id)?;
+        self.wait_for_turn(asking, id, Turn::Message)?;
         let room = self.room(id);
         let (room, from, person) = (room.name.clone(), asking.name.clone(), asking.person);
         asking.append(Fact::MessagePosted {
@@ -110,6 +111,7 @@ impl Hub {
     ) -> Result<(), ChatError> {
         let id = self.entered(name, asking)?;
         self.check_speech(asking, id)?;
+        self.wait_for_turn(asking, id, Turn::Edit)?;
         let room = self.room(id);
         let (room, by, person) = (room.name.clone(), asking.name.clone(), asking.person);
         asking.append(Fact::MessageEdited {

@@ -29,6 +29,7 @@ mod restraints;
 mod retention;
 mod server;
 mod sharing;
+mod slow_mode;
 mod talk;
 mod world;
 
