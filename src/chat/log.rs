@@ -74,6 +74,20 @@ pub enum Fact {
         /// The message that it answers.
         reply_to: Option<Seq>,
     },
+    /// A message is refused, unless it was posted before: behind whatever is on its way to the log, where
+    /// the first may be. Nothing is written.
+    MessageRefused {
+        /// Where.
+        room: RoomName,
+        /// By whom.
+        from: UserName,
+        /// Who is behind the name.
+        person: PersonId,
+        /// The sender's own name for it.
+        key: MessageKey,
+        /// Why.
+        refusal: ChatError,
+    },
     /// A message gets another body, if it is of whoever asks.
     MessageEdited {
         /// Where.
@@ -233,6 +247,7 @@ impl Fact {
             Self::RoomCreated { .. } | Self::DirectOpened { .. } => true,
             Self::Room { fact, .. } => matches!(fact, RoomFact::Joined { .. }),
             Self::MessagePosted { .. }
+            | Self::MessageRefused { .. }
             | Self::MessageEdited { .. }
             | Self::MessageDeleted { .. }
             | Self::Reacted { .. }
@@ -247,6 +262,7 @@ impl Fact {
         match self {
             Self::RoomCreated { room, .. }
             | Self::MessagePosted { room, .. }
+            | Self::MessageRefused { room, .. }
             | Self::MessageEdited { room, .. }
             | Self::MessageDeleted { room, .. }
             | Self::Reacted { room, .. }
@@ -262,6 +278,7 @@ impl Fact {
         match self {
             Self::RoomCreated { .. }
             | Self::MessagePosted { .. }
+            | Self::MessageRefused { .. }
             | Self::DirectOpened { .. }
             | Self::Room { .. }
             | Self::Account(_)
@@ -426,22 +443,6 @@ pub enum Purpose {
     Audit(Context),
     /// The same for the whole server, whatever room is named.
     ServerAudit(Context),
-    /// A message that is refused, unless it was posted before: of interest is the one with its key,
-    /// whatever the span.
-    Repeated(Box<Refused>),
-}
-
-/// A message with a key that is refused.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Refused {
-    /// Whom to answer.
-    pub context: Context,
-    /// Under which name it was sent.
-    pub from: UserName,
-    /// The sender's own name for it.
-    pub key: MessageKey,
-    /// Why.
-    pub refusal: ChatError,
 }
 
 /// The answer to a [`Read`].

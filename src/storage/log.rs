@@ -275,6 +275,9 @@ impl<'c> Transcript<'c> {
                     reply_to: *reply_to,
                 },
             )?,
+            (Fact::MessageRefused { from, key, .. }, Some(room)) => {
+                return self.repeat(room, from.key(), key.as_str());
+            }
             (_, Some(room)) => return self.change(append, room),
         };
         Ok(Ok(recorded))
@@ -336,6 +339,7 @@ impl<'c> Transcript<'c> {
             } => self.react(append, room, *seq, emoji, (*on, from, *person)),
             Fact::RoomCreated { .. }
             | Fact::MessagePosted { .. }
+            | Fact::MessageRefused { .. }
             | Fact::DirectOpened { .. }
             | Fact::Room { .. }
             | Fact::Account(_)
@@ -402,11 +406,8 @@ impl<'c> Transcript<'c> {
         // The unique index finds a repeated key: most keys are new, and cost no look-up this way.
         let is_new = self.transaction.insert_message(row)?;
         if let (false, Some(key)) = (is_new, row.key) {
-            let (seq, at) = self
-                .transaction
-                .message_by_key(row.room, row.sender_key, key)?;
-            let at = Timestamp(at);
-            return Ok(Recorded::Repeated { seq, at });
+            let first = (self.transaction).message_by_key(row.room, row.sender_key, key)?;
+            return Ok(repeated(first));
         }
         self.transaction
             .index(row.event, row.body, row.room, is_public)?;
@@ -417,6 +418,18 @@ impl<'c> Transcript<'c> {
         }
         self.change_room(append.fact.room(), |room| room.seq = row.seq);
         Ok(Recorded::Posted { seq: row.seq })
+    }
+
+    /// Finds what was posted before with a key.
+    fn repeat(
+        &self,
+        room: RoomState,
+        sender_key: &str,
+        key: &str,
+    ) -> Result<Outcome, DatabaseError> {
+        let first = (self.transaction).find_message_by_key(room.id, sender_key, key)?;
+        let first = first.filter(|(seq, _)| *seq > room.erased);
+        Ok(first.map(repeated).ok_or(LogError::NoSuchMessage))
     }
 
     /// Writes an event that is a change of the room, and of which message it holds another body; the
@@ -493,6 +506,11 @@ impl Room {
             is_changed: false,
         }
     }
+}
+
+fn repeated((seq, at): (Seq, i64)) -> Recorded {
+    let at = Timestamp(at);
+    Recorded::Repeated { seq, at }
 }
 
 /// What events about accounts and the whole server have in place of a room.

@@ -61,6 +61,7 @@ pub(super) fn write_event(fact: &Fact) -> (&'static str, String) {
                 reply_to: *reply_to,
             },
         ),
+        Fact::MessageRefused { .. } => unreachable!("nothing is written of what is refused"),
         Fact::Account(fact) => write_account_event(fact),
         Fact::MessageEdited {
             room: _,

@@ -88,6 +88,12 @@ impl Hub {
                 };
                 self.message_posted(context, &room, person, message, recorded, output);
             }
+            Fact::MessageRefused { room, .. } => {
+                let Recorded::Repeated { seq, at } = recorded else {
+                    return debug_assert!(false, "{recorded:?} recorded for what is refused");
+                };
+                answer(context, Ok(Done::Sent { room, seq, at }), output);
+            }
             Fact::DirectOpened { room, parties } => {
                 self.opened_direct(context, at, room, parties, output);
             }
@@ -136,6 +142,10 @@ impl Hub {
             }
             Fact::MessageEdited { room, person, .. } => {
                 self.give_back_turn(room, *person, Turn::Edit);
+            }
+            // What cannot be known now is asked again.
+            Fact::MessageRefused { refusal, .. } if error != LogError::Unavailable => {
+                refused = *refusal;
             }
             _ => {}
         }
@@ -329,10 +339,6 @@ impl Hub {
                 self.audit_read(context, done, output);
             }
             Purpose::Recent => self.recent_loaded(&done.read.room, done.outcome, output),
-            Purpose::Repeated(ref refused) => {
-                let context = refused.context.clone();
-                answer(context, first_answer(&done, refused.refusal), output);
-            }
         }
     }
 
@@ -461,21 +467,6 @@ fn books_of_new(owner: PersonId, by: UserName) -> Books {
     Books {
         members: member.into_iter().collect(),
         ..Books::default()
-    }
-}
-
-/// What whoever sent a message again is told that would be refused by now.
-fn first_answer(done: &ReadDone, refused: ChatError) -> Result<Done, ChatError> {
-    match &done.outcome {
-        Ok(page) => {
-            let first = page.messages.first().ok_or(refused)?;
-            let room = done.read.room.clone();
-            let (seq, at) = (first.seq, first.at);
-            Ok(Done::Sent { room, seq, at })
-        }
-        // What cannot be known now is asked again.
-        Err(error @ LogError::Unavailable) => Err(refusal(*error)),
-        Err(_) => Err(refused),
     }
 }
 

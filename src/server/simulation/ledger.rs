@@ -229,6 +229,13 @@ impl Ledger {
                 room.books.check_expiry(*before, append.at, known)?;
                 room.past.erase(*before, *up_to, position)?;
             }
+            (Fact::MessageRefused { .. }, outcome) => {
+                let due = room.past.judge_repeat(fact);
+                ensure!(
+                    *outcome == due,
+                    "the log knows {outcome:?} of {fact:?}, which is {due:?}"
+                );
+            }
             (Fact::Room { fact, .. }, Ok(Recorded::Noted)) => {
                 let newest = room.past.newest();
                 room.books.keep(append, fact, newest, (position, told))?;

@@ -196,6 +196,19 @@ impl Past {
         }
     }
 
+    /// What the log must say of a message that is refused unless it was posted before.
+    pub(super) fn judge_repeat(&self, fact: &Fact) -> Result<Recorded, LogError> {
+        let Fact::MessageRefused { from, key, .. } = fact else {
+            return Err(LogError::NoSuchRoom);
+        };
+        let key = (from.key().to_owned(), key.as_str().to_owned());
+        let first = self.keys.get(&key).copied();
+        let first = first.filter(|seq| *seq > self.erased());
+        let seq = first.ok_or(LogError::NoSuchMessage)?;
+        let at = self.get(seq).ok_or(LogError::NoSuchMessage)?.first.at;
+        Ok(Recorded::Repeated { seq, at })
+    }
+
     /// What the log must say of a change; what guests wrote is the accounts' that they became.
     pub(super) fn judge(
         &self,
