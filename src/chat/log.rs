@@ -69,7 +69,8 @@ pub enum Fact {
         person: PersonId,
         /// What was said.
         body: Body,
-        /// The sender's own name for it: the same one by the same name again posts nothing.
+        /// The sender's own name for it: the same one by the same name again posts nothing, nor by the
+        /// account that a guest of that name has become.
         key: Option<MessageKey>,
         /// The message that it answers.
         reply_to: Option<Seq>,
@@ -336,7 +337,7 @@ pub enum Recorded {
         /// Its number.
         seq: Seq,
     },
-    /// The same key by the same name had been posted before; nothing was changed.
+    /// The same key by the same sender had been posted before; nothing was changed.
     Repeated {
         /// The number of the first.
         seq: Seq,

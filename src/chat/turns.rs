@@ -49,12 +49,7 @@ impl Turns {
 
     /// Lets somebody speak, who waits from then on; for how many milliseconds they wait if it is not
     /// their turn.
-    pub(crate) fn take(
-        &mut self,
-        person: PersonId,
-        turn: Turn,
-        now: Timestamp,
-    ) -> Result<(), u32> {
+    pub(crate) fn take(&mut self, person: PersonId, turn: Turn, now: Timestamp) -> Result<(), u32> {
         if self.interval.is_zero() {
             return Ok(());
         }
@@ -74,12 +69,22 @@ impl Turns {
         self.spoke_at.remove(&(person, turn));
     }
 
+    /// Whether somebody spoke of whom it is still known.
+    pub(crate) fn knows(&self, person: PersonId) -> bool {
+        let turns = [Turn::Message, Turn::Edit];
+        let mut spoke_at = turns
+            .into_iter()
+            .map(|turn| self.spoke_at.get(&(person, turn)));
+        spoke_at.any(|at| at.is_some())
+    }
+
     /// Has somebody wait for what another one said too, who they were until now.
     pub(crate) fn share(&mut self, from: PersonId, to: PersonId) {
         for turn in [Turn::Message, Turn::Edit] {
             if let Some(spoke_at) = self.spoke_at.get(&(from, turn)) {
                 let own = self.spoke_at.get(&(to, turn)).unwrap_or(spoke_at);
-                self.spoke_at.set((to, turn), own.max(spoke_at), MAX_WAITING);
+                self.spoke_at
+                    .set((to, turn), own.max(spoke_at), MAX_WAITING);
             }
         }
     }
@@ -126,8 +131,10 @@ mod tests {
         let mut turns = Turns::new(Duration::from_secs(5));
         turns.share(EVE, ADA);
         assert_eq!(turns.take(ADA, Turn::Message, Timestamp(0)), Ok(()));
+        assert!(!turns.knows(EVE));
         assert_eq!(turns.take(EVE, Turn::Message, Timestamp(1_000)), Ok(()));
         assert_eq!(turns.take(EVE, Turn::Edit, Timestamp(2_000)), Ok(()));
+        assert!(turns.knows(EVE));
         turns.share(EVE, ADA);
         for who in [ADA, EVE] {
             assert_eq!(turns.take(who, Turn::Message, Timestamp(5_000)), Err(1_000));
@@ -151,7 +158,10 @@ mod tests {
         let mut turns = Turns::new(Duration::from_secs(60));
         let guest = |number: u128| PersonId::Guest(GuestId(number));
         for ((number, at), _) in (0..).zip(0..).zip(0..=MAX_WAITING) {
-            assert_eq!(turns.take(guest(number), Turn::Message, Timestamp(at)), Ok(()));
+            assert_eq!(
+                turns.take(guest(number), Turn::Message, Timestamp(at)),
+                Ok(())
+            );
         }
         assert_eq!(turns.spoke_at.len(), MAX_WAITING);
         let now = Timestamp(20_001);

@@ -261,7 +261,7 @@ impl<'c> Transcript<'c> {
                 Some(room),
             ) => self.post(
                 append,
-                (*person, room.is_public),
+                (*person, room),
                 &NewMessage {
                     room: room.id,
                     seq: room.seq + 1,
@@ -275,9 +275,12 @@ impl<'c> Transcript<'c> {
                     reply_to: *reply_to,
                 },
             )?,
-            (Fact::MessageRefused { from, key, .. }, Some(room)) => {
-                return self.repeat(room, from.key(), key.as_str());
-            }
+            (
+                Fact::MessageRefused {
+                    from, person, key, ..
+                },
+                Some(room),
+            ) => return self.repeat(room, from.key(), *person, key.as_str()),
             (_, Some(room)) => return self.change(append, room),
         };
         Ok(Ok(recorded))
@@ -400,9 +403,14 @@ impl<'c> Transcript<'c> {
     fn post(
         &mut self,
         append: &Append,
-        (person, is_public): (PersonId, bool),
+        (person, room): (PersonId, RoomState),
         row: &NewMessage<'_>,
     ) -> Result<Recorded, DatabaseError> {
+        if let Some(key) = row.key
+            && let Some(first) = self.said_as_guest(room, person, key)?
+        {
+            return Ok(repeated(first));
+        }
         // The unique index finds a repeated key: most keys are new, and cost no look-up this way.
         let is_new = self.transaction.insert_message(row)?;
         if let (false, Some(key)) = (is_new, row.key) {
@@ -410,7 +418,7 @@ impl<'c> Transcript<'c> {
             return Ok(repeated(first));
         }
         self.transaction
-            .index(row.event, row.body, row.room, is_public)?;
+            .index(row.event, row.body, row.room, room.is_public)?;
         self.insert_event(append, &append.fact, row.room)?;
         if let PersonId::Account(account) = person {
             // Who speaks has read what was said.
@@ -425,9 +433,13 @@ impl<'c> Transcript<'c> {
         &self,
         room: RoomState,
         sender_key: &str,
+        person: PersonId,
         key: &str,
     ) -> Result<Outcome, DatabaseError> {
-        let first = (self.transaction).find_message_by_key(room.id, sender_key, key)?;
+        let first = match self.said_as_guest(room, person, key)? {
+            None => (self.transaction).find_message_by_key(room.id, sender_key, key)?,
+            first => first,
+        };
         let first = first.filter(|(seq, _)| *seq > room.erased);
         Ok(first.map(repeated).ok_or(LogError::NoSuchMessage))
     }

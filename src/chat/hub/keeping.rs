@@ -142,16 +142,16 @@ impl Hub {
         reason: &Reason,
         at: Timestamp,
     ) {
-        let room = self.room_mut(id);
+        let room = self.rooms.get_mut(&id).expect("ids come from room_ids");
         if measure.ends_invites(room.is_public()) {
             room.order.uninvite();
         }
-        let order = &mut room.order;
+        let (order, heirs) = (&mut room.order, &self.heirs);
         let (kind, until) = match measure {
             Measure::Ban { until } => (RestraintKind::Ban, until),
             Measure::Mute { until } => (RestraintKind::Mute, until),
-            Measure::Unban => return order.lift(RestraintKind::Ban, whom),
-            Measure::Unmute => return order.lift(RestraintKind::Mute, whom),
+            Measure::Unban => return order.lift(RestraintKind::Ban, whom, heirs, at),
+            Measure::Unmute => return order.lift(RestraintKind::Mute, whom, heirs, at),
             Measure::Kick | Measure::Role(_) => return,
         };
         order.restrain(Restraint {

@@ -16,6 +16,7 @@ mod accounts;
 mod accounts_in_rooms;
 mod audit;
 mod commands;
+mod handover;
 mod inheritance;
 mod log;
 mod logins;
