@@ -268,7 +268,7 @@ fn run_reader(mut reader: Reader, queue: &Receiver<Job<Question>>, deliver: impl
 fn fact_len(fact: &Fact) -> usize {
     match fact {
         Fact::MessagePosted { body, .. } | Fact::MessageEdited { body, .. } => body.as_str().len(),
-        Fact::MessageDeleted { .. } | Fact::Reacted { .. } => 0,
+        Fact::MessageRefused { .. } | Fact::MessageDeleted { .. } | Fact::Reacted { .. } => 0,
         Fact::Room { .. } | Fact::DirectOpened { .. } | Fact::Server(_) => SMALL_LEN,
         Fact::RoomCreated { topic, .. } | Fact::TopicChanged { topic, .. } => topic.as_str().len(),
         Fact::Account(AccountFact::Inherited(it)) => {

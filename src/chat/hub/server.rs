@@ -224,7 +224,8 @@ impl Hub {
         Ok(())
     }
 
-    /// The log has taken it. Whoever asked is told when it holds.
+    /// The log has taken it. Whoever asked is told when it holds, also for the account that a guest
+    /// becomes.
     pub(super) fn server_kept(
         &mut self,
         context: Context,
@@ -232,6 +233,7 @@ impl Hub {
         fact: ServerFact,
         output: &mut Vec<Output>,
     ) {
+        let is_heirs = self.ban_heir(&context, at, &fact, output);
         match fact {
             ServerFact::Banned {
                 by,
@@ -267,7 +269,9 @@ impl Hub {
                 self.tell_person(person, Event::You(you), output);
             }
         }
-        answer(context, Ok(Done::Finished), output);
+        if !is_heirs {
+            answer(context, Ok(Done::Finished), output);
+        }
     }
 
     /// Closes the connections of those who are banned.

@@ -14,7 +14,9 @@ use crate::chat::{
 };
 mod accounts;
 mod accounts_in_rooms;
+mod audit;
 mod commands;
+mod handover;
 mod inheritance;
 mod log;
 mod logins;
@@ -28,6 +30,7 @@ mod restraints;
 mod retention;
 mod server;
 mod sharing;
+mod slow_mode;
 mod talk;
 mod world;
 
