@@ -98,9 +98,6 @@ impl Reach for Threads {
     }
 
     fn try_append(&mut self, append: Append) -> Result<(), Append> {
-        if !self.storage.has_room_behind(self.appends.len()) {
-            return Err(append);
-        }
         self.appends.push(append);
         Ok(())
     }

@@ -123,22 +123,28 @@ impl Storage {
 }
 
 impl StorageHandle {
-    /// Whether one append more may be queued behind `count` that are about to be; 4,096 may wait.
-    pub fn has_room_behind(&self, count: usize) -> bool {
-        self.waiting.load(Ordering::Relaxed) + count < MAX_WAITING_APPENDS
-    }
-
-    /// Queues appends that [have room](Self::has_room_behind), to be committed together; gives them
-    /// back if nobody takes them any more.
+    /// Queues appends, to be committed together; gives back those for which there is no room, as 4,096
+    /// wait already, or all of them if nobody takes them any more.
     ///
     /// # Errors
-    /// The appends, as they came.
-    pub fn try_append(&self, batch: Vec<Append>) -> Result<(), Vec<Append>> {
+    /// Appends as they came, in their order.
+    pub fn try_append(&self, mut batch: Vec<Append>) -> Result<(), Vec<Append>> {
+        let room = MAX_WAITING_APPENDS.saturating_sub(self.waiting.load(Ordering::Relaxed));
+        let mut beyond = batch.split_off(room.min(batch.len()));
         let count = batch.len();
-        self.waiting.fetch_add(count, Ordering::Relaxed);
-        try_send(&self.appends, batch).inspect_err(|_| {
-            self.waiting.fetch_sub(count, Ordering::Relaxed);
-        })
+        if count > 0 {
+            self.waiting.fetch_add(count, Ordering::Relaxed);
+            if let Err(mut refused) = try_send(&self.appends, batch) {
+                self.waiting.fetch_sub(count, Ordering::Relaxed);
+                refused.append(&mut beyond);
+                beyond = refused;
+            }
+        }
+        if beyond.is_empty() {
+            Ok(())
+        } else {
+            Err(beyond)
+        }
     }
 
     /// Queues a question; gives it back if 1,024 wait already.
