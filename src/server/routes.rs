@@ -181,28 +181,45 @@ fn page(request: &Request<'_>, outbox: &mut Outbox) -> Routed {
         let response = Response::text("404 Not Found", "there is nothing here\n");
         return finish(request, &response, is_head, outbox);
     };
-    let etag = asset.etag();
+    let found = asset.representation(takes_gzip(request));
     let known = request.header_tokens("If-None-Match");
     let is_known = known
         .map(|tag| tag.strip_prefix(b"W/").unwrap_or(tag))
-        .any(|tag| tag == etag.as_bytes());
+        .any(|tag| tag == found.etag.as_bytes());
     let status = if is_known {
         "304 Not Modified"
     } else {
         "200 OK"
     };
-    let (content_type, body) = (asset.content_type, asset.body);
-    let response = Response {
-        content_type,
-        body,
+    // Browsers ask each time whether a file is still the same, so that none is of another version.
+    let mut response = Response {
+        content_type: asset.content_type,
+        body: &found.body,
         ..Response::text(status, "")
     }
-    .with_header("ETag", etag)
+    .with_header("ETag", &found.etag)
+    .with_header("Vary", "Accept-Encoding")
     .with_header("Cache-Control", "no-cache")
+    if let Some(encoding) = found.encoding {
+        response = response.with_header("Content-Encoding", encoding);
+    }
     .for_page();
     // RFC 9110 §15.4.5: a 304 has the headers of the 200, and no body.
     finish(request, &response, is_head || is_known, outbox)
 }
+/// Whether an answer may be compressed (RFC 9110 §12.5.3): a weight of zero says no.
+fn takes_gzip(request: &Request<'_>) -> bool {
+    request.header_tokens("Accept-Encoding").any(|coding| {
+        let mut parts = coding.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        let is_gzip = parts
+            .next()
+            .is_some_and(|it| it.eq_ignore_ascii_case(b"gzip"));
+        let is_zero = |weight: &[u8]| weight.iter().all(|byte| matches!(byte, b'0' | b'.'));
+        let mut weights = parts.filter_map(|it| it.strip_prefix(b"q=").or(it.strip_prefix(b"Q=")));
+        is_gzip && !weights.any(is_zero)
+    })
+}
+
 
 /// Whether the request is HEAD; `None` if it is neither GET nor HEAD.
 fn read_method(request: &Request<'_>) -> Option<bool> {

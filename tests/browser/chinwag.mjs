@@ -177,6 +177,14 @@ export async function newPage(browser, server, options = {}) {
   return page;
 }
 
+/** Has a page that imports a single module get it: the server sends them joined. */
+export function serveModules(page) {
+  return page.route('**/modules/**/*.js', (route) => {
+    const path = fileURLToPath(new URL(`../../src/server/ui${new URL(route.request().url()).pathname}`, import.meta.url));
+    return route.fulfill({ path, contentType: 'text/javascript' });
+  });
+}
+
 /** The parts of the page, by accessible role, as screen readers know them. */
 export function parts(page) {
   return {

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { article, countIs, enter, parts, say, stage, textIs, until } from './chinwag.mjs';
+import { article, countIs, enter, parts, say, section, serveModules, stage, textIs, until } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
 let page;
@@ -268,6 +268,7 @@ function range(from, to) {
 async function numbers() {
   const bodies = await parts(page).articles.locator('.body').allTextContents();
   return bodies.map((body) => Number(/^m(\d+)\.$/u.exec(body)?.[1]));
+  await serveModules(page);
 }
 
 async function first() {
