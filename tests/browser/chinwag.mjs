@@ -341,6 +341,15 @@ export async function choose(page, name, item) {
   await page.getByRole('menuitem', { name: item, exact: true }).click();
 }
 
+/** What the menu about somebody in the room has. */
+export async function offered(page, name) {
+  await parts(page).members.getByRole('button', { name: new RegExp(`^${name}`, 'u') }).click();
+  await page.getByRole('menu').waitFor();
+  const items = await page.getByRole('menuitem').allTextContents();
+  await page.keyboard.press('Escape');
+  return items;
+}
+
 /** Nothing sticks out sideways: of the page, of what is open over it, of what scrolls. */
 export async function fits(page) {
   const wide = await page.evaluate(async () => {

@@ -34,7 +34,7 @@ mod world;
 
 use commands::{
     DAY, ban, code, create, direct, give, hello, join, join_with, keep, kick, leave, lift, mute,
-    read, room, send, session, slow_mode, user,
+    read, restrained, room, send, session, slow_mode, user,
 };
 use log::MemoryLog;
 use world::{World, shown};
