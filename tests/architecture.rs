@@ -168,6 +168,7 @@ const HOMES: &[(&str, &[&str])] = &[
     (
         "sha2",
         &[
+            "src/server/address_ban.rs",
             "src/server/token.rs",
             "src/server/tls/",
             "src/chat/secret.rs",
