@@ -410,12 +410,11 @@ impl Order {
         all.filter(move |it| it.kind == kind && is_ahead(it.until, now))
     }
 
-    /// Its bans that are not over, the newest first.
-    pub(crate) fn bans(&self, now: Timestamp) -> Vec<BanRecord> {
-        let bans = self.lasting(RestraintKind::Ban, now);
-        let mut bans: Vec<BanRecord> = bans.map(ban_record).collect();
-        bans.sort_by_key(|ban| std::cmp::Reverse(ban.at));
-        bans
+    /// Those of a kind that are not over, the newest first.
+    pub(crate) fn records(&self, kind: RestraintKind, now: Timestamp) -> Vec<BanRecord> {
+        let mut records: Vec<BanRecord> = self.lasting(kind, now).map(record).collect();
+        records.sort_by_key(|it| std::cmp::Reverse(it.at));
+        records
     }
 
     /// Whether one more can be kept, once what is over is forgotten.
@@ -511,7 +510,7 @@ impl Order {
     }
 }
 
-fn ban_record(restraint: &Restraint) -> BanRecord {
+fn record(restraint: &Restraint) -> BanRecord {
     BanRecord {
         whom: Banned::Person(restraint.whom.clone()),
         by: restraint.by.clone(),

@@ -177,9 +177,9 @@ impl ChatService {
         now: Instant,
         outbox: &mut Outbox,
     ) -> Kind {
-        if let Some(banned) = self.ban_of(address) {
+        if let Some(ban) = self.ban_of(address) {
             self.shared.metrics.refused("banned");
-            let error = line::show_error(&banned.to_string());
+            let error = line::show_error(&ban.error().to_string());
             outbox.buffer().extend_from_slice(error.as_bytes());
             return Kind::Refused;
         }

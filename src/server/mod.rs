@@ -9,6 +9,7 @@
 //! Who may wait for whom: the hub for a worker's mailbox; the main thread, at the end, for all.
 
 mod activation;
+mod address_ban;
 mod admission;
 mod ahead;
 mod api;

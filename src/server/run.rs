@@ -13,6 +13,7 @@ use crate::chat::rate_limit::Rate;
 use crate::net::{self, Listener, Runtime, Tls, TrustedPeers};
 use crate::server::activation;
 use crate::server::admission::Admission;
+use crate::server::assets;
 use crate::server::chat_service::ChatService;
 use crate::server::clock;
 use crate::server::config::Config;
@@ -40,6 +41,8 @@ use crate::websocket::handshake::Origin;
 /// # Errors
 /// Whatever keeps it from starting; nothing runs then.
 pub fn serve(config: &Config, mut announce: impl FnMut(&str)) -> Result<(), StartError> {
+    // Before a server that runs is asked to give way.
+    assets::prepare();
     let (mut server, control) = Server::start(config)?;
     // Only now may a signal come: whoever waits for these lines can rely on everything.
     for line in std::mem::take(&mut server.addresses) {

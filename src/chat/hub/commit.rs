@@ -436,10 +436,7 @@ impl Hub {
                     return output.push(Output::Read(recent_past(room)));
                 };
                 for waiting in waiting {
-                    let context = waiting.context.clone();
-                    if let Err(error) = self.enter(id, waiting, output) {
-                        self.release(context, Err(error), output);
-                    }
+                    self.enter(id, waiting, output);
                 }
                 if self.room(id).present_count() == 0 {
                     self.weigh(id, |room| room.recent.unload());

@@ -62,11 +62,17 @@ impl Hub {
             RoomCommand::Remove => self.remove(asking, id),
             RoomCommand::Audit { before, limit } => self.audit(asking, id, before, limit),
             RoomCommand::Retention { days } => self.set_retention(asking, id, days),
-            RoomCommand::Bans { before } => {
+            RoomCommand::Restrained { kind, before } => {
                 self.allow(asking, id, Action::KeepOrder)?;
-                let (bans, more) = listed(self.room(id).order.bans(asking.at), before);
-                let room = Some(self.room(id).name.clone());
-                asking.answer(Done::Bans { room, bans, more });
+                let room = self.room(id);
+                let (bans, more) = listed(room.order.records(kind, asking.at), before);
+                let room = Some(room.name.clone());
+                asking.answer(Done::Bans {
+                    room,
+                    kind,
+                    bans,
+                    more,
+                });
                 Ok(())
             }
         }

@@ -14,7 +14,7 @@ use crate::chat::log::{Context, Fact, Purpose, Read, Span};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::network::Network;
-use crate::chat::order::{MAX_RANKS, Party, Reason};
+use crate::chat::order::{MAX_RANKS, Party, Reason, RestraintKind};
 use crate::chat::permission::{Action, Standing};
 use crate::chat::recent;
 use crate::chat::{AccountId, PersonId};
@@ -102,8 +102,13 @@ impl Hub {
         output: &mut Vec<Output>,
     ) {
         let (bans, more) = listed(self.bans.list(self.now), before);
-        let room = None;
-        answer(context.clone(), Ok(Done::Bans { room, bans, more }), output);
+        let done = Done::Bans {
+            room: None,
+            kind: RestraintKind::Ban,
+            bans,
+            more,
+        };
+        answer(context.clone(), Ok(done), output);
     }
 
     fn ban_from_server(

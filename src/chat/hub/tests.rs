@@ -16,6 +16,7 @@ mod accounts;
 mod accounts_in_rooms;
 mod audit;
 mod commands;
+mod full_connections;
 mod handover;
 mod inheritance;
 mod log;
@@ -36,7 +37,7 @@ mod world;
 
 use commands::{
     DAY, ban, code, create, direct, give, hello, join, join_with, keep, kick, leave, lift, mute,
-    read, room, send, session, slow_mode, user,
+    read, restrained, room, send, session, slow_mode, user,
 };
 use log::MemoryLog;
 use world::{World, shown};
