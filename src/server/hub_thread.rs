@@ -88,7 +88,7 @@ pub(crate) enum HubMail {
         reply: SyncSender<Result<Done, ChatError>>,
     },
     Searched(SearchDone),
-    /// To be dropped in its turn.
+    /// To be dropped in its turn; the log takes nothing any more.
     Settle(Sender<()>),
     Stop,
 }
@@ -152,7 +152,8 @@ impl HubSender {
         answer
     }
 
-    /// Returns when the hub has judged all that was told it before; at once, if it is gone.
+    /// Returns when the hub has judged all that was told it before, and gives the log nothing more; at
+    /// once, if it is gone.
     pub(crate) fn settle(&self) {
         let (settled, all_judged) = mpsc::channel();
         self.tell(HubMail::Settle(settled));
@@ -253,6 +254,8 @@ pub(crate) struct HubThread<R> {
     /// Who waits for what became of the operator's orders.
     orders: HashMap<u64, SyncSender<Result<Done, ChatError>>>,
     next_order: u64,
+    /// Whether the log takes anything; what is queued when it stops gets no answer.
+    has_log: bool,
     /// How many sessions of each worker are subscribed to a room.
     subscribers: HashMap<RoomId, Vec<u32>>,
     /// What the hub wants done and has not been done yet.
@@ -276,7 +279,8 @@ impl HubThread<Threads> {
     fn run(mut self, receiver: &HubReceiver) {
         // Something may have been due for long.
         let mut flow = self.tick(clock::now());
-        while flow.is_continue() {
+        // What the operator ordered by then is in the log, and is answered when that has it.
+        while flow.is_continue() || !self.orders.is_empty() {
             let mail = match self.patience() {
                 Some(time) => receiver.queue.recv_timeout(time),
                 None => {
@@ -284,11 +288,14 @@ impl HubThread<Threads> {
                     mail.map_err(|_| RecvTimeoutError::Disconnected)
                 }
             };
-            flow = match mail {
+            let then = match mail {
                 Ok(mail) => self.take(receiver.counted(mail), clock::now()),
                 Err(RecvTimeoutError::Timeout) => self.tick(clock::now()),
-                Err(RecvTimeoutError::Disconnected) => ControlFlow::Break(()),
+                Err(RecvTimeoutError::Disconnected) => return,
             };
+            if then.is_break() {
+                flow = then;
+            }
         }
     }
 }
@@ -301,6 +308,7 @@ impl<R: Reach> HubThread<R> {
             metrics,
             orders: HashMap::new(),
             next_order: 0,
+            has_log: true,
             subscribers: HashMap::new(),
             output: VecDeque::new(),
             scratch: Vec::new(),
@@ -375,7 +383,10 @@ impl<R: Reach> HubThread<R> {
             HubMail::Hashed(hashed) => self.step(Input::Hashed(hashed), now),
             HubMail::Order { order, reply } => self.order(order, reply, now),
             HubMail::Searched(done) => self.step(Input::Searched(done), now),
-            HubMail::Settle(settled) => drop(settled),
+            HubMail::Settle(settled) => {
+                self.has_log = false;
+                drop(settled);
+            }
             HubMail::Stop => return ControlFlow::Break(()),
         }
         ControlFlow::Continue(())
@@ -478,7 +489,11 @@ impl<R: Reach> HubThread<R> {
                 self.mail(session.worker, Mail::Unsubscribe { connection, room });
             }
             Output::Append(append) => {
-                if let Err(append) = self.reach.try_append(append) {
+                let taken = match self.has_log {
+                    true => self.reach.try_append(append),
+                    false => Err(append),
+                };
+                if let Err(append) = taken {
                     let outcome = Err(LogError::Unavailable);
                     self.decide(Input::Committed(Committed { append, outcome }));
                 }
@@ -606,7 +621,13 @@ const MAX_REQUESTS_WEIGHT: usize = 128 * 1024 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Body, RoomName};
+    use crate::chat::entrance::Registration;
+    use crate::chat::hub::Policy;
+    use crate::chat::password::PasswordHash;
+    use crate::chat::shares::Allowances;
+    use crate::chat::{Body, RoomName, UserName};
+    use crate::server::hashers::Hashers;
+    use crate::storage::{DataDir, Log, Reader, Storage};
 
     fn send(len: usize) -> Request {
         Request {
@@ -645,5 +666,43 @@ mod tests {
         assert_eq!(check(&short), MAX_REQUESTS);
         let long = send(Body::MAX_LEN);
         assert_eq!(check(&long), MAX_REQUESTS_WEIGHT / long.weight());
+    }
+
+    #[test]
+    fn order_that_is_in_the_log_is_answered_though_the_hub_is_to_stop() {
+        let temporary = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::open(temporary.path()).unwrap();
+        let (log, reader) = (Log::open(&data_dir), Reader::open(&data_dir));
+        let (deliver, delivered) = mpsc::channel();
+        let deliver = move |delivery| deliver.send(delivery).unwrap();
+        let storage = Storage::start(log.unwrap(), reader.unwrap(), deliver).unwrap();
+        let hashers = Hashers::start(|_| {}).unwrap();
+        let policy = Policy {
+            guests: false,
+            registration: Registration::Closed,
+            claim: None,
+            max_rooms: 0,
+            retention_days: 0,
+            allowances: Allowances::FREE,
+        };
+        let threads = Threads {
+            workers: Vec::new(),
+            storage: storage.handle(),
+            hashers: hashers.handle(),
+        };
+        let (sender, receiver) = queue();
+        let thread = HubThread::new(Hub::new(policy, []), threads, Arc::new(Metrics::new()));
+        let thread = thread.start(receiver).unwrap();
+        let answer = sender.order(Order::Add {
+            name: UserName::parse("ada").unwrap(),
+            password: PasswordHash::new("x"),
+            is_admin: false,
+        });
+        let committed = delivered.recv().unwrap();
+        sender.stop();
+        sender.delivered(committed);
+        assert!(matches!(answer.recv(), Ok(Ok(_))));
+        thread.join().unwrap();
+        assert!(sender.order(Order::List).recv().is_err());
     }
 }
