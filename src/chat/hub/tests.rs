@@ -14,6 +14,7 @@ use crate::chat::{
 };
 mod accounts;
 mod accounts_in_rooms;
+mod codes;
 mod commands;
 mod inheritance;
 mod log;
