@@ -257,7 +257,8 @@ fn database_of_version_6_keeps_what_is_banned_and_erased() {
         expired,
         Ok(Recorded::Erased {
             up_to: 2,
-            oldest_at
+            oldest_at,
+            has_remains: false
         })
     );
     assert_eq!(data.found("words", &[]), [""; 0]);

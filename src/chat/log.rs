@@ -229,7 +229,8 @@ pub enum RoomFact {
         /// For so many days; 0: for ever.
         days: u32,
     },
-    /// What was decided before then is erased, from the oldest on, some of it at a time.
+    /// What was decided before then is erased, from the oldest on, some of it at a time; the rest of
+    /// what counts as erased in any case.
     Expired {
         /// The moment.
         before: Timestamp,
@@ -363,6 +364,8 @@ pub enum Recorded {
         up_to: Seq,
         /// When the oldest message or change was decided that is left.
         oldest_at: Option<Timestamp>,
+        /// Whether some of what counts as erased is left.
+        has_remains: bool,
     },
     /// The message is edited or deleted.
     Changed {

@@ -226,6 +226,8 @@ pub struct Books {
     pub erased: Seq,
     /// When the oldest message or change was decided that is kept.
     pub oldest_at: Option<Timestamp>,
+    /// Whether some of what counts as erased is still there.
+    pub has_remains: bool,
 }
 
 /// Something that was done to keep order, as it is read later.

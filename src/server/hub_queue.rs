@@ -73,7 +73,7 @@ pub(crate) enum HubMail {
         reply: SyncSender<Result<Done, ChatError>>,
     },
     Searched(SearchDone),
-    /// To be dropped in its turn.
+    /// To be dropped in its turn; the log takes nothing any more.
     Settle(Sender<()>),
     Stop,
 }
@@ -171,7 +171,8 @@ impl HubSender {
         answer
     }
 
-    /// Returns when the hub has judged all that was told it before; at once, if it is gone.
+    /// Returns when the hub has judged all that was told it before, and gives the log nothing more; at
+    /// once, if it is gone.
     pub(crate) fn settle(&self) {
         let (settled, all_judged) = mpsc::channel();
         self.tell(HubMail::Settle(settled));

@@ -34,6 +34,8 @@ pub(crate) struct HubThread<R> {
     /// Who waits for what became of the operator's orders.
     orders: HashMap<u64, SyncSender<Result<Done, ChatError>>>,
     next_order: u64,
+    /// Whether the log takes anything; what is queued when it stops gets no answer.
+    has_log: bool,
     /// How many sessions of each worker are subscribed to a room.
     subscribers: HashMap<RoomId, Vec<u32>>,
     /// What the hub wants done and has not been done yet.
@@ -59,14 +61,18 @@ impl HubThread<Threads> {
         let mut flow = self.tick(clock::now());
         loop {
             self.flush();
-            if flow.is_break() {
+            // What the operator ordered by then is in the log, and is answered when that has it.
+            if flow.is_break() && self.orders.is_empty() {
                 break;
             }
-            flow = match receiver.next(self.patience()) {
+            let then = match receiver.next(self.patience()) {
                 Ok(mail) => self.take_some(mail, receiver),
                 Err(RecvTimeoutError::Timeout) => self.tick(clock::now()),
-                Err(RecvTimeoutError::Disconnected) => ControlFlow::Break(()),
+                Err(RecvTimeoutError::Disconnected) => break,
             };
+            if then.is_break() {
+                flow = then;
+            }
         }
     }
 
@@ -88,6 +94,7 @@ impl<R: Reach> HubThread<R> {
             metrics,
             orders: HashMap::new(),
             next_order: 0,
+            has_log: true,
             subscribers: HashMap::new(),
             output: VecDeque::new(),
             scratch: Vec::new(),
@@ -167,6 +174,7 @@ impl<R: Reach> HubThread<R> {
             HubMail::Searched(done) => self.step(Input::Searched(done), now),
             HubMail::Settle(settled) => {
                 self.flush();
+                self.has_log = false;
                 drop(settled);
             }
             HubMail::Stop => return ControlFlow::Break(()),
@@ -285,7 +293,11 @@ impl<R: Reach> HubThread<R> {
                 self.mail(session.worker, Mail::Unsubscribe { connection, room });
             }
             Output::Append(append) => {
-                if let Err(append) = self.reach.try_append(append) {
+                let taken = match self.has_log {
+                    true => self.reach.try_append(append),
+                    false => Err(append),
+                };
+                if let Err(append) = taken {
                     let outcome = Err(LogError::Unavailable);
                     self.decide(Input::Committed(Committed { append, outcome }));
                 }
@@ -382,15 +394,21 @@ const MAX_TAKEN_AT_ONCE: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
     use crate::chat::command::Hello;
     use crate::chat::entrance::Registration;
     use crate::chat::hash::Hashing;
     use crate::chat::hub::Policy;
     use crate::chat::log::{Append, Read, Visibility};
+    use crate::chat::password::PasswordHash;
     use crate::chat::search::Search;
     use crate::chat::shares::Allowances;
     use crate::chat::{GuestId, Request, RoomName, Topic, UserName};
+    use crate::server::hashers::Hashers;
+    use crate::server::hub_queue;
+    use crate::storage::{DataDir, Log, Reader, Storage};
 
     /// A log that looks as if it took things, and then does not.
     #[derive(Debug, Default)]
@@ -432,18 +450,21 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_a_log_gives_back_that_is_gone_is_answered() {
-        let policy = Policy {
+    fn policy() -> Policy {
+        Policy {
             guests: true,
             registration: Registration::Open,
             claim: None,
             max_rooms: 10,
             retention_days: 0,
             allowances: Allowances::FREE,
-        };
+        }
+    }
+
+    #[test]
+    fn what_a_log_gives_back_that_is_gone_is_answered() {
         let metrics = Arc::new(Metrics::new());
-        let mut thread = HubThread::new(Hub::new(policy, []), Refusing::default(), metrics);
+        let mut thread = HubThread::new(Hub::new(policy(), []), Refusing::default(), metrics);
         let asked = |command| Asked {
             session: SessionId {
                 worker: 0,
@@ -469,5 +490,31 @@ mod tests {
         thread.flush();
         let answers = thread.reach.answers.as_slice();
         assert!(matches!(answers, [Ok(_), Err(_), Err(_)]), "{answers:?}");
+    }
+
+    #[test]
+    fn order_that_is_in_the_log_is_answered_though_the_hub_is_to_stop() {
+        let temporary = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::open(temporary.path()).unwrap();
+        let (log, reader) = (Log::open(&data_dir), Reader::open(&data_dir));
+        let (deliver, delivered) = mpsc::channel();
+        let deliver = move |delivery| deliver.send(delivery).unwrap();
+        let storage = Storage::start(log.unwrap(), reader.unwrap(), deliver).unwrap();
+        let hashers = Hashers::start(|_| {}).unwrap();
+        let threads = Threads::new(&[], storage.handle(), hashers.handle());
+        let (sender, receiver) = hub_queue::queue();
+        let thread = HubThread::new(Hub::new(policy(), []), threads, Arc::new(Metrics::new()));
+        let thread = thread.start(receiver).unwrap();
+        let answer = sender.order(Order::Add {
+            name: UserName::parse("ada").unwrap(),
+            password: PasswordHash::new("x"),
+            is_admin: false,
+        });
+        let committed = delivered.recv().unwrap();
+        sender.stop();
+        sender.delivered(committed);
+        assert!(matches!(answer.recv(), Ok(Ok(_))));
+        thread.join().unwrap();
+        assert!(sender.order(Order::List).recv().is_err());
     }
 }

@@ -3,7 +3,7 @@
 //! Lines are carried out one after the other. Where the next one has to wait, because it comes too
 //! fast or needs to know what became of an earlier one, it waits here with all that follow it,
 //! within a limit: unlike a program, who pastes twenty-five lines can't be told to send some again.
-//! So where speaking is limited, the next line waits until the hub has taken the one before.
+//! So the next line waits until the hub has taken the one before.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -495,7 +495,7 @@ impl LineSession {
             Command::Leave { room } if *room == self.current => Some(RoomName::lobby()),
             _ => None,
         };
-        let in_hand = InHand::keep(id, &command, self.pace.is_limited());
+        let in_hand = InHand::keep(id, &command);
         let request = Request {
             id: Some(RequestId::Integer(id)),
             command,

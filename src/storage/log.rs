@@ -17,7 +17,7 @@ use crate::storage::data_dir::DataDir;
 #[cfg(test)]
 use crate::storage::database::DiskFault;
 use crate::storage::database::{
-    Database, DatabaseError, NewMessage, NewRoom, RoomRow, RoomState, Transaction,
+    Database, DatabaseError, NewMessage, NewRoom, Portion, RoomRow, RoomState, Transaction,
 };
 use crate::storage::error::StorageError;
 use crate::storage::opening::open_writer;
@@ -26,6 +26,7 @@ use crate::storage::rows::{read_role, read_room, write_event, write_person, writ
 
 mod books;
 mod changes;
+mod erasure;
 mod inheritance;
 mod server;
 
@@ -37,6 +38,8 @@ pub struct Log {
     is_failing: bool,
     /// Whether something may be left of rooms that were removed.
     has_remains: bool,
+    /// How much the next transaction erases: more and more while there is nothing else to write.
+    portion: Portion,
     /// Keeps the directory locked.
     _dir: DataDir,
 }
@@ -51,6 +54,7 @@ impl Log {
             database: open_writer(dir)?,
             is_failing: false,
             has_remains: true,
+            portion: Portion::SMALL,
             _dir: dir.clone(),
         })
     }
@@ -91,12 +95,16 @@ impl Log {
     /// [`LogError::Unavailable`]; the next batch tries again. A failed sync leaves one doubt: if
     /// power fails before the next commit, the batch may be there after all.
     pub fn append(&mut self, batch: Vec<Append>) -> Vec<Committed> {
+        let is_quiet = batch.iter().all(erasure::is_expiry);
+        if !is_quiet {
+            self.portion = Portion::SMALL;
+        }
         let outcomes = match self.record(&batch) {
             Ok(outcomes) => {
                 if self.is_failing {
                     tracing::info!("the log takes messages again");
                 }
-                self.has_remains |= self.is_failing || batch.iter().any(is_removal);
+                self.has_remains |= self.is_failing || batch.iter().any(erasure::is_removal);
                 self.is_failing = false;
                 outcomes
             }
@@ -105,33 +113,14 @@ impl Log {
                 vec![Err(LogError::Unavailable); batch.len()]
             }
         };
+        if is_quiet {
+            self.portion = self.portion.larger();
+        }
         batch
             .into_iter()
             .zip(outcomes)
             .map(|(append, outcome)| Committed { append, outcome })
             .collect()
-    }
-
-    /// Whether something may be left of rooms that were removed, for
-    /// [`erase_remains`](Self::erase_remains).
-    pub fn has_remains(&self) -> bool {
-        self.has_remains
-    }
-
-    /// Erases some of what is left of rooms that were removed, in a transaction of its own: what is
-    /// to be written meanwhile waits a few milliseconds at most.
-    ///
-    /// If the database fails, it is tried again when a batch was recorded.
-    pub fn erase_remains(&mut self) {
-        let erased = self.database.begin().and_then(|transaction| {
-            let has_remains = transaction.erase_removed()?;
-            transaction.commit()?;
-            Ok(has_remains)
-        });
-        self.has_remains = erased.unwrap_or_else(|error| {
-            self.failed(&error);
-            false
-        });
     }
 
     /// Leaves everything in the database file and an empty write-ahead log.
@@ -143,7 +132,7 @@ impl Log {
     }
 
     fn record(&mut self, batch: &[Append]) -> Result<Vec<Outcome>, DatabaseError> {
-        let mut transcript = Transcript::begin(self.database.begin()?)?;
+        let mut transcript = Transcript::begin(self.database.begin()?, self.portion)?;
         let outcomes = batch
             .iter()
             .map(|append| transcript.record(append))
@@ -162,16 +151,6 @@ impl Log {
     }
 }
 
-fn is_removal(append: &Append) -> bool {
-    matches!(
-        append.fact,
-        Fact::Room {
-            fact: RoomFact::Removed { .. },
-            ..
-        }
-    )
-}
-
 type Outcome = Result<Recorded, LogError>;
 
 /// A transaction in progress.
@@ -180,6 +159,7 @@ type Outcome = Result<Recorded, LogError>;
 /// a transaction rolled back takes them with it.
 struct Transcript<'c> {
     transaction: Transaction<'c>,
+    portion: Portion,
     /// By key.
     rooms: BTreeMap<String, Room>,
     newest_event: i64,
@@ -192,10 +172,11 @@ struct Room {
 }
 
 impl<'c> Transcript<'c> {
-    fn begin(transaction: Transaction<'c>) -> Result<Self, DatabaseError> {
+    fn begin(transaction: Transaction<'c>, portion: Portion) -> Result<Self, DatabaseError> {
         Ok(Self {
             newest_event: transaction.newest_event()?,
             transaction,
+            portion,
             rooms: BTreeMap::new(),
         })
     }

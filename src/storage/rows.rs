@@ -203,6 +203,7 @@ pub(super) fn read_room(
             retention_days: row.retention_days,
             erased: row.erased,
             oldest_at: row.oldest_at.into_iter().flatten().min().map(Timestamp),
+            has_remains: row.has_remains,
             ..books
         },
     })

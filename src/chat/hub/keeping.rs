@@ -250,7 +250,7 @@ impl Hub {
 
     /// Tells all who are in a room something that has no form of its own.
     fn notice(&mut self, id: RoomId, text: &str, rule: Option<Rule>, output: &mut Vec<Output>) {
-        let room = self.room(id).name.clone();
+        let room = Some(self.room(id).name.clone());
         let text = text.into();
         output.push(Output::Publish {
             room: id,

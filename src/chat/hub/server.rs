@@ -309,7 +309,7 @@ impl Hub {
     }
 
     /// Tells somebody something on all of their connections.
-    fn tell_person(&self, person: PersonId, event: Event, output: &mut Vec<Output>) {
+    pub(super) fn tell_person(&self, person: PersonId, event: Event, output: &mut Vec<Output>) {
         let event = Arc::new(event);
         let sessions = self.people.get(person).map(|it| &it.sessions);
         for &to in sessions.into_iter().flatten() {

@@ -15,6 +15,7 @@ use crate::chat::{
 mod accounts;
 mod accounts_in_rooms;
 mod audit;
+mod codes;
 mod commands;
 mod full_connections;
 mod handover;

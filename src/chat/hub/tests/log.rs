@@ -11,6 +11,8 @@ pub(super) struct MemoryLog {
     pub(super) erased: BTreeMap<RoomName, Seq>,
     /// How many were erased at a time.
     pub(super) erasures: Vec<usize>,
+    /// Whether the last message of a portion goes in half only.
+    pub(super) halves: bool,
     /// What happened to accounts; the number of each is its place, from 1.
     pub(super) account_facts: Vec<AccountFact>,
     pub(super) is_failing: bool,
@@ -25,6 +27,7 @@ impl MemoryLog {
             authors: BTreeMap::new(),
             erased: BTreeMap::new(),
             erasures: Vec::new(),
+            halves: false,
             account_facts: Vec::new(),
             is_failing: false,
         }
@@ -189,11 +192,17 @@ impl MemoryLog {
         let kept = messages.iter().filter(|message| message.seq > *erased);
         let stale = kept.clone().take_while(|message| message.at < before);
         let count = stale.take(2).count();
-        let oldest_at = kept.clone().nth(count).map(|message| message.at);
+        let has_remains = self.halves && count > 0;
+        let oldest = count - usize::from(has_remains);
+        let oldest_at = kept.clone().nth(oldest).map(|message| message.at);
         *erased += Seq::try_from(count).unwrap();
         let up_to = *erased;
         self.erasures.push(count);
-        Recorded::Erased { up_to, oldest_at }
+        Recorded::Erased {
+            up_to,
+            oldest_at,
+            has_remains,
+        }
     }
 
     /// Judges as the log does.

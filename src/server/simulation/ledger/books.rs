@@ -405,8 +405,9 @@ impl Books {
             .rev()
             .find(|(position, _)| *position < told);
         let days = known.map_or(default_days, |(_, days)| *days);
+        // Before all time: the rest of what counts as erased.
         ensure!(
-            days > 0 && before.0 <= at.0 - i64::from(days) * DAY_MS + 1,
+            before.0 == 0 || days > 0 && before.0 <= at.0 - i64::from(days) * DAY_MS + 1,
             "at {at:?} all before {before:?} goes, which is to be kept for {days} days"
         );
         Ok(())
