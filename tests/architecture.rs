@@ -85,7 +85,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("caseless", &["src/chat/name.rs"]),
     ("clap", &["src/main.rs", "src/bench/args.rs"]),
     ("fearless_simd", &["src/websocket/mask.rs"]),
-    ("flate2", &["src/websocket/deflate/"]),
+    (
+        "flate2",
+        &["src/websocket/deflate/", "src/server/assets.rs"],
+    ),
     ("hdrhistogram", &["src/bench/"]),
     ("hmac", &["src/server/token.rs", "src/chat/totp.rs"]),
     (
@@ -165,6 +168,7 @@ const HOMES: &[(&str, &[&str])] = &[
     (
         "sha2",
         &[
+            "src/server/address_ban.rs",
             "src/server/token.rs",
             "src/server/tls/",
             "src/chat/secret.rs",

@@ -98,12 +98,31 @@ fn banned_address_is_out_at_once_by_every_door_and_in_again_when_the_ban_is_lift
     assert_eq!(refused.header("Retry-After"), None);
     assert_eq!(refused.text(), "you are banned from this server\n");
     assert_eq!(http.rest(), b"", "and the connection is closed");
+    let mut browser = Http::over(from(server.web(), "203.0.113.7"));
+    let accepted = "text/html,application/xml;q=0.9,*/*;q=0.8";
+    let page = browser.ask(&format!(
+        "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: {accepted}\r\n\r\n"
+    ));
+    assert_eq!(page.status, 403);
+    assert_eq!(
+        page.header("Content-Type"),
+        Some("text/html; charset=utf-8")
+    );
+    let text = page.text();
+    assert!(
+        text.contains("<h1>You are banned from this server</h1>"),
+        "{text}"
+    );
+    assert!(
+        text.contains("The ban has no end, unless somebody lifts it."),
+        "{text}"
+    );
     assert_eq!(status_from(&server, "203.0.113.8"), 403);
     let mut line = Line::over(from(server.lines(), "203.0.113.9"));
     assert_eq!(line.rest(), "! you are banned from this server\n");
     assert_eq!(
         server.metric("chinwag_refused_total{reason=\"banned\"}"),
-        3.0
+        4.0
     );
     assert_eq!(status_from(&server, "203.0.114.1"), 101);
 

@@ -7,8 +7,10 @@
 
 mod support;
 
-use std::io::Write as _;
+use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
 
+use flate2::read::GzDecoder;
 use serde_json::json;
 use support::{Http, Response, Server, UPGRADE, Ws, masked_frame};
 
@@ -59,6 +61,51 @@ fn page_and_its_assets_are_served_with_a_strict_policy() {
         assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
         assert!(!response.body.is_empty());
     }
+}
+
+/// Asks for a file, with what its answer may be compressed by.
+fn get_as(http: &mut Http, path: &str, accepted: &str, etag: &str) -> Response {
+    http.ask(&format!(
+        "GET {path} HTTP/1.1\r\nHost: h\r\nAccept-Encoding: {accepted}\r\n\
+         If-None-Match: {etag}\r\n\r\n"
+    ))
+}
+
+#[test]
+fn page_and_what_it_names_are_compressed_for_those_who_take_that() {
+    let server = Server::start(&[]);
+    let mut http = server.http();
+    let page = http.get("/").text();
+    let attributes = page.split('"').skip(1).step_by(2);
+    let mut paths: BTreeSet<&str> = attributes.filter(|it| it.starts_with('/')).collect();
+    paths.extend(["/", "/claim.js"]);
+    assert!(paths.contains("/app.js") && paths.contains("/app.css"));
+    let mut first_len = 0;
+    for path in paths {
+        let plain = get_as(&mut http, path, "br, gzip;q=0", "\"\"");
+        assert_eq!(plain.header("Content-Encoding"), None, "{path}");
+        let sent = get_as(&mut http, path, "br;q=1.0, GZIP;q=0.5", "\"\"");
+        assert_eq!((plain.status, sent.status), (200, 200), "{path}");
+        for response in [&plain, &sent] {
+            assert_eq!(response.header("Vary"), Some("Accept-Encoding"), "{path}");
+        }
+        if path.ends_with(".png") {
+            assert!(sent.body == plain.body, "{path}");
+            continue;
+        }
+        assert_eq!(sent.header("Content-Encoding"), Some("gzip"), "{path}");
+        let mut text = Vec::new();
+        let mut decoder = GzDecoder::new(&sent.body[..]);
+        decoder.read_to_end(&mut text).unwrap();
+        assert!(text == plain.body, "{path}");
+        let etag = sent.header("ETag").unwrap();
+        assert_ne!(plain.header("ETag"), Some(etag), "{path}");
+        assert_eq!(get_as(&mut http, path, "gzip", etag).status, 304, "{path}");
+        assert_eq!(get_as(&mut http, path, "", etag).status, 200, "{path}");
+        first_len += sent.body.len();
+    }
+    // All that somebody loads who comes for the first time, pictures for installing it aside.
+    assert!(first_len < 64 * 1024, "{first_len} bytes");
 }
 
 #[test]

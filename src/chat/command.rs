@@ -269,8 +269,10 @@ pub enum RoomCommand {
         /// At most so many.
         limit: usize,
     },
-    /// Asks who is banned.
-    Bans {
+    /// Asks who is banned, or muted.
+    Restrained {
+        /// Which of both.
+        kind: RestraintKind,
         /// Only those that were decided before then.
         before: Option<Timestamp>,
     },

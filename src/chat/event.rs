@@ -9,7 +9,7 @@ use crate::chat::bans::BanRecord;
 use crate::chat::log::{Change, Visibility};
 use crate::chat::message::{Message, Rev, Seq, Timestamp, Topic};
 use crate::chat::name::{RoomName, UserName};
-use crate::chat::order::{AuditEntry, InviteCode, Reason};
+use crate::chat::order::{AuditEntry, InviteCode, Reason, RestraintKind};
 use crate::chat::permission::Standing;
 use crate::chat::search::Findings;
 use crate::chat::totp::{RecoveryCode, TotpSecret};
@@ -97,10 +97,12 @@ pub enum Done {
         /// Until when.
         until: Timestamp,
     },
-    /// `bans`.
+    /// `bans`, `mutes`.
     Bans {
         /// Where; `None`: on the whole server.
         room: Option<RoomName>,
+        /// Which of both.
+        kind: RestraintKind,
         /// The newest first.
         bans: Vec<BanRecord>,
         /// Whether there are more than were listed.

@@ -230,6 +230,13 @@ impl Room {
         self.is_member(person) || self.parties.iter().any(|party| party.person == person)
     }
 
+    /// Whether somebody who may not belong to it has a role there, or is kept from something.
+    pub(crate) fn concerns(&self, person: PersonId, now: Timestamp) -> bool {
+        self.roles.contains_key(&person)
+            || self.order.on(person, now).next().is_some()
+            || self.turns.knows(person)
+    }
+
     /// The one whom somebody talks to in a direct conversation.
     pub(crate) fn other_party(&self, person: PersonId) -> Option<&Party> {
         let is_one = self.parties.iter().any(|party| party.person == person);

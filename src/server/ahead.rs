@@ -97,7 +97,7 @@ fn has_long_answer(command: &Command) -> bool {
         Command::Room { command, .. } => {
             matches!(
                 command,
-                RoomCommand::Audit { .. } | RoomCommand::Bans { .. }
+                RoomCommand::Audit { .. } | RoomCommand::Restrained { .. }
             )
         }
         Command::Server(command) => {

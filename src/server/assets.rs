@@ -1,46 +1,83 @@
-//! The chat page, embedded in the program.
+//! The chat page, embedded in the program, and made ready to be sent: scripts are joined, texts
+//! compressed, once and for all.
 
+mod join;
+
+use std::borrow::Cow;
+use std::io::Write as _;
 use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use sha1::{Digest as _, Sha1};
 
 /// A file of the page.
 #[derive(Debug)]
 pub(crate) struct Asset {
-    pub(crate) path: &'static str,
+    path: &'static str,
     pub(crate) content_type: &'static str,
-    pub(crate) body: &'static [u8],
-    /// Made once: a request of thirty bytes must not cost a hash of the whole file.
-    etag: String,
+    plain: Representation,
+    /// `None` for a picture, which is compressed as it is.
+    gzip: Option<Representation>,
+}
+
+/// A file as it is sent.
+#[derive(Debug)]
+pub(crate) struct Representation {
+    /// The value of `Content-Encoding`.
+    pub(crate) encoding: Option<&'static str>,
+    pub(crate) body: Cow<'static, [u8]>,
+    /// What tells these bytes from any others (RFC 9110 §8.8.3).
+    pub(crate) etag: String,
 }
 
 impl Asset {
+    fn new(path: &'static str, content_type: &'static str, body: Cow<'static, [u8]>) -> Self {
+        let gzip = (content_type != PNG).then(|| gzip(&body));
+        Self {
+            path,
+            content_type,
+            plain: Representation::new(None, body),
+            gzip: gzip.map(|body| Representation::new(Some("gzip"), body.into())),
+        }
+    }
+
     /// The asset at a path, if there is one.
     pub(crate) fn find(path: &str) -> Option<&'static Self> {
         ASSETS.iter().find(|asset| asset.path == path)
     }
 
-    /// What tells this content from any other (RFC 9110 §8.8.3).
-    pub(crate) fn etag(&self) -> &str {
-        &self.etag
+    /// The file for somebody who takes gzip, or does not.
+    pub(crate) fn representation(&self, takes_gzip: bool) -> &Representation {
+        let gzip = self.gzip.as_ref().filter(|_| takes_gzip);
+        gzip.unwrap_or(&self.plain)
     }
 }
 
-fn make_etag(body: &[u8]) -> String {
-    format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha1::digest(body)))
+impl Representation {
+    fn new(encoding: Option<&'static str>, body: Cow<'static, [u8]>) -> Self {
+        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha1::digest(&body)));
+        Self {
+            encoding,
+            body,
+            etag,
+        }
+    }
 }
 
-macro_rules! assets {
-    ($($path:literal $file:literal $content_type:ident)*) => {
-        LazyLock::new(|| vec![$(Asset {
-            path: $path,
-            content_type: $content_type,
-            body: include_bytes!(concat!("ui/", $file)),
-            etag: make_etag(include_bytes!(concat!("ui/", $file))),
-        }),*])
-    };
+/// Makes all files ready, so that no worker has to while others wait for it.
+pub(crate) fn prepare() {
+    LazyLock::force(&ASSETS);
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder
+        .write_all(body)
+        .and_then(|()| encoder.finish())
+        .expect("memory takes what is written to it")
 }
 
 /// What the server's first owner fills in; only behind the one-time link.
@@ -53,111 +90,148 @@ const PNG: &str = "image/png";
 const SVG: &str = "image/svg+xml";
 const MANIFEST: &str = "application/manifest+json";
 
-static ASSETS: LazyLock<Vec<Asset>> = assets! {
+static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
+    let files = FILES.iter().copied();
+    let files = files.map(|(path, kind, body)| Asset::new(path, kind, body.into()));
+    let scripts = SCRIPTS.map(|path| {
+        let script = join::join(path, source);
+        Asset::new(path, JS, script.into_bytes().into())
+    });
+    files.chain(scripts).collect()
+});
+
+/// The text of a module.
+fn source(path: &str) -> Option<&'static str> {
+    let module = MODULES.iter().find(|(it, _)| *it == path);
+    module.map(|(_, source)| *source)
+}
+
+macro_rules! files {
+    ($($path:literal $file:literal $content_type:ident)*) => {
+        &[$(($path, $content_type, include_bytes!(concat!("ui/", $file)))),*]
+    };
+}
+
+/// What is sent as it is.
+const FILES: &[(&str, &str, &[u8])] = files! {
     "/" "index.html" HTML
     "/app.css" "app.css" CSS
-    "/app.js" "app.js" JS
-    "/claim.js" "claim.js" JS
     "/icon-192.png" "icon-192.png" PNG
     "/icon-512.png" "icon-512.png" PNG
     "/icon-maskable.png" "icon-maskable.png" PNG
     "/icon.svg" "icon.svg" SVG
     "/manifest.webmanifest" "manifest.webmanifest" MANIFEST
-    "/modules/backoff.js" "modules/backoff.js" JS
-    "/modules/ban.js" "modules/ban.js" JS
-    "/modules/connection.js" "modules/connection.js" JS
-    "/modules/cookie.js" "modules/cookie.js" JS
-    "/modules/device.js" "modules/device.js" JS
-    "/modules/dom.js" "modules/dom.js" JS
-    "/modules/entrance.js" "modules/entrance.js" JS
-    "/modules/history.js" "modules/history.js" JS
-    "/modules/invitation.js" "modules/invitation.js" JS
-    "/modules/markdown.js" "modules/markdown.js" JS
-    "/modules/memory.js" "modules/memory.js" JS
-    "/modules/mention.js" "modules/mention.js" JS
-    "/modules/notifier.js" "modules/notifier.js" JS
-    "/modules/outbox.js" "modules/outbox.js" JS
-    "/modules/permissions.js" "modules/permissions.js" JS
-    "/modules/protocol.js" "modules/protocol.js" JS
-    "/modules/pushes.js" "modules/pushes.js" JS
-    "/modules/reading.js" "modules/reading.js" JS
-    "/modules/room.js" "modules/room.js" JS
-    "/modules/session.js" "modules/session.js" JS
-    "/modules/store.js" "modules/store.js" JS
-    "/modules/text.js" "modules/text.js" JS
-    "/modules/thread.js" "modules/thread.js" JS
-    "/modules/timeline.js" "modules/timeline.js" JS
-    "/modules/views/actions.js" "modules/views/actions.js" JS
-    "/modules/views/avatar.js" "modules/views/avatar.js" JS
-    "/modules/views/bans.js" "modules/views/bans.js" JS
-    "/modules/views/composer.js" "modules/views/composer.js" JS
-    "/modules/views/deeds.js" "modules/views/deeds.js" JS
-    "/modules/views/dialog.js" "modules/views/dialog.js" JS
-    "/modules/views/drawers.js" "modules/views/drawers.js" JS
-    "/modules/views/durations.js" "modules/views/durations.js" JS
-    "/modules/views/form.js" "modules/views/form.js" JS
-    "/modules/views/header.js" "modules/views/header.js" JS
-    "/modules/views/invited.js" "modules/views/invited.js" JS
-    "/modules/views/log.js" "modules/views/log.js" JS
-    "/modules/views/login.js" "modules/views/login.js" JS
-    "/modules/views/members.js" "modules/views/members.js" JS
-    "/modules/views/menu.js" "modules/views/menu.js" JS
-    "/modules/views/message.js" "modules/views/message.js" JS
-    "/modules/views/message_actions.js" "modules/views/message_actions.js" JS
-    "/modules/views/modal.js" "modules/views/modal.js" JS
-    "/modules/views/qr.js" "modules/views/qr.js" JS
-    "/modules/views/room/audit.js" "modules/views/room/audit.js" JS
-    "/modules/views/room/invite.js" "modules/views/room/invite.js" JS
-    "/modules/views/room/removal.js" "modules/views/room/removal.js" JS
-    "/modules/views/room/retention.js" "modules/views/room/retention.js" JS
-    "/modules/views/room/rules.js" "modules/views/room/rules.js" JS
-    "/modules/views/room_settings.js" "modules/views/room_settings.js" JS
-    "/modules/views/rooms.js" "modules/views/rooms.js" JS
-    "/modules/views/search.js" "modules/views/search.js" JS
-    "/modules/views/section.js" "modules/views/section.js" JS
-    "/modules/views/settings.js" "modules/views/settings.js" JS
-    "/modules/views/settings/guest.js" "modules/views/settings/guest.js" JS
-    "/modules/views/settings/notifying.js" "modules/views/settings/notifying.js" JS
-    "/modules/views/settings/password.js" "modules/views/settings/password.js" JS
-    "/modules/views/settings/second_factor.js" "modules/views/settings/second_factor.js" JS
-    "/modules/views/settings/server.js" "modules/views/settings/server.js" JS
-    "/modules/views/settings/sessions.js" "modules/views/settings/sessions.js" JS
-    "/modules/views/thread.js" "modules/views/thread.js" JS
-    "/modules/views/toasts.js" "modules/views/toasts.js" JS
+};
+
+/// What is sent with all that it imports.
+const SCRIPTS: [&str; 2] = ["/app.js", "/claim.js"];
+
+macro_rules! modules {
+    ($($name:literal)*) => {
+        &[$((concat!("/", $name, ".js"), include_str!(concat!("ui/", $name, ".js")))),*]
+    };
+}
+
+const MODULES: &[(&str, &str)] = modules! {
+    "app" "claim" "modules/backoff" "modules/ban" "modules/connection" "modules/cookie"
+    "modules/device" "modules/dom" "modules/entrance" "modules/history" "modules/invitation"
+    "modules/markdown" "modules/memory" "modules/mention" "modules/notifier" "modules/outbox"
+    "modules/permissions" "modules/protocol" "modules/pushes" "modules/reading" "modules/room"
+    "modules/session" "modules/store" "modules/text" "modules/thread" "modules/timeline"
+    "modules/views/actions" "modules/views/avatar" "modules/views/bans" "modules/views/composer"
+    "modules/views/deeds" "modules/views/dialog" "modules/views/drawers" "modules/views/durations"
+    "modules/views/form" "modules/views/header" "modules/views/invited" "modules/views/log"
+    "modules/views/login" "modules/views/members" "modules/views/menu" "modules/views/message"
+    "modules/views/message_actions" "modules/views/modal" "modules/views/qr"
+    "modules/views/room/audit" "modules/views/room/invite" "modules/views/room/removal"
+    "modules/views/room/retention" "modules/views/room/rules" "modules/views/room_settings"
+    "modules/views/rooms" "modules/views/search" "modules/views/section" "modules/views/settings"
+    "modules/views/settings/guest" "modules/views/settings/notifying"
+    "modules/views/settings/password" "modules/views/settings/second_factor"
+    "modules/views/settings/server" "modules/views/settings/sessions" "modules/views/thread"
+    "modules/views/toasts"
 };
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::{Path, PathBuf};
 
     use super::*;
 
-    #[test]
-    fn every_file_of_the_page_is_served() {
+    /// All files of the page, by what they are called below its folder.
+    fn files() -> BTreeSet<String> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server/ui");
         let mut folders = vec![root.clone()];
-        let mut count = 0;
+        let mut files = BTreeSet::new();
         while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                    continue;
-                }
-                let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
+            let entries = std::fs::read_dir(folder).unwrap();
+            let (inner, found): (Vec<PathBuf>, Vec<PathBuf>) = entries
+                .map(|entry| entry.unwrap().path())
+                .partition(|path| path.is_dir());
+            folders.extend(inner);
+            let names = found.iter().map(|path| path.strip_prefix(&root).unwrap());
+            files.extend(names.map(|name| format!("/{}", name.to_str().unwrap())));
+        }
+        files
+    }
+
+    fn script(path: &str) -> &'static str {
+        let asset = Asset::find(path).unwrap();
+        str::from_utf8(&asset.representation(false).body).unwrap()
+    }
+
+    #[test]
+    fn every_file_of_the_page_is_sent() {
+        let scripts = SCRIPTS.map(script).concat();
+        for file in files() {
+            let is_sent = match &*file {
                 // Behind the one-time link only.
-                if name == "claim.html" {
-                    continue;
+                "/claim.html" => true,
+                "/index.html" => Asset::find("/").is_some(),
+                file if file.ends_with(".js") => scripts.contains(&format!("// {file}\n")),
+                file => Asset::find(file).is_some(),
+            };
+            assert!(is_sent, "{file} is not sent");
+        }
+    }
+
+    /// A name that is imported and not exported would be `undefined`, without a word.
+    #[test]
+    fn scripts_are_whole_and_need_no_other_file() {
+        for path in SCRIPTS {
+            let mut exports: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+            let names = |list: &'static str| list.split(',').map(str::trim);
+            let mut module = "";
+            for line in script(path).lines() {
+                let is_left = line.starts_with("import") || line.starts_with("export");
+                assert!(!is_left, "{path}: {line}");
+                if let Some(number) = line.strip_prefix("const module_") {
+                    module = number.strip_suffix(" = (() => {").unwrap();
+                } else if let Some(list) = line.strip_prefix("return { ") {
+                    let list = list.strip_suffix(" };").unwrap();
+                    exports.insert(module, names(list).collect());
+                } else if let Some((list, from)) = line.split_once(" } = module_") {
+                    let known = &exports[from.trim_end_matches(';')];
+                    let list = list.strip_prefix("const { ").unwrap();
+                    let unknown: Vec<_> = names(list).filter(|it| !known.contains(it)).collect();
+                    assert_eq!(unknown, [""; 0], "{path}: {line}");
                 }
-                let url = if name == "index.html" {
-                    "/".into()
-                } else {
-                    format!("/{name}")
-                };
-                assert!(Asset::find(&url).is_some(), "{url} is not served");
-                count += 1;
+            }
+            assert!(exports.len() > 1, "{path} imports nothing");
+        }
+    }
+
+    /// Code behind a comment on its line would go with it.
+    #[test]
+    fn comments_have_their_lines_to_themselves() {
+        for (path, source) in MODULES {
+            for line in source.lines() {
+                let text = line.trim();
+                let begins = text.starts_with("/**") || text.starts_with('*');
+                let is_apart = !begins || !text.contains("*/") || text.ends_with("*/");
+                assert!(is_apart, "{path}: {line}");
             }
         }
-        assert_eq!(count, ASSETS.len());
     }
 }

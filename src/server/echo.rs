@@ -254,8 +254,9 @@ impl EchoService {
     fn flush_backlogs(&mut self, now: Instant) {
         let mut is_left = false;
         for (sender, backlog) in &mut self.others {
+            let is_owed = !backlog.is_empty();
             while let Some(mail) = backlog.pop_front() {
-                match sender.try_send(mail) {
+                match sender.try_enqueue(mail) {
                     Ok(()) => {}
                     Err(mpsc::TrySendError::Full(mail)) => {
                         backlog.push_front(mail);
@@ -264,6 +265,10 @@ impl EchoService {
                     }
                     Err(mpsc::TrySendError::Disconnected(_)) => backlog.clear(),
                 }
+            }
+            // Once, so that it finds all of it.
+            if is_owed {
+                sender.wake();
             }
         }
         self.retry_at = is_left.then(|| now + BACKLOG_RETRY);
@@ -412,13 +417,21 @@ impl Service for EchoService {
         }
     }
 
-    fn hand_out(&mut self, _: &mut Turn<'_, Mail>, connections: &mut Connections<Session>) -> bool {
+    fn hand_out(
+        &mut self,
+        turn: &mut Turn<'_, Mail>,
+        connections: &mut Connections<Session>,
+    ) -> bool {
         let (frames, last) = match self.handed_out.take() {
             Some((frames, last)) => (frames, Some(last)),
-            None => match self.take_waiting() {
-                Some(frames) => (frames, None),
-                None => return false,
-            },
+            None => {
+                // First, so that the others do their part at the same time.
+                self.flush_backlogs(turn.now);
+                match self.take_waiting() {
+                    Some(frames) => (frames, None),
+                    None => return false,
+                }
+            }
         };
         let last = net::hand_to_some(&self.listeners, last, |id| {
             connections.update(id, |session, outbox| session.push(&frames, outbox));
@@ -437,10 +450,6 @@ impl Service for EchoService {
 
     fn timer(&self) -> Option<Instant> {
         self.retry_at
-    }
-
-    fn turn_ended(&mut self, turn: &mut Turn<'_, Mail>) {
-        self.flush_backlogs(turn.now);
     }
 }
 

@@ -9,6 +9,7 @@
 //! Who may wait for whom: the hub for a worker's mailbox; the main thread, at the end, for all.
 
 mod activation;
+mod address_ban;
 mod admission;
 mod ahead;
 mod api;
@@ -26,6 +27,7 @@ mod founding;
 mod handover;
 mod hashers;
 mod http_session;
+mod hub_queue;
 mod hub_thread;
 mod in_hand;
 mod line_command;
@@ -37,6 +39,7 @@ mod metrics;
 mod notify;
 mod operator;
 mod pace;
+mod reach;
 mod refusal;
 mod response;
 mod routes;

@@ -21,7 +21,7 @@ use crate::chat::command::{Order, Whom};
 use crate::chat::event::{AccountSummary, Role};
 use crate::chat::password::PasswordHash;
 use crate::chat::{ChatError, Done, Network, UserName};
-use crate::server::hub_thread::HubSender;
+use crate::server::hub_queue::HubSender;
 use crate::server::shared::Shared;
 use crate::server::token;
 use crate::wire::json::rfc3339;

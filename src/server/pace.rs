@@ -172,7 +172,7 @@ fn cost(command: &Command) -> f64 {
         | Command::Direct { .. }
         | Command::Room {
             command:
-                RoomCommand::Audit { .. } | RoomCommand::Bans { .. } | RoomCommand::Invite { .. },
+                RoomCommand::Audit { .. } | RoomCommand::Restrained { .. } | RoomCommand::Invite { .. },
             ..
         } => 5.0,
         // Written down, or lists of all there are.

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::chat::ChatError;
 use crate::chat::account::LoginToken;
 use crate::net::Outbox;
+use crate::server::address_ban::AddressBan;
 use crate::server::api::{self, Exchange};
 use crate::server::assets::Asset;
 use crate::server::metrics;
@@ -31,13 +31,13 @@ pub(crate) enum Routed {
     Exchange(Exchange),
 }
 
-/// Answers a request on a listener for browsers and programs; `ban_of` tells why nobody is let in
-/// from an address, if so.
+/// Answers a request on a listener for browsers and programs; `ban_of` tells whether an address is
+/// banned.
 pub(crate) fn web(
     head: &[u8],
     visitor: &mut Visitor,
     shared: &Shared,
-    ban_of: impl Fn(Option<IpAddr>) -> Option<ChatError>,
+    ban_of: impl Fn(Option<IpAddr>) -> Option<AddressBan>,
     outbox: &mut Outbox,
 ) -> Routed {
     let request = match parse(head) {
@@ -45,9 +45,9 @@ pub(crate) fn web(
         Err(error) => return refuse(&error, visitor, shared, outbox),
     };
     visitor.asks(&request, shared);
-    if let Some(banned) = ban_of(visitor.address()) {
+    if let Some(ban) = ban_of(visitor.address()) {
         shared.metrics.refused("banned");
-        return finish_refused(&forbidden(banned, &format!("{banned}\n")), outbox);
+        return shut_out(&request, ban, outbox);
     }
     if shared.is_draining() {
         shared.metrics.refused("draining");
@@ -164,13 +164,12 @@ fn finish_refused(refusal: &Response<'_>, outbox: &mut Outbox) -> Routed {
     Routed::Close
 }
 
-/// Says that somebody is banned, and until when.
-fn forbidden(banned: ChatError, text: &str) -> Response<'_> {
-    let response = Response::text("403 Forbidden", text).with_header("Cache-Control", "no-store");
-    match banned.retry_after_ms() {
-        Some(millis) => response.with_header("Retry-After", &millis.div_ceil(1_000).to_string()),
-        None => response,
-    }
+/// Says that an address is banned: to people in a browser by a page.
+fn shut_out(request: &Request<'_>, ban: AddressBan, outbox: &mut Outbox) -> Routed {
+    let mut accepted = request.header_tokens("Accept");
+    let is_page = accepted.any(|kind| kind.starts_with(b"text/html"));
+    let text = ban.text(is_page);
+    finish_refused(&ban.response(is_page, &text), outbox)
 }
 
 fn page(request: &Request<'_>, outbox: &mut Outbox) -> Routed {
@@ -181,27 +180,44 @@ fn page(request: &Request<'_>, outbox: &mut Outbox) -> Routed {
         let response = Response::text("404 Not Found", "there is nothing here\n");
         return finish(request, &response, is_head, outbox);
     };
-    let etag = asset.etag();
+    let found = asset.representation(takes_gzip(request));
     let known = request.header_tokens("If-None-Match");
     let is_known = known
         .map(|tag| tag.strip_prefix(b"W/").unwrap_or(tag))
-        .any(|tag| tag == etag.as_bytes());
+        .any(|tag| tag == found.etag.as_bytes());
     let status = if is_known {
         "304 Not Modified"
     } else {
         "200 OK"
     };
-    let (content_type, body) = (asset.content_type, asset.body);
-    let response = Response {
-        content_type,
-        body,
+    // Browsers ask each time whether a file is still the same, so that none is of another version.
+    let mut response = Response {
+        content_type: asset.content_type,
+        body: &found.body,
         ..Response::text(status, "")
     }
-    .with_header("ETag", etag)
+    .with_header("ETag", &found.etag)
+    .with_header("Vary", "Accept-Encoding")
     .with_header("Cache-Control", "no-cache")
     .for_page();
+    if let Some(encoding) = found.encoding {
+        response = response.with_header("Content-Encoding", encoding);
+    }
     // RFC 9110 §15.4.5: a 304 has the headers of the 200, and no body.
     finish(request, &response, is_head || is_known, outbox)
+}
+
+/// Whether an answer may be compressed (RFC 9110 §12.5.3): a weight of zero says no.
+fn takes_gzip(request: &Request<'_>) -> bool {
+    request.header_tokens("Accept-Encoding").any(|coding| {
+        let mut parts = coding.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        let is_gzip = parts
+            .next()
+            .is_some_and(|it| it.eq_ignore_ascii_case(b"gzip"));
+        let is_zero = |weight: &[u8]| weight.iter().all(|byte| matches!(byte, b'0' | b'.'));
+        let mut weights = parts.filter_map(|it| it.strip_prefix(b"q=").or(it.strip_prefix(b"Q=")));
+        is_gzip && !weights.any(is_zero)
+    })
 }
 
 /// Whether the request is HEAD; `None` if it is neither GET nor HEAD.

@@ -13,6 +13,7 @@ use crate::chat::rate_limit::Rate;
 use crate::net::{self, Listener, Runtime, Tls, TrustedPeers};
 use crate::server::activation;
 use crate::server::admission::Admission;
+use crate::server::assets;
 use crate::server::chat_service::ChatService;
 use crate::server::clock;
 use crate::server::config::Config;
@@ -22,11 +23,13 @@ use crate::server::error::StartError;
 use crate::server::founding::found;
 use crate::server::handover::{await_successor, hand_over, take_over};
 use crate::server::hashers::{Hashers, HashersHandle};
-use crate::server::hub_thread::{self, HubReceiver, HubSender, HubThread, Threads};
+use crate::server::hub_queue::{self, HubReceiver, HubSender};
+use crate::server::hub_thread::HubThread;
 use crate::server::listen::{Inherited, Listening, RESERVED_FILES, raise_open_file_limit};
 use crate::server::mail::Mail;
 use crate::server::notify::{Status, notify};
 use crate::server::operator::{ASK_INTERVAL, MAX_ASKED, await_operator, is_nobody};
+use crate::server::reach::Threads;
 use crate::server::shared::{Purpose, Shared};
 use crate::server::tls::Certificates;
 use crate::server::token::{self, TokenKey};
@@ -38,6 +41,8 @@ use crate::websocket::handshake::Origin;
 /// # Errors
 /// Whatever keeps it from starting; nothing runs then.
 pub fn serve(config: &Config, mut announce: impl FnMut(&str)) -> Result<(), StartError> {
+    // Before a server that runs is asked to give way.
+    assets::prepare();
     let (mut server, control) = Server::start(config)?;
     // Only now may a signal come: whoever waits for these lines can rely on everything.
     for line in std::mem::take(&mut server.addresses) {
@@ -90,7 +95,7 @@ impl Server {
         let shared = shared.with_entrance(chat.entrance());
         let shared = Arc::new(shared.over_tls(certificates.is_some()));
         let (control, controlled) = mpsc::channel();
-        let (hub, receiver) = hub_thread::queue();
+        let (hub, receiver) = hub_queue::queue();
         let deliver = hub.clone();
         let storage = Storage::start(log, reader, move |delivery| deliver.delivered(delivery))
             .map_err(system("the threads of the log"))?;
@@ -412,11 +417,7 @@ fn start_hub(
     receiver: HubReceiver,
 ) -> Result<JoinHandle<()>, StartError> {
     let metrics = Arc::clone(&shared.metrics);
-    let threads = Threads {
-        workers: runtime.senders().to_vec(),
-        storage,
-        hashers,
-    };
+    let threads = Threads::new(runtime.senders(), storage, hashers);
     HubThread::new(hub, threads, metrics)
         .start(receiver)
         .map_err(system("the hub"))

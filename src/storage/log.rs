@@ -242,7 +242,7 @@ impl<'c> Transcript<'c> {
                 Some(room),
             ) => self.post(
                 append,
-                (*person, room.is_public),
+                (*person, room),
                 &NewMessage {
                     room: room.id,
                     seq: room.seq + 1,
@@ -256,6 +256,12 @@ impl<'c> Transcript<'c> {
                     reply_to: *reply_to,
                 },
             )?,
+            (
+                Fact::MessageRefused {
+                    from, person, key, ..
+                },
+                Some(room),
+            ) => return self.repeat(room, from.key(), *person, key.as_str()),
             (_, Some(room)) => return self.change(append, room),
         };
         Ok(Ok(recorded))
@@ -317,6 +323,7 @@ impl<'c> Transcript<'c> {
             } => self.react(append, room, *seq, emoji, (*on, from, *person)),
             Fact::RoomCreated { .. }
             | Fact::MessagePosted { .. }
+            | Fact::MessageRefused { .. }
             | Fact::DirectOpened { .. }
             | Fact::Room { .. }
             | Fact::Account(_)
@@ -377,20 +384,22 @@ impl<'c> Transcript<'c> {
     fn post(
         &mut self,
         append: &Append,
-        (person, is_public): (PersonId, bool),
+        (person, room): (PersonId, RoomState),
         row: &NewMessage<'_>,
     ) -> Result<Recorded, DatabaseError> {
+        if let Some(key) = row.key
+            && let Some(first) = self.said_as_guest(room, person, key)?
+        {
+            return Ok(repeated(first));
+        }
         // The unique index finds a repeated key: most keys are new, and cost no look-up this way.
         let is_new = self.transaction.insert_message(row)?;
         if let (false, Some(key)) = (is_new, row.key) {
-            let (seq, at) = self
-                .transaction
-                .message_by_key(row.room, row.sender_key, key)?;
-            let at = Timestamp(at);
-            return Ok(Recorded::Repeated { seq, at });
+            let first = (self.transaction).message_by_key(row.room, row.sender_key, key)?;
+            return Ok(repeated(first));
         }
         self.transaction
-            .index(row.event, row.body, row.room, is_public)?;
+            .index(row.event, row.body, row.room, room.is_public)?;
         self.insert_event(append, &append.fact, row.room)?;
         if let PersonId::Account(account) = person {
             // Who speaks has read what was said.
@@ -398,6 +407,22 @@ impl<'c> Transcript<'c> {
         }
         self.change_room(append.fact.room(), |room| room.seq = row.seq);
         Ok(Recorded::Posted { seq: row.seq })
+    }
+
+    /// Finds what was posted before with a key.
+    fn repeat(
+        &self,
+        room: RoomState,
+        sender_key: &str,
+        person: PersonId,
+        key: &str,
+    ) -> Result<Outcome, DatabaseError> {
+        let first = match self.said_as_guest(room, person, key)? {
+            None => (self.transaction).find_message_by_key(room.id, sender_key, key)?,
+            first => first,
+        };
+        let first = first.filter(|(seq, _)| *seq > room.erased);
+        Ok(first.map(repeated).ok_or(LogError::NoSuchMessage))
     }
 
     /// Writes an event that is a change of the room, and of which message it holds another body; the
@@ -474,6 +499,11 @@ impl Room {
             is_changed: false,
         }
     }
+}
+
+fn repeated((seq, at): (Seq, i64)) -> Recorded {
+    let at = Timestamp(at);
+    Recorded::Repeated { seq, at }
 }
 
 /// What events about accounts and the whole server have in place of a room.

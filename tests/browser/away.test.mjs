@@ -1,7 +1,7 @@
 /** What reaches one who is away, and the page as an application of its own. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { article, makeRoom, openRoom, openSettings, parts, say, setHidden, stage, until } from './chinwag.mjs';
+import { article, makeRoom, openRoom, openSettings, parts, say, serveModules, setHidden, stage, until } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
 
@@ -60,6 +60,7 @@ test('without permission nothing is asked for, nothing is shown, and the title c
 
 test('a name is mentioned as a whole word, in any case, in any script', async () => {
   const page = await here.fresh();
+  await serveModules(page);
   const wrong = await page.evaluate(async (cases) => {
     const { mentions } = await import('/modules/mention.js');
     return cases.filter(([body, name, expected]) => mentions(body, name) !== expected);

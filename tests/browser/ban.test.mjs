@@ -65,8 +65,15 @@ test('an open page learns that its address is banned, though scripts are not tol
   await parts(newcomer).enter.click();
   await newcomer.getByRole('alert').filter({ hasText: /^You are banned from this server until /u }).waitFor();
 
+  // Whoever loads the page again gets one that says the same.
+  await eve.reload();
+  await eve.getByRole('heading', { name: 'You are banned from this server' }).waitFor();
+  await eve.getByText(/The ban ends in 24 hours, on \d{4}-\d\d-\d\d \d\d:\d\d UTC\./u).waitFor();
+  assert.equal(await eve.getByRole('main').evaluate((main) => getComputedStyle(main).borderRadius), '20px');
+
   await bans.getByRole('button', { name: 'Unban 203.0.113.0/24' }).click();
   await bans.getByText('Unban 203.0.113.0/24').waitFor({ state: 'detached' });
+  await eve.reload();
   await enter(eve, 'eve');
 });
 

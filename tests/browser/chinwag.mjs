@@ -177,6 +177,14 @@ export async function newPage(browser, server, options = {}) {
   return page;
 }
 
+/** Has a page that imports a single module get it: the server sends them joined. */
+export function serveModules(page) {
+  return page.route('**/modules/**/*.js', (route) => {
+    const path = fileURLToPath(new URL(`../../src/server/ui${new URL(route.request().url()).pathname}`, import.meta.url));
+    return route.fulfill({ path, contentType: 'text/javascript' });
+  });
+}
+
 /** The parts of the page, by accessible role, as screen readers know them. */
 export function parts(page) {
   return {
@@ -331,6 +339,15 @@ export function section(page, name) {
 export async function choose(page, name, item) {
   await parts(page).members.getByRole('button', { name: new RegExp(`^${name}`, 'u') }).click();
   await page.getByRole('menuitem', { name: item, exact: true }).click();
+}
+
+/** What the menu about somebody in the room has. */
+export async function offered(page, name) {
+  await parts(page).members.getByRole('button', { name: new RegExp(`^${name}`, 'u') }).click();
+  await page.getByRole('menu').waitFor();
+  const items = await page.getByRole('menuitem').allTextContents();
+  await page.keyboard.press('Escape');
+  return items;
 }
 
 /** Nothing sticks out sideways: of the page, of what is open over it, of what scrolls. */

@@ -1,7 +1,7 @@
 /** Keeping a room in order, private rooms, and conversations of two. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { PHONE, article, choose, countIs, enter, fits, logIn, makeRoom, openRoom, openSettings, parts, say, section, stage, textIs, until } from './chinwag.mjs';
+import { PHONE, article, choose, countIs, enter, fits, logIn, makeRoom, offered, openRoom, openSettings, parts, say, section, stage, textIs, until } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
 
@@ -10,6 +10,7 @@ test('an owner mutes, unmutes, kicks and bans by a menu, and those concerned rea
   const bob = await here.guest('bob');
   await makeRoom(ada, 'tea');
   await openRoom(bob, 'tea');
+  assert.ok(!(await offered(ada, 'bob')).includes('Unmute'), 'nothing to lift');
   await choose(ada, 'bob', 'Mute…');
   const dialog = ada.getByRole('dialog', { name: 'Mute bob' });
   await dialog.getByLabel('How long').selectOption('for an hour');
@@ -20,6 +21,7 @@ test('an owner mutes, unmutes, kicks and bans by a menu, and those concerned rea
   await bob.getByText(/Not sent\. You are muted/u).waitFor();
   await choose(ada, 'bob', 'Unmute');
   await parts(bob).log.getByText('ada unmuted bob in tea').waitFor();
+  assert.ok(!(await offered(ada, 'bob')).includes('Unmute'), 'nothing left to lift');
   await bob.getByRole('button', { name: 'Try again' }).click();
   await article(ada, 'TEA').waitFor();
 
@@ -40,6 +42,23 @@ test('an owner mutes, unmutes, kicks and bans by a menu, and those concerned rea
   await bans.getByRole('button', { name: 'Unban bob' }).press('Enter');
   await bans.getByText('Nobody is banned.').waitFor();
   await openRoom(bob, 'tea');
+});
+
+test('a guest who was muted and has gone is found among the mutes, and lifted there', async () => {
+  const ada = await here.guest('ada');
+  const bob = await here.guest('bob');
+  await makeRoom(ada, 'quiet');
+  await openRoom(bob, 'quiet');
+  await choose(ada, 'bob', 'Mute…');
+  await ada.getByRole('dialog', { name: 'Mute bob' }).getByLabel('Reason').press('Enter');
+  await parts(bob).log.getByText('ada muted bob in quiet').waitFor();
+  await bob.getByRole('button', { name: 'Leave quiet' }).click();
+  await parts(ada).members.getByText('bob', { exact: true }).waitFor({ state: 'detached' });
+  await ada.getByRole('button', { name: 'Manage room' }).click();
+  const mutes = section(ada, 'Mutes');
+  await mutes.getByRole('listitem').filter({ hasText: /^bobby ada, .* · until / }).waitFor();
+  await mutes.getByRole('button', { name: 'Unmute bob' }).press('Enter');
+  await mutes.getByText('Nobody is muted.').waitFor();
 });
 
 test('the menu and its dialogs work by keyboard, and a member without rank has little to choose', async () => {

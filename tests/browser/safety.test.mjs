@@ -1,7 +1,7 @@
 /** Hostile text stays text: no script runs, nothing is requested, the policy is never even asked. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { article, enter, makeRoom, newPage, openRoom, parts, say, stage, textIs, until } from './chinwag.mjs';
+import { article, enter, makeRoom, newPage, openRoom, parts, say, serveModules, stage, textIs, until } from './chinwag.mjs';
 
 const BODIES = [
   '<script>globalThis.pwned = true</script>',
@@ -68,6 +68,7 @@ test('markup in topics is shown as text', async () => {
 
 test('Markdown becomes elements of a few kinds, and everything else stays text', async () => {
   const page = await here.fresh();
+  await serveModules(page);
   const shown = await page.evaluate(async (bodies) => {
     const { markdown } = await import('/modules/markdown.js');
     return bodies.map((body) => {
@@ -80,6 +81,7 @@ test('Markdown becomes elements of a few kinds, and everything else stays text',
 
 test('no text makes Markdown run, lead elsewhere, or take long', async () => {
   const page = await here.fresh();
+  await serveModules(page);
   const took = await page.evaluate(async (bodies) => {
     const { markdown } = await import('/modules/markdown.js');
     const allowed = new Set(['A', 'CODE', 'EM', 'LI', 'OL', 'PRE', 'STRONG', 'UL']);

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { article, countIs, enter, parts, say, stage, textIs, until } from './chinwag.mjs';
+import { article, countIs, enter, parts, say, section, serveModules, stage, textIs, until } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
 let page;
@@ -242,8 +242,33 @@ test('notices, edits, deletions and unknown pushes do what they should', async (
   assert.equal(await parts(page).status.textContent(), 'connected');
 });
 
+test('all who are banned can be seen, a page after the other', async () => {
+  const script = new Script();
+  script.you = { name: 'ada', guest: false, role: 'owner' };
+  const day = (number) => `2026-01-${String(number).padStart(2, '0')}T00:00:00.000Z`;
+  const all = range(1, 9).map((number) => ({ name: `troll-${number}`, by: 'ada', at: day(10 - number) }));
+  script.on('bans', ({ before: end = day(11) }) => {
+    const page = all.filter(({ at }) => at < end);
+    return { bans: page.slice(0, 4), more: page.length > 4 };
+  });
+  script.on('mutes', () => ({ mutes: [], more: false }));
+  await open(script);
+  await page.getByRole('button', { name: 'Manage room' }).click();
+  const bans = section(page, 'Bans');
+  const names = () => bans.getByRole('listitem').locator('bdi').allTextContents();
+  const further = bans.getByRole('button', { name: 'Show more' });
+  for (const count of [4, 8, 9]) {
+    await countIs(bans.getByRole('listitem'), count);
+    assert.deepEqual(await names(), all.slice(0, count).map(({ name }) => name));
+    if (count < 9) await further.press('Enter');
+  }
+  await further.waitFor({ state: 'hidden' });
+  assert.equal(await page.evaluate(() => document.activeElement.ariaLabel), 'Unban troll-9');
+});
+
 test('delays before reconnecting are drawn from a growing interval', async () => {
   await open(new Script());
+  await serveModules(page);
   const delays = await page.evaluate(async () => {
     const { Backoff } = await import('/modules/backoff.js');
     const longest = new Backoff({ base: 500, cap: 15_000, random: () => 0.999999 });

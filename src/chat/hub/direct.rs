@@ -5,9 +5,7 @@ use std::sync::Arc;
 use crate::chat::PersonId;
 use crate::chat::error::ChatError;
 use crate::chat::event::{Event, Member};
-use crate::chat::hub::{
-    Asking, Hub, MAX_LISTED_ON_JOIN, MAX_ROOMS_PER_SESSION, Output, SessionId, TOO_MANY_ROOMS_HERE,
-};
+use crate::chat::hub::{Asking, Hub, MAX_LISTED_ON_JOIN, MAX_ROOMS_PER_SESSION, Output, SessionId};
 use crate::chat::log::{Fact, RoomRecord, Visibility};
 use crate::chat::message::Topic;
 use crate::chat::name::{RoomName, UserName};
@@ -28,15 +26,13 @@ impl Hub {
         }
         let name = RoomName::direct(asking.person, other.person);
         if let Some(id) = self.conversation(&name, asking.person, other.person) {
-            self.check_party(id, asking.person)?;
-            let session = &self.sessions[&asking.context.session];
-            if !session.rooms.contains(&id) && session.rooms.len() >= MAX_ROOMS_PER_SESSION {
-                return Err(TOO_MANY_ROOMS_HERE);
-            }
+            self.check_connection(asking, Some(id))?;
             self.open(id, other.person, asking.output);
-            return self.enter(id, asking.waiting(None, None), asking.output);
+            self.enter(id, asking.waiting(None, None), asking.output);
+            return Ok(());
         }
         self.check_place(asking.person)?;
+        self.check_connection(asking, None)?;
         self.check_direct(asking.person, MAX_DIRECTS_BEGUN)?;
         self.check_direct(other.person, MAX_DIRECTS)?;
         let parties = [asking.party(), other];
@@ -60,15 +56,6 @@ impl Hub {
         known.or_else(|| rooms.find(of_both)).copied()
     }
 
-    /// Refuses who is none of the two of a conversation: it is named after the guest whom somebody was
-    /// before they had an account, which is one of them now.
-    fn check_party(&self, id: RoomId, person: PersonId) -> Result<(), ChatError> {
-        let is_one = self.room(id).other_party(person).is_some();
-        is_one.then_some(()).ok_or(ChatError::Forbidden(
-            "this conversation is with an account now; log in",
-        ))
-    }
-
     /// A conversation is in the log: lets in who asked for it, and opens it for the other.
     pub(super) fn direct_opened(
         &mut self,
@@ -81,12 +68,12 @@ impl Hub {
             Some(id) => *id,
             None => self.insert_room(record(name, parties)),
         };
-        self.check_party(id, asking.person)?;
         for party in [asking.person, other] {
             self.belonging_changed(party, id);
         }
         self.open(id, other, asking.output);
-        self.enter(id, asking.waiting(None, None), asking.output)
+        self.enter(id, asking.waiting(None, None), asking.output);
+        Ok(())
     }
 
     /// Makes the room of a conversation whose opener is gone.
@@ -108,12 +95,14 @@ impl Hub {
             return;
         };
         let name = present.name.clone();
-        let is_open = |session: &SessionId| {
-            let session = &self.sessions[session];
-            session.rooms.contains(&id) || session.rooms.len() >= MAX_ROOMS_PER_SESSION
+        let opens = |to: &SessionId| {
+            let rooms = &self.sessions[to].rooms;
+            // What waits may be to enter a room, for which there was a place.
+            let kept_count = usize::from(self.held.contains_key(to));
+            !rooms.contains(&id) && rooms.len() + kept_count < MAX_ROOMS_PER_SESSION
         };
         let sessions = present.sessions.iter().copied();
-        let sessions: Vec<SessionId> = sessions.filter(|to| !is_open(to)).collect();
+        let sessions: Vec<SessionId> = sessions.filter(opens).collect();
         if sessions.is_empty() {
             return;
         }

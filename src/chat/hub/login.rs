@@ -255,7 +255,7 @@ impl Hub {
     ) -> Result<(), ChatError> {
         // Much may have happened while the password was hashed.
         self.may_register(context, &wish)?;
-        let restraints = self.restraints_of_newcomer(context, &wish.name);
+        let restraints = self.restraints_of_newcomer(&wish.name);
         let (mut invite, mut claim) = (None, None);
         match wish.grounds {
             Grounds::None => {}

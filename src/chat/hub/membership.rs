@@ -123,14 +123,17 @@ impl Hub {
         waiting: Waiting,
     ) -> Result<(), ChatError> {
         self.check_let_in(id, &asking.party(), asking.context.from)?;
+        self.check_connection(asking, Some(id))?;
         let room = self.room(id);
-        let PersonId::Account(account) = asking.person else {
-            return self.enter(id, waiting, asking.output);
-        };
         // Who comes when the list is full stays as long as a guest does.
-        if room.is_kept(asking.person) || room.kept_count() >= MAX_MEMBERS {
-            return self.enter(id, waiting, asking.output);
-        }
+        let is_kept = room.is_kept(asking.person) || room.kept_count() >= MAX_MEMBERS;
+        let account = match asking.person {
+            PersonId::Account(account) if !is_kept => account,
+            _ => {
+                self.enter(id, waiting, asking.output);
+                return Ok(());
+            }
+        };
         let room_count = self.belongings.get(&asking.person).map_or(0, BTreeSet::len);
         if room_count >= MAX_ROOMS_PER_PERSON && !room.is_member(asking.person) {
             return Err(TOO_MANY_ROOMS);
@@ -162,10 +165,7 @@ impl Hub {
             return;
         }
         debug_assert!(self.room(id).is_kept(person));
-        let context = waiting.context.clone();
-        if let Err(error) = self.enter(id, waiting, output) {
-            self.release(context, Err(error), output);
-        }
+        self.enter(id, waiting, output);
     }
 
     /// Takes note that the log has somebody as a member.

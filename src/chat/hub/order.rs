@@ -19,6 +19,7 @@ use crate::chat::order::{
 use crate::chat::permission::{Action, Standing};
 use crate::chat::recent;
 use crate::chat::room::RoomId;
+use crate::chat::turns::Turn;
 
 impl Hub {
     /// Carries out what is asked about how a room is kept.
@@ -61,11 +62,17 @@ impl Hub {
             RoomCommand::Remove => self.remove(asking, id),
             RoomCommand::Audit { before, limit } => self.audit(asking, id, before, limit),
             RoomCommand::Retention { days } => self.set_retention(asking, id, days),
-            RoomCommand::Bans { before } => {
+            RoomCommand::Restrained { kind, before } => {
                 self.allow(asking, id, Action::KeepOrder)?;
-                let (bans, more) = listed(self.room(id).order.bans(asking.at), before);
-                let room = Some(self.room(id).name.clone());
-                asking.answer(Done::Bans { room, bans, more });
+                let room = self.room(id);
+                let (bans, more) = listed(room.order.records(kind, asking.at), before);
+                let room = Some(room.name.clone());
+                asking.answer(Done::Bans {
+                    room,
+                    kind,
+                    bans,
+                    more,
+                });
                 Ok(())
             }
         }
@@ -97,11 +104,12 @@ impl Hub {
         room.order.check_mute(&asking.party(), asking.at)
     }
 
-    /// Refuses who spoke too short a while ago, where that is limited.
+    /// Refuses who spoke, or edited, too short a while ago, where that is limited.
     pub(super) fn wait_for_turn(
         &mut self,
         asking: &Asking<'_>,
         id: RoomId,
+        turn: Turn,
     ) -> Result<(), ChatError> {
         let is_slow = !self.room(id).turns.interval().is_zero();
         if !is_slow
@@ -112,7 +120,8 @@ impl Hub {
         {
             return Ok(());
         }
-        let taken = self.room_mut(id).turns.take(asking.person, asking.at);
+        let turns = &mut self.room_mut(id).turns;
+        let taken = turns.take(asking.person, turn, asking.at);
         taken.map_err(|retry_after_ms| ChatError::RateLimited { retry_after_ms })
     }
 

@@ -74,6 +74,7 @@ impl Hub {
         let standing = self.standing_on_server(asking.person);
         standing.may(action).map_err(ChatError::Forbidden)?;
         self.check_place(asking.person)?;
+        self.check_connection(asking, None)?;
         let (by, owner) = (asking.name.clone(), asking.person);
         asking.append(Fact::RoomCreated {
             room,
@@ -87,27 +88,27 @@ impl Hub {
         Ok(())
     }
 
-    /// Lets a session in and tells it what it finds, at once or when the log has told.
-    pub(super) fn enter(
-        &mut self,
-        id: RoomId,
-        waiting: Waiting,
-        output: &mut Vec<Output>,
+    /// Refuses who would be in more rooms than a connection bears, as long as nothing is kept of it.
+    pub(super) fn check_connection(
+        &self,
+        asking: &Asking<'_>,
+        id: Option<RoomId>,
     ) -> Result<(), ChatError> {
-        let asker = waiting.context.session;
-        let session = self
-            .sessions
-            .get(&asker)
-            .ok_or(ChatError::NotAuthenticated)?;
-        if session.rooms.len() >= MAX_ROOMS_PER_SESSION && !session.rooms.contains(&id) {
-            return Err(TOO_MANY_ROOMS_HERE);
+        let rooms = &self.sessions[&asking.context.session].rooms;
+        if rooms.len() < MAX_ROOMS_PER_SESSION || id.is_some_and(|id| rooms.contains(&id)) {
+            Ok(())
+        } else {
+            Err(TOO_MANY_ROOMS_HERE)
         }
+    }
+
+    /// Lets a session in and tells it what it finds, at once or when the log has told. Whether the
+    /// connection bears it was checked when it asked.
+    pub(super) fn enter(&mut self, id: RoomId, waiting: Waiting, output: &mut Vec<Output>) {
+        let asker = waiting.context.session;
         let room = self.room_mut(id);
         match &mut room.recent {
-            Recent::Loaded(_) => {
-                self.admit(id, waiting, output);
-                return Ok(());
-            }
+            Recent::Loaded(_) => return self.admit(id, waiting, output),
             Recent::Loading {
                 waiting: others, ..
             } => others.push(waiting),
@@ -120,7 +121,6 @@ impl Hub {
             }
         }
         self.hold(asker);
-        Ok(())
     }
 
     /// Lets a session into a room whose recent past is loaded, if it may come in still.

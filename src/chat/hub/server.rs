@@ -14,7 +14,7 @@ use crate::chat::log::{Context, Fact, Purpose, Read, Span};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::network::Network;
-use crate::chat::order::{MAX_RANKS, Party, Reason};
+use crate::chat::order::{MAX_RANKS, Party, Reason, RestraintKind};
 use crate::chat::permission::{Action, Standing};
 use crate::chat::recent;
 use crate::chat::{AccountId, PersonId};
@@ -102,8 +102,13 @@ impl Hub {
         output: &mut Vec<Output>,
     ) {
         let (bans, more) = listed(self.bans.list(self.now), before);
-        let room = None;
-        answer(context.clone(), Ok(Done::Bans { room, bans, more }), output);
+        let done = Done::Bans {
+            room: None,
+            kind: RestraintKind::Ban,
+            bans,
+            more,
+        };
+        answer(context.clone(), Ok(done), output);
     }
 
     fn ban_from_server(
@@ -224,7 +229,8 @@ impl Hub {
         Ok(())
     }
 
-    /// The log has taken it. Whoever asked is told when it holds.
+    /// The log has taken it. Whoever asked is told when it holds, also for the account that a guest
+    /// becomes.
     pub(super) fn server_kept(
         &mut self,
         context: Context,
@@ -232,6 +238,7 @@ impl Hub {
         fact: ServerFact,
         output: &mut Vec<Output>,
     ) {
+        let is_heirs = self.ban_heir(&context, at, &fact, output);
         match fact {
             ServerFact::Banned {
                 by,
@@ -267,7 +274,9 @@ impl Hub {
                 self.tell_person(person, Event::You(you), output);
             }
         }
-        answer(context, Ok(Done::Finished), output);
+        if !is_heirs {
+            answer(context, Ok(Done::Finished), output);
+        }
     }
 
     /// Closes the connections of those who are banned.

@@ -14,8 +14,11 @@ use crate::chat::{
 };
 mod accounts;
 mod accounts_in_rooms;
+mod audit;
 mod codes;
 mod commands;
+mod full_connections;
+mod handover;
 mod inheritance;
 mod log;
 mod logins;
@@ -29,12 +32,13 @@ mod restraints;
 mod retention;
 mod server;
 mod sharing;
+mod slow_mode;
 mod talk;
 mod world;
 
 use commands::{
     DAY, ban, code, create, direct, give, hello, join, join_with, keep, kick, leave, lift, mute,
-    read, room, send, session, slow_mode, user,
+    read, restrained, room, send, session, slow_mode, user,
 };
 use log::MemoryLog;
 use world::{World, shown};

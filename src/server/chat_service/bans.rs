@@ -3,21 +3,19 @@
 use std::net::IpAddr;
 
 use super::{ChatService, Kind, Session};
-use crate::chat::{ChatError, ClientAddress, Event};
+use crate::chat::{ClientAddress, Event};
 use crate::net::{Connections, Flow, Outbox};
+use crate::server::address_ban::AddressBan;
 use crate::server::mail::NetworkBan;
 use crate::server::shared::Purpose;
 use crate::server::shown::Shown;
 
 impl ChatService {
-    /// Why nobody is let in from an address, if so.
-    pub(super) fn ban_of(&self, address: Option<IpAddr>) -> Option<ChatError> {
+    /// The ban of an address, if there is one.
+    pub(super) fn ban_of(&self, address: Option<IpAddr>) -> Option<AddressBan> {
         let now = (self.sources.time_of_day)();
         let until = self.bans.find(ClientAddress::of(address?), now)?;
-        let left_ms = until.map(|until| until.0.saturating_sub(now.0));
-        Some(ChatError::BannedFromServer {
-            left_s: left_ms.map(|left| left.unsigned_abs().div_ceil(1_000)),
-        })
+        Some(AddressBan { until, now })
     }
 
     /// Lets nobody in from a network any more, and closes the connections of those who are.

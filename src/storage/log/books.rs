@@ -138,8 +138,12 @@ impl Transcript<'_> {
     ) -> Result<(), DatabaseError> {
         let transaction = &self.transaction;
         let (person, name) = (write_person(whom.person), whom.name.as_str());
-        let lift =
-            |kind: RestraintKind| transaction.delete_restraints(room, kind.as_str(), &person, name);
+        let lift = |kind: RestraintKind| {
+            // By what is deleted then it is known whose heirs these are.
+            let (kind, now) = (kind.as_str(), append.at.0);
+            transaction.delete_carried_restraints(room, kind, (&person, name), now)?;
+            transaction.delete_restraints(room, kind, &person, name)
+        };
         match measure {
             Measure::Ban { .. } | Measure::Mute { .. } => {
                 transaction.set_restraint(&NewRestraint {

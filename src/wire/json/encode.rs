@@ -220,7 +220,12 @@ impl Object {
                 entries,
                 more,
             } => self.audit(room.as_ref(), entries, *more),
-            Done::Bans { room, bans, more } => self.bans(room.as_ref(), bans, *more),
+            Done::Bans {
+                room,
+                kind,
+                bans,
+                more,
+            } => self.bans(room.as_ref(), *kind, bans, *more),
             Done::LoggedIn(_)
             | Done::Finished
             | Done::Accounts(_)

@@ -175,14 +175,20 @@ pub fn show_error(error: &str) -> String {
 /// Shows to somebody that they are banned from the server: until when, and why.
 fn show_ban(until: Option<Timestamp>, reason: &Reason) -> String {
     let mut text = ChatError::BannedFromServer { left_s: None }.to_string();
-    if let Some(until) = until.and_then(|at| jiff::Timestamp::from_millisecond(at.0).ok()) {
-        text.push_str(&until.strftime(" until %F %H:%M UTC").to_string());
+    if let Some(until) = until.and_then(show_time) {
+        text.push_str(&format!(" until {until}"));
     }
     if !reason.as_str().is_empty() {
         text.push_str(": ");
         text.push_str(reason.as_str());
     }
     show_error(&text)
+}
+
+/// Shows a time to the minute; `None` for what no calendar holds.
+pub(crate) fn show_time(at: Timestamp) -> Option<String> {
+    let time = jiff::Timestamp::from_millisecond(at.0).ok()?;
+    Some(time.strftime("%F %H:%M UTC").to_string())
 }
 
 /// Shows which rooms there are.

@@ -103,6 +103,11 @@ pub(super) fn kick(name: &str, whom: &str) -> Command {
     )
 }
 
+pub(super) fn restrained(name: &str, kind: RestraintKind) -> Command {
+    let before = None;
+    keep(name, RoomCommand::Restrained { kind, before })
+}
+
 fn restrain(kind: RestraintKind, name: &str, whom: &str, lasting: Option<u64>) -> Command {
     keep(
         name,

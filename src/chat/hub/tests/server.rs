@@ -328,9 +328,10 @@ fn room_ban_with_the_address_keeps_out_whoever_comes_from_there() {
     // Who keeps order there sits in the same house.
     world.get(6, log_in("mary", 6)).unwrap();
     world.get(6, join("den")).unwrap();
-    let bans = match world.get(3, keep("den", RoomCommand::Bans { before: None })) {
+    let bans = match world.get(3, restrained("den", RestraintKind::Ban)) {
         Ok(Done::Bans {
             room: Some(_),
+            kind: RestraintKind::Ban,
             bans,
             more: false,
         }) => bans,
@@ -340,7 +341,7 @@ fn room_ban_with_the_address_keeps_out_whoever_comes_from_there() {
     assert!(matches!(&bans[0].whom, Banned::Person(party) if party.name == user("eve")));
     assert_eq!(bans[0].by, user("mary"));
     assert_eq!(
-        code(world.get(7, keep("den", RoomCommand::Bans { before: None }))),
+        code(world.get(7, restrained("den", RestraintKind::Ban))),
         "forbidden"
     );
     let lift = RoomCommand::Lift {

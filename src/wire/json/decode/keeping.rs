@@ -37,9 +37,8 @@ impl Fields<'_> {
                 let (before, limit) = self.audit()?;
                 RoomCommand::Audit { before, limit }
             }
-            "bans" => RoomCommand::Bans {
-                before: self.time("before", BEFORE_RULE)?,
-            },
+            "bans" => self.restrained(Ban)?,
+            "mutes" => self.restrained(Mute)?,
             "retention" => {
                 let days = self.integer("days", DAYS_RULE)?;
                 let days = days.and_then(|days| u32::try_from(days).ok());
@@ -133,6 +132,11 @@ impl Fields<'_> {
             name: self.user_name()?,
             reason: self.reason()?,
         })
+    }
+
+    fn restrained(&self, kind: RestraintKind) -> Result<RoomCommand, ChatError> {
+        let before = self.time("before", BEFORE_RULE)?;
+        Ok(RoomCommand::Restrained { kind, before })
     }
 
     pub(super) fn reason(&self) -> Result<Reason, ChatError> {

@@ -2,15 +2,25 @@
 
 use super::Object;
 use crate::chat::bans::{BanRecord, Banned};
-use crate::chat::order::{AuditEntry, Deed, Measure};
+use crate::chat::order::{AuditEntry, Deed, Measure, RestraintKind};
 use crate::chat::{Reason, RoomName};
 
 impl Object {
-    pub(super) fn bans(&mut self, room: Option<&RoomName>, bans: &[BanRecord], more: bool) {
+    pub(super) fn bans(
+        &mut self,
+        room: Option<&RoomName>,
+        kind: RestraintKind,
+        bans: &[BanRecord],
+        more: bool,
+    ) {
         if let Some(room) = room {
             self.text("room", room.as_str());
         }
-        self.array("bans", bans, Self::ban);
+        let name = match kind {
+            RestraintKind::Ban => "bans",
+            RestraintKind::Mute => "mutes",
+        };
+        self.array(name, bans, Self::ban);
         self.boolean("more", more);
     }
 

@@ -9,9 +9,10 @@ import { openModal } from './modal.js';
  * @param {import('../store.js').Store} store @param {import('../session.js').Session} session
  * @param {import('../protocol.js').Member} member
  * @param {{announce: (text: string) => void, closeDrawers: () => void}} page
+ * @param {boolean} isMuted
  * @returns {import('./menu.js').Item[]}
  */
-export function deedsFor(store, session, member, page) {
+export function deedsFor(store, session, member, page, isMuted) {
   const room = store.current;
   const isYou = member.name === store.you?.name;
   const ask = (type, fields = {}) => session.request(type, { room, name: member.name, ...fields });
@@ -23,7 +24,7 @@ export function deedsFor(store, session, member, page) {
   if (outranks(store, member)) {
     items.push(
       { text: 'Mute…', act: () => openDeed(MUTE, member, ask) },
-      { text: 'Unmute', act: () => tried(ask('unmute')) },
+      ...(isMuted ? [{ text: 'Unmute', act: () => tried(ask('unmute')) }] : []),
       { text: 'Kick…', act: () => openDeed(KICK, member, ask), danger: true },
       { text: 'Ban…', act: () => openDeed(BAN, member, ask), danger: true },
     );
@@ -34,6 +35,20 @@ export function deedsFor(store, session, member, page) {
   }
   if (isYou ? mayStepDown(store, member) : mayOwn(store) && outranks(store, member)) items.push(...roles(member, isYou, (role) => tried(ask('role', { role }))));
   return items;
+}
+
+/**
+ * Whether somebody in the room on screen is muted, if that concerns us.
+ * @returns {Promise<boolean>} where the server does not say: `false`
+ */
+export async function isMuted(store, session, member) {
+  if (!outranks(store, member)) return false;
+  try {
+    const { mutes, more } = await session.request('mutes', { room: store.current });
+    return more || mutes.some(({ name }) => name === member.name);
+  } catch {
+    return false;
+  }
 }
 
 /** The roles that somebody has not; oneself can only step down. */

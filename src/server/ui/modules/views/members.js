@@ -1,7 +1,7 @@
 /** Who is in the room, and what can be done about each. */
 import { byId, h, reconcile, setText } from '../dom.js';
 import { avatar } from './avatar.js';
-import { deedsFor } from './deeds.js';
+import { deedsFor, isMuted } from './deeds.js';
 import { openMenu } from './menu.js';
 
 /**
@@ -35,7 +35,7 @@ export function membersView(store, session, page) {
   function describe(member) {
     const rank = RANKS[member.role] ?? SERVER_RANKS[member.server_role];
     const marks = [member.name === store.you?.name && 'you', rank, member.guest && 'guest', member.online === false && 'away'];
-    return { name: member.name, mark: marks.filter(Boolean).join(' · '), canAct: deedsFor(store, session, member, page).length > 0 };
+    return { name: member.name, mark: marks.filter(Boolean).join(' · '), canAct: deedsFor(store, session, member, page, false).length > 0 };
   }
 
   /** A button where there is anything to do; what that is, is found out when it is pressed. */
@@ -43,10 +43,14 @@ export function membersView(store, session, page) {
     const contents = [avatar(name, 'small'), h('bdi', { class: 'member-name' }, name), h('small', {}, mark)];
     if (!canAct) return h('li', {}, h('div', { class: 'member' }, ...contents));
     const button = h('button', { class: 'member', type: 'button', 'aria-haspopup': 'menu', 'aria-expanded': 'false' }, ...contents);
-    button.addEventListener('click', () => {
-      const member = store.room?.member(name);
-      const items = member ? deedsFor(store, session, member, page) : [];
-      if (items.length) openMenu(button, `What to do with ${name}`, items);
+    button.addEventListener('click', async () => {
+      const { room } = store;
+      const member = room?.member(name);
+      if (!member || button.ariaBusy) return;
+      button.ariaBusy = 'true';
+      const items = deedsFor(store, session, member, page, await isMuted(store, session, member));
+      button.ariaBusy = null;
+      if (items.length && store.room === room && button.isConnected) openMenu(button, `What to do with ${name}`, items);
     });
     return h('li', {}, button);
   }

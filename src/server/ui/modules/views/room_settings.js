@@ -2,7 +2,7 @@
 import { byId, h } from '../dom.js';
 import { mayInvite, mayKeepOrder, mayOwn } from '../permissions.js';
 import { LOBBY, isDirect } from '../protocol.js';
-import { bansSection } from './bans.js';
+import { MUTES, bansSection } from './bans.js';
 import { openModal } from './modal.js';
 import { auditSection } from './room/audit.js';
 import { inviteSection } from './room/invite.js';
@@ -27,6 +27,7 @@ export function roomSettingsView(store, session, page) {
       mayInvite(store) && inviteSection(session, room, room.visibility === 'private' && mayKeepOrder(store)),
       mayKeepOrder(store) && slowModeSection(session, room),
       mayKeepOrder(store) && bansSection(session, room.name).element,
+      mayKeepOrder(store) && bansSection(session, room.name, MUTES).element,
       mayKeepOrder(store) && auditSection(session, room.name),
       mayOwn(store) && retentionSection(session, room),
       mayOwn(store) && room.name !== LOBBY && removalSection(session, room, close),
