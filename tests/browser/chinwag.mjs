@@ -353,7 +353,7 @@ export async function offered(page, name) {
 /** Nothing sticks out sideways: of the page, of what is open over it, of what scrolls. */
 export async function fits(page) {
   const wide = await page.evaluate(async () => {
-    const all = [...document.querySelectorAll('html, body, .card, #log, #main, .panel.open, .panel.open ul, .menu, dialog[open], .modal-body')];
+    const all = [...document.querySelectorAll('html, body, .card, #log, #main, .panel.open, .panel.open ul, .results-panel, .menu, dialog[open], .modal-body')];
     // A drawer that slides in is outside for a moment.
     await Promise.all(all.flatMap((element) => element.getAnimations().map((animation) => animation.finished)));
     return all

@@ -34,6 +34,9 @@ test('on a phone everything fits, however long the words are', async () => {
   await page.getByRole('button', { name: 'Search' }).click();
   await parts(page).search.waitFor();
   await fits(page);
+  await parts(page).search.fill('line');
+  await page.getByRole('list').getByRole('button', { name: /line 0/u }).waitFor();
+  await fits(page);
 });
 
 test('a phone on its side still reaches the message box', async () => {

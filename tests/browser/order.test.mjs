@@ -116,8 +116,8 @@ test('an operator is made on a phone by touch, keeps order, and is outranked by 
   await room.getByRole('button', { name: 'Show the log' }).click();
   const done = room.getByRole('list', { name: 'Who did what' }).getByRole('listitem');
   await countIs(done, 2);
-  assert.match(await done.first().textContent(), /^bob slow mode 60 s/u);
-  assert.match(await done.last().textContent(), /^ada role bob as op/u);
+  assert.match(await done.first().textContent(), /^bob set slow mode to 60 s/u);
+  assert.match(await done.last().textContent(), /^ada made bob an operator/u);
   await bob.keyboard.press('Escape');
   await parts(bob).members.getByRole('button', { name: /^ada/u }).click();
   assert.deepEqual(await bob.getByRole('menuitem').allTextContents(), ['Talk alone']);
@@ -239,7 +239,7 @@ test('the server’s owner has an operator keep somebody out of all of it, and s
   const done = root.getByRole('list', { name: 'Who did what' }).getByRole('listitem');
   await countIs(done, 4);
   const words = await done.allTextContents();
-  const expected = [/^root server unban mallory/u, /^root server ban 203\.0\.113\.0\/24 until/u, /^olga server ban mallory .*“spam”/u, /^root server role olga as op/u];
+  const expected = [/^root unbanned mallory from the server/u, /^root banned 203\.0\.113\.0\/24 from the server until/u, /^olga banned mallory from the server .*“spam”/u, /^root made olga an operator of the server/u];
   for (const [place, pattern] of expected.entries()) assert.match(words[place], pattern);
   await enter(mallory, 'mallory');
   await root.getByRole('button', { name: 'Create code' }).click();

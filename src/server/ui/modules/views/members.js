@@ -40,7 +40,7 @@ export function membersView(store, session, page) {
 
   /** A button where there is anything to do; what that is, is found out when it is pressed. */
   function create({ name, mark, canAct }) {
-    const contents = [avatar(name, 'small'), h('bdi', { class: 'member-name' }, name), h('small', {}, mark)];
+    const contents = [avatar(name, 'small'), h('span', { class: 'member-text' }, h('bdi', { class: 'member-name' }, name), h('small', {}, mark))];
     if (!canAct) return h('li', {}, h('div', { class: 'member' }, ...contents));
     const button = h('button', { class: 'member', type: 'button', 'aria-haspopup': 'menu', 'aria-expanded': 'false' }, ...contents);
     button.addEventListener('click', async () => {
