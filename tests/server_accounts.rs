@@ -64,6 +64,25 @@ fn account_is_the_same_after_a_restart_by_password_and_by_token() {
 }
 
 #[test]
+fn token_of_a_guest_who_got_an_account_is_refused_for_good() {
+    let mut server = Server::start(&[]);
+    let (mut kim, mut other) = (server.ws(), server.ws());
+    let done = kim.done(json!({"type": "hello", "name": "kim"}));
+    let token = done["token"].as_str().unwrap().to_owned();
+    other.done(by_token(&token));
+    let registration = json!({"type": "register", "name": "kim", "password": PASSWORD});
+    kim.done(registration);
+    assert_eq!(other.closed(), 4001);
+    let mut again = server.ws();
+    assert_eq!(again.refused(by_token(&token)), "not_authenticated");
+    server.kill();
+    server.restart();
+    let mut again = server.ws();
+    assert_eq!(again.refused(by_token(&token)), "not_authenticated");
+    again.done(json!({"type": "hello", "name": "kim the guest"}));
+}
+
+#[test]
 fn neither_passwords_nor_tokens_stand_in_the_data_directory() {
     let mut server = Server::start(&[]);
     let (_ada, token) = register(&server, "ada");

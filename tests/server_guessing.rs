@@ -5,7 +5,7 @@ mod support;
 
 use serde_json::{Value, json};
 use support::Server;
-use support::account::{PASSWORD, hello, log_in, register, send};
+use support::account::{PASSWORD, hello, log_in, register, send, set_up_second_factor};
 
 #[test]
 fn who_guesses_passwords_is_told_to_wait_and_how_long() {
@@ -56,4 +56,33 @@ fn guesser_locks_nobody_out() {
     }
     assert_eq!(log_in(&server, "bob", PASSWORD).status, 429);
     bob.done(json!({"type": "password", "password": PASSWORD, "new": "battery staple"}));
+}
+
+#[test]
+fn who_guesses_codes_is_told_to_wait_and_the_owner_is_told_of_it() {
+    let server = Server::start(&[]);
+    let (mut ada, _) = register(&server, "ada");
+    let (mut device, papers) = set_up_second_factor(&mut ada);
+    let log_in = |totp: &str| {
+        let body = json!({"name": "ada", "password": PASSWORD, "totp": totp}).to_string();
+        send(&mut server.http(), "POST", "/api/v1/session", "", &body)
+    };
+    for _ in 0..10 {
+        assert_eq!(log_in("aaaa-aaaa-aaaa-aaaa").status, 401);
+        let notice = ada.push("notice");
+        assert!(notice["text"].as_str().unwrap().contains("a wrong code"));
+        assert_eq!(notice["room"], Value::Null);
+    }
+    for code in [&device.code(), &papers[0]] {
+        let refused = log_in(code);
+        assert_eq!(refused.status, 429);
+        let seconds: u64 = refused.header("Retry-After").unwrap().parse().unwrap();
+        assert!((500..=600).contains(&seconds), "{seconds}");
+        let error: Value = serde_json::from_str(&refused.text()).unwrap();
+        assert!(error["retry_after_ms"].as_u64().unwrap() <= 600_000);
+    }
+    // The password alone is no guess, and whoever is logged in has tries of their own.
+    assert_eq!(server.ws().ask(hello("ada", PASSWORD))["needs"], "totp");
+    ada.done(json!({"type": "totp_disable", "password": PASSWORD}));
+    server.ws().done(hello("ada", PASSWORD));
 }

@@ -47,7 +47,8 @@ fn one_server_per_data_directory() {
     let dir = dir.to_str().unwrap();
     let (code, line) = refused(&["--data-dir", dir], &[]);
     assert_eq!(code, 1);
-    assert!(line.contains(dir), "{line}");
+    let why = format!("cannot use the data directory {dir}: another chinwag uses it");
+    assert!(line.ends_with(&why), "{line}");
     server.kill();
     server.restart();
     server

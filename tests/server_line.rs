@@ -350,6 +350,24 @@ fn lines_that_only_the_account_says_too_fast_wait_and_keep_their_order() {
 }
 
 #[test]
+fn line_that_slow_mode_refuses_waits_where_nothing_else_is_limited() {
+    let server = Server::start_unlimited(&[]);
+    let mut ada = server.guest("ada");
+    ada.done(json!({"type": "join", "room": "den", "create": true}));
+    ada.done(json!({"type": "slow_mode", "room": "den", "seconds": 1}));
+    let mut line = server.line();
+    line.write("--join: den\n");
+    line.wait_for("* in den: ");
+    line.write("one\ntwo\n");
+    line.end_input();
+    for body in ["one", "two"] {
+        assert_eq!(ada.push("message")["body"], body);
+    }
+    let rest = line.rest();
+    assert!(!rest.contains("! "), "{rest}");
+}
+
+#[test]
 fn failed_join_leaves_one_where_one_went_since() {
     let server = Server::start_with(&[], &[("CHINWAG__LIMITS__MAX_ROOMS", "2")]);
     let mut ada = named(&server, "ada");

@@ -227,10 +227,30 @@ fn removed_room_frees_its_name_at_once_and_is_erased_by_and_by() {
         log.erase_remains();
         step_count += 1;
     }
-    assert!(step_count > 20, "{step_count}: too much at once");
+    assert!(step_count > 8, "{step_count}: too much at once");
     check_erased(&data);
     log.close();
     assert!(!data.has_text("hushed"));
+}
+
+#[test]
+fn removed_room_goes_in_larger_portions_while_there_is_nothing_else_to_write() {
+    let portion_count = |is_quiet: bool| {
+        let data = Data::new();
+        let mut log = with_removed_room(&data);
+        let mut count = 0;
+        while log.has_remains() {
+            if !is_quiet {
+                append(&mut log, post("lobby", &bob(), "and then"));
+            }
+            log.erase_remains();
+            count += 1;
+        }
+        check_erased(&data);
+        count
+    };
+    let (quiet, busy) = (portion_count(true), portion_count(false));
+    assert!(2 * quiet < busy, "{quiet} of {busy}");
 }
 
 #[test]

@@ -179,7 +179,7 @@ fn child() {
         match line.as_str() {
             "?" => handle.try_read(everything()).unwrap(),
             "#" => println!("{PREFIX}{} transactions", delivered.try_iter().count()),
-            body => handle.try_append(post(body)).unwrap(),
+            body => handle.try_append(vec![post(body)]).unwrap(),
         }
     }
     storage.stop();

@@ -16,8 +16,8 @@ use chinwag::chat::event::Role;
 use chinwag::chat::log::{ChangeKind, Fact, LogError, Recorded, RoomFact, Span};
 use chinwag::chat::order::{Books, MemberRecord, RestraintKind};
 use chinwag::chat::{
-    AccountId, Body, GuestId, Message, MessageKey, Network, Party, PersonId, Reason, RoomName,
-    Timestamp, Topic, UserName,
+    AccountId, Body, GuestId, Measure, Message, MessageKey, Network, Party, PersonId, Reason,
+    RoomName, Timestamp, Topic, UserName,
 };
 use chinwag::storage::Log;
 use storage_support::{Data, decided, edited, in_room, party, reacted, record, room};
@@ -28,6 +28,7 @@ const VERSION_3: &str = include_str!("storage_migration/version_3.sql");
 const VERSION_4: &str = include_str!("storage_migration/version_4.sql");
 const VERSION_5: &str = include_str!("storage_migration/version_5.sql");
 const VERSION_6: &str = include_str!("storage_migration/version_6.sql");
+const VERSION_7: &str = include_str!("storage_migration/version_7.sql");
 
 const ADA: PersonId = PersonId::Guest(GuestId(7));
 
@@ -256,7 +257,8 @@ fn database_of_version_6_keeps_what_is_banned_and_erased() {
         expired,
         Ok(Recorded::Erased {
             up_to: 2,
-            oldest_at
+            oldest_at,
+            has_remains: false
         })
     );
     assert_eq!(data.found("words", &[]), [""; 0]);
@@ -297,6 +299,38 @@ fn database_of_version_5_keeps_accounts_and_knows_who_banned_whom() {
     assert_eq!(restraints[0].until, Some(Timestamp(9_000)));
     assert!(restraints.iter().all(|it| it.from.is_empty()));
     assert_eq!(rooms[1].books.members.len(), 1);
+}
+
+#[test]
+fn database_of_version_7_keeps_who_guests_became_and_lifts_what_they_took_over() {
+    let data = Data::of(VERSION_7);
+    let mut log = data.log();
+    let [root, ada, bob] = [2, 6, 8].map(AccountId);
+    let guest = GuestId(9);
+    assert_eq!(log.accounts().unwrap().heirs, [(guest, ada), (guest, bob)]);
+    // Under what name the guest spoke is not known: the key is free for the account.
+    let again = Fact::MessagePosted {
+        room: room("den"),
+        from: UserName::parse("Bob").unwrap(),
+        person: PersonId::Account(bob),
+        body: Body::parse("other words").unwrap(),
+        key: Some(MessageKey::parse("k1").unwrap()),
+        reply_to: None,
+    };
+    let posted = Ok(Recorded::Posted { seq: 2 });
+    assert_eq!(record(&mut log, 2_000, again), posted);
+    assert_eq!(log.rooms().unwrap()[1].books.restraints.len(), 3);
+    let unban = RoomFact::Measured {
+        by: party(PersonId::Account(root), "root"),
+        whom: party(PersonId::Guest(guest), "Eve"),
+        measure: Measure::Unban,
+        from: Vec::new(),
+        reason: Reason::default(),
+    };
+    let noted = Ok(Recorded::Noted);
+    assert_eq!(record(&mut log, 2_001, in_room("den", unban)), noted);
+    assert_eq!(log.rooms().unwrap()[1].books.restraints, []);
+    check_erasing(&data, log, "forgotten");
 }
 
 #[test]

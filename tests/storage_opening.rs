@@ -10,6 +10,8 @@ use std::fs::{self, File, Permissions};
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use chinwag::storage::{DataDir, Log, Refusal, StorageError};
 use rusqlite::Connection;
@@ -43,6 +45,24 @@ fn directory_belongs_to_one_process_until_all_that_use_it_are_gone() {
     assert_eq!(DataDir::open(path).unwrap_err(), in_use());
     drop(log);
     assert!(DataDir::open(path).is_ok());
+}
+
+#[test]
+fn directory_that_is_in_use_is_waited_for() {
+    let temporary = TempDir::new().unwrap();
+    let path = temporary.path();
+    let dir = DataDir::open(path).unwrap();
+    let refused = DataDir::open_within(path, Duration::from_millis(1)).unwrap_err();
+    let text = format!(
+        "cannot use the data directory {}: another chinwag uses it",
+        path.display()
+    );
+    assert_eq!(refused.to_string(), text);
+    thread::scope(|scope| {
+        let next = scope.spawn(|| DataDir::open_within(path, Duration::from_secs(20)));
+        drop(dir);
+        assert!(next.join().unwrap().is_ok());
+    });
 }
 
 #[test]

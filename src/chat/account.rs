@@ -7,7 +7,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::chat::AccountId;
 use crate::chat::bans::BanRecord;
 use crate::chat::event::Role;
 use crate::chat::inheritance::{Inheritance, InheritedRestraint};
@@ -17,6 +16,7 @@ use crate::chat::network::ClientAddress;
 use crate::chat::password::PasswordHash;
 use crate::chat::secret::SecretHash;
 use crate::chat::totp::{RecoveryCode, TotpSecret, TotpStep};
+use crate::chat::{AccountId, GuestId};
 
 /// A login: the number of the event that opened it.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -139,6 +139,8 @@ pub struct Roll {
     pub invites: Vec<InviteRecord>,
     /// In any order.
     pub bans: Vec<BanRecord>,
+    /// Guests, and the accounts that they have become.
+    pub heirs: Vec<(GuestId, AccountId)>,
 }
 
 /// What proved who somebody is, beside the password.
@@ -165,7 +167,7 @@ pub struct NewAccount {
     pub claim: Option<SecretHash>,
     /// What to open for it as soon as it is there.
     pub login: Option<Box<Opening>>,
-    /// What holds against it from the beginning: against the guest whose it is, or its name.
+    /// What holds against it from the beginning: what holds against guests of its name.
     pub restraints: Vec<InheritedRestraint>,
 }
 

@@ -7,6 +7,7 @@
 //! | a name, from wherever somebody was not logged in before | whoever does so from many networks |
 //! | a network, whatever the names | whoever tries one password on many names |
 //! | an account, by those who are logged in | whoever finds a device that was left open |
+//! | the codes of an account | whoever has its password, and guesses its second factor |
 //! | registrations of a network | whoever wants all names |
 //!
 //! A network is an IPv4 address, or an IPv6 /64. From where somebody was logged in of late, strangers'
@@ -14,7 +15,8 @@
 //! loopback may be everybody, where a proxy is not trusted: it has no bucket of its own for all names.
 //!
 //! A try is taken from all of its buckets or from none, and given back when it succeeds, so that only
-//! failures count. A bucket is the time until which its tries are paid for, which may lie ahead by a
+//! failures count. Behind a password that is right a wrong code counts as that alone, from wherever it
+//! comes: nobody else can use up those tries. A bucket is the time until which its tries are paid for, which may lie ahead by a
 //! burst of them; one that is paid for is full, and not remembered.
 
 use crate::chat::AccountId;
@@ -33,6 +35,7 @@ pub(crate) struct Attempts {
     by_name: Tries<UserName>,
     by_address: Tries<ClientAddress>,
     by_account: Tries<AccountId>,
+    codes: Tries<AccountId>,
     registrations: Tries<ClientAddress>,
     /// From where somebody was logged in, and until when that counts.
     known: Times<Place>,
@@ -107,6 +110,21 @@ impl Attempts {
     /// Gives back a try that was right, or that nobody had time to look at.
     pub(crate) fn give_back_again(&mut self, account: AccountId) {
         self.by_account.give_back(&account, PER_PLACE);
+    }
+
+    /// Takes a try at the second factor of an account.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub(crate) fn take_code(&mut self, account: AccountId, now: Timestamp) -> Result<(), u32> {
+        passes(self.codes.early_ms(&account, PER_CODE, now))?;
+        self.codes.take(account, PER_CODE, now);
+        Ok(())
+    }
+
+    /// Gives back a try that was right.
+    pub(crate) fn give_back_code(&mut self, account: AccountId) {
+        self.codes.give_back(&account, PER_CODE);
     }
 
     /// Takes a registration, which stays taken when it succeeds.
@@ -190,6 +208,13 @@ fn passes(early_ms: i64) -> Result<(), u32> {
 /// the ten thousand commonest takes three days and a half.
 const PER_PLACE: Price = Price {
     cost_ms: 30_000,
+    burst: 10,
+};
+
+/// Ten mistyped codes are a clock that is wrong. Of a million codes three hold at a time: with 144 tries a
+/// day one is guessed in half of all cases after four years and a half.
+const PER_CODE: Price = Price {
+    cost_ms: 600_000,
     burst: 10,
 };
 
@@ -332,6 +357,32 @@ mod tests {
         assert_eq!(attempts.take_again(bob, NOW), Ok(()));
         attempts.give_back_again(ada);
         assert_eq!(attempts.take_again(ada, NOW), Ok(()));
+    }
+
+    #[test]
+    fn ten_codes_of_an_account_pass_and_the_next_waits_as_long_as_told() {
+        let mut attempts = Attempts::default();
+        let (ada, bob) = (AccountId(1), AccountId(2));
+        assert!((0..10).all(|_| attempts.take_code(ada, NOW).is_ok()));
+        assert_eq!(attempts.take_code(ada, NOW), Err(600_000));
+        assert_eq!(attempts.take_code(bob, NOW), Ok(()));
+        assert_eq!(attempts.take_again(ada, NOW), Ok(()));
+        assert_eq!(attempts.take_code(ada, later(599_999)), Err(1));
+        assert_eq!(attempts.take_code(ada, later(600_000)), Ok(()));
+        attempts.give_back_code(ada);
+        assert_eq!(attempts.take_code(ada, later(600_000)), Ok(()));
+        assert_eq!(attempts.take_code(ada, later(600_000)), Err(600_000));
+    }
+
+    #[test]
+    fn day_of_guessing_codes_has_as_many_tries_as_is_documented() {
+        let mut attempts = Attempts::default();
+        let tries = (0..86_400).map(|second| later(second * 1_000)).map(|now| {
+            (0..11)
+                .filter(|_| attempts.take_code(AccountId(1), now).is_ok())
+                .count()
+        });
+        assert_eq!(tries.sum::<usize>(), 153);
     }
 
     #[test]

@@ -366,8 +366,8 @@ pub enum Event {
     You(Member),
     /// Something for people to know.
     Notice {
-        /// Where it concerns those who are there.
-        room: RoomName,
+        /// Where it concerns those who are there; `None`: it concerns oneself.
+        room: Option<RoomName>,
         /// What.
         text: Arc<str>,
         /// The rule of the room that is another now, if that is what it is about.

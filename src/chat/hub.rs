@@ -19,7 +19,7 @@
 //! step are in the order in which every connection must see them; requests are put aside only for
 //! a session that waits.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::chat::account::Roll;
@@ -31,12 +31,14 @@ use crate::chat::entrance::{Entrance, Registration};
 use crate::chat::error::ChatError;
 use crate::chat::event::{Done, Event};
 use crate::chat::hash::{Hashed, Hashing};
+use crate::chat::heirs::Heirs;
+use crate::chat::hub::inheritance::Bequest;
 use crate::chat::hub::retention::Erasing;
 use crate::chat::log::{Append, Committed, Context, Read, ReadDone, RoomRecord};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
 use crate::chat::network::{ClientAddress, Network, NetworkBans};
-use crate::chat::order::{Party, Reason};
+use crate::chat::order::Reason;
 use crate::chat::people::People;
 use crate::chat::recent;
 use crate::chat::request_queue::RequestQueue;
@@ -225,10 +227,10 @@ pub struct Hub {
     room_ids: BTreeMap<RoomName, RoomId>,
     /// The number of the next room: one is never used again.
     next_room: u32,
-    /// Guests who have become accounts of late, or are about to.
-    heirs: VecDeque<(GuestId, Party)>,
-    /// Guests whose rooms the log is about to hand over: to one account, not to two at once.
-    bequeathing: BTreeSet<GuestId>,
+    /// Guests who have become accounts.
+    heirs: Heirs,
+    /// Guests who are about to: the log has not said so yet.
+    bequeathing: BTreeMap<GuestId, Bequest>,
     /// To which rooms somebody belongs.
     belongings: BTreeMap<PersonId, BTreeSet<RoomId>>,
     /// What is held of all rooms' recent pasts.
@@ -281,8 +283,8 @@ impl Hub {
             rooms: BTreeMap::new(),
             room_ids: BTreeMap::new(),
             next_room: 0,
-            heirs: VecDeque::new(),
-            bequeathing: BTreeSet::new(),
+            heirs: Heirs::default(),
+            bequeathing: BTreeMap::new(),
             belongings: BTreeMap::new(),
             recent_weight: 0,
             resumable: Vec::new(),
@@ -304,14 +306,16 @@ impl Hub {
         hub
     }
 
-    /// The hub, with the accounts and bans that the log knows.
+    /// The hub, with the accounts, bans and heirs that the log knows.
     #[must_use]
     pub fn with_accounts(self, mut roll: Roll) -> Self {
         let bans = Bans::new(std::mem::take(&mut roll.bans));
+        let heirs = Heirs::new(std::mem::take(&mut roll.heirs));
         let accounts = Accounts::new(roll);
         Self {
             accounts,
             bans,
+            heirs,
             ..self
         }
     }

@@ -3,7 +3,6 @@
 //! Whoever shows on one connection to be a guest and to have an account is both: what was the guest's
 //! is the account's, what holds against the guest holds against it, and nothing of it twice.
 
-use crate::chat::account::LoginToken;
 use crate::chat::event::Role;
 use crate::chat::message::{Seq, Timestamp};
 use crate::chat::name::{RoomName, UserName};
@@ -19,12 +18,12 @@ pub struct Inheritance {
     pub name: UserName,
     /// From whom.
     pub guest: GuestId,
+    /// What the guest is called: the keys of what was said under that name are the account's.
+    pub known_as: UserName,
     /// Each once.
     pub rooms: Vec<InheritedRoom>,
     /// What the account does not have already.
     pub restraints: Vec<InheritedRestraint>,
-    /// With which login the account comes; the log does not look at it.
-    pub token: LoginToken,
 }
 
 /// What a guest had in one room.

@@ -69,10 +69,25 @@ pub enum Fact {
         person: PersonId,
         /// What was said.
         body: Body,
-        /// The sender's own name for it: the same one by the same name again posts nothing.
+        /// The sender's own name for it: the same one by the same name again posts nothing, nor by the
+        /// account that a guest of that name has become.
         key: Option<MessageKey>,
         /// The message that it answers.
         reply_to: Option<Seq>,
+    },
+    /// A message is refused, unless it was posted before: behind whatever is on its way to the log, where
+    /// the first may be. Nothing is written.
+    MessageRefused {
+        /// Where.
+        room: RoomName,
+        /// By whom.
+        from: UserName,
+        /// Who is behind the name.
+        person: PersonId,
+        /// The sender's own name for it.
+        key: MessageKey,
+        /// Why.
+        refusal: ChatError,
     },
     /// A message gets another body, if it is of whoever asks.
     MessageEdited {
@@ -214,7 +229,8 @@ pub enum RoomFact {
         /// For so many days; 0: for ever.
         days: u32,
     },
-    /// What was decided before then is erased, from the oldest on, some of it at a time.
+    /// What was decided before then is erased, from the oldest on, some of it at a time; the rest of
+    /// what counts as erased in any case.
     Expired {
         /// The moment.
         before: Timestamp,
@@ -233,6 +249,7 @@ impl Fact {
             Self::RoomCreated { .. } | Self::DirectOpened { .. } => true,
             Self::Room { fact, .. } => matches!(fact, RoomFact::Joined { .. }),
             Self::MessagePosted { .. }
+            | Self::MessageRefused { .. }
             | Self::MessageEdited { .. }
             | Self::MessageDeleted { .. }
             | Self::Reacted { .. }
@@ -247,6 +264,7 @@ impl Fact {
         match self {
             Self::RoomCreated { room, .. }
             | Self::MessagePosted { room, .. }
+            | Self::MessageRefused { room, .. }
             | Self::MessageEdited { room, .. }
             | Self::MessageDeleted { room, .. }
             | Self::Reacted { room, .. }
@@ -262,6 +280,7 @@ impl Fact {
         match self {
             Self::RoomCreated { .. }
             | Self::MessagePosted { .. }
+            | Self::MessageRefused { .. }
             | Self::DirectOpened { .. }
             | Self::Room { .. }
             | Self::Account(_)
@@ -319,7 +338,7 @@ pub enum Recorded {
         /// Its number.
         seq: Seq,
     },
-    /// The same key by the same name had been posted before; nothing was changed.
+    /// The same key by the same sender had been posted before; nothing was changed.
     Repeated {
         /// The number of the first.
         seq: Seq,
@@ -345,6 +364,8 @@ pub enum Recorded {
         up_to: Seq,
         /// When the oldest message or change was decided that is left.
         oldest_at: Option<Timestamp>,
+        /// Whether some of what counts as erased is left.
+        has_remains: bool,
     },
     /// The message is edited or deleted.
     Changed {
@@ -426,22 +447,6 @@ pub enum Purpose {
     Audit(Context),
     /// The same for the whole server, whatever room is named.
     ServerAudit(Context),
-    /// A message that is refused, unless it was posted before: of interest is the one with its key,
-    /// whatever the span.
-    Repeated(Box<Refused>),
-}
-
-/// A message with a key that is refused.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Refused {
-    /// Whom to answer.
-    pub context: Context,
-    /// Under which name it was sent.
-    pub from: UserName,
-    /// The sender's own name for it.
-    pub key: MessageKey,
-    /// Why.
-    pub refusal: ChatError,
 }
 
 /// The answer to a [`Read`].

@@ -14,6 +14,7 @@ pub mod error;
 pub mod event;
 mod gossip;
 pub mod hash;
+mod heirs;
 pub mod hub;
 pub mod inheritance;
 pub mod log;

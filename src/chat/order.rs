@@ -13,6 +13,7 @@ use crate::chat::PersonId;
 use crate::chat::bans::{BanRecord, Banned};
 use crate::chat::error::ChatError;
 use crate::chat::event::Role;
+use crate::chat::heirs::Heirs;
 use crate::chat::message::{Seq, Timestamp, check_len};
 use crate::chat::name::UserName;
 use crate::chat::network::{ClientAddress, is_ahead};
@@ -225,6 +226,8 @@ pub struct Books {
     pub erased: Seq,
     /// When the oldest message or change was decided that is kept.
     pub oldest_at: Option<Timestamp>,
+    /// Whether some of what counts as erased is still there.
+    pub has_remains: bool,
 }
 
 /// Something that was done to keep order, as it is read later.
@@ -456,15 +459,25 @@ impl Order {
         self.restraints.insert((kind, person), restraint);
     }
 
-    /// Lifts what holds against somebody, and whatever else goes by that name: an account and the
-    /// guest who it was are lifted at once.
-    pub(crate) fn lift(&mut self, kind: RestraintKind, whom: &Party) {
+    /// Lifts what holds against somebody, and whatever else goes by that name; and what held against
+    /// a guest for the accounts that the guest has become.
+    pub(crate) fn lift(
+        &mut self,
+        kind: RestraintKind,
+        whom: &Party,
+        heirs: &Heirs,
+        now: Timestamp,
+    ) {
         let is_it = |it: &Party| it.person == whom.person || it.name.as_str() == whom.name.as_str();
-        let all = self.restraints.iter();
-        let those = all.filter(|((of, _), it)| *of == kind && is_it(&it.whom));
-        let those: Vec<PersonId> = those.map(|((_, person), _)| *person).collect();
+        let those = self.lasting(kind, now).filter(|it| is_it(&it.whom));
+        let those: Vec<PersonId> = those.map(|it| it.whom.person).collect();
         for person in those {
             self.remove(kind, person);
+            if let PersonId::Guest(guest) = person {
+                for account in heirs.of(guest) {
+                    self.remove(kind, PersonId::Account(account));
+                }
+            }
         }
     }
 
@@ -616,6 +629,31 @@ mod tests {
         assert!(is_banned(&Party::guest(2, "Eve")), "come again");
         assert!(!is_banned(&Party::guest(2, "evelyn")));
         assert!(!is_banned(&Party::account(1, "eve")));
+    }
+
+    #[test]
+    fn what_guests_left_to_accounts_is_lifted_with_it() {
+        let mut order = Order::default();
+        let (eve, bob, kim) = (
+            Party::guest(1, "eve"),
+            Party::account(5, "bob"),
+            Party::account(6, "kim"),
+        );
+        let others = [Party::guest(2, "eve"), Party::account(7, "dave")];
+        for whom in [&eve, &bob, &kim].into_iter().chain(&others) {
+            order.restrain(ban(whom.clone(), 0, None));
+        }
+        let ada = Party::account(9, "ada");
+        order.restrain(ban(ada.clone(), 0, None));
+        // Of the first eve databases of earlier versions may know two.
+        let pairs = [(1, 5), (1, 6), (2, 7), (3, 9)];
+        let pairs = pairs.map(|(guest, account)| (GuestId(guest), AccountId(account)));
+        let heirs = Heirs::new(pairs.to_vec());
+        order.lift(RestraintKind::Mute, &eve, &heirs, Timestamp(0));
+        assert_eq!(order.restraints.len(), 6);
+        order.lift(RestraintKind::Ban, &eve, &heirs, Timestamp(0));
+        let left: Vec<_> = order.restraints.values().map(|it| &it.whom).collect();
+        assert_eq!(left, [&ada]);
     }
 
     #[test]

@@ -48,7 +48,9 @@ pub(crate) struct Room {
     pub(crate) erased: Seq,
     /// When the oldest of what is kept was decided.
     pub(crate) oldest_at: Option<Timestamp>,
-    /// When that is too old, as the hub has it.
+    /// Whether the log still has some of what is erased.
+    pub(crate) has_remains: bool,
+    /// When that is too old, as the hub has it; at once, if there are remains.
     pub(crate) expires_at: Option<Timestamp>,
     /// Since when nobody needs the room, if so.
     pub(crate) abandoned_at: Option<Timestamp>,
@@ -94,6 +96,7 @@ impl Room {
             retention_days: books.retention_days,
             erased: books.erased,
             oldest_at: books.oldest_at,
+            has_remains: books.has_remains,
             expires_at: None,
             abandoned_at: None,
             members: BTreeMap::new(),
@@ -225,6 +228,13 @@ impl Room {
     /// Whether somebody is a member, or one of the two of a direct conversation.
     pub(crate) fn belongs(&self, person: PersonId) -> bool {
         self.is_member(person) || self.parties.iter().any(|party| party.person == person)
+    }
+
+    /// Whether somebody who may not belong to it has a role there, or is kept from something.
+    pub(crate) fn concerns(&self, person: PersonId, now: Timestamp) -> bool {
+        self.roles.contains_key(&person)
+            || self.order.on(person, now).next().is_some()
+            || self.turns.knows(person)
     }
 
     /// The one whom somebody talks to in a direct conversation.

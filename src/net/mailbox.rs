@@ -55,15 +55,43 @@ impl<M> MailSender<M> {
     ///
     /// Gives the mail back when the worker has ended.
     pub fn send(&self, mail: M) -> Result<(), SendError<M>> {
-        match self.try_send(mail) {
+        self.enqueue(mail)?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Queues `mail` for a worker that is woken later, by [`wake`](MailSender::wake): so it finds
+    /// all of it at once. While the mailbox is full it wakes the worker, and waits.
+    ///
+    /// Not for workers, as [`send`](MailSender::send).
+    ///
+    /// # Errors
+    ///
+    /// Gives the mail back when the worker has ended.
+    pub fn enqueue(&self, mail: M) -> Result<(), SendError<M>> {
+        match self.try_enqueue(mail) {
             Ok(()) => Ok(()),
             Err(TrySendError::Disconnected(mail)) => Err(SendError(mail)),
             Err(TrySendError::Full(mail)) => {
-                self.queue.send(mail)?;
-                self.wakeup.ring();
-                Ok(())
+                self.wake();
+                self.queue.send(mail)
             }
         }
+    }
+
+    /// Queues `mail` for a worker that is woken later, by [`wake`](MailSender::wake), or says at
+    /// once that the mailbox is full.
+    ///
+    /// # Errors
+    ///
+    /// Gives the mail back when the mailbox is full, or when the worker has ended.
+    pub fn try_enqueue(&self, mail: M) -> Result<(), TrySendError<M>> {
+        self.queue.try_send(mail)
+    }
+
+    /// Wakes the worker, if it has not been since it looked last.
+    pub fn wake(&self) {
+        self.wakeup.ring();
     }
 
     /// Queues `mail` and wakes the worker, or says at once that the mailbox is full.
@@ -73,8 +101,8 @@ impl<M> MailSender<M> {
     /// Gives the mail back when the mailbox is full, having woken the worker, or when the worker
     /// has ended.
     pub fn try_send(&self, mail: M) -> Result<(), TrySendError<M>> {
-        let result = self.queue.try_send(mail);
-        self.wakeup.ring();
+        let result = self.try_enqueue(mail);
+        self.wake();
         result
     }
 }
@@ -132,6 +160,24 @@ mod tests {
         poll.poll(&mut events, Some(timeout))
             .expect("polling works");
         !events.is_empty()
+    }
+
+    #[test]
+    fn what_is_queued_without_a_wake_rings_with_the_next_wake_or_when_the_mailbox_is_full() {
+        let (mut poll, sender, mailbox) = worker_end(2);
+        sender.enqueue(1).unwrap();
+        assert!(!is_rung(&mut poll, Duration::ZERO));
+        sender.wake();
+        assert!(is_rung(&mut poll, Duration::from_secs(5)));
+        sender.enqueue(2).unwrap();
+        mailbox.silence();
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| sender.enqueue(3));
+            assert!(is_rung(&mut poll, Duration::from_secs(5)));
+            assert_eq!(mailbox.next(), Some(1));
+            waits.join().unwrap().unwrap();
+        });
+        assert_eq!([mailbox.next(), mailbox.next()], [Some(2), Some(3)]);
     }
 
     #[test]

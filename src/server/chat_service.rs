@@ -23,7 +23,7 @@ use crate::server::admission::{Permit, Refusal};
 use crate::server::context::{Budget, Context, Counts, Sources};
 use crate::server::control::Control;
 use crate::server::http_session::HttpSession;
-use crate::server::hub_thread::HubSender;
+use crate::server::hub_queue::{HubLine, HubSender};
 use crate::server::line_session::LineSession;
 use crate::server::mail::Mail;
 use crate::server::refusal::{no_room, turned_away_reason};
@@ -38,7 +38,7 @@ use crate::wire::line;
 #[derive(Debug)]
 pub(crate) struct ChatService {
     worker: u32,
-    hub: HubSender,
+    hub: HubLine,
     shared: Arc<Shared>,
     /// From where nobody is let in.
     bans: NetworkBans,
@@ -103,7 +103,7 @@ impl ChatService {
         };
         Self {
             worker,
-            hub,
+            hub: HubLine::new(hub),
             bans: shared.network_bans.clone(),
             shared,
             subscribers: HashMap::new(),
@@ -135,7 +135,7 @@ impl ChatService {
             now,
             session,
             address,
-            hub: &self.hub,
+            hub: &mut self.hub,
             shared: &self.shared,
             counts: &mut self.counts,
             unfinished: &mut self.unfinished,
@@ -385,7 +385,7 @@ impl Service for ChatService {
                 }
                 Flow::Close
             }
-            Kind::WebSocket(chat) => chat.expire(&context, outbox),
+            Kind::WebSocket(chat) => chat.expire(&mut context, outbox),
             Kind::Line(line) => line.expire(&mut context, outbox),
             Kind::Unsecured | Kind::Refused => Flow::Close,
         }
@@ -469,6 +469,7 @@ impl Service for ChatService {
         turn: &mut Turn<'_, Mail>,
         connections: &mut Connections<Session>,
     ) -> bool {
+        self.hub.flush();
         self.hand_out_some(turn.now, connections)
     }
 
@@ -519,6 +520,7 @@ impl Service for ChatService {
     }
 
     fn turn_ended(&mut self, _: &mut Turn<'_, Mail>) {
+        self.hub.flush();
         let Counts {
             messages_received,
             messages_delivered,
@@ -535,5 +537,16 @@ impl Service for ChatService {
                 .messages_delivered
                 .inc_by(messages_delivered);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connection_that_idles_takes_little_beside_what_it_speaks() {
+        assert!(size_of::<Session>() <= 224, "{}", size_of::<Session>());
+        assert!(size_of::<WsSession>() <= 528, "{}", size_of::<WsSession>());
     }
 }

@@ -11,7 +11,7 @@ use crate::chat::command::Login;
 use crate::chat::password::Password;
 use crate::chat::{ClientAddress, GuestId, InviteCode, Request, SessionId, Timestamp};
 use crate::server::clock;
-use crate::server::hub_thread::HubSender;
+use crate::server::hub_queue::HubLine;
 use crate::server::shared::Shared;
 use crate::wire::json::Credentials;
 
@@ -22,7 +22,7 @@ pub(crate) struct Context<'a> {
     pub(crate) session: SessionId,
     /// From where the connection comes.
     pub(crate) address: Option<IpAddr>,
-    pub(crate) hub: &'a HubSender,
+    pub(crate) hub: &'a mut HubLine,
     pub(crate) shared: &'a Shared,
     pub(crate) counts: &'a mut Counts,
     pub(crate) unfinished: &'a mut Budget,
@@ -82,7 +82,7 @@ impl Budget {
 impl Context<'_> {
     /// Hands a request to the hub; `false`: it has too many, or a successor has the rooms.
     #[must_use]
-    pub(crate) fn ask(&self, request: Request) -> bool {
+    pub(crate) fn ask(&mut self, request: Request) -> bool {
         let from = self.client_address();
         !self.shared.is_handed_over() && self.hub.request(self.session, from, request)
     }

@@ -254,8 +254,9 @@ impl EchoService {
     fn flush_backlogs(&mut self, now: Instant) {
         let mut is_left = false;
         for (sender, backlog) in &mut self.others {
+            let is_owed = !backlog.is_empty();
             while let Some(mail) = backlog.pop_front() {
-                match sender.try_send(mail) {
+                match sender.try_enqueue(mail) {
                     Ok(()) => {}
                     Err(mpsc::TrySendError::Full(mail)) => {
                         backlog.push_front(mail);
@@ -264,6 +265,10 @@ impl EchoService {
                     }
                     Err(mpsc::TrySendError::Disconnected(_)) => backlog.clear(),
                 }
+            }
+            // Once, so that it finds all of it.
+            if is_owed {
+                sender.wake();
             }
         }
         self.retry_at = is_left.then(|| now + BACKLOG_RETRY);
@@ -412,13 +417,21 @@ impl Service for EchoService {
         }
     }
 
-    fn hand_out(&mut self, _: &mut Turn<'_, Mail>, connections: &mut Connections<Session>) -> bool {
+    fn hand_out(
+        &mut self,
+        turn: &mut Turn<'_, Mail>,
+        connections: &mut Connections<Session>,
+    ) -> bool {
         let (frames, last) = match self.handed_out.take() {
             Some((frames, last)) => (frames, Some(last)),
-            None => match self.take_waiting() {
-                Some(frames) => (frames, None),
-                None => return false,
-            },
+            None => {
+                // First, so that the others do their part at the same time.
+                self.flush_backlogs(turn.now);
+                match self.take_waiting() {
+                    Some(frames) => (frames, None),
+                    None => return false,
+                }
+            }
         };
         let last = net::hand_to_some(&self.listeners, last, |id| {
             connections.update(id, |session, outbox| session.push(&frames, outbox));
@@ -437,10 +450,6 @@ impl Service for EchoService {
 
     fn timer(&self) -> Option<Instant> {
         self.retry_at
-    }
-
-    fn turn_ended(&mut self, turn: &mut Turn<'_, Mail>) {
-        self.flush_backlogs(turn.now);
     }
 }
 
@@ -521,3 +530,83 @@ const MAX_WAITING_LEN: usize = 64 * 1024;
 
 /// A mailbox of many thousands empties in less.
 const BACKLOG_RETRY: Duration = Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::Receiver;
+
+    use super::*;
+    use crate::net::{Peer, Sent, SimulatedWorker};
+
+    const UPGRADE: &[u8] = b"GET /broadcast HTTP/1.1\r\nHost: localhost\r\n\
+        Upgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+    #[expect(clippy::disallowed_methods, reason = "some instant to count from")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    fn worker(now: Instant) -> SimulatedWorker<EchoService> {
+        let config = EchoConfig {
+            listen: Vec::new(),
+            threads: 1,
+            broadcast: true,
+            stream: false,
+            deflate: false,
+            busy_poll: Duration::ZERO,
+            allow_plaintext: false,
+            tls: TlsConfig::default(),
+        };
+        SimulatedWorker::new(
+            EchoService::new(0, &config, &[]),
+            net::Config::default(),
+            now,
+        )
+    }
+
+    fn connect(
+        worker: &mut SimulatedWorker<EchoService>,
+        now: Instant,
+    ) -> (ConnectionId, Receiver<Sent>) {
+        let accepted = Accepted {
+            listener: 0,
+            peer: Peer::Unix,
+        };
+        worker.accept(&accepted, 64 * 1024, now)
+    }
+
+    /// What has been sent to somebody since this was asked last.
+    fn heard(sent: &Receiver<Sent>) -> Vec<u8> {
+        let bytes = sent.try_iter().map(|sent| match sent {
+            Sent::Bytes(bytes) => bytes,
+            Sent::Fin => panic!("the connection is closed"),
+        });
+        bytes.flatten().collect()
+    }
+
+    #[test]
+    fn who_comes_hears_nothing_of_what_was_broadcast_before() {
+        let now = start();
+        let mut worker = worker(now);
+        let (ada, by_ada) = connect(&mut worker, now);
+        worker.arrive(ada, UPGRADE);
+        worker.turn(now);
+        assert!(heard(&by_ada).ends_with(b"\r\n\r\n"));
+        // Both are read in one turn, and there is mail for both in one.
+        let (bob, by_bob) = connect(&mut worker, now);
+        worker.arrive(ada, b"\x81\x85\0\0\0\0early");
+        worker.arrive(bob, UPGRADE);
+        worker.turn(now);
+        worker.turn(now);
+        assert_eq!(heard(&by_ada), b"\x81\x05early");
+        let answer = heard(&by_bob);
+        assert!(answer.ends_with(b"\r\n\r\n"), "{answer:?}");
+        worker.arrive(bob, b"\x81\x84\0\0\0\0late");
+        worker.turn(now);
+        worker.turn(now);
+        for sent in [by_ada, by_bob] {
+            assert_eq!(heard(&sent), b"\x81\x04late");
+        }
+    }
+}

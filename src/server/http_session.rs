@@ -14,7 +14,8 @@ pub(crate) struct HttpSession {
     deadline_at: Instant,
     has_answered: bool,
     has_asked: bool,
-    under_way: Option<UnderWay>,
+    /// Elsewhere: most connections never have any.
+    under_way: Option<Box<UnderWay>>,
 }
 
 /// A request that takes more than its head.
@@ -56,12 +57,12 @@ impl HttpSession {
     pub(crate) fn begin(&mut self, exchange: Exchange, now: Instant) {
         self.deadline_at = now + HEAD_TIMEOUT;
         let body = Vec::new();
-        self.under_way = Some(UnderWay::Body { exchange, body });
+        self.under_way = Some(Box::new(UnderWay::Body { exchange, body }));
     }
 
     /// Takes what belongs to the request that is under way from the front of `input`.
     pub(crate) fn take_body(&mut self, input: &mut &mut [u8]) -> Body {
-        match &mut self.under_way {
+        match self.under_way.as_deref_mut() {
             None => Body::None,
             Some(UnderWay::Body { exchange, body }) => {
                 let missing_len = exchange.body_len() - body.len();
@@ -71,7 +72,7 @@ impl HttpSession {
                 if taken_len < missing_len {
                     return Body::Awaited;
                 }
-                match self.under_way.take() {
+                match self.under_way.take().map(|it| *it) {
                     Some(UnderWay::Body { exchange, body }) => Body::Whole(exchange, body),
                     _ => Body::None,
                 }
@@ -92,12 +93,12 @@ impl HttpSession {
         self.deadline_at = now + ANSWER_TIMEOUT;
         self.has_asked = true;
         let early = Vec::new();
-        self.under_way = Some(UnderWay::Answer { exchange, early });
+        self.under_way = Some(Box::new(UnderWay::Answer { exchange, early }));
     }
 
     /// The request that the hub has answered, and what came behind it.
     pub(crate) fn take_exchange(&mut self) -> Option<(Exchange, Vec<u8>)> {
-        match self.under_way.take()? {
+        match *self.under_way.take()? {
             UnderWay::Answer { exchange, early } => Some((exchange, early)),
             UnderWay::Body { .. } => None,
         }

@@ -1,248 +1,29 @@
 //! The hub's thread: takes what the workers and the log tell, and hands on what the hub decides.
 //!
-//! Its queue has no bound of its own, but what may fill it has: requests are counted, and above
-//! the limit they are refused where they arose; disconnects, commits and reads are bounded by the
-//! connections and by the log's queues, and always pass. So nobody who tells the hub anything ever
-//! waits for it, while the hub may wait for a worker's mailbox.
+//! What it decides leaves when it has taken all that waited: a worker or the log that is woken by the
+//! first of many would do for one what it can do for all. At load that is most of what there is to
+//! gain: a message that is committed and written alone costs its own sync, and a system call for
+//! each of a room's members.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::chat::command::{AccountCommand, Order};
 use crate::chat::hash::{Hashed, Hashing};
 use crate::chat::hub::{Input, Output};
-use crate::chat::log::{Append, Committed, LogError, Read, ReadDone};
-use crate::chat::search::{Search, SearchDone};
-use crate::chat::{
-    ChatError, ClientAddress, Command, Done, Event, Hub, Request, RoomId, SessionId, Timestamp,
-};
-use crate::net::{ConnectionId, MailSender};
+use crate::chat::log::{Committed, LogError, ReadDone};
+use crate::chat::search::SearchDone;
+use crate::chat::{ChatError, Command, Done, Event, Hub, Request, RoomId, SessionId, Timestamp};
+use crate::net::ConnectionId;
 use crate::server::clock;
-use crate::server::hashers::HashersHandle;
+use crate::server::hub_queue::{Asked, HubMail, HubReceiver};
 use crate::server::mail::{Mail, NetworkBan};
 use crate::server::metrics::Metrics;
-use crate::storage::{Delivery, StorageHandle};
-
-/// A way to tell the hub something, from any thread.
-#[derive(Clone, Debug)]
-pub(crate) struct HubSender {
-    queue: Sender<HubMail>,
-    waiting: Arc<WaitingRequests>,
-}
-
-/// The hub's end of its queue.
-#[derive(Debug)]
-pub(crate) struct HubReceiver {
-    queue: Receiver<HubMail>,
-    waiting: Arc<WaitingRequests>,
-}
-
-/// What waits for the hub of what clients may send as much of as they like.
-#[derive(Debug, Default)]
-struct WaitingRequests {
-    count: AtomicUsize,
-    weight: AtomicUsize,
-}
-
-impl WaitingRequests {
-    /// Takes note of one more; `false`: there is no room for it.
-    fn add(&self, weight: usize) -> bool {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        let others = self.weight.fetch_add(weight, Ordering::Relaxed);
-        let has_room = count < MAX_REQUESTS && others + weight <= MAX_REQUESTS_WEIGHT;
-        if !has_room {
-            self.remove(weight);
-        }
-        has_room
-    }
-
-    fn remove(&self, weight: usize) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
-        self.weight.fetch_sub(weight, Ordering::Relaxed);
-    }
-}
-
-/// What the hub is told.
-#[derive(Debug)]
-pub(crate) enum HubMail {
-    Request {
-        session: SessionId,
-        from: Option<ClientAddress>,
-        request: Request,
-    },
-    Disconnected(SessionId),
-    Committed {
-        committed: Vec<Committed>,
-        commit_time: Duration,
-    },
-    Read(ReadDone),
-    Hashed(Hashed),
-    /// What the operator wants, and where to say what became of it.
-    Order {
-        order: Order,
-        reply: SyncSender<Result<Done, ChatError>>,
-    },
-    Searched(SearchDone),
-    /// To be dropped in its turn.
-    Settle(Sender<()>),
-    Stop,
-}
-
-/// A queue into a hub.
-pub(crate) fn queue() -> (HubSender, HubReceiver) {
-    let (sender, receiver) = mpsc::channel();
-    let waiting = Arc::<WaitingRequests>::default();
-    (
-        HubSender {
-            queue: sender,
-            waiting: Arc::clone(&waiting),
-        },
-        HubReceiver {
-            queue: receiver,
-            waiting,
-        },
-    )
-}
-
-impl HubSender {
-    /// Hands over a request; `false`: the hub has too many, or is gone.
-    #[must_use]
-    pub(crate) fn request(
-        &self,
-        session: SessionId,
-        from: Option<ClientAddress>,
-        request: Request,
-    ) -> bool {
-        if !self.waiting.add(request.weight()) {
-            return false;
-        }
-        self.queue
-            .send(HubMail::Request {
-                session,
-                from,
-                request,
-            })
-            .is_ok()
-    }
-
-    /// Tells that a connection is gone.
-    pub(crate) fn disconnected(&self, session: SessionId) {
-        self.tell(HubMail::Disconnected(session));
-    }
-
-    /// Hands over what the log says.
-    pub(crate) fn delivered(&self, delivery: Delivery) {
-        self.tell(delivery.into());
-    }
-
-    /// Hands over what came of hashing.
-    pub(crate) fn hashed(&self, hashed: Hashed) {
-        self.tell(HubMail::Hashed(hashed));
-    }
-
-    /// Hands over what the operator wants; the answer comes, unless the hub is gone.
-    pub(crate) fn order(&self, order: Order) -> Receiver<Result<Done, ChatError>> {
-        let (reply, answer) = mpsc::sync_channel(1);
-        self.tell(HubMail::Order { order, reply });
-        answer
-    }
-
-    /// Returns when the hub has judged all that was told it before; at once, if it is gone.
-    pub(crate) fn settle(&self) {
-        let (settled, all_judged) = mpsc::channel();
-        self.tell(HubMail::Settle(settled));
-        // Nothing is ever sent: the other end is dropped.
-        let _ = all_judged.recv();
-    }
-
-    /// Ends the hub's thread once it has done all that was told it before.
-    pub(crate) fn stop(&self) {
-        self.tell(HubMail::Stop);
-    }
-
-    fn tell(&self, mail: HubMail) {
-        // A hub that is gone needs to know nothing any more.
-        let _ = self.queue.send(mail);
-    }
-}
-
-impl From<Delivery> for HubMail {
-    fn from(delivery: Delivery) -> Self {
-        match delivery {
-            Delivery::Committed {
-                batch: committed,
-                elapsed: commit_time,
-            } => Self::Committed {
-                committed,
-                commit_time,
-            },
-            Delivery::Read(done) => Self::Read(done),
-            Delivery::Searched(done) => Self::Searched(done),
-        }
-    }
-}
-
-/// Whom the hub reaches.
-pub(crate) trait Reach {
-    /// How many workers there are.
-    fn worker_count(&self) -> usize;
-
-    /// Tells a worker something.
-    fn mail(&mut self, worker: usize, mail: Mail);
-
-    /// Hands the log something to keep; gives it back if there is no room.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the append goes back by value, as it came"
-    )]
-    fn try_append(&mut self, append: Append) -> Result<(), Append>;
-
-    /// Asks the log something; gives the question back if there is no room.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the question goes back by value, as it came"
-    )]
-    fn try_read(&mut self, read: Read) -> Result<(), Read>;
-
-    /// Has a password hashed; gives it back if there is no room.
-    fn try_hash(&mut self, hashing: Hashing) -> Result<(), Box<Hashing>>;
-
-    /// Has the log search; gives the search back if there is no room.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the search goes back by value, as it came"
-    )]
-    fn try_search(&mut self, search: Search) -> Result<(), Search>;
-}
-
-/// Those who run on threads of their own.
-#[derive(Debug)]
-pub(crate) struct Threads {
-    pub(crate) workers: Vec<MailSender<Mail>>,
-    pub(crate) storage: StorageHandle,
-    pub(crate) hashers: HashersHandle,
-}
-
-impl HubReceiver {
-    /// What came first, if anything waits.
-    #[cfg(test)]
-    pub(crate) fn try_next(&self) -> Option<HubMail> {
-        self.queue.try_recv().ok().map(|mail| self.counted(mail))
-    }
-
-    /// Takes note that a piece of mail has left the queue.
-    fn counted(&self, mail: HubMail) -> HubMail {
-        if let HubMail::Request { request, .. } = &mail {
-            self.waiting.remove(request.weight());
-        }
-        mail
-    }
-}
+use crate::server::reach::{Reach, Threads};
 
 /// What the hub's thread owns; a step function, wherever it leads.
 #[derive(Debug)]
@@ -253,6 +34,8 @@ pub(crate) struct HubThread<R> {
     /// Who waits for what became of the operator's orders.
     orders: HashMap<u64, SyncSender<Result<Done, ChatError>>>,
     next_order: u64,
+    /// Whether the log takes anything; what is queued when it stops gets no answer.
+    has_log: bool,
     /// How many sessions of each worker are subscribed to a room.
     subscribers: HashMap<RoomId, Vec<u32>>,
     /// What the hub wants done and has not been done yet.
@@ -276,20 +59,30 @@ impl HubThread<Threads> {
     fn run(mut self, receiver: &HubReceiver) {
         // Something may have been due for long.
         let mut flow = self.tick(clock::now());
-        while flow.is_continue() {
-            let mail = match self.patience() {
-                Some(time) => receiver.queue.recv_timeout(time),
-                None => {
-                    let mail = receiver.queue.recv();
-                    mail.map_err(|_| RecvTimeoutError::Disconnected)
-                }
-            };
-            flow = match mail {
-                Ok(mail) => self.take(receiver.counted(mail), clock::now()),
+        loop {
+            self.flush();
+            // What the operator ordered by then is in the log, and is answered when that has it.
+            if flow.is_break() && self.orders.is_empty() {
+                break;
+            }
+            let then = match receiver.next(self.patience()) {
+                Ok(mail) => self.take_some(mail, receiver),
                 Err(RecvTimeoutError::Timeout) => self.tick(clock::now()),
-                Err(RecvTimeoutError::Disconnected) => ControlFlow::Break(()),
+                Err(RecvTimeoutError::Disconnected) => break,
             };
+            if then.is_break() {
+                flow = then;
+            }
         }
+    }
+
+    /// Takes a piece of mail, and what waits behind it, up to a bound.
+    fn take_some(&mut self, first: HubMail, receiver: &HubReceiver) -> ControlFlow<()> {
+        let others = std::iter::from_fn(|| receiver.try_next());
+        for mail in std::iter::once(first).chain(others).take(MAX_TAKEN_AT_ONCE) {
+            self.take(mail, clock::now())?;
+        }
+        ControlFlow::Continue(())
     }
 }
 
@@ -301,6 +94,7 @@ impl<R: Reach> HubThread<R> {
             metrics,
             orders: HashMap::new(),
             next_order: 0,
+            has_log: true,
             subscribers: HashMap::new(),
             output: VecDeque::new(),
             scratch: Vec::new(),
@@ -347,17 +141,20 @@ impl<R: Reach> HubThread<R> {
     /// stop.
     pub(crate) fn take(&mut self, mail: HubMail, now: Timestamp) -> ControlFlow<()> {
         match mail {
-            HubMail::Request {
-                session,
-                from,
-                request,
-            } => {
-                let input = Input::Request {
+            HubMail::Requests(gathered) => {
+                for Asked {
                     session,
                     from,
                     request,
-                };
-                self.step(input, now);
+                } in gathered
+                {
+                    let input = Input::Request {
+                        session,
+                        from,
+                        request,
+                    };
+                    self.step(input, now);
+                }
             }
             HubMail::Disconnected(session) => self.step(Input::Disconnected(session), now),
             HubMail::Committed {
@@ -375,10 +172,28 @@ impl<R: Reach> HubThread<R> {
             HubMail::Hashed(hashed) => self.step(Input::Hashed(hashed), now),
             HubMail::Order { order, reply } => self.order(order, reply, now),
             HubMail::Searched(done) => self.step(Input::Searched(done), now),
-            HubMail::Settle(settled) => drop(settled),
+            HubMail::Settle(settled) => {
+                self.flush();
+                self.has_log = false;
+                drop(settled);
+            }
             HubMail::Stop => return ControlFlow::Break(()),
         }
         ControlFlow::Continue(())
+    }
+
+    /// Lets the others know what was decided.
+    fn flush(&mut self) {
+        loop {
+            let refused = self.reach.flush();
+            if refused.is_empty() {
+                break;
+            }
+            for append in refused {
+                let outcome = Err(LogError::Unavailable);
+                self.step(Input::Committed(Committed { append, outcome }), self.latest);
+            }
+        }
     }
 
     /// Whom it reaches, for whoever plays them.
@@ -478,7 +293,11 @@ impl<R: Reach> HubThread<R> {
                 self.mail(session.worker, Mail::Unsubscribe { connection, room });
             }
             Output::Append(append) => {
-                if let Err(append) = self.reach.try_append(append) {
+                let taken = match self.has_log {
+                    true => self.reach.try_append(append),
+                    false => Err(append),
+                };
+                if let Err(append) = taken {
                     let outcome = Err(LogError::Unavailable);
                     self.decide(Input::Committed(Committed { append, outcome }));
                 }
@@ -555,33 +374,6 @@ impl<R: Reach> HubThread<R> {
     }
 }
 
-impl Reach for Threads {
-    fn worker_count(&self) -> usize {
-        self.workers.len()
-    }
-
-    /// Waits while the worker's mailbox is full; a worker that is gone needs no mail.
-    fn mail(&mut self, worker: usize, mail: Mail) {
-        let _ = self.workers[worker].send(mail);
-    }
-
-    fn try_append(&mut self, append: Append) -> Result<(), Append> {
-        self.storage.try_append(append)
-    }
-
-    fn try_read(&mut self, read: Read) -> Result<(), Read> {
-        self.storage.try_read(read)
-    }
-
-    fn try_hash(&mut self, hashing: Hashing) -> Result<(), Box<Hashing>> {
-        self.hashers.try_submit(hashing)
-    }
-
-    fn try_search(&mut self, search: Search) -> Result<(), Search> {
-        self.storage.try_search(search)
-    }
-}
-
 /// The worker's own name for a session.
 fn connection(session: SessionId) -> ConnectionId {
     ConnectionId::from_bits(session.connection)
@@ -597,53 +389,132 @@ const MAX_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a room waits at most for what it is told late, once it can bear it.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Requests that wait for the hub: some seconds of work for it.
-const MAX_REQUESTS: usize = 64 * 1024;
-
-/// About how many bytes those may take: as many of the longest messages as wait for the log at most.
-const MAX_REQUESTS_WEIGHT: usize = 128 * 1024 * 1024;
+/// Pieces of mail after which the others are told what came of them: a millisecond's worth or so.
+const MAX_TAKEN_AT_ONCE: usize = 16;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::chat::{Body, RoomName};
+    use std::sync::mpsc;
 
-    fn send(len: usize) -> Request {
-        Request {
-            id: None,
-            command: Command::Send {
-                room: RoomName::lobby(),
-                body: Body::parse(&"🦊".repeat(len / 4)).unwrap(),
-                key: None,
-                reply_to: None,
-            },
+    use super::*;
+    use crate::chat::command::Hello;
+    use crate::chat::entrance::Registration;
+    use crate::chat::hash::Hashing;
+    use crate::chat::hub::Policy;
+    use crate::chat::log::{Append, Read, Visibility};
+    use crate::chat::password::PasswordHash;
+    use crate::chat::search::Search;
+    use crate::chat::shares::Allowances;
+    use crate::chat::{GuestId, Request, RoomName, Topic, UserName};
+    use crate::server::hashers::Hashers;
+    use crate::server::hub_queue;
+    use crate::storage::{DataDir, Log, Reader, Storage};
+
+    /// A log that looks as if it took things, and then does not.
+    #[derive(Debug, Default)]
+    struct Refusing {
+        appends: Vec<Append>,
+        answers: Vec<Result<Done, ChatError>>,
+    }
+
+    impl Reach for Refusing {
+        fn worker_count(&self) -> usize {
+            1
+        }
+
+        fn mail(&mut self, _: usize, mail: Mail) {
+            if let Mail::Answer { answer, .. } = mail {
+                self.answers.push(answer);
+            }
+        }
+
+        fn try_append(&mut self, append: Append) -> Result<(), Append> {
+            self.appends.push(append);
+            Ok(())
+        }
+
+        fn flush(&mut self) -> Vec<Append> {
+            std::mem::take(&mut self.appends)
+        }
+
+        fn try_read(&mut self, read: Read) -> Result<(), Read> {
+            Err(read)
+        }
+
+        fn try_hash(&mut self, hashing: Hashing) -> Result<(), Box<Hashing>> {
+            Err(Box::new(hashing))
+        }
+
+        fn try_search(&mut self, search: Search) -> Result<(), Search> {
+            Err(search)
         }
     }
 
-    /// How many such requests wait for the hub before one is refused; then that one less may come.
-    fn check(request: &Request) -> usize {
-        let (sender, receiver) = queue();
-        let from = SessionId {
-            worker: 0,
-            connection: 1,
-        };
-        let mut ask = || sender.request(from, None, request.clone());
-        let count = std::iter::repeat_with(&mut ask)
-            .take_while(|is_taken| *is_taken)
-            .count();
-        assert!(receiver.try_next().is_some());
-        assert!(ask() && !ask());
-        count
+    fn policy() -> Policy {
+        Policy {
+            guests: true,
+            registration: Registration::Open,
+            claim: None,
+            max_rooms: 10,
+            retention_days: 0,
+            allowances: Allowances::FREE,
+        }
     }
 
     #[test]
-    fn requests_wait_for_the_hub_within_a_count_and_a_weight() {
-        let short = Request {
-            id: None,
-            command: Command::Rooms,
+    fn what_a_log_gives_back_that_is_gone_is_answered() {
+        let metrics = Arc::new(Metrics::new());
+        let mut thread = HubThread::new(Hub::new(policy(), []), Refusing::default(), metrics);
+        let asked = |command| Asked {
+            session: SessionId {
+                worker: 0,
+                connection: 1,
+            },
+            from: None,
+            request: Request { id: None, command },
         };
-        assert_eq!(check(&short), MAX_REQUESTS);
-        let long = send(Body::MAX_LEN);
-        assert_eq!(check(&long), MAX_REQUESTS_WEIGHT / long.weight());
+        let create = |name| {
+            asked(Command::Create {
+                room: RoomName::parse(name).unwrap(),
+                visibility: Visibility::Public,
+                topic: Topic::default(),
+            })
+        };
+        let hello = Hello::Guest {
+            name: UserName::parse("ada").unwrap(),
+            fresh: GuestId(1),
+        };
+        let together = vec![asked(Command::Hello(hello)), create("one"), create("two")];
+        let _ = thread.take(HubMail::Requests(together), Timestamp(1));
+        assert!(matches!(thread.reach.answers.as_slice(), [Ok(_)]));
+        thread.flush();
+        let answers = thread.reach.answers.as_slice();
+        assert!(matches!(answers, [Ok(_), Err(_), Err(_)]), "{answers:?}");
+    }
+
+    #[test]
+    fn order_that_is_in_the_log_is_answered_though_the_hub_is_to_stop() {
+        let temporary = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::open(temporary.path()).unwrap();
+        let (log, reader) = (Log::open(&data_dir), Reader::open(&data_dir));
+        let (deliver, delivered) = mpsc::channel();
+        let deliver = move |delivery| deliver.send(delivery).unwrap();
+        let storage = Storage::start(log.unwrap(), reader.unwrap(), deliver).unwrap();
+        let hashers = Hashers::start(|_| {}).unwrap();
+        let threads = Threads::new(&[], storage.handle(), hashers.handle());
+        let (sender, receiver) = hub_queue::queue();
+        let thread = HubThread::new(Hub::new(policy(), []), threads, Arc::new(Metrics::new()));
+        let thread = thread.start(receiver).unwrap();
+        let answer = sender.order(Order::Add {
+            name: UserName::parse("ada").unwrap(),
+            password: PasswordHash::new("x"),
+            is_admin: false,
+        });
+        let committed = delivered.recv().unwrap();
+        sender.stop();
+        sender.delivered(committed);
+        assert!(matches!(answer.recv(), Ok(Ok(_))));
+        thread.join().unwrap();
+        assert!(sender.order(Order::List).recv().is_err());
     }
 }

@@ -22,14 +22,13 @@ pub(crate) struct InHand {
 }
 
 impl InHand {
-    /// Keeps a request if the hub may refuse it as too fast; `is_limited`: how fast one may speak is.
-    pub(crate) fn keep(id: i64, command: &Command, is_limited: bool) -> Option<Self> {
+    /// Keeps a request if the hub may refuse it as too fast: rooms may be slow where nothing else is
+    /// limited.
+    pub(crate) fn keep(id: i64, command: &Command) -> Option<Self> {
         let is_kept = match command {
             // Whoever has no name yet changes none.
             Command::Hello(Hello::Anyone { .. }) => false,
-            // They wait even where nothing else is limited.
-            Command::Hello(_) => true,
-            other => is_limited && pace::may_be_refused(other),
+            other => pace::may_be_refused(other),
         };
         is_kept.then(|| Self {
             id,
@@ -101,7 +100,7 @@ mod tests {
 
     #[test]
     fn what_is_refused_as_too_fast_is_asked_again_after_that_time() {
-        let mut in_hand = InHand::keep(7, &join(), true).unwrap();
+        let mut in_hand = InHand::keep(7, &join()).unwrap();
         assert!(in_hand.is(Some(&RequestId::Integer(7))) && !in_hand.is(None));
         assert!(in_hand.due().is_none());
         let wait = in_hand.put_off(&refused(250));
@@ -115,14 +114,14 @@ mod tests {
     #[test]
     fn patience_ends_at_its_limit() {
         let limit_ms = u32::try_from(MAX_PATIENCE.as_millis()).unwrap();
-        let keep = || InHand::keep(1, &join(), true).unwrap();
+        let keep = || InHand::keep(1, &join()).unwrap();
         assert_eq!(keep().put_off(&refused(limit_ms)), Some(MAX_PATIENCE));
         assert_eq!(keep().put_off(&refused(limit_ms + 1)), None);
     }
 
     #[test]
     fn who_is_put_off_again_and_again_asks_less_often() {
-        let mut in_hand = InHand::keep(1, &join(), true).unwrap();
+        let mut in_hand = InHand::keep(1, &join()).unwrap();
         let waits = std::iter::from_fn(|| in_hand.put_off(&refused(1)));
         let waits: Vec<u128> = waits.map(|wait| wait.as_millis()).collect();
         assert_eq!(waits[..8], [1, 20, 40, 80, 160, 320, 640, 1_000]);
@@ -131,10 +130,9 @@ mod tests {
 
     #[test]
     fn what_is_never_refused_so_is_not_kept() {
-        assert!(InHand::keep(1, &Command::Rooms, true).is_none());
-        assert!(InHand::keep(1, &join(), false).is_none());
+        assert!(InHand::keep(1, &Command::Rooms).is_none());
         let fresh = crate::chat::GuestId(1);
         let anyone = Command::Hello(Hello::Anyone { fresh });
-        assert!(InHand::keep(1, &anyone, true).is_none());
+        assert!(InHand::keep(1, &anyone).is_none());
     }
 }

@@ -3,7 +3,7 @@
 //! Lines are carried out one after the other. Where the next one has to wait, because it comes too
 //! fast or needs to know what became of an earlier one, it waits here with all that follow it,
 //! within a limit: unlike a program, who pastes twenty-five lines can't be told to send some again.
-//! So where speaking is limited, the next line waits until the hub has taken the one before.
+//! So the next line waits until the hub has taken the one before.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -96,7 +96,7 @@ impl LineSession {
         session
     }
 
-    fn enter_lobby(&mut self, context: &Context<'_>, outbox: &mut Outbox) {
+    fn enter_lobby(&mut self, context: &mut Context<'_>, outbox: &mut Outbox) {
         let join = Command::Join {
             room: RoomName::lobby(),
             since: None,
@@ -202,7 +202,7 @@ impl LineSession {
         &mut self,
         re: Option<&RequestId>,
         answer: &Result<Done, ChatError>,
-        context: &Context<'_>,
+        context: &mut Context<'_>,
         outbox: &mut Outbox,
     ) {
         match (self.whispered(re), answer) {
@@ -487,7 +487,7 @@ impl LineSession {
         }
     }
 
-    fn ask(&mut self, command: Command, context: &Context<'_>, outbox: &mut Outbox) {
+    fn ask(&mut self, command: Command, context: &mut Context<'_>, outbox: &mut Outbox) {
         debug_assert!(self.in_hand.is_none(), "what follows it waits");
         let id = self.next_id;
         let next = match &command {
@@ -495,7 +495,7 @@ impl LineSession {
             Command::Leave { room } if *room == self.current => Some(RoomName::lobby()),
             _ => None,
         };
-        let in_hand = InHand::keep(id, &command, self.pace.is_limited());
+        let in_hand = InHand::keep(id, &command);
         let request = Request {
             id: Some(RequestId::Integer(id)),
             command,
@@ -516,7 +516,7 @@ impl LineSession {
     }
 
     /// Asks again what was put off.
-    fn ask_again(&mut self, context: &Context<'_>) {
+    fn ask_again(&mut self, context: &mut Context<'_>) {
         if let Some(in_hand) = &mut self.in_hand
             && let Some(request) = in_hand.due()
             && !context.ask(request)
@@ -528,7 +528,7 @@ impl LineSession {
     }
 
     /// Closes the connection if there is a server that can do what this one can't.
-    fn follow_hand_over(&mut self, context: &Context<'_>) {
+    fn follow_hand_over(&mut self, context: &mut Context<'_>) {
         if context.shared.is_handed_over() {
             self.close_at = Some(context.now);
         }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! operator: version, order and its fields, a line each; end of input
-//! server:   "ok" and lines to print, or "error" and the reason
+//! server:   "ok" and lines to print, or "error" and the reason; nothing, if it ends or has handed over
 //! ```
 
 use std::fs::{self, Permissions};
@@ -12,6 +12,8 @@ use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use crate::chat::bans::{BanRecord, Banned};
@@ -19,7 +21,8 @@ use crate::chat::command::{Order, Whom};
 use crate::chat::event::{AccountSummary, Role};
 use crate::chat::password::PasswordHash;
 use crate::chat::{ChatError, Done, Network, UserName};
-use crate::server::hub_thread::HubSender;
+use crate::server::hub_queue::HubSender;
+use crate::server::shared::Shared;
 use crate::server::token;
 use crate::wire::json::rfc3339;
 
@@ -30,7 +33,11 @@ pub(crate) type Outcome = Result<String, String>;
 ///
 /// # Errors
 /// Those of the system.
-pub(crate) fn await_operator(data_dir: &Path, hub: HubSender) -> io::Result<()> {
+pub(crate) fn await_operator(
+    data_dir: &Path,
+    hub: HubSender,
+    shared: Arc<Shared>,
+) -> io::Result<()> {
     let path = data_dir.join(SOCKET_NAME);
     // The data directory is locked by us: whoever made it has ended, or handed over.
     match fs::remove_file(&path) {
@@ -42,7 +49,7 @@ pub(crate) fn await_operator(data_dir: &Path, hub: HubSender) -> io::Result<()> 
     fs::set_permissions(&path, Permissions::from_mode(0o600))?;
     let wait = move || {
         for stream in listener.incoming() {
-            if let Err(error) = stream.and_then(|stream| serve(stream, &hub)) {
+            if let Err(error) = stream.and_then(|stream| serve(stream, &hub, &shared)) {
                 tracing::warn!(%error, "an order of the operator was not carried out");
             }
         }
@@ -56,7 +63,7 @@ pub(crate) fn await_operator(data_dir: &Path, hub: HubSender) -> io::Result<()> 
 /// Has a running server carry out an order.
 ///
 /// # Errors
-/// Those of the system; `NotFound` or `ConnectionRefused` if no server runs.
+/// Those of the system; [`is_nobody`] tells which are no answer.
 pub(crate) fn send(data_dir: &Path, order: &Order) -> io::Result<Outcome> {
     let mut stream = UnixStream::connect(data_dir.join(SOCKET_NAME))?;
     stream.set_read_timeout(Some(2 * ANSWER_TIMEOUT))?;
@@ -126,7 +133,20 @@ fn describe_ban(ban: &BanRecord) -> String {
     line
 }
 
-fn serve(mut stream: UnixStream, hub: &HubSender) -> io::Result<()> {
+/// Whether nobody answers at a socket in the data directory: no server runs, it is about to start, or
+/// ends.
+pub(crate) fn is_nobody(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof
+    )
+}
+
+fn serve(mut stream: UnixStream, hub: &HubSender, shared: &Shared) -> io::Result<()> {
     stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
     stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
     let mut text = String::new();
@@ -134,8 +154,11 @@ fn serve(mut stream: UnixStream, hub: &HubSender) -> io::Result<()> {
     let outcome = match read(&text) {
         None => Err("this order is of another version of chinwag".to_owned()),
         Some(order) => match hub.order(order).recv_timeout(ANSWER_TIMEOUT) {
+            // Whoever has the data next is to be asked.
+            Ok(Err(ChatError::Busy(_))) if shared.is_handed_over() => return Ok(()),
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Ok(answer) => describe(answer),
-            Err(_) => Err("the server does not answer".to_owned()),
+            Err(RecvTimeoutError::Timeout) => Err("the server does not answer".to_owned()),
         },
     };
     let answer = match outcome {
@@ -212,6 +235,11 @@ fn read(text: &str) -> Option<Order> {
         _ => return None,
     })
 }
+
+/// How often whoever has the data is asked anew that does not answer, and how long apart: two seconds
+/// together.
+pub(crate) const MAX_ASKED: u32 = 20;
+pub(crate) const ASK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// In the data directory, mode 0700.
 const SOCKET_NAME: &str = "control.sock";

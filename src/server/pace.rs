@@ -16,7 +16,6 @@ pub(crate) struct Pace {
     refusals: TokenBucket,
     /// What the hub was asked and may refuse as too fast, in the order in which it was asked.
     asked: VecDeque<Asked>,
-    is_limited: bool,
 }
 
 /// What a request costs, and of what.
@@ -47,13 +46,7 @@ impl Pace {
             requests: TokenBucket::new(requests, now),
             refusals: TokenBucket::new(REFUSALS, now),
             asked: VecDeque::new(),
-            is_limited,
         }
-    }
-
-    /// Whether there is a limit to how fast one may speak; slow mode apart.
-    pub(crate) fn is_limited(&self) -> bool {
-        self.is_limited
     }
 
     /// Lets a request pass, or says how long it has to wait, for whoever keeps it until then.
@@ -99,6 +92,10 @@ impl Pace {
     ) -> Result<(), TooFast> {
         let nth = self.asked.iter().position(|(id, _)| id.as_ref() == re);
         let asked = nth.and_then(|nth| self.asked.remove(nth));
+        if self.asked.is_empty() {
+            // A connection that is idle holds no memory for it.
+            self.asked = VecDeque::new();
+        }
         if !is_too_fast {
             return Ok(());
         }
@@ -312,6 +309,10 @@ mod tests {
         assert_eq!(pace.asked.len(), MAX_ASKED);
         assert_eq!(pace.answered(None, false, now), Ok(()));
         assert_eq!(pace.asked.len(), MAX_ASKED - 1);
+        while !pace.asked.is_empty() {
+            assert_eq!(pace.answered(None, false, now), Ok(()));
+        }
+        assert_eq!(pace.asked.capacity(), 0, "an idle connection");
     }
 
     #[test]

@@ -23,11 +23,13 @@ use crate::server::error::StartError;
 use crate::server::founding::found;
 use crate::server::handover::{await_successor, hand_over, take_over};
 use crate::server::hashers::{Hashers, HashersHandle};
-use crate::server::hub_thread::{self, HubReceiver, HubSender, HubThread, Threads};
+use crate::server::hub_queue::{self, HubReceiver, HubSender};
+use crate::server::hub_thread::HubThread;
 use crate::server::listen::{Inherited, Listening, RESERVED_FILES, raise_open_file_limit};
 use crate::server::mail::Mail;
 use crate::server::notify::{Status, notify};
-use crate::server::operator::await_operator;
+use crate::server::operator::{ASK_INTERVAL, MAX_ASKED, await_operator, is_nobody};
+use crate::server::reach::Threads;
 use crate::server::shared::{Purpose, Shared};
 use crate::server::tls::Certificates;
 use crate::server::token::{self, TokenKey};
@@ -93,7 +95,7 @@ impl Server {
         let shared = shared.with_entrance(chat.entrance());
         let shared = Arc::new(shared.over_tls(certificates.is_some()));
         let (control, controlled) = mpsc::channel();
-        let (hub, receiver) = hub_thread::queue();
+        let (hub, receiver) = hub_queue::queue();
         let deliver = hub.clone();
         let storage = Storage::start(log, reader, move |delivery| deliver.delivered(delivery))
             .map_err(system("the threads of the log"))?;
@@ -105,7 +107,7 @@ impl Server {
             .map_err(system("the threads that hash passwords"))?;
         let handles = (storage.handle(), hashers.handle());
         let hub_thread = start_hub(chat, &runtime, handles, &shared, receiver)?;
-        if let Err(error) = await_operator(data_dir.path(), hub.clone()) {
+        if let Err(error) = await_operator(data_dir.path(), hub.clone(), Arc::clone(&shared)) {
             tracing::warn!(%error, "accounts cannot be changed beside this server");
         }
         if let Err(error) = await_successor(data_dir.path(), control.clone()) {
@@ -197,8 +199,8 @@ impl Server {
         self.shared.begin_hand_over();
         self.tell_all(&Mail::LetGo((0..self.listeners.len()).collect()));
         self.listeners.clear();
-        // What was asked before is judged, written down and answered; what slips in behind that
-        // gets no answer, and its asker a close.
+        // What was asked before is judged, written down and answered; what slips in behind that is
+        // answered busy, if at all, and its asker gets a close.
         self.hub.settle();
         if let Some(storage) = self.storage.take() {
             storage.stop();
@@ -253,16 +255,24 @@ impl Server {
 /// Opens the data directory, and takes it over from a server that uses it, if that is wanted.
 fn open_data(config: &Config) -> Result<(DataDir, Vec<(Purpose, Listener)>), StartError> {
     let path = &config.server.data_dir;
-    match DataDir::open(path) {
-        Err(StorageError::InUse { .. }) if config.server.take_over => {
-            let listeners = take_over(path).map_err(|source| StartError::TakeOver {
-                path: path.clone(),
-                source,
-            })?;
-            Ok((DataDir::open(path)?, listeners))
-        }
-        opened => Ok((opened?, Vec::new())),
+    if !config.server.take_over {
+        return Ok((DataDir::open_within(path, DATA_PATIENCE)?, Vec::new()));
     }
+    let mut opened = DataDir::open(path);
+    let mut asked_count = 0;
+    while let Err(StorageError::InUse { .. }) = opened {
+        match take_over(path) {
+            Ok(listeners) => return Ok((DataDir::open_within(path, DATA_PATIENCE)?, listeners)),
+            // It is about to start, or no server.
+            Err(error) if is_nobody(&error) && asked_count < MAX_ASKED => asked_count += 1,
+            Err(source) => {
+                let path = path.clone();
+                return Err(StartError::TakeOver { path, source });
+            }
+        }
+        opened = DataDir::open_within(path, ASK_INTERVAL);
+    }
+    Ok((opened?, Vec::new()))
 }
 
 /// Handles of all listening sockets, to be handed over one day.
@@ -407,11 +417,7 @@ fn start_hub(
     receiver: HubReceiver,
 ) -> Result<JoinHandle<()>, StartError> {
     let metrics = Arc::clone(&shared.metrics);
-    let threads = Threads {
-        workers: runtime.senders().to_vec(),
-        storage,
-        hashers,
-    };
+    let threads = Threads::new(runtime.senders(), storage, hashers);
     HubThread::new(hub, threads, metrics)
         .start(receiver)
         .map_err(system("the hub"))
@@ -428,6 +434,9 @@ fn system(what: &'static str) -> impl Fn(io::Error) -> StartError {
 fn now() -> Instant {
     Instant::now()
 }
+
+/// How long `chinwag user`, or a server that ends, may keep the data.
+const DATA_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often a certificate of the server's own is looked at: it is renewed a month ahead.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(24 * 3600);

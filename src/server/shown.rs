@@ -65,8 +65,8 @@ fn room(event: &Event) -> Option<&RoomName> {
         | Event::Read { room, .. }
         | Event::Unread { room, .. }
         | Event::Opened { room, .. }
-        | Event::Removed { room, .. }
-        | Event::Notice { room, .. } => Some(room),
+        | Event::Removed { room, .. } => Some(room),
+        Event::Notice { room, .. } => room.as_ref(),
         Event::You(_) | Event::Banned { .. } | Event::Shutdown { .. } => None,
     }
 }

@@ -15,7 +15,7 @@ use crate::chat::password::{NewPassword, PasswordHash};
 use crate::chat::shares::Allowances;
 use crate::chat::{ChatError, Done, Hub, Network, SessionId, UserName};
 use crate::server::context::fresh;
-use crate::server::operator::{self, Outcome};
+use crate::server::operator::{self, ASK_INTERVAL, MAX_ASKED, Outcome, is_nobody};
 use crate::server::{clock, hashers, token};
 use crate::storage::{DataDir, Log, StorageError};
 
@@ -150,34 +150,37 @@ pub fn user(data_dir: &Path, command: &UserCommand) -> Result<String, UserError>
         }),
         UserCommand::Bans => Order::Bans,
     };
-    match carry_out(data_dir, order)? {
+    match carry_out(data_dir, &order)? {
         Ok(text) => Ok(printed.unwrap_or(text)),
         Err(reason) => Err(UserError::Refused { attempt, reason }),
     }
 }
 
-/// Has the running server do it, or does it in its place.
-fn carry_out(data_dir: &Path, order: Order) -> Result<Outcome, UserError> {
-    match operator::send(data_dir, &order) {
-        Ok(outcome) => Ok(outcome),
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-            ) =>
-        {
-            carry_out_alone(data_dir, order).map_err(UserError::Storage)
+/// Has the running server do it, or does it in its place. A server that starts or ends has the data,
+/// and hears nobody: it is asked until it does, or the data is free.
+fn carry_out(path: &Path, order: &Order) -> Result<Outcome, UserError> {
+    let mut asked_count = 0;
+    loop {
+        match operator::send(path, order) {
+            Err(error) if is_nobody(&error) => asked_count += 1,
+            sent => {
+                let path = path.into();
+                return sent.map_err(|source| UserError::Control { path, source });
+            }
         }
-        Err(source) => Err(UserError::Control {
-            path: data_dir.into(),
-            source,
-        }),
+        match DataDir::open_within(path, ASK_INTERVAL) {
+            Err(StorageError::InUse { .. }) if asked_count < MAX_ASKED => {}
+            opened => {
+                let carried_out = opened.and_then(|data_dir| carry_out_alone(&data_dir, order));
+                return carried_out.map_err(UserError::Storage);
+            }
+        }
     }
 }
 
 /// Has a hub judge it that serves nobody, over the log itself.
-fn carry_out_alone(data_dir: &Path, order: Order) -> Result<Outcome, StorageError> {
-    let mut log = Log::open(&DataDir::open(data_dir)?)?;
+fn carry_out_alone(data_dir: &DataDir, order: &Order) -> Result<Outcome, StorageError> {
+    let mut log = Log::open(data_dir)?;
     let policy = Policy {
         guests: false,
         registration: Registration::Closed,
@@ -189,7 +192,7 @@ fn carry_out_alone(data_dir: &Path, order: Order) -> Result<Outcome, StorageErro
     let mut hub = Hub::new(policy, []).with_accounts(log.accounts()?);
     let request = Request {
         id: None,
-        command: Command::Account(AccountCommand::Order(order)),
+        command: Command::Account(AccountCommand::Order(order.clone())),
     };
     let session = SessionId::operator(0);
     let mut inputs = vec![Input::Request {

@@ -55,7 +55,7 @@ impl WsSession {
     pub(crate) fn new(
         connection: Connection,
         cookie: Option<LoginToken>,
-        context: &Context<'_>,
+        context: &mut Context<'_>,
         outbox: &mut Outbox,
     ) -> Self {
         let mut session = Self {
@@ -261,7 +261,7 @@ impl WsSession {
             .expect("there is always a keepalive")
     }
 
-    pub(crate) fn expire(&mut self, context: &Context<'_>, outbox: &mut Outbox) -> Flow {
+    pub(crate) fn expire(&mut self, context: &mut Context<'_>, outbox: &mut Outbox) -> Flow {
         let now = context.now;
         self.hand_on(context, outbox);
         match self.ending {
@@ -343,7 +343,7 @@ impl WsSession {
     }
 
     /// Hands requests to the hub, as far as there is room for their answers.
-    fn hand_on(&mut self, context: &Context<'_>, outbox: &mut Outbox) {
+    fn hand_on(&mut self, context: &mut Context<'_>, outbox: &mut Outbox) {
         while let Some(request) = self.ahead.pop(outbox.len(), context.now) {
             let (id, asked) = (request.id.clone(), pace::asked_of(&request));
             if context.ask(request) {

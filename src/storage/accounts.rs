@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::chat::AccountId;
 use crate::chat::account::{
     AccountFact, AccountRecord, InviteRecord, LoginId, LoginLabel, LoginRecord, NewAccount,
     Opening, Roll, TotpRecord, UsedFactor,
@@ -14,9 +13,11 @@ use crate::chat::name::UserName;
 use crate::chat::password::PasswordHash;
 use crate::chat::secret::SecretHash;
 use crate::chat::totp::TotpSecret;
+use crate::chat::{AccountId, GuestId, PersonId};
 use crate::storage::database::{
     AccountRow, DatabaseError, LoginRow, NewAccountRow, RollRows, Transaction,
 };
+use crate::storage::rows::read_person;
 use crate::storage::rows::server::read_bans;
 
 /// Writes what the event of that number says.
@@ -161,6 +162,7 @@ pub(super) fn read_roll(rows: RollRows) -> Roll {
             })
             .collect(),
         bans: read_bans(rows.bans),
+        heirs: rows.heirs.iter().filter_map(read_heir).collect(),
     }
 }
 
@@ -183,6 +185,13 @@ fn read_account(row: &AccountRow, codes: Vec<SecretHash>) -> Option<AccountRecor
             codes,
         }),
     })
+}
+
+fn read_heir((guest, account): &(Vec<u8>, i64)) -> Option<(GuestId, AccountId)> {
+    match read_person(guest)? {
+        PersonId::Guest(guest) => Some((guest, AccountId(*account))),
+        PersonId::Account(_) => None,
+    }
 }
 
 fn read_login(row: &LoginRow) -> LoginRecord {

@@ -4,7 +4,9 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use rand::Rng as _;
 
@@ -27,28 +29,45 @@ impl DataDir {
     /// # Errors
     /// [`StorageError::InUse`] if another process has locked it, and [`StorageError::File`].
     pub fn open(path: &Path) -> Result<Self, StorageError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(|error| StorageError::file(FileAttempt::CreateDirectory, path, &error))?;
-        let lock_path = path.join(LOCK_NAME);
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&lock_path)
-            .map_err(|error| StorageError::file(FileAttempt::Write, &lock_path, &error))?;
+        let lock = open_lock(path)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                path: path.to_owned(),
-                _lock: Arc::new(lock),
-            }),
+            Ok(()) => Ok(Self::locked(path, lock)),
             Err(TryLockError::WouldBlock) => Err(StorageError::InUse { path: path.into() }),
-            Err(TryLockError::Error(error)) => {
-                Err(StorageError::file(FileAttempt::Lock, &lock_path, &error))
-            }
+            Err(TryLockError::Error(error)) => Err(not_locked(path, &error)),
+        }
+    }
+
+    /// Opens the directory as [`open`](Self::open) does, and waits that long for another process to
+    /// be through with it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_within(path: &Path, patience: Duration) -> Result<Self, StorageError> {
+        match Self::open(path) {
+            Err(StorageError::InUse { .. }) => {}
+            opened => return opened,
+        }
+        let lock = open_lock(path)?;
+        let (sender, locked) = mpsc::sync_channel(1);
+        let wait = move || {
+            // Where nobody waits any more, the lock goes with the file.
+            let _ = sender.send(lock.lock().map(|()| lock));
+        };
+        thread::Builder::new()
+            .name("chinwag-lock".to_owned())
+            .spawn(wait)
+            .map_err(|error| not_locked(path, &error))?;
+        match locked.recv_timeout(patience) {
+            Ok(Ok(lock)) => Ok(Self::locked(path, lock)),
+            Ok(Err(error)) => Err(not_locked(path, &error)),
+            Err(_) => Err(StorageError::InUse { path: path.into() }),
+        }
+    }
+
+    fn locked(path: &Path, lock: File) -> Self {
+        Self {
+            path: path.to_owned(),
+            _lock: Arc::new(lock),
         }
     }
 
@@ -121,6 +140,27 @@ impl DataDir {
     }
 }
 
+/// Opens the file that is to be locked, in a directory that is made if there is none.
+fn open_lock(path: &Path) -> Result<File, StorageError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| StorageError::file(FileAttempt::CreateDirectory, path, &error))?;
+    let path = path.join(LOCK_NAME);
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|error| StorageError::file(FileAttempt::Write, &path, &error))
+}
+
+fn not_locked(path: &Path, error: &io::Error) -> StorageError {
+    StorageError::file(FileAttempt::Lock, &path.join(LOCK_NAME), error)
+}
+
 /// Makes an empty file for its owner only, in place of what an interrupted attempt left there.
 pub(super) fn create_private(path: &Path) -> io::Result<File> {
     remove_remains(path)?;
@@ -162,5 +202,5 @@ fn close_to_others(file: &File, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Locked while a server runs; stays when it ends, as removing it would race with the next one.
+/// Locked while a server runs, or `chinwag user` in its place; stays when it ends, as removing it would race with the next one.
 const LOCK_NAME: &str = "chinwag.lock";

@@ -22,6 +22,7 @@ mod server;
 
 pub(super) use accounts::{AccountRow, LoginRow, NewAccountRow, RollRows};
 pub(super) use books::{AuditRow, BookRows, NewRestraint, RestraintRow};
+pub(super) use erasure::Portion;
 pub(super) use messages::{MessageRow, StandingMessage};
 pub(super) use search::{FoundRow, MARK_BEGIN, MARK_END, Match};
 pub(super) use server::BanRow;
@@ -68,6 +69,8 @@ pub(super) struct RoomRow {
     pub(super) erased: u64,
     /// When the oldest message was posted, and the oldest change made.
     pub(super) oldest_at: [Option<i64>; 2],
+    /// Whether some of the messages up to `erased` are still there.
+    pub(super) has_remains: bool,
 }
 
 /// A row of `roles`, with its room's key.
@@ -297,6 +300,7 @@ impl Transaction<'_> {
                 retention_days: row.get(6)?,
                 erased: number(row, 7)?,
                 oldest_at: [row.get(8)?, row.get(9)?],
+                has_remains: row.get(10)?,
             })
         })
     }
@@ -524,7 +528,8 @@ const FIRST_LOOK: &str = "SELECT EXISTS (SELECT 1 FROM rooms WHERE key = 'lobby'
 const ROOMS: &str = "SELECT key, name, visibility, topic, seq, rev, retention_days, erased,
      (SELECT at FROM messages WHERE room = rooms.id ORDER BY seq LIMIT 1),
      (SELECT at FROM changes JOIN events ON events.id = event
-      WHERE changes.room = rooms.id ORDER BY rev LIMIT 1)
+      WHERE changes.room = rooms.id ORDER BY rev LIMIT 1),
+     EXISTS (SELECT 1 FROM messages WHERE room = rooms.id AND messages.seq <= erased)
      FROM rooms WHERE removed_at IS NULL ORDER BY id";
 const ROLES: &str =
     "SELECT rooms.key, person, role FROM roles JOIN rooms ON rooms.id = room ORDER BY room, person";

@@ -19,7 +19,7 @@ pub enum StorageError {
         /// Why it failed.
         kind: io::ErrorKind,
     },
-    /// Another process serves from this directory.
+    /// Another process uses this directory: a server, or somebody who changes accounts.
     InUse {
         /// The directory.
         path: Box<Path>,
@@ -106,7 +106,7 @@ impl fmt::Display for StorageError {
             } => write!(f, "cannot {attempt} {}: {kind}", path.display()),
             Self::InUse { path } => write!(
                 f,
-                "cannot use the data directory {}: another server runs on it",
+                "cannot use the data directory {}: another chinwag uses it",
                 path.display()
             ),
             Self::SecretDamaged { path } => write!(

@@ -17,7 +17,7 @@ use crate::storage::data_dir::DataDir;
 #[cfg(test)]
 use crate::storage::database::DiskFault;
 use crate::storage::database::{
-    Database, DatabaseError, NewMessage, NewRoom, RoomRow, RoomState, Transaction,
+    Database, DatabaseError, NewMessage, NewRoom, Portion, RoomRow, RoomState, Transaction,
 };
 use crate::storage::error::StorageError;
 use crate::storage::opening::open_writer;
@@ -26,6 +26,7 @@ use crate::storage::rows::{read_role, read_room, write_event, write_person, writ
 
 mod books;
 mod changes;
+mod erasure;
 mod inheritance;
 mod server;
 
@@ -37,6 +38,8 @@ pub struct Log {
     is_failing: bool,
     /// Whether something may be left of rooms that were removed.
     has_remains: bool,
+    /// How much the next transaction erases: more and more while there is nothing else to write.
+    portion: Portion,
     /// Keeps the directory locked.
     _dir: DataDir,
 }
@@ -51,6 +54,7 @@ impl Log {
             database: open_writer(dir)?,
             is_failing: false,
             has_remains: true,
+            portion: Portion::SMALL,
             _dir: dir.clone(),
         })
     }
@@ -91,12 +95,16 @@ impl Log {
     /// [`LogError::Unavailable`]; the next batch tries again. A failed sync leaves one doubt: if
     /// power fails before the next commit, the batch may be there after all.
     pub fn append(&mut self, batch: Vec<Append>) -> Vec<Committed> {
+        let is_quiet = batch.iter().all(erasure::is_expiry);
+        if !is_quiet {
+            self.portion = Portion::SMALL;
+        }
         let outcomes = match self.record(&batch) {
             Ok(outcomes) => {
                 if self.is_failing {
                     tracing::info!("the log takes messages again");
                 }
-                self.has_remains |= self.is_failing || batch.iter().any(is_removal);
+                self.has_remains |= self.is_failing || batch.iter().any(erasure::is_removal);
                 self.is_failing = false;
                 outcomes
             }
@@ -105,33 +113,14 @@ impl Log {
                 vec![Err(LogError::Unavailable); batch.len()]
             }
         };
+        if is_quiet {
+            self.portion = self.portion.larger();
+        }
         batch
             .into_iter()
             .zip(outcomes)
             .map(|(append, outcome)| Committed { append, outcome })
             .collect()
-    }
-
-    /// Whether something may be left of rooms that were removed, for
-    /// [`erase_remains`](Self::erase_remains).
-    pub fn has_remains(&self) -> bool {
-        self.has_remains
-    }
-
-    /// Erases some of what is left of rooms that were removed, in a transaction of its own: what is
-    /// to be written meanwhile waits a few milliseconds at most.
-    ///
-    /// If the database fails, it is tried again when a batch was recorded.
-    pub fn erase_remains(&mut self) {
-        let erased = self.database.begin().and_then(|transaction| {
-            let has_remains = transaction.erase_removed()?;
-            transaction.commit()?;
-            Ok(has_remains)
-        });
-        self.has_remains = erased.unwrap_or_else(|error| {
-            self.failed(&error);
-            false
-        });
     }
 
     /// Leaves everything in the database file and an empty write-ahead log.
@@ -143,7 +132,7 @@ impl Log {
     }
 
     fn record(&mut self, batch: &[Append]) -> Result<Vec<Outcome>, DatabaseError> {
-        let mut transcript = Transcript::begin(self.database.begin()?)?;
+        let mut transcript = Transcript::begin(self.database.begin()?, self.portion)?;
         let outcomes = batch
             .iter()
             .map(|append| transcript.record(append))
@@ -162,16 +151,6 @@ impl Log {
     }
 }
 
-fn is_removal(append: &Append) -> bool {
-    matches!(
-        append.fact,
-        Fact::Room {
-            fact: RoomFact::Removed { .. },
-            ..
-        }
-    )
-}
-
 type Outcome = Result<Recorded, LogError>;
 
 /// A transaction in progress.
@@ -180,6 +159,7 @@ type Outcome = Result<Recorded, LogError>;
 /// a transaction rolled back takes them with it.
 struct Transcript<'c> {
     transaction: Transaction<'c>,
+    portion: Portion,
     /// By key.
     rooms: BTreeMap<String, Room>,
     newest_event: i64,
@@ -192,10 +172,11 @@ struct Room {
 }
 
 impl<'c> Transcript<'c> {
-    fn begin(transaction: Transaction<'c>) -> Result<Self, DatabaseError> {
+    fn begin(transaction: Transaction<'c>, portion: Portion) -> Result<Self, DatabaseError> {
         Ok(Self {
             newest_event: transaction.newest_event()?,
             transaction,
+            portion,
             rooms: BTreeMap::new(),
         })
     }
@@ -261,7 +242,7 @@ impl<'c> Transcript<'c> {
                 Some(room),
             ) => self.post(
                 append,
-                (*person, room.is_public),
+                (*person, room),
                 &NewMessage {
                     room: room.id,
                     seq: room.seq + 1,
@@ -275,6 +256,12 @@ impl<'c> Transcript<'c> {
                     reply_to: *reply_to,
                 },
             )?,
+            (
+                Fact::MessageRefused {
+                    from, person, key, ..
+                },
+                Some(room),
+            ) => return self.repeat(room, from.key(), *person, key.as_str()),
             (_, Some(room)) => return self.change(append, room),
         };
         Ok(Ok(recorded))
@@ -336,6 +323,7 @@ impl<'c> Transcript<'c> {
             } => self.react(append, room, *seq, emoji, (*on, from, *person)),
             Fact::RoomCreated { .. }
             | Fact::MessagePosted { .. }
+            | Fact::MessageRefused { .. }
             | Fact::DirectOpened { .. }
             | Fact::Room { .. }
             | Fact::Account(_)
@@ -396,20 +384,22 @@ impl<'c> Transcript<'c> {
     fn post(
         &mut self,
         append: &Append,
-        (person, is_public): (PersonId, bool),
+        (person, room): (PersonId, RoomState),
         row: &NewMessage<'_>,
     ) -> Result<Recorded, DatabaseError> {
+        if let Some(key) = row.key
+            && let Some(first) = self.said_as_guest(room, person, key)?
+        {
+            return Ok(repeated(first));
+        }
         // The unique index finds a repeated key: most keys are new, and cost no look-up this way.
         let is_new = self.transaction.insert_message(row)?;
         if let (false, Some(key)) = (is_new, row.key) {
-            let (seq, at) = self
-                .transaction
-                .message_by_key(row.room, row.sender_key, key)?;
-            let at = Timestamp(at);
-            return Ok(Recorded::Repeated { seq, at });
+            let first = (self.transaction).message_by_key(row.room, row.sender_key, key)?;
+            return Ok(repeated(first));
         }
         self.transaction
-            .index(row.event, row.body, row.room, is_public)?;
+            .index(row.event, row.body, row.room, room.is_public)?;
         self.insert_event(append, &append.fact, row.room)?;
         if let PersonId::Account(account) = person {
             // Who speaks has read what was said.
@@ -417,6 +407,22 @@ impl<'c> Transcript<'c> {
         }
         self.change_room(append.fact.room(), |room| room.seq = row.seq);
         Ok(Recorded::Posted { seq: row.seq })
+    }
+
+    /// Finds what was posted before with a key.
+    fn repeat(
+        &self,
+        room: RoomState,
+        sender_key: &str,
+        person: PersonId,
+        key: &str,
+    ) -> Result<Outcome, DatabaseError> {
+        let first = match self.said_as_guest(room, person, key)? {
+            None => (self.transaction).find_message_by_key(room.id, sender_key, key)?,
+            first => first,
+        };
+        let first = first.filter(|(seq, _)| *seq > room.erased);
+        Ok(first.map(repeated).ok_or(LogError::NoSuchMessage))
     }
 
     /// Writes an event that is a change of the room, and of which message it holds another body; the
@@ -493,6 +499,11 @@ impl Room {
             is_changed: false,
         }
     }
+}
+
+fn repeated((seq, at): (Seq, i64)) -> Recorded {
+    let at = Timestamp(at);
+    Recorded::Repeated { seq, at }
 }
 
 /// What events about accounts and the whole server have in place of a room.

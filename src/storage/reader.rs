@@ -62,17 +62,10 @@ impl Reader {
             let rows = transaction.audit(Some(room.id), before, max)?;
             return Ok(Some(audit_page(&rows)));
         }
-        let messages = match &read.purpose {
-            Purpose::Repeated(refused) => {
-                let key = (refused.from.key(), refused.key.as_str());
-                posted_before(&transaction, room, key, read)?
-            }
-            _ => messages(&transaction, room, read)?,
-        };
         Ok(Some(Page {
             audit: Vec::new(),
             erased: room.erased,
-            messages,
+            messages: messages(&transaction, room, read)?,
             changes: newest_changes(&transaction, room.id, read.max_changes)?,
             seq: room.seq,
             rev: room.rev,
@@ -131,22 +124,6 @@ fn messages(
             messages.extend(behind);
             Ok(messages)
         }
-    }
-}
-
-/// The message that somebody posted with a key, if it is kept.
-fn posted_before(
-    transaction: &Transaction<'_>,
-    room: RoomState,
-    (sender_key, key): (&str, &str),
-    read: &Read,
-) -> Result<Vec<Message>, DatabaseError> {
-    match transaction.find_message_by_key(room.id, sender_key, key)? {
-        Some((seq, _)) => {
-            let taking = Taking::new(1, read.max_weight);
-            newer(transaction, room, seq.saturating_sub(1), taking)
-        }
-        None => Ok(Vec::new()),
     }
 }
 

@@ -61,6 +61,7 @@ pub(super) fn write_event(fact: &Fact) -> (&'static str, String) {
                 reply_to: *reply_to,
             },
         ),
+        Fact::MessageRefused { .. } => unreachable!("nothing is written of what is refused"),
         Fact::Account(fact) => write_account_event(fact),
         Fact::MessageEdited {
             room: _,
@@ -202,6 +203,7 @@ pub(super) fn read_room(
             retention_days: row.retention_days,
             erased: row.erased,
             oldest_at: row.oldest_at.into_iter().flatten().min().map(Timestamp),
+            has_remains: row.has_remains,
             ..books
         },
     })
@@ -306,7 +308,7 @@ pub(super) fn write_person(person: PersonId) -> Vec<u8> {
     }
 }
 
-fn read_person(bytes: &[u8]) -> Option<PersonId> {
+pub(super) fn read_person(bytes: &[u8]) -> Option<PersonId> {
     if let Ok(account) = bytes.try_into() {
         return Some(PersonId::Account(AccountId(i64::from_be_bytes(account))));
     }

@@ -4,11 +4,11 @@
 pub(super) const APPLICATION_ID: i32 = 0x6368_7767;
 
 /// The newest version of the schema: the number of steps to it.
-pub(super) const VERSION: i32 = 7;
+pub(super) const VERSION: i32 = 8;
 
 /// Each step leads from the version that is its index to the next one, in one transaction.
-pub(super) const STEPS: [&str; 7] = [
-    VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7,
+pub(super) const STEPS: [&str; 8] = [
+    VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8,
 ];
 
 /// Settings of each connection.
@@ -297,4 +297,12 @@ const VERSION_7: &str = "
         guest BLOB NOT NULL CHECK (length(guest) = 16),
         PRIMARY KEY (account, guest)
     ) STRICT, WITHOUT ROWID;
+";
+
+/// What a guest said with a key is found for the account too: by the name that the guest had when the
+/// event handed over to the account. Of whom became one before, that is not known.
+const VERSION_8: &str = "
+    ALTER TABLE heirs ADD COLUMN event INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE heirs ADD COLUMN sender_key TEXT;
+    CREATE INDEX heirs_by_guest ON heirs (guest);
 ";

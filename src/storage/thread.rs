@@ -6,6 +6,8 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{
     Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
 };
@@ -48,7 +50,9 @@ pub struct Storage {
 /// A way into the queues; never waits.
 #[derive(Clone, Debug)]
 pub struct StorageHandle {
-    appends: SyncSender<Job<Append>>,
+    appends: SyncSender<Job<Vec<Append>>>,
+    /// How many appends wait in that queue.
+    waiting: Arc<AtomicUsize>,
     reads: SyncSender<Job<Question>>,
 }
 
@@ -77,12 +81,18 @@ impl Storage {
     ) -> io::Result<Self> {
         let (appends, append_queue) = sync_channel(MAX_WAITING_APPENDS);
         let (reads, read_queue) = sync_channel(MAX_WAITING_READS);
+        let waiting = Arc::<AtomicUsize>::default();
+        let waiting_here = Arc::clone(&waiting);
         let deliver_reads = deliver.clone();
         Ok(Self {
-            handle: StorageHandle { appends, reads },
+            handle: StorageHandle {
+                appends,
+                waiting,
+                reads,
+            },
             log: thread::Builder::new()
                 .name("chinwag-storage".to_owned())
-                .spawn(move || run_log(log, &append_queue, deliver))?,
+                .spawn(move || run_log(log, &append_queue, &waiting_here, deliver))?,
             reader: thread::Builder::new()
                 .name("chinwag-reader".to_owned())
                 .spawn(move || run_reader(reader, &read_queue, deliver_reads))?,
@@ -113,16 +123,28 @@ impl Storage {
 }
 
 impl StorageHandle {
-    /// Queues an append; gives it back if 4,096 wait already.
+    /// Queues appends, to be committed together; gives back those for which there is no room, as 4,096
+    /// wait already, or all of them if nobody takes them any more.
     ///
     /// # Errors
-    /// The append, as it came.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the append goes back by value, as it came"
-    )]
-    pub fn try_append(&self, append: Append) -> Result<(), Append> {
-        try_send(&self.appends, append)
+    /// Appends as they came, in their order.
+    pub fn try_append(&self, mut batch: Vec<Append>) -> Result<(), Vec<Append>> {
+        let room = MAX_WAITING_APPENDS.saturating_sub(self.waiting.load(Ordering::Relaxed));
+        let mut beyond = batch.split_off(room.min(batch.len()));
+        let count = batch.len();
+        if count > 0 {
+            self.waiting.fetch_add(count, Ordering::Relaxed);
+            if let Err(mut refused) = try_send(&self.appends, batch) {
+                self.waiting.fetch_sub(count, Ordering::Relaxed);
+                refused.append(&mut beyond);
+                beyond = refused;
+            }
+        }
+        if beyond.is_empty() {
+            Ok(())
+        } else {
+            Err(beyond)
+        }
     }
 
     /// Queues a question; gives it back if 1,024 wait already.
@@ -167,7 +189,12 @@ fn try_send<T>(queue: &SyncSender<Job<T>>, job: T) -> Result<(), T> {
     }
 }
 
-fn run_log(mut log: Log, queue: &Receiver<Job<Append>>, deliver: impl Fn(Delivery)) {
+fn run_log(
+    mut log: Log,
+    queue: &Receiver<Job<Vec<Append>>>,
+    waiting: &AtomicUsize,
+    deliver: impl Fn(Delivery),
+) {
     let mut erases_at = now();
     loop {
         let job = if log.has_remains() {
@@ -178,6 +205,7 @@ fn run_log(mut log: Log, queue: &Receiver<Job<Append>>, deliver: impl Fn(Deliver
         match job {
             Ok(Job::Do(first)) => {
                 let (batch, then) = gather(first, queue);
+                waiting.fetch_sub(batch.len(), Ordering::Relaxed);
                 deliver(commit(&mut log, batch));
                 if then.is_break() {
                     break;
@@ -195,15 +223,18 @@ fn run_log(mut log: Log, queue: &Receiver<Job<Append>>, deliver: impl Fn(Deliver
     log.close();
 }
 
-/// Takes what waits behind an append, up to the bounds of a batch; breaks at the order to stop.
-fn gather(first: Append, queue: &Receiver<Job<Append>>) -> (Vec<Append>, ControlFlow<()>) {
-    let mut len = fact_len(&first.fact);
-    let mut batch = vec![first];
+/// Takes what waits behind the first, until there is enough for a batch; breaks at the order to stop.
+fn gather(
+    mut batch: Vec<Append>,
+    queue: &Receiver<Job<Vec<Append>>>,
+) -> (Vec<Append>, ControlFlow<()>) {
+    let len_of = |appends: &[Append]| appends.iter().map(|it| fact_len(&it.fact)).sum::<usize>();
+    let mut len = len_of(&batch);
     while batch.len() < MAX_BATCH_COUNT && len < MAX_BATCH_LEN {
         match queue.try_recv() {
-            Ok(Job::Do(append)) => {
-                len += fact_len(&append.fact);
-                batch.push(append);
+            Ok(Job::Do(more)) => {
+                len += len_of(&more);
+                batch.extend(more);
             }
             Ok(Job::Stop) => return (batch, ControlFlow::Break(())),
             Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
@@ -243,7 +274,7 @@ fn run_reader(mut reader: Reader, queue: &Receiver<Job<Question>>, deliver: impl
 fn fact_len(fact: &Fact) -> usize {
     match fact {
         Fact::MessagePosted { body, .. } | Fact::MessageEdited { body, .. } => body.as_str().len(),
-        Fact::MessageDeleted { .. } | Fact::Reacted { .. } => 0,
+        Fact::MessageRefused { .. } | Fact::MessageDeleted { .. } | Fact::Reacted { .. } => 0,
         Fact::Room { .. } | Fact::DirectOpened { .. } | Fact::Server(_) => SMALL_LEN,
         Fact::RoomCreated { topic, .. } | Fact::TopicChanged { topic, .. } => topic.as_str().len(),
         Fact::Account(AccountFact::Inherited(it)) => {

@@ -63,6 +63,9 @@ impl Hub {
                 self.guest_arrives(context, current, guest, name, output)
             }
             Hello::Returning { guest, name } => {
+                if self.heirs.has(guest) {
+                    return Err(ChatError::BadToken);
+                }
                 if current.is_some_and(|current| current != guest) {
                     return Err(ChatError::Already(HAS_SAID));
                 }
@@ -110,10 +113,12 @@ impl Hub {
     }
 
     /// Has a connection speak for an account, at once or when the log has handed over to it what was
-    /// the guest's who speaks through it now.
+    /// the guest's who speaks through it now. An account that has taken over from as many guests as it
+    /// can leaves this one what they have.
     ///
     /// # Errors
-    /// [`ChatError::NotFound`] if there is no such account, [`ChatError::BannedFromServer`].
+    /// [`ChatError::NotFound`] if there is no such account, [`ChatError::BannedFromServer`],
+    /// [`ChatError::Busy`] if the guest gets another account just now.
     pub(super) fn arrive(
         &mut self,
         context: &Context,
@@ -123,7 +128,7 @@ impl Hub {
     ) -> Result<(), ChatError> {
         let session = self.sessions.get(&context.session);
         match session.map(|session| session.person) {
-            Some(PersonId::Guest(guest)) => {
+            Some(PersonId::Guest(guest)) if self.heirs.has_place(account) => {
                 self.check_banned(account)?;
                 self.bequeath(context, guest, account, token, output)
             }

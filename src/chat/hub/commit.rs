@@ -16,6 +16,7 @@ use crate::chat::name::{RoomName, UserName};
 use crate::chat::order::{Books, MemberRecord, Party};
 use crate::chat::recent::Load;
 use crate::chat::search::{Finding, SearchDone};
+use crate::chat::turns::Turn;
 
 impl Hub {
     pub(super) fn committed(&mut self, committed: Committed, output: &mut Vec<Output>) {
@@ -87,6 +88,12 @@ impl Hub {
                 };
                 self.message_posted(context, &room, person, message, recorded, output);
             }
+            Fact::MessageRefused { room, .. } => {
+                let Recorded::Repeated { seq, at } = recorded else {
+                    return debug_assert!(false, "{recorded:?} recorded for what is refused");
+                };
+                answer(context, Ok(Done::Sent { room, seq, at }), output);
+            }
             Fact::DirectOpened { room, parties } => {
                 self.opened_direct(context, at, room, parties, output);
             }
@@ -131,9 +138,14 @@ impl Hub {
             } => return,
             // It did not count as spoken.
             Fact::MessagePosted { room, person, .. } => {
-                if let Some(&id) = self.room_ids.get(room) {
-                    self.room_mut(id).turns.give_back(*person);
-                }
+                self.give_back_turn(room, *person, Turn::Message);
+            }
+            Fact::MessageEdited { room, person, .. } => {
+                self.give_back_turn(room, *person, Turn::Edit);
+            }
+            // What cannot be known now is asked again.
+            Fact::MessageRefused { refusal, .. } if error != LogError::Unavailable => {
+                refused = *refusal;
             }
             _ => {}
         }
@@ -141,6 +153,12 @@ impl Hub {
             self.release(context, Err(refused), output);
         } else {
             answer(context, Err(refused), output);
+        }
+    }
+
+    fn give_back_turn(&mut self, room: &RoomName, person: PersonId, turn: Turn) {
+        if let Some(&id) = self.room_ids.get(room) {
+            self.room_mut(id).turns.give_back(person, turn);
         }
     }
 
@@ -218,9 +236,7 @@ impl Hub {
             }
             Recorded::Repeated { seq, at } => {
                 // Nothing was said now: it is still their turn.
-                if let Some(&id) = self.room_ids.get(room) {
-                    self.room_mut(id).turns.give_back(person);
-                }
+                self.give_back_turn(room, person, Turn::Message);
                 (seq, at)
             }
             other => return debug_assert!(false, "{other:?} recorded for a message"),
@@ -323,10 +339,6 @@ impl Hub {
                 self.audit_read(context, done, output);
             }
             Purpose::Recent => self.recent_loaded(&done.read.room, done.outcome, output),
-            Purpose::Repeated(ref refused) => {
-                let context = refused.context.clone();
-                answer(context, first_answer(&done, refused.refusal), output);
-            }
         }
     }
 
@@ -452,21 +464,6 @@ fn books_of_new(owner: PersonId, by: UserName) -> Books {
     Books {
         members: member.into_iter().collect(),
         ..Books::default()
-    }
-}
-
-/// What whoever sent a message again is told that would be refused by now.
-fn first_answer(done: &ReadDone, refused: ChatError) -> Result<Done, ChatError> {
-    match &done.outcome {
-        Ok(page) => {
-            let first = page.messages.first().ok_or(refused)?;
-            let room = done.read.room.clone();
-            let (seq, at) = (first.seq, first.at);
-            Ok(Done::Sent { room, seq, at })
-        }
-        // What cannot be known now is asked again.
-        Err(error @ LogError::Unavailable) => Err(refusal(*error)),
-        Err(_) => Err(refused),
     }
 }
 

@@ -26,7 +26,6 @@ impl Hub {
         }
         let name = RoomName::direct(asking.person, other.person);
         if let Some(id) = self.conversation(&name, asking.person, other.person) {
-            self.check_party(id, asking.person)?;
             self.check_connection(asking, Some(id))?;
             self.open(id, other.person, asking.output);
             self.enter(id, asking.waiting(None, None), asking.output);
@@ -57,15 +56,6 @@ impl Hub {
         known.or_else(|| rooms.find(of_both)).copied()
     }
 
-    /// Refuses who is none of the two of a conversation: it is named after the guest whom somebody was
-    /// before they had an account, which is one of them now.
-    fn check_party(&self, id: RoomId, person: PersonId) -> Result<(), ChatError> {
-        let is_one = self.room(id).other_party(person).is_some();
-        is_one.then_some(()).ok_or(ChatError::Forbidden(
-            "this conversation is with an account now; log in",
-        ))
-    }
-
     /// A conversation is in the log: lets in who asked for it, and opens it for the other.
     pub(super) fn direct_opened(
         &mut self,
@@ -78,7 +68,6 @@ impl Hub {
             Some(id) => *id,
             None => self.insert_room(record(name, parties)),
         };
-        self.check_party(id, asking.person)?;
         for party in [asking.person, other] {
             self.belonging_changed(party, id);
         }

@@ -1,28 +1,47 @@
 //! How what was a guest's becomes an account's.
 //!
-//! It is gathered, handed to the log, and carried out when the log has it. Only then does the
-//! connection speak for the account.
+//! It is gathered, handed to the log, and carried out when the log has it. Then the guest is nobody any
+//! more: the token is good for nothing, other connections of the guest are closed, and the one that
+//! asked speaks for the account. So a guest becomes one account, and all that is the guest's goes to it.
 //!
 //! A measure that was decided about the guest meanwhile, or before the log had this, is about the
 //! account as well: it is taken once more for the account, and answered then.
+//!
+//! All rooms are looked through once for a guest, for what is not known of the guest but of the room;
+//! the rest goes by the rooms that were found.
 
 use std::collections::BTreeSet;
 
 use crate::chat::account::{AccountFact, LoginToken};
+use crate::chat::bans::{Banned, ServerFact};
 use crate::chat::error::ChatError;
 use crate::chat::event::Role;
 use crate::chat::hub::membership::{MAX_MEMBERS, MAX_ROOMS_PER_PERSON};
-use crate::chat::hub::{Hub, Output};
+use crate::chat::hub::{Hub, Output, SessionId};
 use crate::chat::inheritance::{Inheritance, InheritedRestraint, InheritedRoom};
 use crate::chat::log::{Append, Context, Fact, RoomFact};
 use crate::chat::message::Timestamp;
 use crate::chat::name::UserName;
-use crate::chat::order::{MemberRecord, Party, Restraint};
+use crate::chat::order::{Measure, MemberRecord, Party};
 use crate::chat::room::{Room, RoomId};
 use crate::chat::{AccountId, GuestId, PersonId};
 
+/// What the log is about to hand over.
+#[derive(Debug)]
+pub(super) struct Bequest {
+    /// To which account.
+    account: AccountId,
+    /// With which login it comes.
+    token: LoginToken,
+    /// Where something is the guest's, or holds against them.
+    rooms: BTreeSet<RoomId>,
+}
+
 impl Hub {
     /// Has the log hand over to an account what is a guest's who speaks through a connection.
+    ///
+    /// # Errors
+    /// [`ChatError::Busy`] if the guest is about to become an account on another connection.
     pub(super) fn bequeath(
         &mut self,
         context: &Context,
@@ -31,32 +50,48 @@ impl Hub {
         token: LoginToken,
         output: &mut Vec<Output>,
     ) -> Result<(), ChatError> {
-        let record = self.accounts.get(account);
-        let name = (record.ok_or(ChatError::NotFound("account"))?.record.name).clone();
-        let heir = Party {
-            person: PersonId::Account(account),
-            name: name.clone(),
-        };
-        let rooms = if self.bequeathing.insert(guest) {
-            self.rooms_of_guest(context, guest, &heir)
-        } else {
-            Vec::new()
-        };
-        let whom = PersonId::Guest(guest);
-        let restraints = self.restraints_on(|room, at| room.order.on(whom, at));
-        if self.heirs.len() >= MAX_HEIRS {
-            self.heirs.pop_front();
+        if self.bequeathing.contains_key(&guest) {
+            return Err(ChatError::Busy(
+                "this guest gets an account on another connection",
+            ));
         }
-        self.heirs.push_back((guest, heir));
-        self.hold(context.session);
-        let fact = AccountFact::Inherited(Box::new(Inheritance {
+        let (person, now) = (PersonId::Guest(guest), self.now);
+        let own = self.belongings.get(&person).into_iter().flatten();
+        let others = self.rooms.iter();
+        let others = others.filter(|(_, room)| room.concerns(person, now));
+        let bequest = Bequest {
             account,
-            name,
-            guest,
-            rooms,
-            restraints,
             token,
-        }));
+            rooms: own.chain(others.map(|(id, _)| id)).copied().collect(),
+        };
+        self.hand_over(context, guest, bequest, output)
+    }
+
+    fn hand_over(
+        &mut self,
+        context: &Context,
+        guest: GuestId,
+        bequest: Bequest,
+        output: &mut Vec<Output>,
+    ) -> Result<(), ChatError> {
+        let whom = PersonId::Guest(guest);
+        let present = self.people.get(whom);
+        let known_as = present.ok_or(ChatError::NotAuthenticated)?.name.clone();
+        let heir = self.account_party(bequest.account);
+        let heir = heir.ok_or(ChatError::NotFound("account"))?;
+        let places = bequest.rooms.iter();
+        let places = places.filter_map(|id| self.rooms.get(id));
+        let inheritance = Inheritance {
+            account: bequest.account,
+            rooms: self.rooms_of_guest(context, whom, &heir, &bequest.rooms),
+            name: heir.name,
+            guest,
+            known_as,
+            restraints: self.restraints_in(places, |it| it.person == whom),
+        };
+        self.hold(context.session);
+        self.bequeathing.insert(guest, bequest);
+        let fact = AccountFact::Inherited(Box::new(inheritance));
         self.append(context, fact, output);
         Ok(())
     }
@@ -65,21 +100,24 @@ impl Hub {
     fn rooms_of_guest(
         &self,
         context: &Context,
-        guest: GuestId,
+        guest: PersonId,
         heir: &Party,
+        rooms: &BTreeSet<RoomId>,
     ) -> Vec<InheritedRoom> {
-        let guest = PersonId::Guest(guest);
         let session = self.sessions.get(&context.session);
-        let rooms = session.map(|session| &session.rooms);
+        let joined = session.map(|session| &session.rooms);
         let own = self.belongings.get(&heir.person);
         let own_count = own.map_or(0, BTreeSet::len);
         let mut places = MAX_ROOMS_PER_PERSON.saturating_sub(own_count);
         let mut inherited = Vec::new();
-        for (&id, room) in &self.rooms {
+        for &id in rooms {
+            let Some(room) = self.rooms.get(&id) else {
+                continue;
+            };
             let is_party = room
                 .other_party(guest)
                 .is_some_and(|other| other.person != heir.person);
-            let is_in = rooms.is_some_and(|rooms| rooms.contains(&id));
+            let is_in = joined.is_some_and(|rooms| rooms.contains(&id));
             let role = room.role(guest);
             if !(is_party || is_in || role > Role::Member)
                 || room.order.check_ban(heir, self.now).is_err()
@@ -103,37 +141,26 @@ impl Hub {
         inherited
     }
 
-    /// What holds in each room, of what `on` finds there; as far as there is place for more.
-    pub(super) fn restraints_on<'a, R>(
-        &'a self,
-        on: impl Fn(&'a Room, Timestamp) -> R,
-    ) -> Vec<InheritedRestraint>
-    where
-        R: Iterator<Item = &'a Restraint>,
-    {
-        let at = self.now;
-        let in_room = |room: &'a Room| {
-            let those = on(room, at).filter(move |_| room.order.has_place_for_restraint(at));
-            those.map(|restraint| InheritedRestraint::new(room.name.clone(), restraint))
-        };
-        self.rooms.values().flat_map(in_room).collect()
+    /// What holds in some rooms against those whom `is_it` finds; as far as there is place for more.
+    fn restraints_in<'a>(
+        &self,
+        rooms: impl Iterator<Item = &'a Room>,
+        is_it: impl Fn(&Party) -> bool,
+    ) -> Vec<InheritedRestraint> {
+        let (at, mut found) = (self.now, Vec::new());
+        for room in rooms {
+            let those = room.order.lasting_on(at, &is_it);
+            let those = those.filter(|_| room.order.has_place_for_restraint(at));
+            found.extend(those.map(|it| InheritedRestraint::new(room.name.clone(), it)));
+        }
+        found
     }
 
-    /// What holds against a guest who gets an account, or against guests of the name that it has.
-    pub(super) fn restraints_of_newcomer(
-        &self,
-        context: &Context,
-        name: &UserName,
-    ) -> Vec<InheritedRestraint> {
-        let session = self.sessions.get(&context.session);
-        let guest = session.map(|session| session.person);
-        let known_as = guest.and_then(|guest| self.people.get(guest));
-        let names = [Some(name), known_as.map(|it| &it.name)];
-        self.restraints_on(|room, at| {
-            room.order.lasting_on(at, move |whom| {
-                let is_named = names.into_iter().flatten().any(|name| *name == whom.name);
-                whom.person.is_guest() && (is_named || Some(whom.person) == guest)
-            })
+    /// What holds against guests of the name that somebody gets an account of. Whoever asks for it as a
+    /// guest takes over what holds against them when they come as the account.
+    pub(super) fn restraints_of_newcomer(&self, name: &UserName) -> Vec<InheritedRestraint> {
+        self.restraints_in(self.rooms.values(), |whom| {
+            whom.person.is_guest() && whom.name == *name
         })
     }
 
@@ -145,25 +172,31 @@ impl Hub {
         inheritance: &Inheritance,
         output: &mut Vec<Output>,
     ) {
-        self.bequeathing.remove(&inheritance.guest);
+        let guest = inheritance.guest;
+        let Some(bequest) = self.bequeathing.remove(&guest) else {
+            return debug_assert!(false, "what is handed over was asked for");
+        };
         let heir = inheritance.heir();
+        self.heirs.insert(guest, inheritance.account);
         for inherited in &inheritance.rooms {
             if let Some(&id) = self.room_ids.get(&inherited.room) {
                 self.inherit(id, at, inherited, inheritance);
             }
         }
         self.carry_restraints(&heir, at, &inheritance.restraints);
-        for room in self.rooms.values_mut() {
-            room.turns
-                .pass_on(PersonId::Guest(inheritance.guest), heir.person);
+        for id in &bequest.rooms {
+            if let Some(room) = self.rooms.get_mut(id) {
+                room.turns.share(PersonId::Guest(guest), heir.person);
+            }
         }
+        self.end_guest(guest, Some(context.session), output);
         // Whoever has gone meanwhile finds it when they come back.
         if self.held.contains_key(&context.session)
-            && let Err(error) = self.go_on(&context, inheritance, output)
+            && let Err(error) = self.go_on(&context, guest, bequest, output)
         {
             self.release(context, Err(error), output);
+            self.end_guest(guest, None, output);
         }
-        self.end_conversations(inheritance, output);
     }
 
     /// Has the connection speak for the account, unless the guest got more while this was handed over:
@@ -171,36 +204,38 @@ impl Hub {
     fn go_on(
         &mut self,
         context: &Context,
-        inheritance: &Inheritance,
+        guest: GuestId,
+        mut bequest: Bequest,
         output: &mut Vec<Output>,
     ) -> Result<(), ChatError> {
-        let Inheritance {
-            account,
-            guest,
-            token,
-            ..
-        } = *inheritance;
-        let rest = self.rooms_of_guest(context, guest, &inheritance.heir());
+        let person = PersonId::Guest(guest);
+        let belongings = self.belongings.get(&person).into_iter().flatten();
+        bequest.rooms.extend(belongings);
+        let heir = self.account_party(bequest.account);
+        let heir = heir.ok_or(ChatError::NotFound("account"))?;
+        let rest = self.rooms_of_guest(context, person, &heir, &bequest.rooms);
         if rest.iter().any(|it| it.is_party || it.role > Role::Member) {
-            return self.bequeath(context, guest, account, token, output);
+            return self.hand_over(context, guest, bequest, output);
         }
-        self.welcome(context, account, token, output)
+        self.welcome(context, bequest.account, bequest.token, output)
     }
 
-    /// On other connections the guest hears no longer what is said in the account's conversations.
-    fn end_conversations(&mut self, inheritance: &Inheritance, output: &mut Vec<Output>) {
-        let guest = PersonId::Guest(inheritance.guest);
-        for inherited in inheritance.rooms.iter().filter(|it| it.is_party) {
-            if let Some(&id) = self.room_ids.get(&inherited.room)
-                && self.room(id).is_member(guest)
-            {
-                self.dismiss(
-                    id,
-                    guest,
-                    None,
-                    "your account has this conversation",
-                    output,
-                );
+    /// The log could not hand it over, or no more of it.
+    pub(super) fn not_inherited(&mut self, guest: GuestId, output: &mut Vec<Output>) {
+        self.bequeathing.remove(&guest);
+        if self.heirs.has(guest) {
+            self.end_guest(guest, None, output);
+        }
+    }
+
+    /// Closes the connections of a guest who is nobody any more.
+    fn end_guest(&mut self, guest: GuestId, except: Option<SessionId>, output: &mut Vec<Output>) {
+        let present = self.people.get(PersonId::Guest(guest));
+        let sessions = present.map(|it| it.sessions.clone());
+        for session in sessions.into_iter().flatten() {
+            if Some(session) != except {
+                self.disconnect(session, output);
+                output.push(Output::Close(session));
             }
         }
     }
@@ -254,8 +289,8 @@ impl Hub {
         }
     }
 
-    /// Takes a measure about a guest once more for the account that the guest has become; whether
-    /// there is one.
+    /// Takes a measure about a guest once more for the account that the guest has become, or is about
+    /// to; whether there is one.
     pub(super) fn measure_heir(
         &self,
         context: &Context,
@@ -264,20 +299,26 @@ impl Hub {
         fact: &RoomFact,
         output: &mut Vec<Output>,
     ) -> bool {
-        let RoomFact::Measured { by, whom, .. } = fact else {
+        let RoomFact::Measured {
+            by, whom, measure, ..
+        } = fact
+        else {
             return false;
         };
-        let is_it = |it: &&(GuestId, Party)| PersonId::Guest(it.0) == whom.person;
-        let heir = self.heirs.iter().rev().find(is_it);
+        let heir = match measure {
+            // What was carried is lifted with it, but what is on its way is not.
+            Measure::Unban | Measure::Unmute => self.heir_to_be(whom.person),
+            _ => self.heir(whom.person),
+        };
         // Whoever has an account may be above those who did not know.
         let standing = self.standing(id, by.person);
-        let is_below = |it: &&(GuestId, Party)| standing.outranks(self.standing(id, it.1.person));
-        let Some((_, heir)) = heir.filter(is_below) else {
+        let is_below = |it: &Party| standing.outranks(self.standing(id, it.person));
+        let Some(heir) = heir.filter(is_below) else {
             return false;
         };
         let mut fact = fact.clone();
         if let RoomFact::Measured { whom, from, .. } = &mut fact {
-            *whom = heir.clone();
+            *whom = heir;
             from.clear();
         }
         let (context, room) = (context.clone(), self.room(id).name.clone());
@@ -285,7 +326,60 @@ impl Hub {
         output.push(Output::Append(Append { context, at, fact }));
         true
     }
-}
 
-/// Guests of whom it is known what account they have become: as many as facts can wait for the log.
-const MAX_HEIRS: usize = 4 * 1024;
+    /// Keeps the account out of the server that a guest has become, or is about to, who is kept out;
+    /// whether there is one.
+    pub(super) fn ban_heir(
+        &self,
+        context: &Context,
+        at: Timestamp,
+        fact: &ServerFact,
+        output: &mut Vec<Output>,
+    ) -> bool {
+        let ServerFact::Banned {
+            by,
+            whom: Banned::Person(guest),
+            ..
+        } = fact
+        else {
+            return false;
+        };
+        let standing = self.standing_on_server(by.person);
+        let may_ban = |it: &Party| {
+            standing.outranks(self.standing_on_server(it.person)) && self.bans.has_place(at)
+        };
+        let Some(heir) = self.heir(guest.person).filter(may_ban) else {
+            return false;
+        };
+        let mut fact = fact.clone();
+        if let ServerFact::Banned { whom, .. } = &mut fact {
+            *whom = Banned::Person(heir);
+        }
+        let (context, fact) = (context.clone(), Fact::Server(fact));
+        output.push(Output::Append(Append { context, at, fact }));
+        true
+    }
+
+    /// The account that a guest is about to become, or has become; of several the newest.
+    fn heir(&self, person: PersonId) -> Option<Party> {
+        let PersonId::Guest(guest) = person else {
+            return None;
+        };
+        let newest = || self.account_party(self.heirs.of(guest).next_back()?);
+        self.heir_to_be(person).or_else(newest)
+    }
+
+    fn heir_to_be(&self, person: PersonId) -> Option<Party> {
+        match person {
+            PersonId::Guest(guest) => self.account_party(self.bequeathing.get(&guest)?.account),
+            PersonId::Account(_) => None,
+        }
+    }
+
+    /// An account, as it is known in rooms.
+    fn account_party(&self, account: AccountId) -> Option<Party> {
+        let name = self.accounts.get(account)?.record.name.clone();
+        let person = PersonId::Account(account);
+        Some(Party { person, name })
+    }
+}

@@ -12,6 +12,7 @@ use crate::chat::message::Timestamp;
 use crate::chat::name::RoomName;
 use crate::chat::network::ClientAddress;
 use crate::chat::order::{Measure, MemberRecord, Party, Reason, Restraint, RestraintKind};
+use crate::chat::permission::Action;
 use crate::chat::recent::Waiting;
 use crate::chat::room::RoomId;
 
@@ -141,16 +142,16 @@ impl Hub {
         reason: &Reason,
         at: Timestamp,
     ) {
-        let room = self.room_mut(id);
+        let room = self.rooms.get_mut(&id).expect("ids come from room_ids");
         if measure.ends_invites(room.is_public()) {
             room.order.uninvite();
         }
-        let order = &mut room.order;
+        let (order, heirs) = (&mut room.order, &self.heirs);
         let (kind, until) = match measure {
             Measure::Ban { until } => (RestraintKind::Ban, until),
             Measure::Mute { until } => (RestraintKind::Mute, until),
-            Measure::Unban => return order.lift(RestraintKind::Ban, whom),
-            Measure::Unmute => return order.lift(RestraintKind::Mute, whom),
+            Measure::Unban => return order.lift(RestraintKind::Ban, whom, heirs, at),
+            Measure::Unmute => return order.lift(RestraintKind::Mute, whom, heirs, at),
             Measure::Kick | Measure::Role(_) => return,
         };
         order.restrain(Restraint {
@@ -197,7 +198,8 @@ impl Hub {
         self.consider_abandoned(id);
     }
 
-    /// Answers a request for what was done to keep order.
+    /// Answers a request for what was done to keep order, if whoever asked may still know: the page was
+    /// read meanwhile, perhaps that of another room of the name.
     pub(super) fn audit_read(
         &mut self,
         context: Context,
@@ -209,7 +211,9 @@ impl Hub {
             _ => Some(done.read.room),
         };
         let limit = done.read.max_messages;
-        let result = done.outcome.map_err(super::commit::refusal).map(|page| {
+        let may_read = self.may_read_audit(&context, room.as_ref(), output);
+        let outcome = may_read.and_then(|()| done.outcome.map_err(super::commit::refusal));
+        let result = outcome.map(|page| {
             let mut entries = page.audit;
             // One more was asked for than is shown.
             let more = entries.len() > limit;
@@ -223,9 +227,30 @@ impl Hub {
         answer(context, result, output);
     }
 
+    /// Whether whoever asked may know what was done in a room, or on the whole server if none is named.
+    fn may_read_audit(
+        &self,
+        context: &Context,
+        room: Option<&RoomName>,
+        output: &mut Vec<Output>,
+    ) -> Result<(), ChatError> {
+        let asking = self.asking(context, self.now, output)?;
+        match room {
+            Some(name) => {
+                let id = self.visible(name, &asking)?;
+                self.allow(&asking, id, Action::ReadAudit)
+            }
+            None => {
+                let standing = self.standing_on_server(asking.person);
+                let may = standing.may(Action::KeepServerOrder);
+                may.map_err(ChatError::Forbidden)
+            }
+        }
+    }
+
     /// Tells all who are in a room something that has no form of its own.
     fn notice(&mut self, id: RoomId, text: &str, rule: Option<Rule>, output: &mut Vec<Output>) {
-        let room = self.room(id).name.clone();
+        let room = Some(self.room(id).name.clone());
         let text = text.into();
         output.push(Output::Publish {
             room: id,

@@ -5,7 +5,7 @@ use crate::chat::accounts::{Account, MAX_ACCOUNTS};
 use crate::chat::command::{Grounds, Login, Registration as Wish};
 use crate::chat::entrance::Registration;
 use crate::chat::error::ChatError;
-use crate::chat::event::Done;
+use crate::chat::event::{Done, Event};
 use crate::chat::hash::{HashOutcome, HashPurpose, HashTask, Hashed, Hashing};
 use crate::chat::hub::arrival::HAS_SAID;
 use crate::chat::hub::{Hub, Output};
@@ -174,17 +174,24 @@ impl Hub {
             name: record.name.clone(),
         };
         self.bans.check(&party, now)?;
-        let factor = match (&mut record.totp, login.factor) {
-            (None, _) => None,
-            (Some(_), None) => {
-                // The password was right: asking for the code is no failure.
+        let used = record.totp.as_mut().map(|totp| {
+            let factor = login.factor.ok_or(ChatError::TotpNeeded)?;
+            let taken = self.attempts.take_code(account, now);
+            taken.map_err(|retry_after_ms| ChatError::RateLimited { retry_after_ms })?;
+            let used = totp.use_up(factor, now).ok_or(ChatError::BadPassword)?;
+            self.attempts.give_back_code(account);
+            Ok(used)
+        });
+        let factor = match used.transpose() {
+            Ok(used) => used,
+            Err(error) => {
+                // The password was right: it is codes that count from here on.
                 self.attempts
                     .give_back(&login.name, login.opening.from, now);
-                return Err(ChatError::TotpNeeded);
-            }
-            (Some(totp), Some(factor)) => {
-                let used = totp.use_up(factor, now);
-                Some(used.ok_or(ChatError::BadPassword)?)
+                if error == ChatError::BadPassword {
+                    self.warn_of_wrong_code(party.person, output);
+                }
+                return Err(error);
             }
         };
         self.attempts.succeed(&login.name, login.opening.from, now);
@@ -197,6 +204,18 @@ impl Hub {
         };
         self.append(context, fact, output);
         Ok(())
+    }
+
+    /// Tells the owner of an account that somebody has their password, if it was not they themselves.
+    fn warn_of_wrong_code(&self, person: PersonId, output: &mut Vec<Output>) {
+        let text = "somebody gave your password and a wrong code: if it was not you, choose another \
+                    password";
+        let notice = Event::Notice {
+            room: None,
+            text: text.into(),
+            rule: None,
+        };
+        self.tell_person(person, notice, output);
     }
 
     fn made(
@@ -236,7 +255,7 @@ impl Hub {
     ) -> Result<(), ChatError> {
         // Much may have happened while the password was hashed.
         self.may_register(context, &wish)?;
-        let restraints = self.restraints_of_newcomer(context, &wish.name);
+        let restraints = self.restraints_of_newcomer(&wish.name);
         let (mut invite, mut claim) = (None, None);
         match wish.grounds {
             Grounds::None => {}

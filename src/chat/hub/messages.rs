@@ -3,7 +3,7 @@
 use crate::chat::command::Command;
 use crate::chat::error::ChatError;
 use crate::chat::hub::{Asking, Hub, MAX_FOUND, MAX_HISTORY, Output};
-use crate::chat::log::{Fact, Purpose, Read, Refused, Span};
+use crate::chat::log::{Fact, Purpose, Read, Span};
 use crate::chat::message::{Body, MessageKey, Seq};
 use crate::chat::name::RoomName;
 use crate::chat::permission::Action;
@@ -11,6 +11,7 @@ use crate::chat::reaction::Emoji;
 use crate::chat::recent;
 use crate::chat::room::RoomId;
 use crate::chat::search::{Place, Query, Scope, Search};
+use crate::chat::turns::Turn;
 
 impl Hub {
     pub(super) fn send(
@@ -55,20 +56,14 @@ impl Hub {
         let (Some(key), Ok(room)) = (key, room) else {
             return Err(refusal);
         };
-        let refused = Refused {
-            context: asking.context.clone(),
-            from: asking.name.clone(),
+        let (room, from, person) = (room.name.clone(), asking.name.clone(), asking.person);
+        asking.append(Fact::MessageRefused {
+            room,
+            from,
+            person,
             key,
             refusal,
-        };
-        asking.output.push(Output::Read(Read {
-            purpose: Purpose::Repeated(Box::new(refused)),
-            room: room.name.clone(),
-            span: Span::Newest,
-            max_messages: 1,
-            max_weight: recent::MAX_WEIGHT,
-            max_changes: 0,
-        }));
+        });
         Ok(())
     }
 
@@ -86,7 +81,7 @@ impl Hub {
             return Err(ChatError::NotFound("message to reply to"));
         }
         self.check_speech(asking, id)?;
-        self.wait_for_turn(asking, id)?;
+        self.wait_for_turn(asking, id, Turn::Message)?;
         let room = self.room(id);
         let (room, from, person) = (room.name.clone(), asking.name.clone(), asking.person);
         asking.append(Fact::MessagePosted {
@@ -110,6 +105,7 @@ impl Hub {
     ) -> Result<(), ChatError> {
         let id = self.entered(name, asking)?;
         self.check_speech(asking, id)?;
+        self.wait_for_turn(asking, id, Turn::Edit)?;
         let room = self.room(id);
         let (room, by, person) = (room.name.clone(), asking.name.clone(), asking.person);
         asking.append(Fact::MessageEdited {

@@ -19,6 +19,7 @@ use crate::chat::order::{
 use crate::chat::permission::{Action, Standing};
 use crate::chat::recent;
 use crate::chat::room::RoomId;
+use crate::chat::turns::Turn;
 
 impl Hub {
     /// Carries out what is asked about how a room is kept.
@@ -103,11 +104,12 @@ impl Hub {
         room.order.check_mute(&asking.party(), asking.at)
     }
 
-    /// Refuses who spoke too short a while ago, where that is limited.
+    /// Refuses who spoke, or edited, too short a while ago, where that is limited.
     pub(super) fn wait_for_turn(
         &mut self,
         asking: &Asking<'_>,
         id: RoomId,
+        turn: Turn,
     ) -> Result<(), ChatError> {
         let is_slow = !self.room(id).turns.interval().is_zero();
         if !is_slow
@@ -118,7 +120,8 @@ impl Hub {
         {
             return Ok(());
         }
-        let taken = self.room_mut(id).turns.take(asking.person, asking.at);
+        let turns = &mut self.room_mut(id).turns;
+        let taken = turns.take(asking.person, turn, asking.at);
         taken.map_err(|retry_after_ms| ChatError::RateLimited { retry_after_ms })
     }
 

@@ -169,13 +169,13 @@ impl Hub {
             // Nobody waits for it; it is seen again in an hour.
             AccountFact::Seen { .. } => return,
             AccountFact::Opened(account) => self.take_back(account.invite, account.claim),
-            AccountFact::Inherited(inheritance) => {
-                self.bequeathing.remove(&inheritance.guest);
-            }
             _ => {}
         }
         let busy = ChatError::Busy("accounts cannot be changed just now");
         self.release(context, Err(busy), output);
+        if let AccountFact::Inherited(inheritance) = fact {
+            self.not_inherited(inheritance.guest, output);
+        }
     }
 
     /// What an account would have taken that is not there after all can be taken by another.

@@ -1,10 +1,9 @@
 //! For how long messages are kept: what is too old is erased, the oldest first.
 //!
 //! The hub knows when the oldest message or change of each room was decided, and so when something is
-//! to be done at all. The log erases a few of them in a commit, some 5 ms, and tells how old the rest
-//! is; only one such commit is under way, and between two of them the log is left to others, so that
-//! nobody waits for more than one. All rooms together get rid of some 150 messages a second like that,
-//! each of a dozen words: more than people say, however many days they talk.
+//! to be done at all. The log erases a few of them in a commit, some 5 ms, or more where nobody else has
+//! anything to write, and tells how old the rest is; only one such commit is under way, and between two
+//! of them the log is left to others, so that nobody waits for more than one.
 
 use std::time::Duration;
 
@@ -58,9 +57,14 @@ impl Hub {
     /// Has a room looked at again when the oldest of what is kept there is too old.
     pub(super) fn plan_expiry(&mut self, id: RoomId) {
         let room = self.room(id);
-        let days = self.retention_days(room);
-        let due = room.oldest_at.zip(days);
-        self.set_expiry(id, due.map(|(at, days)| after(at, span_of(days))));
+        let due = if room.has_remains {
+            // Nobody sees it any more, or can delete it: it goes, however long messages are kept now.
+            Some(self.now)
+        } else {
+            let due = room.oldest_at.zip(self.retention_days(room));
+            due.map(|(at, days)| after(at, span_of(days)))
+        };
+        self.set_expiry(id, due);
     }
 
     pub(super) fn set_expiry(&mut self, id: RoomId, at: Option<Timestamp>) {
@@ -86,12 +90,14 @@ impl Hub {
             return;
         };
         let room = self.room(id);
-        let Some(days) = self.retention_days(room) else {
-            return self.set_expiry(id, None);
+        let before = match self.retention_days(room) {
+            Some(days) => {
+                let span_ms = i64::try_from(span_of(days).as_millis()).unwrap_or(i64::MAX);
+                // What is exactly so old is due.
+                Timestamp(self.now.0.saturating_sub(span_ms).saturating_add(1))
+            }
+            None => NEVER_SAID,
         };
-        let span_ms = i64::try_from(span_of(days).as_millis()).unwrap_or(i64::MAX);
-        // What is exactly so old is due.
-        let before = Timestamp(self.now.0.saturating_sub(span_ms).saturating_add(1));
         let name = room.name.clone();
         self.erasing = Erasing::UnderWay;
         self.append_of_room(NOBODY, name, RoomFact::Expired { before }, output);
@@ -104,10 +110,14 @@ impl Hub {
             return;
         };
         match outcome {
-            &Ok(Recorded::Erased { up_to, oldest_at }) => {
+            &Ok(Recorded::Erased {
+                up_to,
+                oldest_at,
+                has_remains,
+            }) => {
                 let room = self.room_mut(id);
                 room.erased = room.erased.max(up_to);
-                room.oldest_at = oldest_at;
+                (room.oldest_at, room.has_remains) = (oldest_at, has_remains);
                 self.weigh(id, |room| room.recent.forget(room.erased));
                 self.plan_expiry(id);
             }
@@ -125,6 +135,9 @@ fn span_of(days: u32) -> Duration {
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Before all that was ever said: only the rest of what counts as erased goes.
+const NEVER_SAID: Timestamp = Timestamp(0);
 
 /// For what others have to write: twice what the log needs to erase some.
 const PAUSE: Duration = Duration::from_millis(10);

@@ -229,7 +229,8 @@ impl Hub {
         Ok(())
     }
 
-    /// The log has taken it. Whoever asked is told when it holds.
+    /// The log has taken it. Whoever asked is told when it holds, also for the account that a guest
+    /// becomes.
     pub(super) fn server_kept(
         &mut self,
         context: Context,
@@ -237,6 +238,7 @@ impl Hub {
         fact: ServerFact,
         output: &mut Vec<Output>,
     ) {
+        let is_heirs = self.ban_heir(&context, at, &fact, output);
         match fact {
             ServerFact::Banned {
                 by,
@@ -272,7 +274,9 @@ impl Hub {
                 self.tell_person(person, Event::You(you), output);
             }
         }
-        answer(context, Ok(Done::Finished), output);
+        if !is_heirs {
+            answer(context, Ok(Done::Finished), output);
+        }
     }
 
     /// Closes the connections of those who are banned.
@@ -305,7 +309,7 @@ impl Hub {
     }
 
     /// Tells somebody something on all of their connections.
-    fn tell_person(&self, person: PersonId, event: Event, output: &mut Vec<Output>) {
+    pub(super) fn tell_person(&self, person: PersonId, event: Event, output: &mut Vec<Output>) {
         let event = Arc::new(event);
         let sessions = self.people.get(person).map(|it| &it.sessions);
         for &to in sessions.into_iter().flatten() {

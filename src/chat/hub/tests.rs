@@ -14,8 +14,11 @@ use crate::chat::{
 };
 mod accounts;
 mod accounts_in_rooms;
+mod audit;
+mod codes;
 mod commands;
 mod full_connections;
+mod handover;
 mod inheritance;
 mod log;
 mod logins;
@@ -29,6 +32,7 @@ mod restraints;
 mod retention;
 mod server;
 mod sharing;
+mod slow_mode;
 mod talk;
 mod world;
 

@@ -59,8 +59,8 @@ impl ChatService {
                     self.gauges.http.dec();
                     self.gauges.websocket.inc();
                     self.shared.user_came();
-                    let context = self.context(session.id, session.visitor.address(), now);
-                    let chat = WsSession::new(connection, cookie, &context, outbox);
+                    let mut context = self.context(session.id, session.visitor.address(), now);
+                    let chat = WsSession::new(connection, cookie, &mut context, outbox);
                     session.kind = Kind::WebSocket(Box::new(chat));
                 }
             }

@@ -44,6 +44,9 @@ pub(super) use ensure;
 /// How much was recorded before something.
 pub(super) type Position = u64;
 
+/// Guests whom somebody was, with what they were called at last.
+type Guests = Vec<(PersonId, String)>;
+
 /// All that is durable.
 #[derive(Debug)]
 pub(super) struct Ledger {
@@ -59,6 +62,8 @@ pub(super) struct Ledger {
     pub(super) accounts: Accounts,
     /// Guests, and the accounts that they became.
     heirs: BTreeSet<(PersonId, PersonId)>,
+    /// The guests whom each account was, with what they were called at last.
+    guests: BTreeMap<PersonId, Guests>,
     /// For how many days messages are kept where nobody decided; 0: for ever.
     retention_days: u32,
 }
@@ -111,6 +116,7 @@ impl Ledger {
             said: BTreeMap::new(),
             accounts: Accounts::default(),
             heirs: BTreeSet::new(),
+            guests: BTreeMap::new(),
         }
     }
 
@@ -185,7 +191,8 @@ impl Ledger {
             (Fact::RoomCreated { .. } | Fact::DirectOpened { .. }, Ok(Recorded::RoomExisted)) => {}
             (Fact::MessagePosted { person, body, .. }, Ok(recorded)) => {
                 room.books.check_voice(*person, told, append.at)?;
-                if room.past.post(append, recorded, position)? {
+                let guests = self.guests.get(person).map_or(&[][..], Vec::as_slice);
+                if room.past.post(append, recorded, position, guests)? {
                     let known = (told, self.began_at);
                     room.books.take_turn(*person, append.at, known)?;
                     let place = (name.to_owned(), room.past.newest());
@@ -229,8 +236,17 @@ impl Ledger {
                 room.books.check_expiry(*before, append.at, known)?;
                 room.past.erase(*before, *up_to, position)?;
             }
+            (Fact::MessageRefused { person, .. }, outcome) => {
+                let guests = self.guests.get(person).map_or(&[][..], Vec::as_slice);
+                let due = room.past.judge_repeat(fact, guests);
+                ensure!(
+                    *outcome == due,
+                    "the log knows {outcome:?} of {fact:?}, which is {due:?}"
+                );
+            }
             (Fact::Room { fact, .. }, Ok(Recorded::Noted)) => {
                 let newest = room.past.newest();
+                (room.books).lift_carried(fact, &self.heirs, append.at, position);
                 room.books.keep(append, fact, newest, (position, told))?;
             }
             (fact, outcome) => {

@@ -114,4 +114,4 @@ fn planted_faults_are_found() {
 const SEEDS: u64 = 200;
 
 /// Within so many runs a fault shows.
-const SEEDS_FOR_PLANTS: u64 = 200;
+const SEEDS_FOR_PLANTS: u64 = 400;

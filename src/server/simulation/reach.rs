@@ -11,8 +11,8 @@ use crate::chat::hash::Hashing;
 use crate::chat::log::{Append, Purpose, Read, Visibility};
 use crate::chat::search::{Finding, Search};
 use crate::chat::{Done, Event, Message, RoomName, Topic};
-use crate::server::hub_thread::Reach;
 use crate::server::mail::Mail;
+use crate::server::reach::Reach;
 
 /// What the hub has told and asked, and nobody has taken yet.
 #[derive(Debug)]

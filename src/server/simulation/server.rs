@@ -24,7 +24,8 @@ use crate::server::chat_service::ChatService;
 use crate::server::context::Sources;
 use crate::server::control::Control;
 use crate::server::hashers::Hasher;
-use crate::server::hub_thread::{self, HubMail, HubReceiver, HubThread};
+use crate::server::hub_queue::{self, HubMail, HubReceiver};
+use crate::server::hub_thread::HubThread;
 use crate::server::mail::Mail;
 use crate::server::shared::{Purpose, Shared};
 use crate::server::token::TokenKey;
@@ -95,7 +96,7 @@ impl Server {
         };
         let shared = Arc::new(shared(setup.rate));
         let (control_sender, control) = mpsc::channel();
-        let (hub, receiver) = hub_thread::queue();
+        let (hub, receiver) = hub_queue::queue();
         let workers = (0..setup.worker_count).map(|nth| {
             let sources = Sources {
                 // It goes into a metric only.

@@ -60,6 +60,8 @@ pub(in crate::storage) struct RollRows {
     pub(in crate::storage) logins: Vec<LoginRow>,
     pub(in crate::storage) invites: Vec<InviteRow>,
     pub(in crate::storage) bans: Vec<BanRow>,
+    /// Guests, and the accounts that they have become.
+    pub(in crate::storage) heirs: Vec<(Vec<u8>, i64)>,
 }
 
 impl Database {
@@ -110,6 +112,7 @@ impl Transaction<'_> {
                 })
             })?,
             bans: self.bans()?,
+            heirs: self.heirs()?,
         })
     }
 

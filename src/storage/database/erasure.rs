@@ -2,15 +2,39 @@
 //!
 //! Nothing may be left of it, so the index is told to forget a message word by word: some 2 ms for a
 //! message of a dozen words, however many go at once. Whatever else is to be written waits for that,
-//! so one transaction erases a *portion*, which takes some 5 ms, and others go between two of them. A
-//! portion is settled by what is in the database and by no clock: a run that is repeated does the same.
+//! so one transaction erases a *portion*, which takes some 5 ms, and others go between two of them. Where
+//! there are none it grows, up to some 25 ms: that is how long the first one waits who comes. A portion
+//! is settled by what is in the database, by what was written before, and by no clock: a run that is
+//! repeated does the same.
 //!
 //! A message may be more than a portion by itself: its text is long, many reacted to it, it was
 //! changed often. It goes piece by piece; from the first piece on it counts as erased.
 
 use rusqlite::OptionalExtension as _;
 
-use super::{DatabaseError, Transaction, integer, number, text};
+use super::{DatabaseError, RoomState, Transaction, integer, number, text};
+
+/// How much one transaction erases: a number of the smallest that there are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::storage) struct Portion(u8);
+
+impl Portion {
+    /// What others can wait for who have something to write.
+    pub(in crate::storage) const SMALL: Self = Self(1);
+
+    /// What may follow it where nobody has.
+    pub(in crate::storage) fn larger(self) -> Self {
+        Self((2 * self.0).min(LARGEST))
+    }
+
+    fn weight(self) -> u64 {
+        PORTION_WEIGHT * u64::from(self.0)
+    }
+
+    fn row_count(self) -> i64 {
+        PORTION_ROWS * i64::from(self.0)
+    }
+}
 
 /// The oldest rows of a table that are too old, as many as a portion has.
 #[derive(Clone, Copy, Debug)]
@@ -32,25 +56,34 @@ impl Transaction<'_> {
         self.execute(SET_RETENTION, (room, days))
     }
 
-    /// The oldest messages of before then.
+    /// The oldest messages of before then, or that count as erased.
     pub(in crate::storage) fn stale_messages(
         &self,
-        room: i64,
+        room: RoomState,
         before: i64,
+        portion: Portion,
     ) -> Result<Stale, DatabaseError> {
-        self.stale(OLDEST_MESSAGES, room, before)
+        self.stale(OLDEST_MESSAGES, room.id, (before, room.erased), portion)
     }
 
     /// The oldest changes of before then.
     pub(in crate::storage) fn stale_changes(
         &self,
-        room: i64,
+        room: RoomState,
         before: i64,
+        portion: Portion,
     ) -> Result<Stale, DatabaseError> {
-        self.stale(OLDEST_CHANGES, room, before)
+        self.stale(OLDEST_CHANGES, room.id, (before, 0), portion)
     }
 
-    fn stale(&self, sql: &str, room: i64, before: i64) -> Result<Stale, DatabaseError> {
+    /// The oldest rows that were decided before then or have no larger number than that.
+    fn stale(
+        &self,
+        sql: &str,
+        room: i64,
+        (before, erased): (i64, u64),
+        portion: Portion,
+    ) -> Result<Stale, DatabaseError> {
         let mut statement = self.0.prepare_cached(sql)?;
         let mut rows = statement.query((room,))?;
         let mut stale = Stale {
@@ -60,15 +93,16 @@ impl Transaction<'_> {
         };
         let mut weight = 0;
         while let Some(row) = rows.next()? {
-            let (at, len): (i64, u64) = (row.get(1)?, number(row, 2)?);
+            let (nth, at, len) = (number(row, 0)?, row.get(1)?, number(row, 2)?);
             stale.first_at.get_or_insert(at);
             weight += ROW_WEIGHT + len;
-            let is_full = weight > PORTION_WEIGHT && stale.up_to.is_some();
-            if at >= before || is_full {
+            let is_full = weight > portion.weight() && stale.up_to.is_some();
+            let is_kept = at >= before && nth > erased;
+            if is_kept || is_full {
                 stale.next_at = Some(at);
                 break;
             }
-            stale.up_to = Some(number(row, 0)?);
+            stale.up_to = Some(nth);
         }
         Ok(stale)
     }
@@ -79,10 +113,12 @@ impl Transaction<'_> {
         &self,
         room: i64,
         up_to: u64,
+        portion: Portion,
     ) -> Result<bool, DatabaseError> {
         let range = (room, integer(up_to));
-        let is_last_piece =
-            self.erase_reactors(range)? && self.erase_edits(range)? && self.erase_words(range)?;
+        let is_last_piece = self.erase_reactors(range, portion)?
+            && self.erase_edits(range, portion)?
+            && self.erase_words(range, portion)?;
         if is_last_piece {
             // What is looked up by messages goes before them.
             for sql in [UNINDEX, ERASE_EVENTS, ERASE_MESSAGES] {
@@ -102,6 +138,16 @@ impl Transaction<'_> {
         up_to: u64,
     ) -> Result<(), DatabaseError> {
         self.execute(SET_ERASED, (room, integer(up_to)))
+    }
+
+    /// Whether a room has messages up to one.
+    pub(in crate::storage) fn has_messages_to(
+        &self,
+        room: i64,
+        up_to: u64,
+    ) -> Result<bool, DatabaseError> {
+        let mut statement = self.0.prepare_cached(ANY_MESSAGE_TO)?;
+        Ok(statement.exists((room, integer(up_to)))?)
     }
 
     /// Erases the changes of a room up to one.
@@ -126,56 +172,75 @@ impl Transaction<'_> {
     }
 
     /// Erases some of what is left of rooms that were removed; `false`: there was nothing.
-    pub(in crate::storage) fn erase_removed(&self) -> Result<bool, DatabaseError> {
+    pub(in crate::storage) fn erase_removed(
+        &self,
+        portion: Portion,
+    ) -> Result<bool, DatabaseError> {
         let mut statement = self.0.prepare_cached(REMOVED_ROOM)?;
         let room: Option<i64> = statement.query_row((), |row| row.get(0)).optional()?;
         let Some(room) = room else {
             return Ok(false);
         };
-        if let Some(up_to) = self.stale_messages(room, i64::MAX)?.up_to {
-            self.erase_messages_to(room, up_to)?;
-        } else if let Some(up_to) = self.stale_changes(room, i64::MAX)?.up_to {
+        let stale = |sql| self.stale(sql, room, (i64::MAX, 0), portion);
+        if let Some(up_to) = stale(OLDEST_MESSAGES)?.up_to {
+            self.erase_messages_to(room, up_to, portion)?;
+        } else if let Some(up_to) = stale(OLDEST_CHANGES)?.up_to {
             self.erase_changes_to(room, up_to)?;
-        } else if self.empty_books(room)? {
+        } else if self.empty_books(room, portion)? {
             self.execute(DELETE_ROOM, (room,))?;
         }
         Ok(true)
     }
 
     /// Deletes rows that are beside the past of a room; whether none is left.
-    fn empty_books(&self, room: i64) -> Result<bool, DatabaseError> {
+    fn empty_books(&self, room: i64, portion: Portion) -> Result<bool, DatabaseError> {
         for (table, key) in BOOKS {
             let sql = format!(
                 "DELETE FROM {table} WHERE (room, {key}) IN
                  (SELECT room, {key} FROM {table} WHERE room = ?1 LIMIT ?2)"
             );
-            if !self.erases_all(&sql, (room, MAX_ROWS))? {
+            let max = portion.row_count();
+            if !self.erases_all(&sql, (room, max), max)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    fn erase_reactors(&self, (room, up_to): (i64, i64)) -> Result<bool, DatabaseError> {
-        self.erases_all(ERASE_REACTORS, (room, up_to, MAX_ROWS))
+    fn erase_reactors(
+        &self,
+        (room, up_to): (i64, i64),
+        portion: Portion,
+    ) -> Result<bool, DatabaseError> {
+        let max = portion.row_count();
+        self.erases_all(ERASE_REACTORS, (room, up_to, max), max)
     }
 
     /// An edit may be younger than what it changed: it stays, and says nothing any more.
-    fn erase_edits(&self, (room, up_to): (i64, i64)) -> Result<bool, DatabaseError> {
-        self.execute(EMPTY_EDITS, (room, up_to, MAX_ROWS))?;
-        self.erases_all(FORGET_EDITS, (room, up_to, MAX_ROWS))
+    fn erase_edits(
+        &self,
+        (room, up_to): (i64, i64),
+        portion: Portion,
+    ) -> Result<bool, DatabaseError> {
+        let max = portion.row_count();
+        self.execute(EMPTY_EDITS, (room, up_to, max))?;
+        self.erases_all(FORGET_EDITS, (room, up_to, max), max)
     }
 
     /// Has the index forget words of a long message, if there is one and it has more than a portion.
-    fn erase_words(&self, range: (i64, i64)) -> Result<bool, DatabaseError> {
+    fn erase_words(
+        &self,
+        (room, up_to): (i64, i64),
+        portion: Portion,
+    ) -> Result<bool, DatabaseError> {
         let mut statement = self.0.prepare_cached(LONG_MESSAGE)?;
-        let long = statement.query_row((range.0, range.1, integer(PORTION_WEIGHT)), |row| {
+        let long = statement.query_row((room, up_to, integer(portion.weight())), |row| {
             Ok((row.get::<_, i64>(0)?, text(row, 1)?))
         });
         let Some((event, body)) = long.optional()? else {
             return Ok(true);
         };
-        let (piece, rest) = body.split_at(piece_len(&body));
+        let (piece, rest) = body.split_at(piece_len(&body, portion));
         if rest.is_empty() {
             return Ok(true);
         }
@@ -185,16 +250,21 @@ impl Transaction<'_> {
         Ok(false)
     }
 
-    /// Whether a statement that deletes up to so many rows, [`MAX_ROWS`], found fewer.
-    fn erases_all(&self, sql: &str, row: impl rusqlite::Params) -> Result<bool, DatabaseError> {
+    /// Whether a statement that deletes up to so many rows found fewer.
+    fn erases_all(
+        &self,
+        sql: &str,
+        row: impl rusqlite::Params,
+        max: i64,
+    ) -> Result<bool, DatabaseError> {
         let count = self.0.prepare_cached(sql)?.execute(row)?;
-        Ok(i64::try_from(count).is_ok_and(|count| count < MAX_ROWS))
+        Ok(i64::try_from(count).is_ok_and(|count| count < max))
     }
 }
 
 /// How much of a text makes a portion, and ends where a word ends for the index.
-fn piece_len(body: &str) -> usize {
-    let max = usize::try_from(PORTION_WEIGHT).unwrap_or(usize::MAX);
+fn piece_len(body: &str, portion: Portion) -> usize {
+    let max = usize::try_from(portion.weight()).unwrap_or(usize::MAX);
     let ends = body.char_indices().filter(|(_, c)| is_between_words(*c));
     let mut ends = ends.map(|(at, _)| at).filter(|at| *at > 0).peekable();
     let mut end = ends.peek().copied().unwrap_or(body.len());
@@ -217,7 +287,10 @@ const PORTION_WEIGHT: u64 = 192;
 const ROW_WEIGHT: u64 = 2;
 
 /// Rows that one statement deletes from tables beside the messages: some 2 ms.
-const MAX_ROWS: i64 = 100;
+const PORTION_ROWS: i64 = 100;
+
+/// Five times 5 ms: nobody notices that a message comes so much later.
+const LARGEST: u8 = 5;
 
 /// The tables beside a room's past, and what tells their rows apart.
 const BOOKS: [(&str, &str); 6] = [
@@ -262,6 +335,7 @@ const ERASE_EVENTS: &str = "DELETE FROM events WHERE id IN
      (SELECT event FROM messages WHERE room = ?1 AND seq <= ?2)";
 const ERASE_MESSAGES: &str = "DELETE FROM messages WHERE room = ?1 AND seq <= ?2";
 const CHANGES_TO: &str = "SELECT event FROM changes WHERE room = ?1 AND rev <= ?2";
+const ANY_MESSAGE_TO: &str = "SELECT 1 FROM messages WHERE room = ?1 AND seq <= ?2";
 const DELETE_CHANGES: &str = "DELETE FROM changes WHERE room = ?1 AND rev <= ?2";
 const DELETE_EVENT: &str = "DELETE FROM events WHERE id = ?1";
 /// No room's key has a `#`.
@@ -271,7 +345,8 @@ const DELETE_ROOM: &str = "DELETE FROM rooms WHERE id = ?1";
 
 /// Those that look for something, however much there is.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 11] = [
+pub(super) const STATEMENTS: [&str; 12] = [
+    ANY_MESSAGE_TO,
     OLDEST_MESSAGES,
     OLDEST_CHANGES,
     ERASE_REACTORS,
@@ -291,7 +366,9 @@ mod tests {
 
     #[test]
     fn piece_of_a_text_ends_between_words() {
-        let check = |body: &str, expected: usize| assert_eq!(piece_len(body), expected, "{body}");
+        let check = |body: &str, expected: usize| {
+            assert_eq!(piece_len(body, Portion::SMALL), expected, "{body}");
+        };
         let max = usize::try_from(PORTION_WEIGHT).unwrap();
         check("word", 4);
         check(" word", 5);

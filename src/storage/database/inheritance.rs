@@ -1,16 +1,38 @@
 //! What became an account's that was a guest's.
 
+use rusqlite::OptionalExtension as _;
+
 use crate::storage::database::books::NewRestraint;
-use crate::storage::database::{DatabaseError, Transaction};
+use crate::storage::database::{DatabaseError, Transaction, number};
 
 impl Transaction<'_> {
-    /// Takes note that what a guest wrote is an account's.
+    /// Guests, and the accounts that they have become.
+    pub(super) fn heirs(&self) -> Result<Vec<(Vec<u8>, i64)>, DatabaseError> {
+        self.rows(HEIRS, (), |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// Takes note that what a guest wrote, under that name at last, is an account's by an event.
     pub(in crate::storage) fn insert_heir(
         &self,
-        guest: &[u8],
+        (guest, sender_key): (&[u8], &str),
         account: i64,
+        event: i64,
     ) -> Result<(), DatabaseError> {
-        self.execute(INSERT_HEIR, (guest, account))
+        self.execute(INSERT_HEIR, (guest, account, event, sender_key))
+    }
+
+    /// The number and time of the message that a guest posted with a key who is an account by now.
+    pub(in crate::storage) fn inherited_message(
+        &self,
+        room: i64,
+        account: i64,
+        key: &str,
+    ) -> Result<Option<(u64, i64)>, DatabaseError> {
+        let mut statement = self.0.prepare_cached(INHERITED_MESSAGE)?;
+        let found = statement.query_row((room, account, key), |row| {
+            Ok((number(row, 0)?, row.get(1)?))
+        });
+        Ok(found.optional()?)
     }
 
     /// Whether what somebody wrote is an account's by that.
@@ -44,6 +66,18 @@ impl Transaction<'_> {
         self.execute(REPLACE_PARTY, (room, person, by, name))
     }
 
+    /// Deletes what holds against the accounts that guests have become, who are meant or go by that
+    /// name.
+    pub(in crate::storage) fn delete_carried_restraints(
+        &self,
+        room: i64,
+        kind: &str,
+        (person, name): (&[u8], &str),
+        now: i64,
+    ) -> Result<(), DatabaseError> {
+        self.execute(DELETE_CARRIED_RESTRAINTS, (room, kind, person, name, now))
+    }
+
     /// Inserts a restraint unless there is one, and forgets those that are over by then.
     pub(in crate::storage) fn add_restraint(
         &self,
@@ -55,8 +89,21 @@ impl Transaction<'_> {
     }
 }
 
-const INSERT_HEIR: &str =
-    "INSERT INTO heirs (guest, account) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+const HEIRS: &str = "SELECT guest, account FROM heirs ORDER BY guest, account";
+const INSERT_HEIR: &str = "INSERT INTO heirs (guest, account, event, sender_key)
+     VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+// Whoever has been many guests repeats what one of the last said.
+const INHERITED_MESSAGE: &str = "SELECT messages.seq, messages.at
+     FROM (SELECT guest, sender_key FROM heirs WHERE account = ?2 ORDER BY event DESC LIMIT 8) AS it
+     CROSS JOIN messages INDEXED BY messages_by_key
+     ON messages.room = ?1 AND messages.sender_key = it.sender_key AND messages.key = ?3
+     WHERE messages.person = it.guest";
+const DELETE_CARRIED_RESTRAINTS: &str = "DELETE FROM restraints
+     WHERE room = ?1 AND kind = ?2 AND person IN (
+         SELECT unhex(printf('%016x', account)) FROM heirs WHERE guest IN (
+             SELECT person FROM restraints
+             WHERE room = ?1 AND kind = ?2 AND (person = ?3 OR name = ?4)
+                 AND (until IS NULL OR until > ?5)))";
 const IS_HEIR: &str = "SELECT EXISTS (SELECT 1 FROM heirs WHERE guest = ?1 AND account = ?2)";
 const RAISE_ROLE: &str = "INSERT INTO roles (room, person, role) VALUES (?1, ?2, ?3)
      ON CONFLICT (room, person) DO UPDATE SET role = excluded.role WHERE excluded.role = 'owner'";

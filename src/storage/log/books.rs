@@ -100,39 +100,6 @@ impl Transcript<'_> {
         Ok(Recorded::Noted)
     }
 
-    /// Erases some of what was decided before then. An event tells of it if the newest one goes, so
-    /// that no number is given again.
-    fn expire(
-        &mut self,
-        append: &Append,
-        room: RoomState,
-        before: Timestamp,
-    ) -> Result<Recorded, DatabaseError> {
-        let transaction = &self.transaction;
-        let messages = transaction.stale_messages(room.id, before.0)?;
-        let changes = transaction.stale_changes(room.id, before.0)?;
-        let mut erased = room.erased;
-        let mut left = [messages.next_at, changes.next_at];
-        if let Some(up_to) = messages.up_to {
-            erased = erased.max(up_to);
-            transaction.set_erased(room.id, erased)?;
-            if !transaction.erase_messages_to(room.id, up_to)? {
-                left[0] = messages.first_at;
-            }
-        }
-        if let Some(up_to) = changes.up_to {
-            transaction.erase_changes_to(room.id, up_to)?;
-        }
-        if transaction.newest_event()? < self.newest_event {
-            self.insert_event(append, &append.fact, room.id)?;
-        }
-        self.change_room(append.fact.room(), |room| room.erased = erased);
-        Ok(Recorded::Erased {
-            up_to: erased,
-            oldest_at: left.into_iter().flatten().min().map(Timestamp),
-        })
-    }
-
     /// What a measure does to somebody's place in the room.
     fn measure(
         &self,
@@ -171,8 +138,12 @@ impl Transcript<'_> {
     ) -> Result<(), DatabaseError> {
         let transaction = &self.transaction;
         let (person, name) = (write_person(whom.person), whom.name.as_str());
-        let lift =
-            |kind: RestraintKind| transaction.delete_restraints(room, kind.as_str(), &person, name);
+        let lift = |kind: RestraintKind| {
+            // By what is deleted then it is known whose heirs these are.
+            let (kind, now) = (kind.as_str(), append.at.0);
+            transaction.delete_carried_restraints(room, kind, (&person, name), now)?;
+            transaction.delete_restraints(room, kind, &person, name)
+        };
         match measure {
             Measure::Ban { .. } | Measure::Mute { .. } => {
                 transaction.set_restraint(&NewRestraint {

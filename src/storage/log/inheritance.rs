@@ -6,7 +6,7 @@ use crate::chat::account::AccountFact;
 use crate::chat::event::Role;
 use crate::chat::inheritance::{Inheritance, InheritedRestraint, InheritedRoom};
 use crate::chat::log::Recorded;
-use crate::chat::message::Timestamp;
+use crate::chat::message::{Seq, Timestamp};
 use crate::chat::name::UserName;
 use crate::storage::database::{DatabaseError, NewRestraint, RoomState};
 use crate::storage::log::Transcript;
@@ -31,7 +31,9 @@ impl Transcript<'_> {
 
     fn inherit(&mut self, at: Timestamp, it: &Inheritance) -> Result<(), DatabaseError> {
         let guest = write_person(PersonId::Guest(it.guest));
-        self.transaction.insert_heir(&guest, it.account.0)?;
+        let known_as = (guest.as_slice(), it.known_as.key());
+        self.transaction
+            .insert_heir(known_as, it.account.0, self.newest_event)?;
         for inherited in &it.rooms {
             // Whatever was decided before it stands.
             if let Some(room) = self.room(&inherited.room)?
@@ -64,6 +66,20 @@ impl Transcript<'_> {
             transaction.insert_member(room.id, it.account.0, name, read)?;
         }
         Ok(())
+    }
+
+    /// What an account said with a key when it was a guest: its number and time.
+    pub(super) fn said_as_guest(
+        &self,
+        room: RoomState,
+        person: PersonId,
+        key: &str,
+    ) -> Result<Option<(Seq, i64)>, DatabaseError> {
+        let PersonId::Account(account) = person else {
+            return Ok(None);
+        };
+        let found = (self.transaction).inherited_message(room.id, account.0, key)?;
+        Ok(found.filter(|(seq, _)| *seq > room.erased))
     }
 
     /// Has hold against an account what held against a guest.

@@ -14,6 +14,7 @@ pub(super) struct Part<'a> {
     account: i64,
     name: &'a str,
     guest: String,
+    known_as: &'a str,
     rooms: Vec<RoomPart<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     restraints: Vec<RestraintPart<'a>>,
@@ -53,6 +54,7 @@ pub(super) fn write(inheritance: &Inheritance) -> Part<'_> {
         account: inheritance.account.0,
         name: inheritance.name.as_str(),
         guest: write_person_in_json(PersonId::Guest(inheritance.guest)),
+        known_as: inheritance.known_as.as_str(),
         rooms: rooms.collect(),
         restraints: write_restraints(&inheritance.restraints),
     }

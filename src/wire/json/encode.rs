@@ -154,7 +154,9 @@ pub fn encode_event(event: &Event) -> String {
         }
         Event::Notice { room, text, rule } => {
             o.text("type", "notice");
-            o.text("room", room.as_str());
+            if let Some(room) = room {
+                o.text("room", room.as_str());
+            }
             o.text("text", text);
             match rule {
                 Some(Rule::SlowMode(interval)) => o.number("slow_mode_s", interval.as_secs()),

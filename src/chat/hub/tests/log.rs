@@ -11,6 +11,8 @@ pub(super) struct MemoryLog {
     pub(super) erased: BTreeMap<RoomName, Seq>,
     /// How many were erased at a time.
     pub(super) erasures: Vec<usize>,
+    /// Whether the last message of a portion goes in half only.
+    pub(super) halves: bool,
     /// What happened to accounts; the number of each is its place, from 1.
     pub(super) account_facts: Vec<AccountFact>,
     pub(super) is_failing: bool,
@@ -25,6 +27,7 @@ impl MemoryLog {
             authors: BTreeMap::new(),
             erased: BTreeMap::new(),
             erasures: Vec::new(),
+            halves: false,
             account_facts: Vec::new(),
             is_failing: false,
         }
@@ -54,15 +57,10 @@ impl MemoryLog {
                 reply_to,
             } => {
                 let messages = &mut self.rooms[place.ok_or(LogError::NoSuchRoom)?].1;
-                let is_first =
-                    |m: &&Message| m.said().is_some_and(|said| said.key == *key) && m.from == *from;
-                if key.is_some()
-                    && let Some(first) = messages.iter().find(is_first)
+                if let Some(key) = key
+                    && let Some(first) = repeated(messages, from, key)
                 {
-                    return Ok(Recorded::Repeated {
-                        seq: first.seq,
-                        at: first.at,
-                    });
+                    return Ok(first);
                 }
                 let seq = Seq::try_from(messages.len()).unwrap() + 1;
                 let said = Said {
@@ -78,6 +76,10 @@ impl MemoryLog {
                 });
                 self.authors.insert((room.clone(), seq), *person);
                 Ok(Recorded::Posted { seq })
+            }
+            Fact::MessageRefused { from, key, .. } => {
+                let messages = &self.rooms[place.ok_or(LogError::NoSuchRoom)?].1;
+                repeated(messages, from, key).ok_or(LogError::NoSuchMessage)
             }
             Fact::DirectOpened { room, .. } if place.is_none() => {
                 self.rooms.push((room.clone(), Vec::new()));
@@ -114,16 +116,12 @@ impl MemoryLog {
             .find(|(name, _)| *name == read.room)
             .ok_or(LogError::NoSuchRoom)?;
         let erased = self.erased.get(&read.room).copied().unwrap_or_default();
-        let is_meant = |m: &&Message| match (read.span, &read.purpose) {
+        let is_meant = |m: &&Message| match read.span {
             _ if m.seq <= erased => false,
-            (_, Purpose::Repeated(refused)) => {
-                let key = m.said().and_then(|said| said.key.as_ref());
-                m.from == refused.from && key == Some(&refused.key)
-            }
-            (Span::Newest, _) => true,
-            (Span::Before(seq), _) => m.seq < seq,
-            (Span::After(seq), _) => m.seq > seq,
-            (Span::Around(seq), _) => m.seq.abs_diff(seq) <= 1,
+            Span::Newest => true,
+            Span::Before(seq) => m.seq < seq,
+            Span::After(seq) => m.seq > seq,
+            Span::Around(seq) => m.seq.abs_diff(seq) <= 1,
         };
         let seq = Seq::try_from(messages.len()).unwrap();
         let mut messages: Vec<Message> = messages.iter().filter(is_meant).cloned().collect();
@@ -194,11 +192,17 @@ impl MemoryLog {
         let kept = messages.iter().filter(|message| message.seq > *erased);
         let stale = kept.clone().take_while(|message| message.at < before);
         let count = stale.take(2).count();
-        let oldest_at = kept.clone().nth(count).map(|message| message.at);
+        let has_remains = self.halves && count > 0;
+        let oldest = count - usize::from(has_remains);
+        let oldest_at = kept.clone().nth(oldest).map(|message| message.at);
         *erased += Seq::try_from(count).unwrap();
         let up_to = *erased;
         self.erasures.push(count);
-        Recorded::Erased { up_to, oldest_at }
+        Recorded::Erased {
+            up_to,
+            oldest_at,
+            has_remains,
+        }
     }
 
     /// Judges as the log does.
@@ -288,4 +292,13 @@ impl MemoryLog {
         changes.push(change);
         rev
     }
+}
+
+/// What was said before with a key, under that name.
+fn repeated(messages: &[Message], from: &UserName, key: &MessageKey) -> Option<Recorded> {
+    let key_of = |m: &Message| m.said().and_then(|said| said.key.clone());
+    let mut own = messages.iter().filter(|m| m.from == *from);
+    let first = own.find(|m| key_of(m).as_ref() == Some(key))?;
+    let (seq, at) = (first.seq, first.at);
+    Some(Recorded::Repeated { seq, at })
 }

@@ -153,3 +153,28 @@ fn what_the_log_cannot_look_up_is_to_be_asked_again() {
     assert_eq!(code(world.get(2, send("tea", "hello", Some("k")))), "busy");
     assert_eq!(code(world.get(2, send("tea", "hello", None))), "muted");
 }
+
+#[test]
+fn message_that_is_sent_again_before_the_first_is_durable_is_answered_behind_it() {
+    let mut world = World::new();
+    world.log_in_admin(1, 1, "ada");
+    world.log_in(2, 2, "bob");
+    world.get(1, create("tea", Visibility::Public)).unwrap();
+    world.get(2, join("tea")).unwrap();
+    world.ask(1, mute("tea", "bob", None));
+    world.ask(2, send("tea", "hello", Some("k")));
+    let muted = world.waiting.pop_front().expect("the log is asked");
+    let input = world.work(muted);
+    world.step(input);
+    world.answers.clear();
+    world.ask(2, send("tea", "hello", Some("k")));
+    // What is read beside the log may be read before the log has written the first.
+    let is_behind = |asked: &Output| matches!(asked, Output::Append(_));
+    assert!(world.waiting.len() == 2 && world.waiting.iter().all(is_behind));
+    world.settle();
+    let [(_, first), (_, second)] = &world.answers[..] else {
+        panic!("{:?}", world.answers);
+    };
+    assert!(matches!(first, Ok(Done::Sent { seq: 1, .. })), "{first:?}");
+    assert_eq!(first, second);
+}

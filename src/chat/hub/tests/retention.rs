@@ -207,6 +207,30 @@ fn erasing_that_fails_is_tried_again() {
 }
 
 #[test]
+fn message_that_is_half_gone_goes_on_though_all_are_kept_by_now() {
+    for days in [0, 30] {
+        let mut world = World::of_days(10);
+        let now = world.now.0;
+        world.log.halves = true;
+        world.get(1, retention("den", 3)).unwrap();
+        world.step(Input::Tick);
+        world.settle();
+        assert_eq!(world.log.erasures, [2]);
+        world.log.halves = false;
+        world.get(1, retention("den", days)).unwrap();
+        assert_eq!(world.hub.next_deadline(), Some(Timestamp(now + 10)));
+        world.pass(now + 10);
+        assert_eq!(
+            world.log.erasures,
+            [2, 0],
+            "the rest of it, and nothing else"
+        );
+        let due = (days > 0).then(|| Timestamp((2 + i64::from(days)) * DAY_MS));
+        assert_eq!(world.hub.next_deadline(), due);
+    }
+}
+
+#[test]
 fn room_that_is_removed_expires_no_more() {
     let mut world = World::of_days(3);
     world.get(1, retention("den", 1)).unwrap();

@@ -1,6 +1,6 @@
 //! Who belongs to a room, who keeps it in order, and who is kept from what; at any moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::turns::Turns;
 use super::{Checked, Position, ensure};
@@ -405,8 +405,9 @@ impl Books {
             .rev()
             .find(|(position, _)| *position < told);
         let days = known.map_or(default_days, |(_, days)| *days);
+        // Before all time: the rest of what counts as erased.
         ensure!(
-            days > 0 && before.0 <= at.0 - i64::from(days) * DAY_MS + 1,
+            before.0 == 0 || days > 0 && before.0 <= at.0 - i64::from(days) * DAY_MS + 1,
             "at {at:?} all before {before:?} goes, which is to be kept for {days} days"
         );
         Ok(())
@@ -425,6 +426,39 @@ impl Books {
     fn uninvite(&mut self, position: Position) {
         self.invites.clear();
         self.uninvited_at = Some(position);
+    }
+
+    /// Lifts for the accounts that guests have become what is lifted for the guests.
+    pub(super) fn lift_carried(
+        &mut self,
+        fact: &RoomFact,
+        heirs: &BTreeSet<(PersonId, PersonId)>,
+        at: Timestamp,
+        position: Position,
+    ) {
+        let (kind, whom) = match fact {
+            RoomFact::Measured { whom, measure, .. } => match measure {
+                Measure::Unban => (RestraintKind::Ban, whom),
+                Measure::Unmute => (RestraintKind::Mute, whom),
+                _ => return,
+            },
+            _ => return,
+        };
+        let is_it = |it: &Party| it.person == whom.person || it.name.as_str() == whom.name.as_str();
+        let is_standing = |it: &Restraint| it.kind == kind && it.to.is_none();
+        let lifted = self.restraints.iter();
+        let lifted = lifted.filter(|it| is_standing(it) && is_it(&it.whom));
+        let lifted = lifted.filter(|it| it.until.is_none_or(|until| until > at));
+        let guests: BTreeSet<PersonId> = lifted.map(|it| it.whom.person).collect();
+        let is_heir = |it: &Party| {
+            guests
+                .iter()
+                .any(|guest| heirs.contains(&(*guest, it.person)))
+        };
+        let standing = self.restraints.iter_mut().filter(|it| is_standing(it));
+        for restraint in standing.filter(|it| is_heir(&it.whom)) {
+            restraint.to = Some(position);
+        }
     }
 
     fn measure(&mut self, whom: &Party, measure: Measure, position: Position) {

@@ -5,7 +5,7 @@ use crate::chat::account::AccountFact;
 use crate::chat::inheritance::{Inheritance, InheritedRestraint};
 use crate::chat::log::{LogError, Recorded};
 use crate::chat::order::{Party, RestraintKind};
-use crate::chat::{PersonId, Timestamp};
+use crate::chat::{GuestId, PersonId, Timestamp};
 
 impl Ledger {
     /// Hands over what goes with something about an account.
@@ -29,9 +29,18 @@ impl Ledger {
         }
     }
 
+    /// Whether a guest has become an account: the token is good for nothing then.
+    pub(in crate::server::simulation) fn is_taken_over(&self, guest: GuestId) -> bool {
+        let guest = PersonId::Guest(guest);
+        self.heirs.iter().any(|(it, _)| *it == guest)
+    }
+
     fn inherit(&mut self, it: &Inheritance, at: Timestamp, position: Position) {
         let (guest, heir) = (PersonId::Guest(it.guest), it.heir());
         self.heirs.insert((guest, heir.person));
+        let known_as = it.known_as.key().to_owned();
+        let guests = self.guests.entry(heir.person).or_default();
+        guests.push((guest, known_as));
         for inherited in &it.rooms {
             let room = self.rooms.get_mut(inherited.room.as_str());
             let room = room.filter(|room| {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Checked, Position, Violation, ensure, place};
 use crate::chat::log::{Append, Change, ChangeKind, Fact, LogError, Recorded};
-use crate::chat::{Content, Message, PersonId, Reactions, Said, Timestamp, UserName};
+use crate::chat::{Content, Message, MessageKey, PersonId, Reactions, Said, Timestamp, UserName};
 
 /// Messages and changes of a room.
 #[derive(Debug, Default)]
@@ -138,6 +138,7 @@ impl Past {
         append: &Append,
         recorded: &Recorded,
         position: Position,
+        guests: &[(PersonId, String)],
     ) -> Checked<bool> {
         let Fact::MessagePosted {
             room,
@@ -153,7 +154,7 @@ impl Past {
         let full_key = key
             .as_ref()
             .map(|key| (from.key().to_owned(), key.as_str().to_owned()));
-        let first = full_key.as_ref().and_then(|key| self.keys.get(key));
+        let first = key.as_ref().and_then(|key| self.first(from, key, guests));
         match *recorded {
             Recorded::Posted { seq } => {
                 let newest = self.newest();
@@ -187,13 +188,51 @@ impl Past {
             Recorded::Repeated { seq, at } => {
                 let at_first = self.get(seq).map(|posted| posted.first.at);
                 ensure!(
-                    first == Some(&seq) && at_first == Some(at),
+                    first == Some(seq) && at_first == Some(at),
                     "{full_key:?} in {room} was {first:?}, and {seq} is said to be"
                 );
                 Ok(false)
             }
             ref other => Err(Violation(format!("{other:?} was made of a message"))),
         }
+    }
+
+    /// What was posted with a key, under that name or by one of the guests whom somebody was.
+    fn first(
+        &self,
+        from: &UserName,
+        key: &MessageKey,
+        guests: &[(PersonId, String)],
+    ) -> Option<u64> {
+        let under = |name: &str| {
+            let key = (name.to_owned(), key.as_str().to_owned());
+            self.keys.get(&key).copied()
+        };
+        let is_by = |seq: u64, guest| self.get(seq).is_some_and(|it| it.person == guest);
+        let as_guest = |(guest, name): &(PersonId, String)| {
+            let seq = under(name)?;
+            is_by(seq, *guest).then_some(seq)
+        };
+        guests
+            .iter()
+            .find_map(as_guest)
+            .or_else(|| under(from.key()))
+    }
+
+    /// What the log must say of a message that is refused unless it was posted before.
+    pub(super) fn judge_repeat(
+        &self,
+        fact: &Fact,
+        guests: &[(PersonId, String)],
+    ) -> Result<Recorded, LogError> {
+        let Fact::MessageRefused { from, key, .. } = fact else {
+            return Err(LogError::NoSuchRoom);
+        };
+        let first = self.first(from, key, guests);
+        let first = first.filter(|seq| *seq > self.erased());
+        let seq = first.ok_or(LogError::NoSuchMessage)?;
+        let at = self.get(seq).ok_or(LogError::NoSuchMessage)?.first.at;
+        Ok(Recorded::Repeated { seq, at })
     }
 
     /// What the log must say of a change; what guests wrote is the accounts' that they became.

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::{Asked, Proof, Session, WebClient};
+use crate::chat::GuestId;
 use crate::server::simulation::dice::Dice;
 use crate::server::simulation::ledger::{Checked, Position, ensure};
 use crate::server::simulation::peer::Sight;
@@ -140,9 +143,7 @@ impl WebClient {
             }
             ("not_authenticated", Proof::Token) => {
                 let token = self.token.take();
-                let token = token.as_deref().and_then(token::read_login);
-                let login = token.and_then(|token| accounts.login(token.hash()));
-                login.is_some_and(|login| !accounts.is_open(login))
+                token.is_some_and(|token| is_over(&token, sight))
             }
             _ => false,
         }
@@ -188,9 +189,9 @@ impl WebClient {
             Some(CloseCode::POLICY_VIOLATION | CloseCode::NORMAL) => true,
             Some(CloseCode::SERVICE_RESTART) => sight.is_draining,
             Some(code) if code.get() == SESSION_REVOKED => {
-                self.token = None;
-                let login = self.login.take();
-                login.is_some_and(|login| !sight.ledger.accounts.is_open(login))
+                self.login = None;
+                let token = self.token.take();
+                token.is_some_and(|token| is_over(&token, sight))
             }
             _ => false,
         };
@@ -198,6 +199,26 @@ impl WebClient {
         self.phase = super::Phase::Over;
         Ok(())
     }
+}
+
+/// Whether what somebody comes back with is good no longer: a login that has ended, or the token of a
+/// guest who has become an account.
+fn is_over(token: &str, sight: &Sight<'_>) -> bool {
+    let accounts = &sight.ledger.accounts;
+    match token::read_login(token) {
+        Some(login) => {
+            let login = accounts.login(login.hash());
+            login.is_some_and(|login| !accounts.is_open(login))
+        }
+        None => guest_of(token).is_some_and(|guest| sight.ledger.is_taken_over(guest)),
+    }
+}
+
+/// For whom a guest's token was made.
+fn guest_of(token: &str) -> Option<GuestId> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+    let id = bytes.first_chunk()?;
+    Some(GuestId(u128::from_be_bytes(*id)))
 }
 
 /// Everybody has the same one; that is nobody's business here.
