@@ -5,7 +5,8 @@ The messages are sent to the server that ships, which writes them as it writes a
 started anew on what it wrote, and asked. The same questions are put to SQLite on the same file, as
 plain as can be: what the server takes longer is its own.
 
-Last, what somebody waits who says something while old messages are erased, and while a room is removed.
+Last, what somebody waits who says something while old messages are erased, and while a room is removed,
+and how fast that goes, then and while nobody says anything.
 """
 
 import argparse
@@ -32,6 +33,10 @@ CHINWAG = HERE.parent / "target/release/chinwag"
 
 def main():
     options = arguments()
+    if options.only_erasures:
+        waits = measure_erasures(options)
+        show_erasures(waits, options)
+        return check(0, {}, waits) if options.check else 0
     with tempfile.TemporaryDirectory(prefix="chinwag-history-", dir=options.dir) as directory:
         directory = Path(directory)
         config = directory / "config.toml"
@@ -55,13 +60,20 @@ def main():
         others = [quantile(plain[question], part) for part in (0.5, 0.99)]
         figures = " | ".join(f"{seconds * 1e3:.2f} ms" for seconds in ours + others)
         print(f"| {question} | {figures} | {ours[0] / others[0]:.1f} |")
-    print(f"\n| a message in another room, while of {options.erased} | p50 | p99 | longest | erased in a second |")
-    print("|---|--:|--:|--:|--:|")
-    for what, (times, rate) in waits.items():
-        figures = [quantile(times, part) for part in (0.5, 0.99, 1)]
-        figures = " | ".join(f"{seconds * 1e3:.1f} ms" for seconds in figures)
-        print(f"| {what} | {figures} | {rate:.0f} |")
+    print()
+    show_erasures(waits, options)
     return check(started_in, asked, waits) if options.check else 0
+
+
+def show_erasures(waits, options):
+    print(f"| a message in another room, while of {options.erased} | p50 | p99 | longest "
+          "| erased in a second | while nobody says anything |")
+    print("|---|--:|--:|--:|--:|--:|")
+    for what, (times, *rates) in waits.items():
+        figures = [quantile(times, part) for part in (0.5, 0.99, 1)]
+        figures = [f"{seconds * 1e3:.1f} ms" for seconds in figures]
+        figures += [f"{count:.0f}, {size / 1e3:.1f} KB" for count, size in rates]
+        print(f"| {what} | {' | '.join(figures)} |")
 
 
 def arguments():
@@ -72,7 +84,9 @@ def arguments():
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--samples", type=int, default=500, help="of each question")
     parser.add_argument("--erased", type=int, default=20_000, help="messages to be erased")
-    parser.add_argument("--erasing", type=float, default=20, help="seconds to watch that")
+    parser.add_argument("--words", type=int, default=12, help="in each of those")
+    parser.add_argument("--erasing", type=float, default=20, help="seconds to watch that, twice")
+    parser.add_argument("--only-erasures", action="store_true", help="measure nothing else")
     parser.add_argument("--check", action="store_true", help="fail if a goal is missed")
     return parser.parse_args()
 
@@ -272,7 +286,7 @@ def ask_sqlite(path, options):
 
 
 def measure_erasures(options):
-    """What somebody waits who says something elsewhere, and how many messages go in a second."""
+    """What somebody waits who says something elsewhere, and how much goes in a second, then and later."""
     waits = {}
     with tempfile.TemporaryDirectory(prefix="chinwag-erasure-", dir=options.dir) as directory:
         directory = Path(directory)
@@ -304,7 +318,7 @@ def fill_one(server, room, options):
     client.ask({"type": "join", "room": room, "create": True})
     left = options.erased
     while left > 0:
-        bodies = (" ".join(dice.choices(WORDS, WEIGHTS, k=12)) for _ in range(min(left, WINDOW)))
+        bodies = (" ".join(dice.choices(WORDS, WEIGHTS, k=options.words)) for _ in range(min(left, WINDOW)))
         say(client, [frame({"type": "send", "room": room, "body": body}) for body in bodies])
         left -= WINDOW
     return client
@@ -320,21 +334,34 @@ def age(database):
 
 
 def watch(server, database, options):
-    """How long each message takes, one after the other, and by how many messages there are less."""
+    """How long each message takes, one after the other; how many messages, and bytes, go in a second
+    meanwhile, and while nobody says anything."""
     client = Client(server, "speaker")
     client.ask({"type": "join", "room": "lobby"})
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
-    count = "SELECT count(*) FROM messages WHERE room != 1"
-    (before,) = connection.execute(count).fetchone()
-    began_at, times, left = time.monotonic(), [], before
-    while time.monotonic() < began_at + options.erasing and (left or not before):
+    times = []
+
+    def talk():
         for _ in range(50):
             times.append(client.time({"type": "send", "room": "lobby", "body": "and then"})[0])
             time.sleep(0.005)
-        (left,) = connection.execute(count).fetchone()
+
+    rates = [erased(connection, options, during) for during in (talk, lambda: time.sleep(0.3))]
     connection.close()
     client.socket.close()
-    return times, (before - left) / (time.monotonic() - began_at)
+    return times, *rates
+
+
+def erased(connection, options, during):
+    """How many messages, and bytes of them, go in a second while something is done again and again."""
+    left = "SELECT count(*), total(length(CAST(body AS BLOB))) FROM messages WHERE room != 1"
+    before = after = connection.execute(left).fetchone()
+    began_at = time.monotonic()
+    while time.monotonic() < began_at + options.erasing and (after[0] or not before[0]):
+        during()
+        after = connection.execute(left).fetchone()
+    elapsed = time.monotonic() - began_at
+    return [(one - other) / max(elapsed, 1e-9) for one, other in zip(before, after, strict=True)]
 
 
 def quantile(times, part):
@@ -342,9 +369,11 @@ def quantile(times, part):
 
 
 def check(started_in, asked, waits):
-    asked = asked | {what: times for what, (times, _) in waits.items()}
+    asked = asked | {what: times for what, (times, *_) in waits.items()}
     slow = [name for name, times in asked.items() if quantile(times, 0.99) >= MAX_ANSWER_S]
-    slow += [what for what, (_, rate) in waits.items() if what != QUIET and rate < MIN_ERASED]
+    for what, (_, (talking, _), (_, quiet)) in waits.items():
+        if what != QUIET and (talking < MIN_ERASED or quiet < MIN_ERASED_LEN):
+            slow.append(what)
     if started_in >= MAX_READY_S:
         slow.append("start")
     for name in slow:
@@ -382,6 +411,7 @@ MAX_START_S = 60
 MAX_READY_S = 1
 MAX_ANSWER_S = 0.02
 MIN_ERASED = 50
+MIN_ERASED_LEN = 10_000
 
 if __name__ == "__main__":
     sys.exit(main())

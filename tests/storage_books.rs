@@ -227,7 +227,7 @@ fn removed_room_frees_its_name_at_once_and_is_erased_by_and_by() {
         log.erase_remains();
         step_count += 1;
     }
-    assert!(step_count > 8, "{step_count}: too much at once");
+    assert!(step_count > 6, "{step_count}: too much at once");
     check_erased(&data);
     log.close();
     assert!(!data.has_text("hushed"));

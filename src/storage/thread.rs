@@ -292,9 +292,8 @@ const SMALL_LEN: usize = 300;
 /// A hash or two, a name, a label.
 const ACCOUNT_FACT_LEN: usize = 512;
 
-/// Between two parts of what is erased of removed rooms, each of some 5 ms: nobody waits for it, and
-/// the disk has more to do.
-const ERASURE_INTERVAL: Duration = Duration::from_millis(20);
+/// Between two parts of what is erased of removed rooms: as long as between two of what is too old.
+const ERASURE_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Two seconds' worth of messages on a slow disk; more waiting helps nobody.
 const MAX_WAITING_APPENDS: usize = 4 * 1024;
