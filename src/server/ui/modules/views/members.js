@@ -47,10 +47,13 @@ export function membersView(store, session, page) {
       const { room } = store;
       const member = room?.member(name);
       if (!member || button.ariaBusy) return;
+      const { activeElement } = document;
       button.ariaBusy = 'true';
       const items = deedsFor(store, session, member, page, await isMuted(store, session, member));
       button.ariaBusy = null;
-      if (items.length && store.room === room && button.isConnected) openMenu(button, `What to do with ${name}`, items);
+      // Who has gone on to something else meanwhile is not called back.
+      const isWanted = button.isConnected && store.room === room && document.activeElement === activeElement;
+      if (isWanted && items.length) openMenu(button, `What to do with ${name}`, items);
     });
     return h('li', {}, button);
   }
