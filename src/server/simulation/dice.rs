@@ -49,6 +49,11 @@ impl Dice {
         StdRng::from_rng(&mut self.0)
     }
 
+    /// What nobody guesses.
+    pub(super) fn secret(&mut self) -> [u8; 32] {
+        self.0.random()
+    }
+
     pub(super) fn fork(&mut self) -> Self {
         Self(self.generator())
     }

@@ -4,10 +4,13 @@
 //! told when it decided something tells what it could know: by that its decisions are judged.
 
 mod accounts;
+mod bans;
 mod books;
 mod compare;
+mod eyes;
 mod inheritance;
 mod past;
+mod shares;
 mod shown;
 mod turns;
 
@@ -16,14 +19,18 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 pub(super) use accounts::Accounts;
+pub(super) use bans::Bans;
 use books::Books;
 pub(super) use books::DAY_MS;
+pub(super) use eyes::{Eyes, Happened, Moment};
 use past::Past;
+use shares::Shares;
 pub(super) use shown::AsOf;
 
 use crate::chat::log::{Append, Committed, Fact, LogError, Recorded, RoomFact, Visibility};
 use crate::chat::order::{Party, RestraintKind};
-use crate::chat::{AccountId, Body, Message, PersonId, Timestamp};
+use crate::chat::shares::Allowances;
+use crate::chat::{AccountId, Body, GuestId, Message, PersonId, Timestamp};
 
 /// A promise that was broken, and how.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -60,8 +67,14 @@ pub(super) struct Ledger {
     /// Where each text was said.
     said: BTreeMap<String, Vec<(String, u64)>>,
     pub(super) accounts: Accounts,
+    /// Who is kept out of the server.
+    pub(super) bans: Bans,
+    /// What was said of late.
+    shares: Shares,
     /// Guests, and the accounts that they became.
     heirs: BTreeSet<(PersonId, PersonId)>,
+    /// When guests became the first of those.
+    handed_over: BTreeMap<GuestId, Position>,
     /// The guests whom each account was, with what they were called at last.
     guests: BTreeMap<PersonId, Guests>,
     /// For how many days messages are kept where nobody decided; 0: for ever.
@@ -75,40 +88,14 @@ struct Room {
     books: Books,
 }
 
-/// Somebody who reads, as far as that can be known from outside.
-#[derive(Clone, Debug)]
-pub(super) struct Eyes {
-    pub(super) account: Option<AccountId>,
-    /// The names that nobody else goes by.
-    pub(super) names: Vec<String>,
-    /// Whether an account that they got without hearing of it may have taken their name.
-    pub(super) may_be_renamed: bool,
-}
-
-impl Eyes {
-    pub(super) fn is(&self, party: &Party) -> bool {
-        match party.person {
-            PersonId::Account(account) => self.account == Some(account),
-            PersonId::Guest(_) => self.is_named(party.name.as_str()),
-        }
-    }
-
-    /// Whether that is what they may be called.
-    pub(super) fn is_named(&self, name: &str) -> bool {
-        let is_renamed = self.may_be_renamed && name.starts_with("guest-");
-        is_renamed || self.is_known_as(name)
-    }
-
-    fn is_known_as(&self, name: &str) -> bool {
-        self.names.iter().any(|it| it == name)
-    }
-}
-
 impl Ledger {
     /// As a new log has it.
-    pub(super) fn new(retention_days: u32) -> Self {
+    pub(super) fn new(retention_days: u32, allowances: Allowances) -> Self {
         Self {
             retention_days,
+            shares: Shares::new(allowances),
+            bans: Bans::default(),
+            handed_over: BTreeMap::new(),
             position: 0,
             told: 0,
             began_at: 0,
@@ -139,6 +126,7 @@ impl Ledger {
     pub(super) fn tell_all(&mut self) {
         self.told = self.position;
         self.began_at = self.position;
+        self.shares.forget();
     }
 
     /// Takes note of what the log says, which must follow from all that it said before, and from
@@ -147,10 +135,17 @@ impl Ledger {
         let position = self.position;
         self.position += 1;
         let Committed { append, outcome } = committed;
+        self.bans.see(append.at);
         match &append.fact {
             Fact::Account(fact) => {
                 self.hand_over(append.at, fact, outcome, position);
                 self.accounts.record(fact, outcome, position)
+            }
+            Fact::Server(_) if outcome.is_err() => Ok(()),
+            Fact::Server(fact) => {
+                let accounts = &self.accounts;
+                let is_owner = |account| accounts.is_owner(account);
+                self.bans.record(fact, is_owner, position)
             }
             fact => match fact.room() {
                 Some(room) => {
@@ -195,6 +190,7 @@ impl Ledger {
                 if room.past.post(append, recorded, position, guests)? {
                     let known = (told, self.began_at);
                     room.books.take_turn(*person, append.at, known)?;
+                    self.shares.take(append, *person)?;
                     let place = (name.to_owned(), room.past.newest());
                     room.books.read(*person, place.1, None);
                     self.said
@@ -273,59 +269,10 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether somebody may be shown something of a room for what they asked when the hub had been
-    /// told so much: they were in it since, and no earlier than what they are shown came about.
-    pub(super) fn check_eyes(&self, name: &str, eyes: &Eyes, told: Position) -> Checked {
-        let Some(room) = self.rooms.get(name) else {
-            // It may have been removed meanwhile, and nobody but guests could be in such a one.
-            return Ok(());
-        };
-        let books = &room.books;
-        let is_let_in = books.visibility == Visibility::Public
-            || books.was_party_since(|party| eyes.is(party), told)
-            || eyes.account.is_some_and(|account| {
-                books.belonged_since(account, told)
-                    || books.ranked_since(PersonId::Account(account), told)
-            });
-        ensure!(is_let_in, "{eyes:?} is shown something of {name}");
-        Ok(())
-    }
-
-    /// The same, for a message of the room.
-    pub(super) fn check_eyes_on(
-        &self,
-        name: &str,
-        seq: u64,
-        eyes: &Eyes,
-        told: Position,
-    ) -> Checked {
-        let posted = self.rooms.get(name).and_then(|it| it.past.get(seq));
-        let shown_at = posted.map_or(0, |posted| posted.position + 1);
-        self.check_eyes(name, eyes, told.max(shown_at))
-    }
-
-    /// Whether somebody may have left a room, or been put out, since the hub had been told so much.
-    pub(super) fn may_have_left(&self, name: &str, eyes: &Eyes, told: Position) -> bool {
-        let room = self.rooms.get(name);
-        room.is_none_or(|room| room.books.was_dismissed_since(|whom| eyes.is(whom), told))
-    }
-
     /// Whether somebody has belonged to a room only since the hub had been told so much.
     pub(super) fn is_new_since(&self, name: &str, eyes: &Eyes, told: Position) -> bool {
         let room = self.rooms.get(name).zip(eyes.account);
         room.is_some_and(|(room, account)| room.books.is_new_since(account, told))
-    }
-
-    /// Whether somebody may have been kept from something since the hub had been told so much.
-    pub(super) fn may_be_held(
-        &self,
-        kind: RestraintKind,
-        name: &str,
-        eyes: &Eyes,
-        told: Position,
-    ) -> bool {
-        let room = self.rooms.get(name);
-        room.is_some_and(|room| room.books.may_be_held(kind, |whom| eyes.is(whom), told))
     }
 
     /// Whether an account is, or was, banned from a room.
@@ -382,24 +329,6 @@ impl Ledger {
         is_member || room.books.parties.iter().any(|party| eyes.is(party))
     }
 
-    /// Whether somebody is certainly kept from something, and was when the hub had been told so much.
-    pub(super) fn was_held(
-        &self,
-        kind: RestraintKind,
-        name: &str,
-        eyes: &Eyes,
-        told: Position,
-    ) -> bool {
-        let room = self.rooms.get(name);
-        // What holds against a guest does not against the account of that name, nor against whoever
-        // might have been given another guest's name.
-        let is_it = |whom: &Party| match whom.person {
-            PersonId::Guest(_) => eyes.account.is_none() && eyes.is_known_as(whom.name.as_str()),
-            PersonId::Account(_) => eyes.is(whom),
-        };
-        room.is_some_and(|room| room.books.is_held_since(kind, is_it, told))
-    }
-
     /// Whether a change of that number is one of that message, by somebody of one of these names.
     pub(super) fn is_change_of(&self, room: &str, rev: u64, seq: u64, eyes: &Eyes) -> bool {
         let change = self
@@ -409,13 +338,6 @@ impl Ledger {
         change.is_some_and(|change| {
             change.kind.seq() == Some(seq) && eyes.is_named(change.by.as_str())
         })
-    }
-
-    /// Whether somebody keeps a room in order, as far as that can be known from outside.
-    pub(super) fn is_ruled_by(&self, name: &str, eyes: &Eyes) -> bool {
-        let room = self.rooms.get(name);
-        let mut rulers = room.into_iter().flat_map(|room| room.books.rulers());
-        rulers.any(|ruler| eyes.is(ruler))
     }
 
     /// How many messages that are there an account has not read, where it belongs.

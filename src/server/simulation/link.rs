@@ -1,7 +1,7 @@
 //! A connection between somebody and the server, with the network's part of it: what is under way.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Instant;
 
@@ -29,13 +29,13 @@ impl Link {
     pub(super) fn open(
         server: &mut Server,
         worker: usize,
-        listener: usize,
+        (listener, address): (usize, IpAddr),
         room_len: usize,
         now: Instant,
     ) -> Self {
         let accepted = Accepted {
             listener,
-            peer: Peer::Tcp(SocketAddr::from(([127, 0, 0, 1], 50_000))),
+            peer: Peer::Tcp(SocketAddr::new(address, 50_000)),
         };
         let (id, sent) = server.workers[worker].accept(&accepted, room_len, now);
         Self {

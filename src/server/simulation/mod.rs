@@ -11,26 +11,34 @@
 //! outboxes and deadlines, the sessions, the hub and whatever distributes what it decides, the log on
 //! SQLite. What lies between is a queue of the simulation, and the seed decides which of them moves
 //! next, how much of it, and when the clock does: so a run may take any order that threads could take.
-//! The seed also decides who connects, logs in, says and changes what, keeps whom out, stalls, breaks
-//! off; when the disk fails; when the server ends in peace and the next one takes over; and when the
-//! process is killed, whereupon only what is on the disk is left. Between two lives days may go by,
-//! after which what was said is too old here and there. Rooms may be slow, and people may have shares.
+//! The seed also decides who connects from where, logs in, says and changes what, keeps whom out,
+//! stalls, breaks off; when the disk fails; when the server ends in peace and the next one takes over;
+//! and when the process is killed, whereupon only what is on the disk is left. Between two lives days
+//! may go by, after which what was said is too old here and there. Rooms may be slow, and people or
+//! addresses may have shares. A guest's token may be in two hands, one of which makes an account of the
+//! guest, or each another one. A program may post, and the server may have an owner who bans.
 //!
 //! Each step is checked: what anybody is shown is durable, in one order without holes, in a room where
-//! they belong; what anybody did was their right, as far as the hub could know; answers fit what was
-//! asked; outboxes are within their limits. Only what is too old is erased, from the beginning on, and
-//! nobody is shown any of it again. Whoever waits for a share as told gets one. Each life begins with
-//! all that was written down. In the end comes a calm: all faults are mended, all catch up, and nothing
+//! they belong and are not banned; what anybody did was their right, and in a slow room their turn, as
+//! far as the hub could know; what was a guest's is one account's, and the guest is let in no more;
+//! nobody is let in who is banned from the server; answers fit what was asked; outboxes are within
+//! their limits. Only what is too old is erased, from the beginning on, and nobody is shown any of it
+//! again. Nobody takes more than a share, and whoever waits for one as told gets it. Each life begins
+//! with all that was written down. In the end comes a calm: all faults are mended, all catch up, and nothing
 //! may be missing, nor be left when all have gone.
 //!
 //! A run that fails tells its seed. `CHINWAG_SEED=N` runs that one alone and prints its last steps,
 //! `CHINWAG_SEEDS=N` runs so many, from `CHINWAG_FIRST_SEED` on.
 
+mod bot;
+mod clock;
 mod dice;
 mod disk;
 mod ledger;
 mod link;
+mod operator;
 mod peer;
+mod people;
 mod plant;
 mod reach;
 mod sabotage;

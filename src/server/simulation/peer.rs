@@ -1,10 +1,12 @@
 //! What a run asks of whoever plays somebody at the other end of a connection.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use super::dice::Dice;
-use super::ledger::{Checked, Ledger};
+use super::ledger::{Checked, Ledger, Moment};
 use crate::chat::Timestamp;
+use crate::chat::shares::Scope;
 
 /// Somebody who uses the server, and believes nothing of what it says.
 pub(super) trait Peer {
@@ -12,7 +14,7 @@ pub(super) trait Peer {
     fn listener(&self) -> usize;
 
     /// A connection is there; what is to be sent at first goes to `output`.
-    fn connected(&mut self, output: &mut Vec<u8>);
+    fn connected(&mut self, origin: Origin, output: &mut Vec<u8>);
 
     /// The connection is over, however that came.
     fn disconnected(&mut self);
@@ -48,6 +50,14 @@ pub(super) trait Peer {
     fn may_vanish(&self) -> bool;
 }
 
+/// From where somebody connects.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    pub(super) address: IpAddr,
+    /// How much the worker there knew at least, and what time it was at the earliest.
+    pub(super) since: Moment,
+}
+
 /// What a peer may look at, beside what it is sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sight<'a> {
@@ -56,8 +66,8 @@ pub(super) struct Sight<'a> {
     pub(super) time_of_day: Timestamp,
     /// What time it is for the hub, which is never earlier than it was.
     pub(super) hub_time: Timestamp,
-    /// Whether an account has a share, of which all its devices take.
-    pub(super) has_shares: bool,
+    /// Who has a share, of which all devices and all people take whose it is; `None`: nobody.
+    pub(super) shared_by: Option<Scope>,
     /// Whether the server has begun to end in peace.
     pub(super) is_draining: bool,
 }

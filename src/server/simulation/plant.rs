@@ -59,6 +59,26 @@ pub(super) enum Plant {
     IgnoreMute,
     /// The hub takes slow mode for none.
     IgnoreSlowMode,
+    /// It forgets that guests have spoken.
+    ForgetTurnsOfGuests,
+    /// It forgets that programs have spoken.
+    ForgetTurnsOfBots,
+    /// It lets more come from an address than it should.
+    ForgetAddressShare,
+    /// It takes a guest who has become an account for a new one.
+    AcceptSpentToken,
+    /// A connection of a guest who has become an account stays, and hears all.
+    KeepFormerGuest,
+    /// The log leaves to a guest what is an account's from then on.
+    LeaveToGuest,
+    /// The hub takes a ban from the server for an end of one.
+    IgnoreServerBan,
+    /// The log does.
+    ForgetServerBan,
+    /// A connection stays although whoever it speaks for is banned from the server.
+    KeepBanned,
+    /// The workers are not told from where nobody is let in.
+    LetBannedAddressIn,
     /// Somebody is told to wait for less than it takes.
     PromiseTooSoon,
     /// The log ends no login.
@@ -78,7 +98,7 @@ pub(super) enum Plant {
 }
 
 impl Plant {
-    pub(super) const ALL: [Self; 35] = [
+    pub(super) const ALL: [Self; 45] = [
         Self::LoseDelivery,
         Self::RepeatDelivery,
         Self::SwapDeliveries,
@@ -106,6 +126,16 @@ impl Plant {
         Self::IgnoreBan,
         Self::IgnoreMute,
         Self::IgnoreSlowMode,
+        Self::ForgetTurnsOfGuests,
+        Self::ForgetTurnsOfBots,
+        Self::ForgetAddressShare,
+        Self::AcceptSpentToken,
+        Self::KeepFormerGuest,
+        Self::LeaveToGuest,
+        Self::IgnoreServerBan,
+        Self::ForgetServerBan,
+        Self::KeepBanned,
+        Self::LetBannedAddressIn,
         Self::PromiseTooSoon,
         Self::ForgetLogout,
         Self::AcceptAnyPassword,

@@ -26,6 +26,8 @@ pub(super) struct Queues {
     pub(super) hashings: VecDeque<Hashing>,
     /// How much the hub was told by the log.
     pub(super) told: Position,
+    /// Whether it is told that a guest has become an account.
+    pub(super) is_handing_over: bool,
     /// A room of which not everybody shall know, where something was said.
     pub(super) hidden: Option<RoomName>,
     /// The newest message that was told there.
@@ -49,6 +51,7 @@ impl Queues {
             searches: VecDeque::new(),
             hashings: VecDeque::new(),
             told,
+            is_handing_over: false,
             hidden: None,
             overheard: None,
             max_appends: max_waiting,
@@ -99,6 +102,20 @@ impl Queues {
             }
             Mail::Unsubscribe { .. } if saboteur.strikes(Plant::KeepSubscribed) => return None,
             Mail::Revoked(_) if saboteur.always_strikes(Plant::KeepRevoked) => return None,
+            Mail::Revoked(ended)
+                if self.is_handing_over && saboteur.always_strikes(Plant::KeepFormerGuest) =>
+            {
+                let ended = *ended;
+                queue.retain(|mail| match mail {
+                    Mail::Unsubscribe { connection, .. } => *connection != ended,
+                    _ => true,
+                });
+                return None;
+            }
+            Mail::ShutOut(_) if saboteur.always_strikes(Plant::KeepBanned) => return None,
+            Mail::NetworkBanned(_) if saboteur.always_strikes(Plant::LetBannedAddressIn) => {
+                return None;
+            }
             Mail::Tell { event, .. } => match **event {
                 Event::Read { .. } if saboteur.always_strikes(Plant::LoseReadMark) => return None,
                 Event::Unread { .. } => {

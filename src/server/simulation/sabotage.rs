@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use super::ledger::{DAY_MS, Ledger};
+use super::operator::BOT;
 use super::plant::{Plant, Saboteur};
 use crate::chat::account::AccountFact;
-use crate::chat::log::{Append, Committed, Fact, Recorded, RoomFact};
+use crate::chat::bans::ServerFact;
+use crate::chat::command::Hello;
+use crate::chat::event::Role;
+use crate::chat::log::{Append, Committed, Fact, LogError, Recorded, RoomFact};
 use crate::chat::order::Measure;
 use crate::chat::search::SearchDone;
-use crate::chat::{Body, Content, Emoji};
+use crate::chat::{Body, Command, Content, Emoji, PersonId, SessionId};
+use crate::server::hub_queue::HubMail;
 
 /// Has the log write something else than it was given.
 pub(super) fn append(append: &mut Append, ledger: &Ledger, saboteur: &mut Saboteur) {
@@ -40,6 +45,14 @@ pub(super) fn append(append: &mut Append, ledger: &Ledger, saboteur: &mut Sabote
             };
         }
         Fact::Room { fact, .. } => garble_room(fact, saboteur),
+        Fact::Server(fact) if saboteur.always_strikes(Plant::ForgetServerBan) => lift(fact),
+        Fact::Account(AccountFact::Inherited(it))
+            if saboteur.always_strikes(Plant::LeaveToGuest) =>
+        {
+            for room in &mut it.rooms {
+                (room.role, room.is_party) = (Role::Member, false);
+            }
+        }
         Fact::Account(AccountFact::LoggedOut { ended, .. })
             if saboteur.always_strikes(Plant::ForgetLogout) =>
         {
@@ -49,9 +62,36 @@ pub(super) fn append(append: &mut Append, ledger: &Ledger, saboteur: &mut Sabote
     }
 }
 
+/// Makes the end of a ban from the server of one.
+fn lift(fact: &mut ServerFact) {
+    if let ServerFact::Banned {
+        by, whom, reason, ..
+    } = fact
+    {
+        let (by, whom, reason) = (by.clone(), whom.clone(), reason.clone());
+        *fact = ServerFact::Unbanned { by, whom, reason };
+    }
+}
+
+/// Has the hub take what somebody asks for something else.
+pub(super) fn requests(mail: &mut HubMail, saboteur: &Saboteur) {
+    let HubMail::Requests(asked) = mail else {
+        return;
+    };
+    for asked in asked {
+        if let Command::Hello(hello) = &mut asked.request.command
+            && let Hello::Returning { guest, name } = hello
+            && saboteur.always_strikes(Plant::AcceptSpentToken)
+        {
+            let (fresh, name) = (*guest, name.clone());
+            *hello = Hello::Guest { name, fresh };
+        }
+    }
+}
+
 fn garble_room(fact: &mut RoomFact, saboteur: &mut Saboteur) {
     match fact {
-        RoomFact::Read { seq, .. } if saboteur.strikes(Plant::ForgetReadMark) => {
+        RoomFact::Read { seq, .. } if saboteur.always_strikes(Plant::ForgetReadMark) => {
             *seq = seq.saturating_sub(1);
         }
         RoomFact::Joined { account, name, .. } if saboteur.strikes(Plant::ForgetMember) => {
@@ -72,7 +112,12 @@ fn garble_room(fact: &mut RoomFact, saboteur: &mut Saboteur) {
 }
 
 /// Has the hub hear something else than the log said.
-pub(super) fn committed(committed: &mut Committed, saboteur: &mut Saboteur) {
+pub(super) fn committed(committed: &mut Committed, saboteur: &Saboteur) {
+    if let Fact::Server(fact) = &mut committed.append.fact
+        && saboteur.always_strikes(Plant::IgnoreServerBan)
+    {
+        lift(fact);
+    }
     if let Ok(Recorded::Erased { up_to, .. }) = &mut committed.outcome
         && saboteur.always_strikes(Plant::HideErasure)
     {
@@ -98,6 +143,31 @@ pub(super) fn committed(committed: &mut Committed, saboteur: &mut Saboteur) {
         }
         _ => {}
     }
+}
+
+/// What the hub hears beside what the log said: that it failed, which is not so.
+pub(super) fn failure(
+    committed: &Committed,
+    ledger: &Ledger,
+    saboteur: &Saboteur,
+) -> Option<Committed> {
+    let Fact::MessagePosted { person, .. } = committed.append.fact else {
+        return None;
+    };
+    let plant = match person {
+        PersonId::Guest(_) => Plant::ForgetTurnsOfGuests,
+        PersonId::Account(account) if ledger.accounts.named(BOT) == Some(account) => {
+            Plant::ForgetTurnsOfBots
+        }
+        PersonId::Account(_) => return None,
+    };
+    let mut append = committed.append.clone();
+    // Of which nobody is told.
+    append.context.session = SessionId::operator(u64::MAX);
+    let outcome = Err(LogError::Unavailable);
+    saboteur
+        .always_strikes(plant)
+        .then_some(Committed { append, outcome })
 }
 
 /// Has a search find what is there no more.

@@ -6,17 +6,20 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
+use super::clock::shown_time_of_day;
 use super::dice::Dice;
 use super::ledger::{Checked, Ledger, Position, Violation, ensure};
 use super::plant::{Plant, Saboteur};
 use super::reach::Queues;
 use super::sabotage;
+use crate::chat::account::AccountFact;
+use crate::chat::command::Order;
 use crate::chat::entrance::Registration;
 use crate::chat::hash::HashOutcome;
 use crate::chat::hub::Policy;
 use crate::chat::log::{Append, Committed, Fact, LogError, Recorded};
 use crate::chat::rate_limit::Rate;
-use crate::chat::shares::Allowances;
+use crate::chat::shares::{Allowances, Scope};
 use crate::chat::{Hub, RoomName, Timestamp};
 use crate::net::{Config, OutboxLimits, SimulatedWorker};
 use crate::server::admission::Admission;
@@ -27,7 +30,7 @@ use crate::server::hashers::Hasher;
 use crate::server::hub_queue::{self, HubMail, HubReceiver};
 use crate::server::hub_thread::HubThread;
 use crate::server::mail::Mail;
-use crate::server::shared::{Purpose, Shared};
+use crate::server::shared::{self, Shared};
 use crate::server::token::TokenKey;
 use crate::storage::{DataDir, Delivery, DiskFault, Log, Reader};
 
@@ -41,8 +44,12 @@ pub(super) struct Setup {
     pub(super) rate: Rate,
     /// For how many days messages are kept where nobody decides otherwise; 0: for ever.
     pub(super) retention_days: u32,
-    /// What an account, or a guest, may ask for.
+    /// Who has a share of what there is; `None`: nobody.
+    pub(super) shared_by: Option<Scope>,
+    /// What an account, or a guest, and an address may ask for.
     pub(super) allowances: Allowances,
+    /// What all who speak are held against: as with outboxes.
+    pub(super) nominal_allowances: Allowances,
     /// Appends, and reads, that may wait for the storage threads.
     pub(super) max_waiting: usize,
 }
@@ -62,7 +69,9 @@ pub(super) struct Server {
     unwritten: Vec<(Append, Position)>,
     /// Until when all connections are closed, once it ends in peace.
     drained_at: Option<Instant>,
-    has_shares: bool,
+    shared_by: Option<Scope>,
+    /// How much each worker was told at least.
+    known_by: Vec<Position>,
     shared: Arc<Shared>,
     control: Receiver<Control>,
     saboteur: Saboteur,
@@ -94,18 +103,19 @@ impl Server {
             retention_days: setup.retention_days,
             allowances: setup.allowances,
         };
-        let shared = Arc::new(shared(setup.rate));
+        let hub = Hub::new(policy, rooms).with_accounts(roll);
+        let shared = new_shared(setup.rate).with_network_bans(hub.network_bans());
+        let shared = Arc::new(shared);
         let (control_sender, control) = mpsc::channel();
-        let (hub, receiver) = hub_queue::queue();
+        let (requests, receiver) = hub_queue::queue();
         let workers = (0..setup.worker_count).map(|nth| {
             let sources = Sources {
-                // It goes into a metric only.
-                time_of_day: Timestamp::default,
+                time_of_day: shown_time_of_day,
                 random: dice.generator(),
             };
-            let (hub, shared) = (hub.clone(), Arc::clone(&shared));
+            let (requests, shared) = (requests.clone(), Arc::clone(&shared));
             let nth = u32::try_from(nth).expect("a few");
-            let service = ChatService::new(nth, hub, shared, control_sender.clone(), sources);
+            let service = ChatService::new(nth, requests, shared, control_sender.clone(), sources);
             let config = Config {
                 mailbox_capacity: MAX_MAIL_A_TURN,
                 outbox: setup.outbox.clone(),
@@ -121,7 +131,6 @@ impl Server {
             saboteur.fork(),
         );
         let metrics = Arc::clone(&shared.metrics);
-        let hub = Hub::new(policy, rooms).with_accounts(roll);
         Ok(Self {
             workers,
             hub: HubThread::new(hub, queues, metrics),
@@ -134,7 +143,8 @@ impl Server {
             hasher: Hasher::cheap(&mut dice.generator()),
             unwritten: Vec::new(),
             drained_at: None,
-            has_shares: setup.allowances != Allowances::FREE,
+            shared_by: setup.shared_by,
+            known_by: vec![ledger.told(); setup.worker_count],
             shared,
             control,
             saboteur,
@@ -145,13 +155,28 @@ impl Server {
     pub(super) fn worker_turn(&mut self, nth: usize, now: Instant, dice: &mut Dice) -> bool {
         let queue = &mut self.hub.reach().mail[nth];
         let count = dice.between(0, queue.len().min(MAX_MAIL_A_TURN));
+        let is_all = count == queue.len();
         for mail in queue.drain(..count) {
             let is_taken = self.workers[nth].mail(mail);
             assert!(is_taken, "the mailbox is empty between turns");
         }
         self.workers[nth].turn(now);
+        if is_all {
+            self.known_by[nth] = self.hub.reach().told;
+        }
         while self.control.try_recv().is_ok() {}
         count > 0
+    }
+
+    /// How much a worker was told at least of what the hub was told.
+    pub(super) fn known_by(&self, nth: usize) -> Position {
+        self.known_by[nth]
+    }
+
+    /// The operator orders something. Whether it was done, the log tells.
+    pub(super) fn order(&mut self, order: Order, now: Timestamp) {
+        let (reply, _) = mpsc::sync_channel(1);
+        let _ = self.hub.take(HubMail::Order { order, reply }, now);
     }
 
     /// The hub takes the next thing that somebody told it; `false`: there is nothing, or it waits
@@ -182,7 +207,8 @@ impl Server {
             Some(HubMail::Committed { committed, .. }) => {
                 self.take_committed(committed, ledger, now);
             }
-            Some(mail) => {
+            Some(mut mail) => {
+                sabotage::requests(&mut mail, &self.saboteur);
                 let is_leak = matches!(mail, HubMail::Disconnected(_))
                     && self.saboteur.strikes(Plant::LeakSession);
                 if !is_leak {
@@ -198,18 +224,24 @@ impl Server {
     fn take_committed(&mut self, batch: Vec<Committed>, ledger: &mut Ledger, now: Timestamp) {
         for mut committed in batch {
             ledger.tell();
-            sabotage::committed(&mut committed, &mut self.saboteur);
+            sabotage::committed(&mut committed, &self.saboteur);
+            let untrue = sabotage::failure(&committed, ledger, &self.saboteur);
             let queues = self.hub.reach();
             queues.told = ledger.told();
+            queues.is_handing_over = matches!(
+                committed.append.fact,
+                Fact::Account(AccountFact::Inherited(_))
+            );
             let hidden = ledger.hidden_room();
             queues.hidden = hidden.and_then(|room| RoomName::parse(room).ok());
-            let _ = self.hub.take(
-                HubMail::Committed {
+            for committed in [Some(committed), untrue].into_iter().flatten() {
+                let mail = HubMail::Committed {
                     committed: vec![committed],
                     commit_time: Duration::ZERO,
-                },
-                now,
-            );
+                };
+                let _ = self.hub.take(mail, now);
+            }
+            self.hub.reach().is_handing_over = false;
         }
     }
 
@@ -393,9 +425,9 @@ impl Server {
         let _ = self.hub.tick(now);
     }
 
-    /// Whether there is a limit to what an account, or a guest, may ask for.
-    pub(super) fn has_shares(&self) -> bool {
-        self.has_shares
+    /// Who has a share of what there is.
+    pub(super) fn shared_by(&self) -> Option<Scope> {
+        self.shared_by
     }
 
     /// Whether the hub tells something as time passes.
@@ -426,7 +458,7 @@ impl Server {
             );
         }
         let users = self.shared.user_count();
-        let admitted = self.shared.admission(Purpose::Web).open_count();
+        let admitted = self.shared.admission(shared::Purpose::Web).open_count();
         ensure!(
             users == 0 && admitted == 0,
             "{users} users and {admitted} connections are counted, and there is nobody"
@@ -452,10 +484,15 @@ fn foretell(append: &Append, ledger: &Ledger) -> Option<Committed> {
     Some(Committed { append, outcome })
 }
 
-fn shared(rate: Rate) -> Shared {
-    let purposes = vec![Purpose::Web, Purpose::Line];
+/// With what guests' tokens are made.
+pub(super) fn token_key() -> TokenKey {
+    TokenKey::new([7; 32])
+}
+
+fn new_shared(rate: Rate) -> Shared {
+    let purposes = vec![shared::Purpose::Web, shared::Purpose::Line];
     let admission = Admission::new(10_000, 0);
-    let token_key = TokenKey::new([7; 32]);
+    let token_key = token_key();
     let motd = "a simulation".to_owned();
     Shared::new(
         admission,

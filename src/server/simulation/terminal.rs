@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::dice::Dice;
 use super::ledger::{Checked, Violation, ensure};
-use super::peer::{Peer, Sight};
+use super::peer::{Origin, Peer, Sight};
 use super::web_client::ROOMS;
 
 /// A terminal; each connection is somebody new.
@@ -113,7 +113,7 @@ impl Peer for Terminal {
         1
     }
 
-    fn connected(&mut self, _: &mut Vec<u8>) {
+    fn connected(&mut self, _: Origin, _: &mut Vec<u8>) {
         self.stay = Some(Stay {
             is_unhindered: true,
             ..Stay::default()

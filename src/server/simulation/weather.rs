@@ -4,7 +4,7 @@ use super::dice::Dice;
 use super::plant::Plant;
 use super::server::Setup;
 use crate::chat::rate_limit::Rate;
-use crate::chat::shares::{Allowances, Share};
+use crate::chat::shares::{Allowances, Scope, Share};
 use crate::net::OutboxLimits;
 
 /// What can happen next.
@@ -42,13 +42,19 @@ pub(super) fn setup(dice: &mut Dice, plant: Option<Plant>) -> Setup {
     }
     let per_second = *dice.pick(&[0.0, 10.0]);
     // Where a connection has a rate, nobody could tell which of the two somebody waits for.
-    let allowances = if per_second == 0.0 && dice.one_in(2) {
-        few_messages()
-    } else {
-        Allowances::FREE
-    };
+    let scopes = [None, None, Some(Scope::Account), Some(Scope::Address)];
+    let shared_by = dice.pick(&scopes).filter(|_| per_second == 0.0);
+    let nominal_allowances = few_messages(shared_by);
+    let is_forgotten =
+        plant == Some(Plant::ForgetAddressShare) && shared_by == Some(Scope::Address);
     Setup {
-        allowances,
+        shared_by,
+        allowances: if is_forgotten {
+            Allowances::FREE
+        } else {
+            nominal_allowances
+        },
+        nominal_allowances,
         worker_count: dice.between(1, 3),
         outbox,
         nominal_outbox,
@@ -62,18 +68,20 @@ pub(super) fn setup(dice: &mut Dice, plant: Option<Plant>) -> Setup {
 }
 
 /// A message in half a second, and some at once.
-fn few_messages() -> Allowances {
-    let messages = Rate {
-        per_second: 2.0,
-        burst: 5.0,
-    };
-    Allowances {
-        account: Share {
-            messages,
-            ..Share::FREE
+fn few_messages(shared_by: Option<Scope>) -> Allowances {
+    let few = Share {
+        messages: Rate {
+            per_second: 2.0,
+            burst: 5.0,
         },
-        address: Share::FREE,
-    }
+        ..Share::FREE
+    };
+    let (account, address) = match shared_by {
+        None => (Share::FREE, Share::FREE),
+        Some(Scope::Account) => (few, Share::FREE),
+        Some(Scope::Address) => (Share::FREE, few),
+    };
+    Allowances { account, address }
 }
 
 /// Each run has a weather of its own: what is rare in one is common in another, and some things

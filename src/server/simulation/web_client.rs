@@ -3,6 +3,7 @@
 //! A new command needs an [`Asked`], an arm in `done` (`web_client/granted.rs`) and one in `refused`
 //! (`web_client/refused.rs`), and a `Deed` that asks for it (`web_client/deeds.rs`).
 
+mod banning;
 mod deeds;
 mod granted;
 mod identity;
@@ -10,7 +11,9 @@ mod pushed;
 mod refused;
 mod rooms;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 use std::time::Instant;
 
 use rand::SeedableRng as _;
@@ -19,14 +22,15 @@ use serde_json::{Value, json};
 
 use super::dice::Dice;
 use super::ledger::{Checked, Eyes, Position, Violation, ensure};
-use super::peer::{Peer, Sight};
+use super::peer::{Origin, Peer, Sight};
 use super::view::View;
 use crate::chat::account::LoginId;
-use crate::chat::{AccountId, Timestamp};
+use crate::chat::{AccountId, GuestId, PersonId, Timestamp};
 use crate::websocket::handshake::client::{ClientHandshake, ClientRequest, Progress};
 use crate::websocket::handshake::uri::Uri;
 use crate::websocket::{Connection, Event, Limits, Message};
-use deeds::DEEDS;
+use deeds::Deed;
+pub(super) use identity::PASSWORD;
 pub(super) use rooms::ROOMS;
 
 /// A client that comes back as the same person, and sends again what was not acknowledged.
@@ -36,10 +40,20 @@ pub(super) struct WebClient {
     name: String,
     /// Which device of an account it is; `None`: a guest who stays one.
     device: Option<usize>,
+    /// What it does, and how often.
+    deeds: &'static [(Deed, usize)],
+    /// Where a guest's token is kept that others may find.
+    pocket: Option<Pocket>,
+    /// The names of whoever puts one there, if it is another one.
+    lenders: Vec<String>,
     /// By what its messages and their keys can be told from others'.
     handle: String,
     /// What says who it is.
     token: Option<String>,
+    /// All guests that it has been.
+    guests: BTreeSet<GuestId>,
+    /// Which guest it is, or was last.
+    guest: Option<GuestId>,
     /// Whose device it is, once there is an account.
     account: Option<AccountId>,
     /// With which login it came.
@@ -47,6 +61,8 @@ pub(super) struct WebClient {
     /// Logins of its account, as it was told.
     logins: Vec<i64>,
     random: StdRng,
+    /// From where it came.
+    origin: Option<Origin>,
     phase: Phase,
     /// What it has seen of each room, on all its connections.
     views: BTreeMap<String, View>,
@@ -62,6 +78,21 @@ pub(super) struct WebClient {
     /// It has asked for so much that it stops reading.
     is_dawdling: bool,
 }
+
+/// Who a client is to be.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Identity<'a> {
+    pub(super) name: &'a str,
+    /// Which device of an account it is; `None`: a guest who stays one.
+    pub(super) device: Option<usize>,
+    /// Where a guest's token is kept that others may find.
+    pub(super) pocket: Option<Pocket>,
+    /// Who puts one there, if it is another one.
+    pub(super) lender: Option<&'a str>,
+}
+
+/// Where a token is kept.
+pub(super) type Pocket = Rc<RefCell<Option<String>>>;
 
 enum Phase {
     Away,
@@ -166,6 +197,8 @@ enum Asked {
     Measure {
         room: String,
     },
+    /// The same on the whole server.
+    ServerMeasure,
     Direct,
     Sessions,
     Revoke {
@@ -198,21 +231,33 @@ enum Proof {
 }
 
 impl WebClient {
-    pub(super) fn new(name: &str, device: Option<usize>, dice: &mut Dice) -> Self {
+    pub(super) fn new(identity: Identity<'_>, dice: &mut Dice) -> Self {
+        let Identity {
+            name,
+            device,
+            pocket,
+            lender,
+        } = identity;
         let handle = match device {
             None | Some(0) => name.to_owned(),
             Some(nth) => format!("{name}{nth}"),
         };
         Self {
-            names: [name.to_owned(), format!("{name} again")],
+            names: names(name),
             name: name.to_owned(),
             device,
+            deeds: &deeds::DEEDS,
+            pocket,
+            lenders: lender.into_iter().flat_map(names).collect(),
             handle,
             token: None,
+            guests: BTreeSet::new(),
+            guest: None,
             account: None,
             login: None,
             logins: Vec::new(),
             random: dice.generator(),
+            origin: None,
             phase: Phase::Away,
             views: BTreeMap::new(),
             drafts: VecDeque::new(),
@@ -221,6 +266,20 @@ impl WebClient {
             due_at: None,
             greets_at: None,
             is_dawdling: false,
+        }
+    }
+
+    /// One who keeps order on the server, in whose account there is, and does nothing else.
+    pub(super) fn owner(name: &str, dice: &mut Dice) -> Self {
+        let identity = Identity {
+            name,
+            // The first device would make the account.
+            device: Some(1),
+            ..Identity::default()
+        };
+        Self {
+            deeds: &banning::DEEDS,
+            ..Self::new(identity, dice)
         }
     }
 
@@ -235,9 +294,21 @@ impl WebClient {
     fn eyes(&self) -> Eyes {
         Eyes {
             account: self.account,
+            guest: self.guest,
+            guests: self.guests.clone(),
+            name: self.name.clone(),
             names: self.names.to_vec(),
-            may_be_renamed: self.device.is_some(),
+            aliases: self.lenders.clone(),
+            address: self.origin.map(|origin| origin.address),
+            is_greeting: self.is_greeting(),
+            may_be_renamed: self.device.is_some() || self.pocket.is_some(),
         }
+    }
+
+    /// Whoever it speaks for, if it has said so.
+    fn person(&self) -> Option<PersonId> {
+        let guest = self.guest.map(PersonId::Guest);
+        self.account.map(PersonId::Account).or(guest)
     }
 
     fn ask(&mut self, asked: Asked, mut request: Value, sight: &Sight<'_>, output: &mut Vec<u8>) {
@@ -314,6 +385,7 @@ impl WebClient {
         self.phase = match handshake.receive(input).map_err(broken)? {
             Progress::Incomplete(handshake) => Phase::Shaking(Box::new(handshake)),
             Progress::Opened(opened) => {
+                self.check_origin(sight)?;
                 let keys = Box::new(StdRng::from_rng(&mut self.random));
                 let connection = opened.into_connection(Limits::default(), keys);
                 Phase::Open(Box::new(Session::new(connection)))
@@ -321,6 +393,11 @@ impl WebClient {
             // A slow network, or a server that ends.
             Progress::Refused(response)
                 if response.status() == 408 || response.status() == 503 && sight.is_draining =>
+            {
+                Phase::Over
+            }
+            Progress::Refused(response)
+                if response.status() == 403 && self.may_be_kept_out(sight) =>
             {
                 Phase::Over
             }
@@ -338,7 +415,8 @@ impl Peer for WebClient {
         0
     }
 
-    fn connected(&mut self, output: &mut Vec<u8>) {
+    fn connected(&mut self, origin: Origin, output: &mut Vec<u8>) {
+        self.origin = Some(origin);
         let uri = Uri::parse("ws://localhost/ws").expect("an address");
         let request = ClientRequest::new(uri).subprotocol("chinwag.v1");
         let request = request.expect("a token");
@@ -398,8 +476,8 @@ impl Peer for WebClient {
         if !session.is_known {
             return self.say_hello(sight, Some(dice), output);
         }
-        let nth = dice.weighed(DEEDS.iter().map(|(_, weight)| *weight));
-        self.do_deed(DEEDS[nth].0, sight, dice, output);
+        let nth = dice.weighed(self.deeds.iter().map(|(_, weight)| *weight));
+        self.do_deed(self.deeds[nth].0, sight, dice, output);
     }
 
     fn ends_input(&mut self) -> bool {
@@ -501,6 +579,11 @@ impl Peer for WebClient {
     fn may_vanish(&self) -> bool {
         true
     }
+}
+
+/// The names of one who is called so at first.
+fn names(name: &str) -> [String; 2] {
+    [name.to_owned(), format!("{name} again")]
 }
 
 impl Session {

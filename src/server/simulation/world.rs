@@ -1,20 +1,20 @@
 //! One run: moves bytes, mail and time as the dice fall, and ends in a calm in which nothing may be
 //! missing.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::clock::Clock;
 use super::dice::Dice;
 use super::disk::Disk;
-use super::ledger::{Checked, DAY, DAY_MS, Ledger, Violation};
+use super::ledger::{Checked, Ledger, Moment, Violation};
 use super::link::Link;
-use super::peer::{Peer, Sight};
+use super::operator::Operator;
+use super::peer::{Origin, Sight};
+use super::people::{Person, gather};
 use super::plant::{Plant, Saboteur};
 use super::server::{Server, Setup};
-use super::terminal::Terminal;
 use super::trace::Trace;
 use super::weather::{Move, setup, weights};
-use super::web_client::WebClient;
-use crate::chat::Timestamp;
 use crate::net::SimulatedWorker;
 use crate::storage::DiskFault;
 
@@ -29,66 +29,29 @@ pub(super) struct World {
     ledger: Ledger,
     /// `None` between two lives.
     server: Option<Server>,
+    operator: Operator,
     people: Vec<Person>,
     clock: Clock,
     fault: Option<DiskFault>,
     pub(super) trace: Trace,
 }
 
-/// What time it is.
-#[derive(Debug)]
-struct Clock {
-    began_at: Instant,
-    now: Instant,
-    /// How far the time of day is from what has passed.
-    skew_ms: i64,
-    /// Days that went by while nothing ran.
-    days: i64,
-}
-
-/// Somebody, and the connection, if there is one.
-struct Person {
-    peer: Box<dyn Peer>,
-    link: Option<Link>,
-    is_stalled: bool,
-}
-
 impl World {
     pub(super) fn new(seed: u64, plant: Option<Plant>, is_traced: bool) -> Self {
         let mut dice = Dice::new(seed);
         let setup = setup(&mut dice, plant);
-        let mut peers: Vec<Box<dyn Peer>> = Vec::new();
-        for name in &NAMES[..*dice.pick(&[2, 2, 3, 4])] {
-            // Some want an account, and some of those have two devices.
-            let device_count = *dice.pick(&[0, 1, 2, 2]);
-            for device in 0..device_count.max(1) {
-                let device = (device_count > 0).then_some(device);
-                peers.push(Box::new(WebClient::new(name, device, &mut dice)));
-            }
-        }
-        for nth in 0..dice.below(3) {
-            peers.push(Box::new(Terminal::new(nth)));
-        }
-        let people = peers.into_iter().map(|peer| Person {
-            peer,
-            link: None,
-            is_stalled: false,
-        });
-        let began_at = some_instant();
+        let operator = Operator::new(&mut dice);
+        let people = gather(&mut dice, operator.has_owner(), operator.bot());
         Self {
             saboteur: Saboteur::new(plant, dice.fork()),
             weights: weights(&mut dice),
-            ledger: Ledger::new(setup.retention_days),
+            ledger: Ledger::new(setup.retention_days, setup.nominal_allowances),
             setup,
             disk: Disk::new(),
             server: None,
-            people: people.collect(),
-            clock: Clock {
-                began_at,
-                now: began_at,
-                skew_ms: 1_000,
-                days: 0,
-            },
+            operator,
+            people,
+            clock: Clock::new(),
             fault: None,
             trace: Trace::new(is_traced),
             dice,
@@ -153,8 +116,7 @@ impl World {
                 // Whatever was asked until then is judged no earlier than it was asked.
                 let now = self.clock.time_of_day();
                 self.server.iter_mut().for_each(|it| it.tick(now));
-                let skew = self.dice.below(MAX_SKEW_MS);
-                self.clock.skew_ms = i64::try_from(skew).expect("a minute");
+                self.clock.set(&mut self.dice);
             }
             Move::Kill => {
                 self.kill();
@@ -172,18 +134,18 @@ impl World {
             && !server.is_draining()
         {
             self.trace.note("drain", 0, &[]);
-            server.drain(window, self.clock.now);
+            server.drain(window, self.clock.now());
         }
     }
 
     /// Has a server that was told to end do so when it is time, and the next one take over.
     fn succeed(&mut self) -> Checked {
-        let is_over = |server: &mut Server| server.is_drained(self.clock.now);
+        let is_over = |server: &mut Server| server.is_drained(self.clock.now());
         let Some(server) = self.server.take_if(is_over) else {
             return Ok(());
         };
         self.trace.note("end", 0, &[]);
-        let now = (self.clock.now, self.clock.time_of_day());
+        let now = (self.clock.now(), self.clock.time_of_day());
         server.stop(&mut self.ledger, now, &mut self.dice)?;
         if self.saboteur.strikes(Plant::LoseInPeace) {
             self.disk.set_back();
@@ -207,19 +169,31 @@ impl World {
     /// The next life begins, at once or some days later.
     fn start(&mut self) -> Checked {
         self.trace.note("start", 0, &[]);
-        if self.clock.days < MAX_DAYS && self.dice.one_in(2) {
-            self.clock.days += *self.dice.pick(&[1, 1, 2]);
-        }
+        self.clock.skip_days(&mut self.dice);
         let server = Server::start(
             &self.disk.path(),
             &self.setup,
             &mut self.ledger,
             &mut self.dice,
             self.saboteur.fork(),
-            self.clock.now,
+            self.clock.now(),
         )?;
         self.server = Some(server);
+        let now = self.clock.time_of_day();
+        if let Some(server) = &mut self.server {
+            self.operator.appoint(server, &self.ledger, now);
+            self.operator.employ(server, &self.ledger, now);
+        }
         Ok(())
+    }
+
+    /// The operator sees to it that all can come in; `false`: they can.
+    fn open_up(&mut self) -> bool {
+        let Some(server) = &mut self.server else {
+            return false;
+        };
+        let (ledger, now) = (&self.ledger, self.clock.time_of_day());
+        self.operator.appoint(server, ledger, now) | Operator::pardon(server, ledger, now)
     }
 
     fn kill(&mut self) {
@@ -237,7 +211,8 @@ impl World {
             1..10 => self.dice.below(400),
             _ => self.dice.below(20),
         };
-        self.clock.now += Duration::from_millis(u64::try_from(millis).expect("small"));
+        let millis = u64::try_from(millis).expect("small");
+        self.clock.pass(Duration::from_millis(millis));
     }
 
     fn worker_turn(&mut self) -> Checked {
@@ -246,7 +221,7 @@ impl World {
         };
         let nth = self.dice.below(server.workers.len());
         self.trace.note("worker", nth, &[]);
-        server.worker_turn(nth, self.clock.now, &mut self.dice);
+        server.worker_turn(nth, self.clock.now(), &mut self.dice);
         server.check_bounds(&self.setup.nominal_outbox)
     }
 
@@ -299,7 +274,7 @@ impl World {
             link.end();
             return;
         }
-        let sight = self.clock.sight(&self.ledger, self.server.as_ref());
+        let sight = sight(&self.clock, &self.ledger, self.server.as_ref());
         person.peer.act(&sight, &mut self.dice, link.output());
         person.is_stalled |= person.peer.dawdles();
     }
@@ -312,14 +287,16 @@ impl World {
         let worker = self.dice.below(server.workers.len());
         let person = &mut self.people[who];
         let room_len = self.dice.between(200, 8_000);
-        let mut link = Link::open(
-            server,
-            worker,
-            person.peer.listener(),
-            room_len,
-            self.clock.now,
-        );
-        person.peer.connected(link.output());
+        let origin = Origin {
+            address: person.address(&mut self.dice),
+            since: Moment {
+                told: server.known_by(worker),
+                at: self.clock.earliest(),
+            },
+        };
+        let place = (person.peer.listener(), origin.address);
+        let mut link = Link::open(server, worker, place, room_len, self.clock.now());
+        person.peer.connected(origin, link.output());
         person.link = Some(link);
     }
 
@@ -338,7 +315,7 @@ impl World {
     /// Lets somebody read what has come: some of it, or all; `false`: nothing has.
     fn receive(&mut self, who: usize, all: bool) -> Checked<bool> {
         let person = &mut self.people[who];
-        let sight = self.clock.sight(&self.ledger, self.server.as_ref());
+        let sight = sight(&self.clock, &self.ledger, self.server.as_ref());
         let (Some(server), Some(link)) = (&mut self.server, &mut person.link) else {
             return Ok(false);
         };
@@ -377,7 +354,7 @@ impl World {
         self.trace.note("calm", 0, &[]);
         self.fault = None;
         // Nobody waits for a hub that believes that it is later than it is.
-        self.clock.skew_ms = i64::try_from(MAX_SKEW_MS).expect("a minute");
+        self.clock.settle();
         for person in &mut self.people {
             person.is_stalled = false;
         }
@@ -402,7 +379,7 @@ impl World {
 
     /// Everything has its turn once; `false`: nothing happened.
     fn round(&mut self) -> Checked<bool> {
-        let mut has_moved = false;
+        let mut has_moved = self.open_up();
         // Who was told that the server ends comes back when the next one is there.
         let is_open = !self.server.as_ref().is_some_and(Server::is_draining);
         for who in 0..self.people.len() {
@@ -412,7 +389,7 @@ impl World {
             }
             let person = &mut self.people[who];
             if let Some(link) = &mut person.link {
-                let sight = self.clock.sight(&self.ledger, self.server.as_ref());
+                let sight = sight(&self.clock, &self.ledger, self.server.as_ref());
                 has_moved |= person.peer.catch_up(&sight, link.output());
             }
             has_moved |= self.send(who, true);
@@ -426,7 +403,7 @@ impl World {
         let worker_count = self.setup.worker_count;
         for nth in 0..worker_count {
             if let Some(server) = &mut self.server {
-                has_moved |= server.worker_turn(nth, self.clock.now, &mut self.dice);
+                has_moved |= server.worker_turn(nth, self.clock.now(), &mut self.dice);
                 server.check_bounds(&self.setup.nominal_outbox)?;
             }
         }
@@ -450,17 +427,17 @@ impl World {
         let workers = server.filter_map(SimulatedWorker::next_at);
         let people = self.people.iter().filter_map(|it| it.peer.waits_until());
         let hub = self.server.iter().filter(|server| server.is_behind());
-        let hub = hub.map(|_| self.clock.now + TICK);
+        let hub = hub.map(|_| self.clock.now() + TICK);
         let drained = self.server.iter().filter_map(Server::drained_at);
         let next_at = workers.chain(people).chain(hub).chain(drained);
-        let next_at = next_at.filter(|at| *at > self.clock.now).min();
-        let longest = self.clock.now + LONG_WAIT;
-        self.clock.now = next_at.unwrap_or(longest);
+        let next_at = next_at.filter(|at| *at > self.clock.now()).min();
+        let longest = self.clock.now() + LONG_WAIT;
+        self.clock.wait_until(next_at.unwrap_or(longest));
         self.trace.note("wait", 0, &[]);
     }
 
     fn check_settled(&self) -> Checked {
-        let sight = self.clock.sight(&self.ledger, self.server.as_ref());
+        let sight = sight(&self.clock, &self.ledger, self.server.as_ref());
         let mut people = self.people.iter();
         people.try_for_each(|person| person.peer.check_settled(&sight))
     }
@@ -471,7 +448,7 @@ impl World {
         self.let_pass(Duration::from_secs(90))?;
         self.come_to_rest()?;
         self.trace.note("audit", 0, &[]);
-        let sight = self.clock.sight(&self.ledger, self.server.as_ref());
+        let sight = sight(&self.clock, &self.ledger, self.server.as_ref());
         for person in &mut self.people {
             if let Some(link) = &mut person.link {
                 person.peer.begin_audit(&sight, link.output());
@@ -499,8 +476,8 @@ impl World {
     }
 
     fn let_pass(&mut self, duration: Duration) -> Checked {
-        let until = self.clock.now + duration;
-        while self.clock.now < until {
+        let until = self.clock.now() + duration;
+        while self.clock.now() < until {
             while self.serve()? {}
             for who in 0..self.people.len() {
                 self.send(who, true);
@@ -512,37 +489,17 @@ impl World {
     }
 }
 
-impl Clock {
-    fn time_of_day(&self) -> Timestamp {
-        let passed = self.now.saturating_duration_since(self.began_at);
-        let millis = i64::try_from(passed.as_millis()).expect("within a day");
-        Timestamp(DAY.0 + self.days * DAY_MS + millis + self.skew_ms)
+/// What a peer may look at now.
+fn sight<'a>(clock: &Clock, ledger: &'a Ledger, server: Option<&Server>) -> Sight<'a> {
+    let time_of_day = clock.time_of_day();
+    Sight {
+        ledger,
+        now: clock.now(),
+        time_of_day,
+        hub_time: server.map_or(time_of_day, |it| it.hub_time(time_of_day)),
+        shared_by: server.and_then(Server::shared_by),
+        is_draining: server.is_none_or(Server::is_draining),
     }
-
-    /// What a peer may look at now.
-    fn sight<'a>(&self, ledger: &'a Ledger, server: Option<&Server>) -> Sight<'a> {
-        Sight {
-            ledger,
-            now: self.now,
-            time_of_day: self.time_of_day(),
-            hub_time: server.map_or(self.time_of_day(), |it| it.hub_time(self.time_of_day())),
-            has_shares: server.is_some_and(Server::has_shares),
-            is_draining: server.is_none_or(Server::is_draining),
-        }
-    }
-}
-
-impl Person {
-    fn hang_up(&mut self) {
-        if self.link.take().is_some() {
-            self.peer.disconnected();
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "some instant to count from")]
-fn some_instant() -> Instant {
-    Instant::now()
 }
 
 const FAULTS: [Option<DiskFault>; 6] = [
@@ -554,17 +511,8 @@ const FAULTS: [Option<DiskFault>; 6] = [
     Some(DiskFault::Commit),
 ];
 
-/// Who there may be.
-pub(super) const NAMES: [&str; 4] = ["ada", "bob", "cyd", "dan"];
-
 /// How long nobody may want anything.
 const LONG_WAIT: Duration = Duration::from_secs(10);
-
-/// How far the clock may be ahead.
-const MAX_SKEW_MS: usize = 60_000;
-
-/// Days of a run: fewer than an invite holds.
-const MAX_DAYS: i64 = 6;
 
 /// Moves of a run before it calms down.
 const STORM_LEN: usize = 1_500;

@@ -1,6 +1,6 @@
 //! Who has an account, and what remembers on which device that they do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Checked, Position, ensure};
 use crate::chat::AccountId;
@@ -13,6 +13,8 @@ use crate::chat::secret::SecretHash;
 pub(in crate::server::simulation) struct Accounts {
     by_name: BTreeMap<String, AccountId>,
     opened_at: BTreeMap<AccountId, Position>,
+    /// Those that own the server.
+    owners: BTreeSet<AccountId>,
     logins: BTreeMap<LoginId, Login>,
 }
 
@@ -21,6 +23,7 @@ struct Login {
     account: AccountId,
     token: SecretHash,
     label: String,
+    opened_at: Position,
     ended_at: Option<Position>,
 }
 
@@ -41,6 +44,21 @@ impl Accounts {
         let mut logins = self.logins.iter();
         let (id, _) = logins.find(|(_, login)| login.token == token)?;
         Some(*id)
+    }
+
+    /// Whether a token opened a login that the hub had been told of when it had been told so much.
+    pub(in crate::server::simulation) fn was_token(
+        &self,
+        token: SecretHash,
+        told: Position,
+    ) -> bool {
+        let mut logins = self.logins.values();
+        logins.any(|login| login.token == token && login.opened_at < told)
+    }
+
+    /// Whether an account owns the server.
+    pub(super) fn is_owner(&self, account: AccountId) -> bool {
+        self.owners.contains(&account)
     }
 
     /// Whose login it is, or was.
@@ -78,6 +96,9 @@ impl Accounts {
                 let former = self.by_name.insert(name.to_owned(), *id);
                 ensure!(former.is_none(), "{name} was opened twice");
                 self.opened_at.insert(*id, position);
+                if account.is_admin {
+                    self.owners.insert(*id);
+                }
             }
             (AccountFact::Opened(account), Recorded::AccountExisted) => {
                 let name = account.name.as_str();
@@ -97,6 +118,7 @@ impl Accounts {
                     account: *account,
                     token: opening.token.hash(),
                     label: opening.label.as_str().to_owned(),
+                    opened_at: position,
                     ended_at: None,
                 };
                 let former = self.logins.insert(*id, login);

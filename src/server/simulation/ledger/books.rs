@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::eyes::Moment;
 use super::turns::Turns;
 use super::{Checked, Position, ensure};
 use crate::chat::event::Role;
@@ -56,6 +57,8 @@ pub(super) struct Restraint {
     pub(super) kind: RestraintKind,
     pub(super) whom: Party,
     pub(super) until: Option<Timestamp>,
+    /// Whether it held against the guest that somebody was: nobody is put out by it.
+    is_carried: bool,
     from: Position,
     pub(super) to: Option<Position>,
 }
@@ -102,15 +105,17 @@ impl Books {
         });
     }
 
-    /// Has what was a guest's be an account's.
+    /// Has what was a guest's be an account's, as far as the guest has it still: some of it may be
+    /// another account's by now.
     pub(super) fn inherit(
         &mut self,
         it: &InheritedRoom,
         guest: PersonId,
         heir: &Party,
-        position: Position,
+        (position, is_first): (Position, bool),
     ) {
-        if it.role > Role::Member {
+        let has_role = is_first || self.roles().contains_key(&guest);
+        if it.role > Role::Member && has_role {
             let role = self.roles().get(&heir.person).copied();
             let role = role.unwrap_or(Role::Member).max(it.role);
             self.roles.push((position, heir.clone(), role));
@@ -121,10 +126,11 @@ impl Books {
         }
         if it.is_party {
             let mut parties = self.parties.iter_mut();
-            if let Some(party) = parties.find(|party| party.person == guest) {
-                let former = std::mem::replace(party, heir.clone());
-                self.former_parties.push((position, former));
-            }
+            let Some(party) = parties.find(|party| party.person == guest) else {
+                return;
+            };
+            let former = std::mem::replace(party, heir.clone());
+            self.former_parties.push((position, former));
         }
         if let Some(read) = it.read {
             self.enter(heir, read, position);
@@ -148,6 +154,7 @@ impl Books {
                 kind,
                 whom,
                 until,
+                is_carried: true,
                 from,
                 to,
             });
@@ -279,6 +286,24 @@ impl Books {
         those.any(|it| it.from < told && it.to.is_none() && it.until.is_none() && is_it(&it.whom))
     }
 
+    /// Whether somebody was put out by a ban that was there at a moment, and was not lifted before
+    /// `lifted`.
+    pub(super) fn was_shut_out(
+        &self,
+        person: PersonId,
+        Moment { told, at }: Moment,
+        lifted: Position,
+    ) -> bool {
+        let put_out = |it: &&Restraint| it.kind == RestraintKind::Ban && !it.is_carried;
+        let mut bans = self.restraints.iter().filter(put_out);
+        bans.any(|it| {
+            it.whom.person == person
+                && it.from < told
+                && it.to.is_none_or(|to| to >= lifted)
+                && it.until.is_none_or(|until| until > at)
+        })
+    }
+
     /// Whether somebody may have been kept from something at any time since then.
     pub(super) fn may_be_held(
         &self,
@@ -300,9 +325,7 @@ impl Books {
             PersonId::Account(account) => !self.belonged_at(account, told),
             PersonId::Guest(_) => true,
         };
-        // A guest who registers stays in the conversations of the guest.
-        let mut parties = self.parties.iter();
-        let is_party = parties.any(|party| party.person == person || party.person.is_guest());
+        let is_party = self.was_party_since(|party| party.person == person, told);
         ensure!(
             self.visibility == Visibility::Public || is_party || !is_outside,
             "{person:?} was outside, and was heard"
@@ -311,19 +334,16 @@ impl Books {
     }
 
     /// Takes a message, for which it must have been somebody's turn as far as the hub knew.
-    ///
-    /// What a guest said is forgotten with the guest's connection.
     pub(super) fn take_turn(
         &mut self,
         person: PersonId,
         at: Timestamp,
         known: (Position, Position),
     ) -> Checked {
-        let is_bound = self.role_at(person, known.0) == Role::Member && !person.is_guest();
-        if is_bound {
-            self.turns.take(person, at, known)?;
+        match self.role_at(person, known.0) {
+            Role::Member => self.turns.take(person, at, known),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Takes something about how the room is kept, which must have been somebody's right when the
@@ -493,6 +513,7 @@ impl Books {
                 kind,
                 whom: whom.clone(),
                 until,
+                is_carried: false,
                 from: position,
                 to: None,
             });

@@ -28,6 +28,7 @@ impl Ledger {
             room.compare_past(record, reader)?;
             room.compare_books(record)?;
         }
+        self.bans.compare(&roll.bans)?;
         self.accounts.compare(roll)
     }
 }

@@ -29,15 +29,11 @@ impl Ledger {
         }
     }
 
-    /// Whether a guest has become an account: the token is good for nothing then.
-    pub(in crate::server::simulation) fn is_taken_over(&self, guest: GuestId) -> bool {
-        let guest = PersonId::Guest(guest);
-        self.heirs.iter().any(|(it, _)| *it == guest)
-    }
-
     fn inherit(&mut self, it: &Inheritance, at: Timestamp, position: Position) {
         let (guest, heir) = (PersonId::Guest(it.guest), it.heir());
+        let is_first = self.heir_of(it.guest).is_none();
         self.heirs.insert((guest, heir.person));
+        self.handed_over.entry(it.guest).or_insert(position);
         let known_as = it.known_as.key().to_owned();
         let guests = self.guests.entry(heir.person).or_default();
         guests.push((guest, known_as));
@@ -47,10 +43,32 @@ impl Ledger {
                 !(room.books).was_held(RestraintKind::Ban, heir.person, position, at)
             });
             if let Some(room) = room {
-                room.books.inherit(inherited, guest, &heir, position);
+                room.books
+                    .inherit(inherited, guest, &heir, (position, is_first));
             }
         }
+        for room in self.rooms.values_mut() {
+            room.books.turns.pass_on(guest, heir.person, position);
+        }
         self.carry(&heir, &it.restraints, at, position);
+    }
+
+    /// The account that a guest has become, the first if there are several.
+    pub(in crate::server::simulation) fn heir_of(&self, guest: GuestId) -> Option<PersonId> {
+        let guest = PersonId::Guest(guest);
+        let mut heirs = self.heirs.iter();
+        let (_, heir) = heirs.find(|(whose, _)| *whose == guest)?;
+        Some(*heir)
+    }
+
+    /// Whether a guest had become an account when the hub had been told so much.
+    pub(in crate::server::simulation) fn was_handed_over(
+        &self,
+        guest: GuestId,
+        told: Position,
+    ) -> bool {
+        let position = self.handed_over.get(&guest);
+        position.is_some_and(|position| *position < told)
     }
 
     fn carry(

@@ -119,6 +119,12 @@ impl Past {
         Some(change)
     }
 
+    /// Where a change stands in the order of everything.
+    pub(super) fn place_of_change(&self, rev: u64) -> Option<Position> {
+        let (_, position) = self.changes.get(place(rev)?)?;
+        Some(*position)
+    }
+
     /// How a change of a message is told that is erased by now, and was not always.
     pub(super) fn forms_of_gone(&self, rev: u64) -> Vec<Change> {
         let change = place(rev).and_then(|nth| self.changes.get(nth));

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::{Asked, Draft, WebClient};
-use crate::chat::PersonId;
 use crate::server::simulation::dice::Dice;
 use crate::server::simulation::peer::Sight;
 use crate::server::simulation::web_client::ROOMS;
@@ -36,6 +35,8 @@ pub(super) enum Deed {
     Register,
     Sessions,
     Revoke,
+    /// Bans somebody from the server, or lifts that.
+    KeepServer,
     Nonsense,
     Ping,
     Misbehave,
@@ -94,7 +95,8 @@ impl WebClient {
             Deed::Direct => self.direct(sight, dice, output),
             Deed::Rename => {
                 // What is not acknowledged was sent under the name of now.
-                if self.device.is_none() && self.drafts.is_empty() && !self.is_greeting() {
+                let is_alone = self.device.is_none() && self.pocket.is_none();
+                if is_alone && self.drafts.is_empty() && !self.is_greeting() {
                     let name = dice.pick(&self.names).clone();
                     self.introduce(name, sight, output);
                 }
@@ -124,6 +126,7 @@ impl WebClient {
                     output,
                 );
             }
+            Deed::KeepServer => self.keep_server(sight, dice, output),
             Deed::Nonsense => self.talk_nonsense(sight, dice, output),
             Deed::Ping | Deed::Misbehave | Deed::Close => self.do_to_connection(deed, output),
             _ => {
@@ -342,14 +345,8 @@ impl WebClient {
 
     /// Whether it said that, as whom it is now.
     pub(super) fn is_author(&self, room: &str, seq: u64, sight: &Sight<'_>) -> bool {
-        match sight.ledger.author(room, seq) {
-            Some(PersonId::Account(account)) => self.account == Some(account),
-            Some(PersonId::Guest(_)) => {
-                let message = sight.ledger.message(room, seq);
-                self.account.is_none() && message.is_some_and(|it| self.is_own(it.from.as_str()))
-            }
-            None => false,
-        }
+        let author = sight.ledger.author(room, seq);
+        author.is_some() && author == self.person()
     }
 
     fn talk_nonsense(&mut self, sight: &Sight<'_>, dice: &mut Dice, output: &mut Vec<u8>) {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Asked, Position, Question, WebClient};
 use crate::chat::account::LoginId;
 use crate::chat::order::RestraintKind;
-use crate::server::simulation::ledger::{AsOf, Checked, Violation, ensure};
+use crate::server::simulation::ledger::{AsOf, Checked, Happened, Violation, ensure};
 use crate::server::simulation::peer::Sight;
 use crate::server::simulation::view::{View, list};
 
@@ -93,7 +93,10 @@ impl WebClient {
                 Ok(())
             }
             // Whether it is set, the push that follows tells.
-            Asked::Topic { .. } | Asked::Invite { .. } | Asked::Measure { .. } => Ok(()),
+            Asked::Topic { .. }
+            | Asked::Invite { .. }
+            | Asked::Measure { .. }
+            | Asked::ServerMeasure => Ok(()),
             Asked::Typing { .. } | Asked::Nonsense => {
                 Err(Violation(format!("{asked:?} was answered by {done}")))
             }
@@ -116,6 +119,10 @@ impl WebClient {
             "{} is banned from {room}, and entered",
             self.name
         );
+        if let Some(newest) = list(done, "messages").last() {
+            let happened = Happened::Entrance(newest["seq"].as_u64().unwrap_or(0));
+            ledger.check_not_banned(room, happened, &eyes, sight.hub_time)?;
+        }
         let view = self.views.entry(room.to_owned()).or_default();
         let erased = ledger.erased(room, told);
         view.joined(room, (since, rev), &erased, done, sight.ledger)

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::{Asked, Proof, Session, WebClient};
-use crate::chat::GuestId;
 use crate::server::simulation::dice::Dice;
-use crate::server::simulation::ledger::{Checked, Position, ensure};
+use crate::server::simulation::ledger::{Checked, Eyes, Moment, Position, Violation, ensure};
 use crate::server::simulation::peer::Sight;
+use crate::server::simulation::server::token_key;
 use crate::server::token;
 use crate::websocket::CloseCode;
 
@@ -19,11 +17,14 @@ impl WebClient {
     pub(super) fn say_hello(
         &mut self,
         sight: &Sight<'_>,
-        dice: Option<&mut Dice>,
+        mut dice: Option<&mut Dice>,
         output: &mut Vec<u8>,
     ) {
         if self.is_greeting() {
             return;
+        }
+        if self.is_borrower() && dice.as_deref_mut().is_some_and(|dice| dice.one_in(2)) {
+            self.borrow_token();
         }
         if let Some(token) = self.token.clone() {
             let hello = json!({"type": "hello", "token": token});
@@ -43,6 +44,20 @@ impl WebClient {
             // The first device makes the account.
             Some(_) => self.greets_at = Some(sight.now + Duration::from_secs(1)),
         }
+    }
+
+    /// Whether it goes by what is in the pocket, as long as it has no account.
+    fn is_borrower(&self) -> bool {
+        self.pocket.is_some() && self.account.is_none()
+    }
+
+    /// Takes the token that it, or another one, has put into the pocket, whatever that is worth by now.
+    fn borrow_token(&mut self) {
+        let lent = self
+            .pocket
+            .as_ref()
+            .and_then(|pocket| pocket.borrow().clone());
+        self.token = lent.or_else(|| self.token.take());
     }
 
     /// Whether it has said who it is, and was not answered.
@@ -111,10 +126,41 @@ impl WebClient {
             ensure!(is_open, "{you} is let in with {login:?}, which is over");
             self.login = login;
             self.account = accounts.named(you);
+        } else {
+            self.arrived_as_guest(told, sight)?;
         }
+        let since = Moment {
+            told,
+            at: sight.hub_time,
+        };
+        ensure!(
+            !sight.ledger.is_banned(&self.eyes(), since),
+            "{you} is banned from the server, and let in"
+        );
         let session = self.session().expect("answered on a connection");
         session.is_known = true;
         session.known_at = sight.ledger.position();
+        Ok(())
+    }
+
+    fn arrived_as_guest(&mut self, told: Position, sight: &Sight<'_>) -> Checked {
+        let token = self.token.as_deref().unwrap_or_default();
+        let Some((guest, _)) = token_key().open(token) else {
+            return Err(Violation(format!(
+                "{} got {token} for a guest's token",
+                self.name
+            )));
+        };
+        ensure!(
+            !sight.ledger.was_handed_over(guest, told),
+            "{} is let in as a guest who has an account: {guest:?}",
+            self.name
+        );
+        self.guests.insert(guest);
+        self.guest = Some(guest);
+        if let Some(pocket) = self.pocket.as_ref().filter(|_| self.lenders.is_empty()) {
+            pocket.replace(self.token.clone());
+        }
         Ok(())
     }
 
@@ -131,9 +177,18 @@ impl WebClient {
         let has_account = accounts.named(&self.names[0]).is_some();
         match (code, proof) {
             ("busy", _) => true,
+            ("banned", _) => {
+                // It may have got an account without hearing of it.
+                let account = accounts.named(&self.names[0]);
+                let eyes = Eyes {
+                    account: self.account.or(account),
+                    ..self.eyes()
+                };
+                sight.ledger.may_be_banned(&eyes, told)
+            }
             // One's own connection that broke may not have been noticed yet.
             ("name_taken", _) => {
-                if has_account {
+                if has_account || self.is_borrower() {
                     self.token = None;
                 }
                 true
@@ -210,19 +265,14 @@ fn is_over(token: &str, sight: &Sight<'_>) -> bool {
             let login = accounts.login(login.hash());
             login.is_some_and(|login| !accounts.is_open(login))
         }
-        None => guest_of(token).is_some_and(|guest| sight.ledger.is_taken_over(guest)),
+        None => token_key()
+            .open(token)
+            .is_some_and(|(guest, _)| sight.ledger.heir_of(guest).is_some()),
     }
 }
 
-/// For whom a guest's token was made.
-fn guest_of(token: &str) -> Option<GuestId> {
-    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-    let id = bytes.first_chunk()?;
-    Some(GuestId(u128::from_be_bytes(*id)))
-}
-
 /// Everybody has the same one; that is nobody's business here.
-const PASSWORD: &str = "correct horse";
+pub(in crate::server::simulation) const PASSWORD: &str = "correct horse";
 
 /// `docs/protocol.md`, section 8.
 const SESSION_REVOKED: u16 = 4001;

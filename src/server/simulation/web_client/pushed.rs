@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::WebClient;
-use crate::server::simulation::ledger::{Checked, Violation, ensure};
+use crate::server::simulation::ledger::{Checked, Happened, Violation, ensure};
 use crate::server::simulation::peer::Sight;
 
 impl WebClient {
@@ -14,6 +14,13 @@ impl WebClient {
         match kind {
             "shutdown" => {
                 ensure!(sight.is_draining, "the server goes on: {push}");
+                return Ok(());
+            }
+            "banned" => {
+                let told = self.origin.map_or(0, |origin| origin.since.told);
+                let is_fair =
+                    ledger.may_be_banned(&self.eyes(), told) || self.may_be_kept_out(sight);
+                ensure!(is_fair, "nobody has banned {}: {push}", self.name);
                 return Ok(());
             }
             "room" => {
@@ -40,9 +47,12 @@ impl WebClient {
                 return Ok(());
             }
             "read" => {
-                let account = self.account;
-                let is_durable = account.is_some_and(|account| ledger.has_read(room, account, seq));
-                ensure!(is_durable, "{} has not read that: {push}", self.name);
+                // How far guests have read is not written down.
+                let is_so = match self.account {
+                    Some(account) => ledger.has_read(room, account, seq),
+                    None => self.pocket.is_some() && ledger.message(room, seq).is_some(),
+                };
+                ensure!(is_so, "{} has not read that: {push}", self.name);
                 self.mark(room.to_owned(), seq);
                 return Ok(());
             }
@@ -73,6 +83,11 @@ impl WebClient {
         let Some(view) = view else {
             return Err(Violation(format!("{} is not in {room}: {push}", self.name)));
         };
+        let happened = match push["rev"].as_u64() {
+            Some(rev) => Happened::Change(rev),
+            None => Happened::Message(seq),
+        };
+        ledger.check_not_banned(room, happened, &eyes, sight.hub_time)?;
         match kind {
             "message" => {
                 ledger.check_eyes_on(room, seq, &eyes, 0)?;

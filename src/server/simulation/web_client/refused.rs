@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{Asked, Question, WebClient};
 use crate::chat::Timestamp;
 use crate::chat::order::RestraintKind;
+use crate::chat::shares::Scope;
 use crate::server::simulation::ledger::{Checked, Violation, ensure};
 use crate::server::simulation::peer::Sight;
 
@@ -32,6 +33,7 @@ impl WebClient {
                 self.give_up(room);
                 is_fair
             }
+            Asked::ServerMeasure => matches!(code, "forbidden" | "not_found"),
             Asked::Create => matches!(code, "room_exists" | "forbidden"),
             Asked::Direct => matches!(code, "not_found" | "forbidden"),
             Asked::Sessions => code == "forbidden" && self.account.is_none(),
@@ -96,7 +98,11 @@ impl WebClient {
                 self.waits_until = self.waits_until.max(Some(until));
                 // Another device may speak meanwhile, or what was asked before is judged; who waits
                 // for a room waits for no other.
-                let is_alone = self.device.is_none() || !sight.has_shares;
+                let is_alone = match sight.shared_by {
+                    None => true,
+                    Some(Scope::Account) => self.device.is_none() && self.pocket.is_none(),
+                    Some(Scope::Address) => false,
+                };
                 let is_alone = is_alone && !self.has_asked(Asked::takes_share);
                 let is_promised = is_alone && !sight.ledger.is_slow(room);
                 let wait = i64::try_from(wait).unwrap_or(i64::MAX);

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::{Asked, WebClient};
 use crate::server::simulation::dice::Dice;
 use crate::server::simulation::peer::Sight;
+use crate::server::simulation::people::NAMES;
 use crate::server::simulation::view::View;
-use crate::server::simulation::world::NAMES;
 
 impl WebClient {
     /// Enters a room, with a code if it takes one.
@@ -85,10 +85,15 @@ impl WebClient {
         (!rooms.is_empty()).then(|| (*dice.pick(&rooms)).clone())
     }
 
-    /// A room that is its to keep in order, if there is one; else any that it is in.
+    /// A room that is its to keep in order, if there is one, whether it is in it or not; else any that
+    /// it is in.
     pub(super) fn pick_ruled_room(&self, sight: &Sight<'_>, dice: &mut Dice) -> Option<String> {
         let eyes = self.eyes();
-        let rooms = self.views.iter().filter(|(_, view)| view.is_in);
+        let is_outside = dice.one_in(2);
+        let rooms = self
+            .views
+            .iter()
+            .filter(|(_, view)| view.is_in || is_outside);
         let ruled: Vec<&String> = rooms
             .map(|(room, _)| room)
             .filter(|room| sight.ledger.is_ruled_by(room, &eyes))
@@ -124,7 +129,7 @@ impl WebClient {
         let mut request: Value = json!({"type": kind, "room": room, "name": name});
         match kind {
             "ban" | "mute" => request["for_s"] = (*dice.pick(&[None, None, Some(1)])).into(),
-            "slow_mode" => request["seconds"] = (*dice.pick(&[0, 1, 2])).into(),
+            "slow_mode" => request["seconds"] = (*dice.pick(&[0, 1, 5])).into(),
             "retention" => request["days"] = (*dice.pick(&[0, 1, 2])).into(),
             "role" => request["role"] = (*dice.pick(&["op", "op", "member", "owner"])).into(),
             _ => {}
@@ -140,7 +145,7 @@ pub(in crate::server::simulation) const ROOMS: [&str; 3] = ["lobby", "tea", "che
 const HIDDEN_ROOMS: [&str; 2] = ["den", "loft"];
 
 /// What is done to keep order, as often as it stands here.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "kick",
     "ban",
     "ban",
@@ -150,5 +155,6 @@ const KINDS: [&str; 10] = [
     "unmute",
     "role",
     "retention",
+    "slow_mode",
     "slow_mode",
 ];
