@@ -245,8 +245,10 @@ impl WebClient {
             Some(CloseCode::SERVICE_RESTART) => sight.is_draining,
             Some(code) if code.get() == SESSION_REVOKED => {
                 self.login = None;
+                // It may have dropped the token of the guest whom the connection speaks for.
+                let heir = self.guest.and_then(|guest| sight.ledger.heir_of(guest));
                 let token = self.token.take();
-                token.is_some_and(|token| is_over(&token, sight))
+                heir.is_some() || token.is_some_and(|token| is_over(&token, sight))
             }
             _ => false,
         };
