@@ -183,7 +183,7 @@ impl<R: Reach> HubThread<R> {
     }
 
     /// Lets the others know what was decided.
-    fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         loop {
             let refused = self.reach.flush();
             if refused.is_empty() {

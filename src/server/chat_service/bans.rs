@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{ChatService, Kind, Session};
+use crate::chat::network::is_ahead;
 use crate::chat::{ClientAddress, Event};
 use crate::net::{Connections, Flow, Outbox};
 use crate::server::address_ban::AddressBan;
@@ -29,6 +30,10 @@ impl ChatService {
         connections: &mut Connections<Session>,
     ) {
         let now = (self.sources.time_of_day)();
+        if !is_ahead(until, now) {
+            // It was over before it was heard of here: whoever has come since may stay.
+            return;
+        }
         self.bans.ban(network, until, now);
         let event = Event::Banned { until, reason };
         let shown = Shown::new(event.into());

@@ -21,6 +21,8 @@ pub(super) struct Queues {
     pub(super) mail: Vec<VecDeque<Mail>>,
     /// Each with how much the hub was told when it asked for it.
     pub(super) appends: VecDeque<(Append, Position)>,
+    /// Those that the hub has not let go of.
+    kept_back: Vec<(Append, Position)>,
     pub(super) reads: VecDeque<Read>,
     pub(super) searches: VecDeque<Search>,
     pub(super) hashings: VecDeque<Hashing>,
@@ -47,6 +49,7 @@ impl Queues {
         Self {
             mail: (0..worker_count).map(|_| VecDeque::new()).collect(),
             appends: VecDeque::new(),
+            kept_back: Vec::new(),
             reads: VecDeque::new(),
             searches: VecDeque::new(),
             hashings: VecDeque::new(),
@@ -69,6 +72,7 @@ impl Queues {
         let has_mail = self.mail.iter().any(|queue| !queue.is_empty());
         !has_mail
             && self.appends.is_empty()
+            && self.kept_back.is_empty()
             && self.reads.is_empty()
             && self.searches.is_empty()
             && self.hashings.is_empty()
@@ -173,11 +177,15 @@ impl Reach for Queues {
     }
 
     fn try_append(&mut self, append: Append) -> Result<(), Append> {
-        if self.appends.len() >= self.max_appends {
-            return Err(append);
-        }
-        self.appends.push_back((append, self.told));
+        self.kept_back.push((append, self.told));
         Ok(())
+    }
+
+    fn flush(&mut self) -> Vec<Append> {
+        let room = self.max_appends.saturating_sub(self.appends.len());
+        let beyond = self.kept_back.split_off(room.min(self.kept_back.len()));
+        self.appends.extend(self.kept_back.drain(..));
+        beyond.into_iter().map(|(append, _)| append).collect()
     }
 
     fn try_hash(&mut self, hashing: Hashing) -> Result<(), Box<Hashing>> {

@@ -202,6 +202,8 @@ impl Server {
                 if self.hub.is_behind() || self.hub.is_due(now) {
                     let _ = self.hub.tick(now);
                 }
+                // It waits for nobody with something kept back.
+                self.hub.flush();
                 return false;
             }
             Some(HubMail::Committed { committed, .. }) => {
@@ -215,6 +217,9 @@ impl Server {
                     let _ = self.hub.take(mail, now);
                 }
             }
+        }
+        if dice.one_in(3) {
+            self.hub.flush();
         }
         true
     }
