@@ -25,7 +25,7 @@ use crate::chat::inheritance::{Inheritance, InheritedRestraint, InheritedRoom};
 use crate::chat::log::{Append, Context, Fact, RoomFact};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
-use crate::chat::order::{Measure, MemberRecord, Party};
+use crate::chat::order::{Measure, MemberRecord, Party, Restraint, RestraintKind};
 use crate::chat::room::{Room, RoomId};
 use crate::chat::{AccountId, GuestId, PersonId};
 
@@ -234,6 +234,7 @@ impl Hub {
             }
         }
         self.carry_restraints(&heir, at, &inheritance.restraints);
+        self.dismiss_where_banned(heir.person, at, &inheritance.restraints, output);
         for id in &bequest.rooms {
             if let Some(room) = self.rooms.get_mut(id) {
                 room.turns.share(PersonId::Guest(guest), heir.person);
@@ -328,6 +329,28 @@ impl Hub {
             if let Some(&id) = self.room_ids.get(&inherited.room) {
                 let restraint = inherited.against(whom.clone());
                 self.room_mut(id).order.carry(restraint, at);
+            }
+        }
+    }
+
+    /// Has an account belong no longer to the rooms from which it is banned as the guest was. Who keeps
+    /// order there keeps their place: whoever banned the guest did not know whom.
+    fn dismiss_where_banned(
+        &mut self,
+        whom: PersonId,
+        at: Timestamp,
+        restraints: &[InheritedRestraint],
+        output: &mut Vec<Output>,
+    ) {
+        for restraint in restraints {
+            let Some(&id) = self.room_ids.get(&restraint.room) else {
+                continue;
+            };
+            let room = self.room(id);
+            let is_ban = |it: &Restraint| it.kind == RestraintKind::Ban;
+            let is_banned = room.order.on(whom, at).any(is_ban);
+            if is_banned && room.is_member(whom) && room.role(whom) == Role::Member {
+                self.dismiss(id, whom, None, "you are banned here", output);
             }
         }
     }

@@ -311,6 +311,43 @@ fn ban_of_a_guest_is_carried_once_and_lifted_with_it() {
 }
 
 #[test]
+fn ban_of_a_guest_puts_the_accounts_other_devices_out() {
+    let mut world = World::with_kim();
+    world.get(1, create("hut", Visibility::Public)).unwrap();
+    world.get(3, register("bob", 3)).unwrap();
+    for place in ["hut", "tea"] {
+        world.get(3, join(place)).unwrap();
+    }
+    world.get(1, ban("hut", "kim", None)).unwrap();
+    world.seen.clear();
+    world.get(2, come_back(3)).unwrap();
+    assert_eq!(
+        world.seen_by(3),
+        ["hut removed: you are banned here", "tea -kim"]
+    );
+    assert_eq!(world.seen_by(1)[0], "hut -bob");
+    world.get(1, send("hut", "alone?", None)).unwrap();
+    assert!(!world.seen_by(3).iter().any(|it| it.contains("alone?")));
+    assert_eq!(code(world.get(3, send("hut", "no", None))), "forbidden");
+    assert_eq!(code(world.get(3, join("hut"))), "banned");
+    world.get(3, send("tea", "here", None)).unwrap();
+    assert_eq!(world.who(1, "hut"), ["ada"]);
+}
+
+#[test]
+fn ban_of_a_guest_leaves_the_account_its_place_where_it_keeps_order() {
+    let mut world = World::with_kim();
+    world.get(1, create("hut", Visibility::Public)).unwrap();
+    world.get(3, register("bob", 3)).unwrap();
+    world.get(3, join("hut")).unwrap();
+    world.get(1, give("hut", "bob", Role::Op)).unwrap();
+    world.get(1, ban("hut", "kim", None)).unwrap();
+    world.get(2, come_back(3)).unwrap();
+    world.get(3, send("hut", "it was me", None)).unwrap();
+    assert_eq!(world.who(1, "hut"), ["ada", "bob"]);
+}
+
+#[test]
 fn server_ban_of_a_guest_on_the_way_to_an_account_is_the_accounts() {
     for is_first in [true, false] {
         let mut world = World::with_kim();
