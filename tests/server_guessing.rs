@@ -5,7 +5,9 @@ mod support;
 
 use serde_json::{Value, json};
 use support::Server;
-use support::account::{PASSWORD, hello, log_in, register, send, set_up_second_factor};
+use support::account::{
+    PASSWORD, hello, log_in, printed, register, send, set_up_second_factor, user,
+};
 
 #[test]
 fn who_guesses_passwords_is_told_to_wait_and_how_long() {
@@ -63,26 +65,61 @@ fn who_guesses_codes_is_told_to_wait_and_the_owner_is_told_of_it() {
     let server = Server::start(&[]);
     let (mut ada, _) = register(&server, "ada");
     let (mut device, papers) = set_up_second_factor(&mut ada);
-    let log_in = |totp: &str| {
-        let body = json!({"name": "ada", "password": PASSWORD, "totp": totp}).to_string();
+    let log_in = |password: &str, totp: &str| {
+        let body = json!({"name": "ada", "password": password, "totp": totp}).to_string();
         send(&mut server.http(), "POST", "/api/v1/session", "", &body)
     };
+    let right = device.code();
+    let wrong: String = right.chars().map(other_digit).collect();
     for _ in 0..10 {
-        assert_eq!(log_in("aaaa-aaaa-aaaa-aaaa").status, 401);
+        assert_eq!(log_in(PASSWORD, &wrong).status, 401);
         let notice = ada.push("notice");
         assert!(notice["text"].as_str().unwrap().contains("a wrong code"));
         assert_eq!(notice["room"], Value::Null);
     }
-    for code in [&device.code(), &papers[0]] {
-        let refused = log_in(code);
-        assert_eq!(refused.status, 429);
-        let seconds: u64 = refused.header("Retry-After").unwrap().parse().unwrap();
-        assert!((500..=600).contains(&seconds), "{seconds}");
-        let error: Value = serde_json::from_str(&refused.text()).unwrap();
-        assert!(error["retry_after_ms"].as_u64().unwrap() <= 600_000);
-    }
-    // The password alone is no guess, and whoever is logged in has tries of their own.
+    let refused = log_in(PASSWORD, &right);
+    assert_eq!(refused.status, 429);
+    let seconds: u64 = refused.header("Retry-After").unwrap().parse().unwrap();
+    assert!((500..=600).contains(&seconds), "{seconds}");
+    let error: Value = serde_json::from_str(&refused.text()).unwrap();
+    assert!(error["retry_after_ms"].as_u64().unwrap() <= 600_000);
+    // The password alone is no guess, a recovery code can't be one, and whoever is logged in has tries
+    // of their own.
     assert_eq!(server.ws().ask(hello("ada", PASSWORD))["needs"], "totp");
+    assert_eq!(log_in(PASSWORD, &papers[0]).status, 204);
     ada.done(json!({"type": "totp_disable", "password": PASSWORD}));
     server.ws().done(hello("ada", PASSWORD));
+}
+
+#[test]
+fn another_password_lets_the_owner_in_whom_a_guesser_kept_out() {
+    let server = Server::start(&[]);
+    let (mut ada, token) = register(&server, "ada");
+    let (mut device, _) = set_up_second_factor(&mut ada);
+    let right = device.code();
+    let wrong: String = right.chars().map(other_digit).collect();
+    let log_in = |password: &str, code: &str| {
+        let mut hello = hello("ada", password);
+        hello["totp"] = json!(code);
+        server.ws().ask(hello)
+    };
+    drop(ada);
+    for _ in 0..10 {
+        assert_eq!(log_in(PASSWORD, &wrong)["code"], "not_authenticated");
+    }
+    assert_eq!(log_in(PASSWORD, &right)["code"], "rate_limited");
+    // Nobody was there to be told: whoever comes hears of it.
+    let mut ada = server.ws();
+    ada.done(json!({"type": "hello", "token": token}));
+    let notice = ada.push("notice");
+    assert!(notice["text"].as_str().unwrap().contains("a wrong code"));
+    let data = server.data_dir().join("data");
+    printed(&user(&data, &["passwd", "ada"], "battery staple\n"));
+    assert_eq!(ada.closed(), 4001);
+    assert_eq!(log_in("battery staple", &right)["type"], "done");
+}
+
+/// A digit that this one is not.
+fn other_digit(digit: char) -> char {
+    if digit == '0' { '1' } else { '0' }
 }

@@ -10,12 +10,13 @@ mod support;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use chinwag::storage::DataDir;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use support::{Http, Line, PATIENCE, Server, run, wait_until};
@@ -117,6 +118,26 @@ fn second_server_is_refused_unless_it_takes_over() {
     // Where nobody serves, there is nothing to take over, and nothing in the way.
     let server = Server::start(&["--take-over"]);
     server.member("ada").say("lobby", "hello");
+}
+
+#[test]
+fn data_that_no_server_uses_is_not_taken_over_and_says_so() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let _in_use = DataDir::open(dir.path()).unwrap();
+    let check = || {
+        let output = run(&["serve", "--data-dir", path, "--take-over"], &[]);
+        assert_eq!(output.status.code(), Some(1));
+        let expected = format!(
+            "chinwag: cannot take over the data directory {path}: another chinwag uses it, and nobody \
+             answers at {path}/handover.sock\n"
+        );
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), expected);
+    };
+    check();
+    // What a server left that was killed is the same to whoever asks.
+    drop(UnixListener::bind(dir.path().join("handover.sock")).unwrap());
+    check();
 }
 
 /// A server with sockets that were opened before it started: the first for browsers, the second

@@ -8,6 +8,7 @@
 //! | a network, whatever the names | whoever tries one password on many names |
 //! | an account, by those who are logged in | whoever finds a device that was left open |
 //! | the codes of an account | whoever has its password, and guesses its second factor |
+//! | the warnings of an account | whoever has its password, and would drown its owner in them |
 //! | registrations of a network | whoever wants all names |
 //!
 //! A network is an IPv4 address, or an IPv6 /64. From where somebody was logged in of late, strangers'
@@ -16,8 +17,9 @@
 //!
 //! A try is taken from all of its buckets or from none, and given back when it succeeds, so that only
 //! failures count. Behind a password that is right a wrong code counts as that alone, from wherever it
-//! comes: nobody else can use up those tries. A bucket is the time until which its tries are paid for, which may lie ahead by a
-//! burst of them; one that is paid for is full, and not remembered.
+//! comes: nobody else can use up those tries, and with another password they are all there again. A
+//! bucket is the time until which its tries are paid for, which may lie ahead by a burst of them; one
+//! that is paid for is full, and not remembered.
 
 use crate::chat::AccountId;
 use crate::chat::message::Timestamp;
@@ -36,6 +38,7 @@ pub(crate) struct Attempts {
     by_address: Tries<ClientAddress>,
     by_account: Tries<AccountId>,
     codes: Tries<AccountId>,
+    warnings: Tries<AccountId>,
     registrations: Tries<ClientAddress>,
     /// From where somebody was logged in, and until when that counts.
     known: Times<Place>,
@@ -127,6 +130,22 @@ impl Attempts {
         self.codes.give_back(&account, PER_CODE);
     }
 
+    /// Whether somebody is to be warned once more of a wrong second factor, which is taken then: tries at
+    /// recovery codes have no end, and their warnings need one.
+    pub(crate) fn take_warning(&mut self, account: AccountId, now: Timestamp) -> bool {
+        let is_due = self.warnings.early_ms(&account, PER_CODE, now) == 0;
+        if is_due {
+            self.warnings.take(account, PER_CODE, now);
+        }
+        is_due
+    }
+
+    /// Forgets who guessed behind the password of an account, which is another one now.
+    pub(crate) fn forget_codes(&mut self, account: AccountId) {
+        self.codes.forget(&account);
+        self.warnings.forget(&account);
+    }
+
     /// Takes a registration, which stays taken when it succeeds.
     ///
     /// # Errors
@@ -186,6 +205,10 @@ impl<K: Clone + Ord> Tries<K> {
             let until = Timestamp(until.0 - price.cost_ms);
             self.0.set(key.clone(), until, MAX_ENTRIES);
         }
+    }
+
+    fn forget(&mut self, key: &K) {
+        self.0.remove(key);
     }
 }
 
@@ -372,6 +395,25 @@ mod tests {
         attempts.give_back_code(ada);
         assert_eq!(attempts.take_code(ada, later(600_000)), Ok(()));
         assert_eq!(attempts.take_code(ada, later(600_000)), Err(600_000));
+    }
+
+    #[test]
+    fn another_password_has_all_its_codes_and_warnings() {
+        let mut attempts = Attempts::default();
+        let (ada, bob) = (AccountId(1), AccountId(2));
+        let use_up = |attempts: &mut Attempts, who| {
+            let codes = (0..20).filter(|_| attempts.take_code(who, NOW).is_ok());
+            let code_count = codes.count();
+            let warnings = (0..20).filter(|_| attempts.take_warning(who, NOW));
+            (code_count, warnings.count())
+        };
+        assert_eq!(use_up(&mut attempts, ada), (10, 10));
+        assert_eq!(use_up(&mut attempts, bob), (10, 10));
+        attempts.forget_codes(ada);
+        assert_eq!(use_up(&mut attempts, ada), (10, 10));
+        assert_eq!(use_up(&mut attempts, bob), (0, 0));
+        assert!(attempts.take_warning(bob, later(600_000)));
+        assert!(!attempts.take_warning(bob, later(600_000)));
     }
 
     #[test]

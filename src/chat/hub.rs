@@ -46,7 +46,7 @@ use crate::chat::room::{Room, RoomId};
 use crate::chat::search::{Search, SearchDone};
 use crate::chat::secret::SecretHash;
 use crate::chat::shares::{Allowances, Scope, Shares};
-use crate::chat::{GuestId, PersonId};
+use crate::chat::{AccountId, GuestId, PersonId};
 
 mod accounts;
 mod arrival;
@@ -218,6 +218,8 @@ pub struct Hub {
     people: People,
     accounts: Accounts,
     attempts: Attempts,
+    /// Whose password somebody gave with a wrong second factor while they were not there.
+    to_warn: BTreeSet<AccountId>,
     shares: Shares,
     bans: Bans,
     sessions: BTreeMap<SessionId, Session>,
@@ -276,6 +278,7 @@ impl Hub {
             people: People::default(),
             accounts: Accounts::default(),
             attempts: Attempts::default(),
+            to_warn: BTreeSet::new(),
             shares: Shares::default(),
             bans: Bans::default(),
             sessions: BTreeMap::new(),

@@ -55,6 +55,13 @@ pub enum StartError {
         /// Why, as the system says.
         source: io::Error,
     },
+    /// What uses the data directory is no server that hands over.
+    NobodyHandsOver {
+        /// The data directory.
+        path: PathBuf,
+        /// Where a server would answer.
+        socket: PathBuf,
+    },
     /// A thread or a signal handler cannot be made.
     System {
         /// What was to be made.
@@ -110,6 +117,13 @@ impl fmt::Display for StartError {
                 f,
                 "cannot take over from the server on {}: {source}",
                 path.display()
+            ),
+            Self::NobodyHandsOver { path, socket } => write!(
+                f,
+                "cannot take over the data directory {}: another chinwag uses it, and nobody answers \
+                 at {}",
+                path.display(),
+                socket.display()
             ),
             Self::System { what, source } => write!(f, "cannot start {what}: {source}"),
         }

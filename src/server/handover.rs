@@ -24,7 +24,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ use crate::server::shared::Purpose;
 ///
 /// Those of the system.
 pub(crate) fn await_successor(data_dir: &Path, control: Sender<Control>) -> io::Result<()> {
-    let path = data_dir.join(SOCKET_NAME);
+    let path = socket_path(data_dir);
     // Whoever has it open has handed over, or was killed: the data directory is locked by us.
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -106,7 +106,7 @@ pub(crate) fn hand_over(stream: &UnixStream, listeners: &[(Purpose, Listener)]) 
 ///
 /// Those of the system; `NotFound` or `ConnectionRefused` if nobody waits for a successor.
 pub(crate) fn take_over(data_dir: &Path) -> io::Result<Vec<(Purpose, Listener)>> {
-    let mut stream = UnixStream::connect(data_dir.join(SOCKET_NAME))?;
+    let mut stream = UnixStream::connect(socket_path(data_dir))?;
     stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
     stream.write_all(&REQUEST)?;
     let listeners = receive_listeners(&stream)?;
@@ -117,6 +117,11 @@ pub(crate) fn take_over(data_dir: &Path) -> io::Result<Vec<(Purpose, Listener)>>
         0 => Ok(listeners),
         _ => Err(io::ErrorKind::InvalidData.into()),
     }
+}
+
+/// Where a server waits for its successor.
+pub(crate) fn socket_path(data_dir: &Path) -> PathBuf {
+    data_dir.join(SOCKET_NAME)
 }
 
 fn receive_listeners(stream: &UnixStream) -> io::Result<Vec<(Purpose, Listener)>> {

@@ -21,7 +21,7 @@ use crate::server::context::Sources;
 use crate::server::control::{Control, watch_signals};
 use crate::server::error::StartError;
 use crate::server::founding::found;
-use crate::server::handover::{await_successor, hand_over, take_over};
+use crate::server::handover::{await_successor, hand_over, socket_path, take_over};
 use crate::server::hashers::{Hashers, HashersHandle};
 use crate::server::hub_queue::{self, HubReceiver, HubSender};
 use crate::server::hub_thread::HubThread;
@@ -265,6 +265,11 @@ fn open_data(config: &Config) -> Result<(DataDir, Vec<(Purpose, Listener)>), Sta
             Ok(listeners) => return Ok((DataDir::open_within(path, DATA_PATIENCE)?, listeners)),
             // It is about to start, or no server.
             Err(error) if is_nobody(&error) && asked_count < MAX_ASKED => asked_count += 1,
+            Err(error) if is_nobody(&error) => {
+                let socket = socket_path(path);
+                let path = path.clone();
+                return Err(StartError::NobodyHandsOver { path, socket });
+            }
             Err(source) => {
                 let path = path.clone();
                 return Err(StartError::TakeOver { path, source });

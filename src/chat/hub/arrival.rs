@@ -185,6 +185,7 @@ impl Hub {
         self.see(context, output);
         let proof = Proof::Login(token);
         self.release(context.clone(), Ok(Done::Welcomed { you, proof }), output);
+        self.catch_up_on_warning(account, output);
         Ok(())
     }
 

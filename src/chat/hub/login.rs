@@ -13,7 +13,7 @@ use crate::chat::log::{Append, Context, Fact};
 use crate::chat::order::Party;
 use crate::chat::password::{Password, PasswordHash};
 use crate::chat::secret::SecretHash;
-use crate::chat::totp::TotpSecret;
+use crate::chat::totp::{SecondFactor, TotpSecret};
 use crate::chat::{AccountId, PersonId, UserName};
 
 impl Hub {
@@ -166,7 +166,8 @@ impl Hub {
         let account = account.ok_or(ChatError::BadPassword)?.record.id;
         let record = self.accounts.get_mut(account);
         let record = record.ok_or(ChatError::BadPassword)?;
-        if record.is_disabled {
+        // Another password than the one that was compared has codes of its own to be guessed.
+        if record.is_disabled || record.password != against {
             return Err(ChatError::BadPassword);
         }
         let party = Party {
@@ -176,10 +177,16 @@ impl Hub {
         self.bans.check(&party, now)?;
         let used = record.totp.as_mut().map(|totp| {
             let factor = login.factor.ok_or(ChatError::TotpNeeded)?;
-            let taken = self.attempts.take_code(account, now);
-            taken.map_err(|retry_after_ms| ChatError::RateLimited { retry_after_ms })?;
+            // Nobody guesses 80 random bits: who has a recovery code is let in, whoever else is at it.
+            let is_guessable = matches!(factor, SecondFactor::Code(_));
+            if is_guessable {
+                let taken = self.attempts.take_code(account, now);
+                taken.map_err(|retry_after_ms| ChatError::RateLimited { retry_after_ms })?;
+            }
             let used = totp.use_up(factor, now).ok_or(ChatError::BadPassword)?;
-            self.attempts.give_back_code(account);
+            if is_guessable {
+                self.attempts.give_back_code(account);
+            }
             Ok(used)
         });
         let factor = match used.transpose() {
@@ -189,7 +196,7 @@ impl Hub {
                 self.attempts
                     .give_back(&login.name, login.opening.from, now);
                 if error == ChatError::BadPassword {
-                    self.warn_of_wrong_code(party.person, output);
+                    self.warn_of_wrong_code(account, output);
                 }
                 return Err(error);
             }
@@ -206,8 +213,24 @@ impl Hub {
         Ok(())
     }
 
-    /// Tells the owner of an account that somebody has their password, if it was not they themselves.
-    fn warn_of_wrong_code(&self, person: PersonId, output: &mut Vec<Output>) {
+    /// Tells the owner of an account that somebody has their password, now or when they come.
+    fn warn_of_wrong_code(&mut self, account: AccountId, output: &mut Vec<Output>) {
+        let person = PersonId::Account(account);
+        if self.people.get(person).is_none() {
+            self.to_warn.insert(account);
+        } else if self.attempts.take_warning(account, self.now) {
+            self.tell_of_wrong_code(person, output);
+        }
+    }
+
+    /// Tells somebody who comes what they were not there to hear.
+    pub(super) fn catch_up_on_warning(&mut self, account: AccountId, output: &mut Vec<Output>) {
+        if self.to_warn.remove(&account) {
+            self.tell_of_wrong_code(PersonId::Account(account), output);
+        }
+    }
+
+    fn tell_of_wrong_code(&self, person: PersonId, output: &mut Vec<Output>) {
         let text = "somebody gave your password and a wrong code: if it was not you, choose another \
                     password";
         let notice = Event::Notice {

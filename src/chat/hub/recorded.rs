@@ -123,6 +123,9 @@ impl Hub {
                 kept,
             } => {
                 self.change(account, |record| record.password = Some(password));
+                // Whoever guessed behind the old one has none any more.
+                self.attempts.forget_codes(account);
+                self.to_warn.remove(&account);
                 // Those that were opened while this was written down end with the others.
                 (account, self.accounts.logins_but(account, kept))
             }
