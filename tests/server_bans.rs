@@ -117,12 +117,23 @@ fn banned_address_is_out_at_once_by_every_door_and_in_again_when_the_ban_is_lift
         text.contains("The ban has no end, unless somebody lifts it."),
         "{text}"
     );
+    for path in ["/", "/api/v1/session"] {
+        let mut prober = Http::over(from(server.web(), "203.0.113.7"));
+        prober.write(format!(
+            "HEAD {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accepted}\r\n\r\n"
+        ));
+        let head = prober.head();
+        assert_eq!(head.status, 403);
+        let len = text.len().to_string();
+        assert_eq!(head.header("Content-Length"), Some(len.as_str()));
+        assert_eq!(prober.rest(), b"", "a HEAD gets no body");
+    }
     assert_eq!(status_from(&server, "203.0.113.8"), 403);
     let mut line = Line::over(from(server.lines(), "203.0.113.9"));
     assert_eq!(line.rest(), "! you are banned from this server\n");
     assert_eq!(
         server.metric("chinwag_refused_total{reason=\"banned\"}"),
-        4.0
+        6.0
     );
     assert_eq!(status_from(&server, "203.0.114.1"), 101);
 

@@ -156,6 +156,19 @@ fn what_holds_against_a_guest_is_lifted_for_the_account_too() {
     };
     assert_eq!(record(&mut log, 1, created), Ok(Recorded::RoomCreated));
     let (gus, eve) = (guest(7, "gus"), guest(8, "eve"));
+    let joined = RoomFact::Joined {
+        account: xan.0,
+        name: xan.1.name.clone(),
+        since: None,
+        rev: None,
+    };
+    let joined = Fact::Room {
+        room: room("den"),
+        fact: joined,
+    };
+    record(&mut log, 1, joined).unwrap();
+    let members = |log: &mut Log| log.rooms().unwrap().remove(1).books.members;
+    assert_eq!(members(&mut log).len(), 2);
     let kinds = [
         (RestraintKind::Ban, Measure::Ban { until: None }),
         (RestraintKind::Mute, Measure::Mute { until: None }),
@@ -175,6 +188,9 @@ fn what_holds_against_a_guest_is_lifted_for_the_account_too() {
         reason: Reason::default(),
     });
     hand_over(&mut log, (7, "gus"), &xan, carried.to_vec());
+    // Who is banned so belongs to it no longer.
+    let left = members(&mut log);
+    assert!(left.iter().all(|it| it.account != xan.0), "{left:?}");
     let held = |log: &mut Log| -> Vec<(RestraintKind, String)> {
         let restraints = log.rooms().unwrap().remove(1).books.restraints;
         let held = restraints.into_iter();

@@ -64,9 +64,12 @@ impl Turns {
         Ok(())
     }
 
-    /// What somebody said did not come about.
-    pub(crate) fn give_back(&mut self, person: PersonId, turn: Turn) {
-        self.spoke_at.remove(&(person, turn));
+    /// What somebody said did not come about, for which they took their turn at that time. If they
+    /// have had another one since, they wait for that.
+    pub(crate) fn give_back(&mut self, person: PersonId, turn: Turn, taken_at: Timestamp) {
+        if self.spoke_at.get(&(person, turn)) == Some(taken_at) {
+            self.spoke_at.remove(&(person, turn));
+        }
     }
 
     /// Whether somebody spoke of whom it is still known.
@@ -118,7 +121,7 @@ mod tests {
     fn nobody_waits_where_there_is_no_interval_or_for_what_was_not_said() {
         let mut turns = Turns::new(Duration::from_secs(5));
         assert_eq!(turns.take(ADA, Turn::Message, Timestamp(0)), Ok(()));
-        turns.give_back(ADA, Turn::Message);
+        turns.give_back(ADA, Turn::Message, Timestamp(0));
         assert_eq!(turns.take(ADA, Turn::Message, Timestamp(0)), Ok(()));
         turns.set_interval(Duration::ZERO);
         assert_eq!(turns.take(ADA, Turn::Message, Timestamp(1)), Ok(()));
@@ -149,8 +152,19 @@ mod tests {
         assert_eq!(turns.take(ADA, Turn::Edit, Timestamp(1_000)), Ok(()));
         assert_eq!(turns.take(ADA, Turn::Edit, Timestamp(5_000)), Err(1_000));
         assert_eq!(turns.take(ADA, Turn::Message, Timestamp(5_000)), Ok(()));
-        turns.give_back(ADA, Turn::Edit);
+        turns.give_back(ADA, Turn::Edit, Timestamp(1_000));
         assert_eq!(turns.take(ADA, Turn::Edit, Timestamp(5_000)), Ok(()));
+    }
+
+    #[test]
+    fn turn_that_is_given_back_late_is_not_the_one_that_was_taken_since() {
+        let mut turns = Turns::new(Duration::from_secs(5));
+        assert_eq!(turns.take(ADA, Turn::Message, Timestamp(0)), Ok(()));
+        assert_eq!(turns.take(ADA, Turn::Message, Timestamp(5_000)), Ok(()));
+        turns.give_back(ADA, Turn::Message, Timestamp(0));
+        assert_eq!(turns.take(ADA, Turn::Message, Timestamp(6_000)), Err(4_000));
+        turns.give_back(ADA, Turn::Message, Timestamp(5_000));
+        assert_eq!(turns.take(ADA, Turn::Message, Timestamp(6_000)), Ok(()));
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub(crate) fn web(
     }
     match Exchange::find(&request, visitor, shared) {
         Some(Ok(exchange)) => return Routed::Exchange(exchange),
-        Some(Err(refusal)) => return finish_refused(&refusal, outbox),
+        Some(Err(refusal)) => return finish_refused(&request, &refusal, outbox),
         None => {}
     }
     if request.path() != "/ws" {
@@ -158,9 +158,9 @@ fn parse(head: &[u8]) -> Result<Request<'_>, HandshakeError> {
     }
 }
 
-/// Answers a request to the programs' interface that goes no further. Its body is not waited for.
-fn finish_refused(refusal: &Response<'_>, outbox: &mut Outbox) -> Routed {
-    refusal.write(false, false, outbox.buffer());
+/// Answers a request that goes no further. Its body is not waited for.
+fn finish_refused(request: &Request<'_>, refusal: &Response<'_>, outbox: &mut Outbox) -> Routed {
+    refusal.write(request.method() == "HEAD", false, outbox.buffer());
     Routed::Close
 }
 
@@ -169,7 +169,7 @@ fn shut_out(request: &Request<'_>, ban: AddressBan, outbox: &mut Outbox) -> Rout
     let mut accepted = request.header_tokens("Accept");
     let is_page = accepted.any(|kind| kind.starts_with(b"text/html"));
     let text = ban.text(is_page);
-    finish_refused(&ban.response(is_page, &text), outbox)
+    finish_refused(request, &ban.response(is_page, &text), outbox)
 }
 
 fn page(request: &Request<'_>, outbox: &mut Outbox) -> Routed {

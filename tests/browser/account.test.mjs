@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, afterEach, before, test } from 'node:test';
-import { PASSWORD, PHONE, article, countIs, enter, fits, logIn, openRoom, openSettings, parts, say, section, stage, textIs } from './chinwag.mjs';
+import { PASSWORD, PHONE, article, countIs, enter, fits, logIn, makeRoom, openRoom, openSettings, parts, say, section, stage, textIs, until } from './chinwag.mjs';
 
 const here = stage({ after, afterEach, before });
 
@@ -149,6 +149,57 @@ test('a guest takes another name, then makes it an account, and stays in the roo
   await logIn(await here.fresh(), 'kay');
 });
 
+test('a guest whose other tab makes an account loses nothing that was written, and logs in to go on', async () => {
+  const desk = await here.guest('lin');
+  await makeRoom(desk, 'tea');
+  const wire = { keepsBack: false };
+  await desk.context().routeWebSocket(/\/ws$/u, (socket) => {
+    const upstream = socket.connectToServer();
+    socket.onMessage((message) => {
+      if (!wire.keepsBack || !String(message).includes('"send"')) upstream.send(message);
+    });
+  });
+  const other = await duplicate(desk);
+  await textIs(parts(other).status, 'connected');
+  await other.getByRole('heading', { name: 'tea', level: 1 }).waitFor();
+  wire.keepsBack = true;
+  await say(other, 'on its way');
+  await article(other, 'on its way').waitFor();
+  await parts(other).message.fill('half an hour of work');
+
+  await makeAccount(desk);
+  await other.getByRole('alert').filter({ hasText: 'You have an account now: please log in to it.' }).waitFor();
+  // Whoever enters here next may be another: nothing is said in their name.
+  wire.keepsBack = false;
+  await other.reload();
+  await logIn(other, 'lin');
+  await openRoom(other, 'tea');
+  await until(async () => (await parts(other).message.inputValue()) === 'half an hour of work', 'the draft');
+  const unsent = article(other, 'on its way');
+  await unsent.getByText('Not sent.').waitFor();
+  assert.equal(await article(desk, 'on its way').count(), 0);
+  await unsent.getByRole('button', { name: 'Try again' }).click();
+  await article(desk, 'on its way').waitFor();
+  await countIs(other.locator('article.sending, article.failed'), 0);
+
+  await other.getByRole('button', { name: 'Sign out' }).click();
+  await parts(other).name.waitFor();
+  assert.equal(await other.evaluate(() => sessionStorage.getItem('chinwag.drafts')), null);
+});
+
+test('a guest whose other tab makes an account while this one is away loses nothing that was written', async () => {
+  const desk = await here.guest('nan');
+  const other = await duplicate(desk);
+  await textIs(parts(other).status, 'connected');
+  await parts(other).message.fill('still to be said');
+  await other.goto('about:blank');
+  await makeAccount(desk);
+  await other.goto(here.server.url);
+  await other.getByRole('alert').filter({ hasText: 'name' }).waitFor();
+  await logIn(other, 'nan');
+  await until(async () => (await parts(other).message.inputValue()) === 'still to be said', 'the draft');
+});
+
 test('a browser that stays signed in is let in at once, in each tab, until it signs out', async () => {
   const setup = await here.member('mary');
   const first = await here.fresh();
@@ -197,6 +248,22 @@ test('who enters as another than the cookie says is that other one', async () =>
   await parts(page).members.getByText('ida', { exact: true }).waitFor();
   await openRoom(page, 'lobby');
 });
+
+/** Another tab, which begins with a copy of what this one remembers. */
+async function duplicate(page) {
+  const opened = page.context().waitForEvent('page');
+  await page.evaluate(() => void open(location.href));
+  return await opened;
+}
+
+/** A guest gets an account of the same name. */
+async function makeAccount(page) {
+  await openSettings(page);
+  const account = section(page, 'Create an account');
+  await account.getByLabel('Account password').fill(PASSWORD);
+  await page.keyboard.press('Enter');
+  await account.waitFor({ state: 'detached' });
+}
 
 /** What a device shows now (RFC 6238). */
 function totp(secret) {

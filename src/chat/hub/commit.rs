@@ -56,6 +56,13 @@ impl Hub {
                 owner,
                 join,
             } => {
+                let (name, whose) = (
+                    room.clone(),
+                    Party {
+                        person: owner,
+                        name: by.clone(),
+                    },
+                );
                 let record = RoomRecord {
                     name: room,
                     visibility,
@@ -66,6 +73,7 @@ impl Hub {
                     books: books_of_new(owner, by),
                 };
                 self.room_created(context, at, record, &recorded, join, output);
+                self.hand_over_new(&name, &whose, output);
             }
             Fact::MessagePosted {
                 room,
@@ -95,7 +103,10 @@ impl Hub {
                 answer(context, Ok(Done::Sent { room, seq, at }), output);
             }
             Fact::DirectOpened { room, parties } => {
-                self.opened_direct(context, at, room, parties, output);
+                self.opened_direct(context, at, room.clone(), parties.clone(), output);
+                for whose in &parties {
+                    self.hand_over_new(&room, whose, output);
+                }
             }
             Fact::Room { room, fact } => self.room_kept(context, at, &room, fact, output),
             change => {
@@ -138,10 +149,10 @@ impl Hub {
             } => return,
             // It did not count as spoken.
             Fact::MessagePosted { room, person, .. } => {
-                self.give_back_turn(room, *person, Turn::Message);
+                self.give_back_turn(room, *person, Turn::Message, at);
             }
             Fact::MessageEdited { room, person, .. } => {
-                self.give_back_turn(room, *person, Turn::Edit);
+                self.give_back_turn(room, *person, Turn::Edit, at);
             }
             // What cannot be known now is asked again.
             Fact::MessageRefused { refusal, .. } if error != LogError::Unavailable => {
@@ -156,9 +167,9 @@ impl Hub {
         }
     }
 
-    fn give_back_turn(&mut self, room: &RoomName, person: PersonId, turn: Turn) {
+    fn give_back_turn(&mut self, room: &RoomName, person: PersonId, turn: Turn, at: Timestamp) {
         if let Some(&id) = self.room_ids.get(room) {
-            self.room_mut(id).turns.give_back(person, turn);
+            self.room_mut(id).turns.give_back(person, turn, at);
         }
     }
 
@@ -236,7 +247,7 @@ impl Hub {
             }
             Recorded::Repeated { seq, at } => {
                 // Nothing was said now: it is still their turn.
-                self.give_back_turn(room, person, Turn::Message);
+                self.give_back_turn(room, person, Turn::Message, message.at);
                 (seq, at)
             }
             other => return debug_assert!(false, "{other:?} recorded for a message"),

@@ -5,7 +5,9 @@
 //! asked speaks for the account. So a guest becomes one account, and all that is the guest's goes to it.
 //!
 //! A measure that was decided about the guest meanwhile, or before the log had this, is about the
-//! account as well: it is taken once more for the account, and answered then.
+//! account as well: it is taken once more for the account, and answered then. A room that was made by
+//! the guest, or a conversation that was begun with them, is handed over in the same way as the rest,
+//! even if all of the guest's connections have gone.
 //!
 //! All rooms are looked through once for a guest, for what is not known of the guest but of the room;
 //! the rest goes by the rooms that were found.
@@ -17,12 +19,13 @@ use crate::chat::bans::{Banned, ServerFact};
 use crate::chat::error::ChatError;
 use crate::chat::event::Role;
 use crate::chat::hub::membership::{MAX_MEMBERS, MAX_ROOMS_PER_PERSON};
+use crate::chat::hub::upkeep::NOBODY;
 use crate::chat::hub::{Hub, Output, SessionId};
 use crate::chat::inheritance::{Inheritance, InheritedRestraint, InheritedRoom};
 use crate::chat::log::{Append, Context, Fact, RoomFact};
 use crate::chat::message::Timestamp;
-use crate::chat::name::UserName;
-use crate::chat::order::{Measure, MemberRecord, Party};
+use crate::chat::name::{RoomName, UserName};
+use crate::chat::order::{Measure, MemberRecord, Party, Restraint, RestraintKind};
 use crate::chat::room::{Room, RoomId};
 use crate::chat::{AccountId, GuestId, PersonId};
 
@@ -31,8 +34,10 @@ use crate::chat::{AccountId, GuestId, PersonId};
 pub(super) struct Bequest {
     /// To which account.
     account: AccountId,
-    /// With which login it comes.
-    token: LoginToken,
+    /// What the guest is called.
+    known_as: UserName,
+    /// With which login a connection waits to speak for it; `None`: nobody waits.
+    token: Option<LoginToken>,
     /// Where something is the guest's, or holds against them.
     rooms: BTreeSet<RoomId>,
 }
@@ -56,44 +61,88 @@ impl Hub {
             ));
         }
         let (person, now) = (PersonId::Guest(guest), self.now);
+        let present = self.people.get(person);
+        let known_as = present.ok_or(ChatError::NotAuthenticated)?.name.clone();
+        let heir = self.account_party(account);
+        let heir = heir.ok_or(ChatError::NotFound("account"))?;
         let own = self.belongings.get(&person).into_iter().flatten();
         let others = self.rooms.iter();
         let others = others.filter(|(_, room)| room.concerns(person, now));
         let bequest = Bequest {
             account,
-            token,
+            known_as,
+            token: Some(token),
             rooms: own.chain(others.map(|(id, _)| id)).copied().collect(),
         };
-        self.hand_over(context, guest, bequest, output)
+        self.hold(context.session);
+        self.hand_over(context, guest, &heir, bequest, output);
+        Ok(())
     }
 
     fn hand_over(
         &mut self,
         context: &Context,
         guest: GuestId,
+        heir: &Party,
         bequest: Bequest,
         output: &mut Vec<Output>,
-    ) -> Result<(), ChatError> {
+    ) {
         let whom = PersonId::Guest(guest);
-        let present = self.people.get(whom);
-        let known_as = present.ok_or(ChatError::NotAuthenticated)?.name.clone();
-        let heir = self.account_party(bequest.account);
-        let heir = heir.ok_or(ChatError::NotFound("account"))?;
         let places = bequest.rooms.iter();
         let places = places.filter_map(|id| self.rooms.get(id));
         let inheritance = Inheritance {
             account: bequest.account,
-            rooms: self.rooms_of_guest(context, whom, &heir, &bequest.rooms),
-            name: heir.name,
+            rooms: self.rooms_of_guest(context, whom, heir, &bequest.rooms),
+            name: heir.name.clone(),
             guest,
-            known_as,
+            known_as: bequest.known_as.clone(),
             restraints: self.restraints_in(places, |it| it.person == whom),
         };
-        self.hold(context.session);
         self.bequeathing.insert(guest, bequest);
         let fact = AccountFact::Inherited(Box::new(inheritance));
         self.append(context, fact, output);
-        Ok(())
+    }
+
+    /// A room has come about that is somebody's, by their role or as one of the two who talk. If that is
+    /// a guest who is about to become an account, or has become one, it goes the way of all that was
+    /// the guest's.
+    pub(super) fn hand_over_new(
+        &mut self,
+        name: &RoomName,
+        whose: &Party,
+        output: &mut Vec<Output>,
+    ) {
+        let PersonId::Guest(guest) = whose.person else {
+            return;
+        };
+        let Some(&id) = self.room_ids.get(name) else {
+            return;
+        };
+        if let Some(bequest) = self.bequeathing.get_mut(&guest) {
+            bequest.rooms.insert(id);
+            return;
+        }
+        let Some(heir) = self.heir(whose.person) else {
+            return;
+        };
+        let PersonId::Account(account) = heir.person else {
+            return;
+        };
+        let bequest = Bequest {
+            account,
+            known_as: whose.name.clone(),
+            token: None,
+            rooms: BTreeSet::from([id]),
+        };
+        if self.has_more(&NOBODY, guest, &heir, &bequest) {
+            self.hand_over(&NOBODY, guest, &heir, bequest, output);
+        }
+    }
+
+    /// Whether there is something left of a guest's to be handed over.
+    fn has_more(&self, context: &Context, guest: GuestId, heir: &Party, bequest: &Bequest) -> bool {
+        let rest = self.rooms_of_guest(context, PersonId::Guest(guest), heir, &bequest.rooms);
+        rest.iter().any(|it| it.is_party || it.role > Role::Member)
     }
 
     /// What a guest has in rooms that the account may be in.
@@ -105,6 +154,7 @@ impl Hub {
         rooms: &BTreeSet<RoomId>,
     ) -> Vec<InheritedRoom> {
         let session = self.sessions.get(&context.session);
+        let session = session.filter(|session| session.person == guest);
         let joined = session.map(|session| &session.rooms);
         let own = self.belongings.get(&heir.person);
         let own_count = own.map_or(0, BTreeSet::len);
@@ -184,45 +234,39 @@ impl Hub {
             }
         }
         self.carry_restraints(&heir, at, &inheritance.restraints);
+        self.dismiss_where_banned(heir.person, at, &inheritance.restraints, output);
         for id in &bequest.rooms {
             if let Some(room) = self.rooms.get_mut(id) {
                 room.turns.share(PersonId::Guest(guest), heir.person);
             }
         }
         self.end_guest(guest, Some(context.session), output);
+        // What the guest got while this was handed over goes first, in the same way.
+        if self.has_more(&context, guest, &heir, &bequest) {
+            return self.hand_over(&context, guest, &heir, bequest, output);
+        }
         // Whoever has gone meanwhile finds it when they come back.
-        if self.held.contains_key(&context.session)
-            && let Err(error) = self.go_on(&context, guest, bequest, output)
+        if let Some(token) = bequest.token
+            && self.held.contains_key(&context.session)
+            && let Err(error) = self.welcome(&context, bequest.account, token, output)
         {
             self.release(context, Err(error), output);
             self.end_guest(guest, None, output);
         }
     }
 
-    /// Has the connection speak for the account, unless the guest got more while this was handed over:
-    /// that goes first, in the same way.
-    fn go_on(
-        &mut self,
-        context: &Context,
-        guest: GuestId,
-        mut bequest: Bequest,
-        output: &mut Vec<Output>,
-    ) -> Result<(), ChatError> {
-        let person = PersonId::Guest(guest);
-        let belongings = self.belongings.get(&person).into_iter().flatten();
-        bequest.rooms.extend(belongings);
-        let heir = self.account_party(bequest.account);
-        let heir = heir.ok_or(ChatError::NotFound("account"))?;
-        let rest = self.rooms_of_guest(context, person, &heir, &bequest.rooms);
-        if rest.iter().any(|it| it.is_party || it.role > Role::Member) {
-            return self.hand_over(context, guest, bequest, output);
-        }
-        self.welcome(context, bequest.account, bequest.token, output)
-    }
-
     /// The log could not hand it over, or no more of it.
-    pub(super) fn not_inherited(&mut self, guest: GuestId, output: &mut Vec<Output>) {
-        self.bequeathing.remove(&guest);
+    pub(super) fn not_inherited(
+        &mut self,
+        context: Context,
+        guest: GuestId,
+        busy: ChatError,
+        output: &mut Vec<Output>,
+    ) {
+        let bequest = self.bequeathing.remove(&guest);
+        if bequest.is_some_and(|it| it.token.is_some()) {
+            self.release(context, Err(busy), output);
+        }
         if self.heirs.has(guest) {
             self.end_guest(guest, None, output);
         }
@@ -285,6 +329,28 @@ impl Hub {
             if let Some(&id) = self.room_ids.get(&inherited.room) {
                 let restraint = inherited.against(whom.clone());
                 self.room_mut(id).order.carry(restraint, at);
+            }
+        }
+    }
+
+    /// Has an account belong no longer to the rooms from which it is banned as the guest was. Who keeps
+    /// order there keeps their place: whoever banned the guest did not know whom.
+    fn dismiss_where_banned(
+        &mut self,
+        whom: PersonId,
+        at: Timestamp,
+        restraints: &[InheritedRestraint],
+        output: &mut Vec<Output>,
+    ) {
+        for restraint in restraints {
+            let Some(&id) = self.room_ids.get(&restraint.room) else {
+                continue;
+            };
+            let room = self.room(id);
+            let is_ban = |it: &Restraint| it.kind == RestraintKind::Ban;
+            let is_banned = room.order.on(whom, at).any(is_ban);
+            if is_banned && room.is_member(whom) && room.role(whom) == Role::Member {
+                self.dismiss(id, whom, None, "you are banned here", output);
             }
         }
     }

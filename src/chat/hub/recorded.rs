@@ -175,10 +175,10 @@ impl Hub {
             _ => {}
         }
         let busy = ChatError::Busy("accounts cannot be changed just now");
-        self.release(context, Err(busy), output);
         if let AccountFact::Inherited(inheritance) = fact {
-            self.not_inherited(inheritance.guest, output);
+            return self.not_inherited(context, inheritance.guest, busy, output);
         }
+        self.release(context, Err(busy), output);
     }
 
     /// What an account would have taken that is not there after all can be taken by another.

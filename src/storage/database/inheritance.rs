@@ -66,6 +66,16 @@ impl Transaction<'_> {
         self.execute(REPLACE_PARTY, (room, person, by, name))
     }
 
+    /// Has an account belong to a room no longer in which it has no role.
+    pub(in crate::storage) fn delete_mere_member(
+        &self,
+        room: i64,
+        account: i64,
+        person: &[u8],
+    ) -> Result<(), DatabaseError> {
+        self.execute(DELETE_MERE_MEMBER, (room, account, person))
+    }
+
     /// Deletes what holds against the accounts that guests have become, who are meant or go by that
     /// name.
     pub(in crate::storage) fn delete_carried_restraints(
@@ -98,6 +108,8 @@ const INHERITED_MESSAGE: &str = "SELECT messages.seq, messages.at
      CROSS JOIN messages INDEXED BY messages_by_key
      ON messages.room = ?1 AND messages.sender_key = it.sender_key AND messages.key = ?3
      WHERE messages.person = it.guest";
+const DELETE_MERE_MEMBER: &str = "DELETE FROM members WHERE room = ?1 AND account = ?2
+     AND NOT EXISTS (SELECT 1 FROM roles WHERE room = ?1 AND person = ?3)";
 const DELETE_CARRIED_RESTRAINTS: &str = "DELETE FROM restraints
      WHERE room = ?1 AND kind = ?2 AND person IN (
          SELECT unhex(printf('%016x', account)) FROM heirs WHERE guest IN (

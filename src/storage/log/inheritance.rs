@@ -82,7 +82,8 @@ impl Transcript<'_> {
         Ok(found.filter(|(seq, _)| *seq > room.erased))
     }
 
-    /// Has hold against an account what held against a guest.
+    /// Has hold against an account what held against a guest. Whoever is banned so belongs to the room no
+    /// longer, unless they keep order there.
     fn carry(
         &mut self,
         at: Timestamp,
@@ -94,10 +95,11 @@ impl Transcript<'_> {
             let Some(room) = self.room(&inherited.room)? else {
                 continue;
             };
+            let person = write_person(PersonId::Account(account));
             let restraint = NewRestraint {
                 room: room.id,
                 kind: inherited.kind.as_str(),
-                person: &write_person(PersonId::Account(account)),
+                person: &person,
                 name: name.as_str(),
                 addresses: None,
                 until: inherited.until.map(|until| until.0),
@@ -106,6 +108,10 @@ impl Transcript<'_> {
                 reason: inherited.reason.as_str(),
             };
             self.transaction.add_restraint(&restraint, at.0)?;
+            if self.is_banned(at, account, room)? {
+                self.transaction
+                    .delete_mere_member(room.id, account.0, &person)?;
+            }
         }
         Ok(())
     }

@@ -154,6 +154,90 @@ fn guest_becomes_one_of_two_accounts_that_come_at_once() {
     world.get(7, come_back(4)).unwrap();
 }
 
+/// Who asks for what on another connection, before the hand-over is on its way and after; and who is
+/// there when it comes about.
+#[test]
+fn what_comes_about_beside_a_hand_over_is_the_accounts() {
+    for is_first in [true, false] {
+        for has_gone in [true, false] {
+            let mut world = World::with_kim();
+            world.hub.policy.max_rooms = 8;
+            for who in [4, 5] {
+                world.get(who, returning()).unwrap();
+            }
+            world.get(6, hello("dave", 6)).unwrap();
+            world.get(3, register("bob", 3)).unwrap();
+            world.go(3);
+            let mut asked = vec![
+                (4, create("late", Visibility::Public)),
+                (5, direct("ada")),
+                (6, direct("kim")),
+            ];
+            asked.insert(if is_first { 3 } else { 0 }, (2, come_back(3)));
+            for (who, command) in asked {
+                world.ask(who, command);
+            }
+            if has_gone {
+                for who in [2, 4, 5] {
+                    world.step(Input::Disconnected(session(who)));
+                }
+            }
+            world.settle();
+            let shown = format!("first {is_first}, gone {has_gone}");
+            assert!(world.hub.bequeathing.is_empty(), "{shown}");
+            let refused = world.answers.iter().find(|(_, answer)| answer.is_err());
+            assert_eq!(refused, None, "{shown}");
+            let expected = if has_gone || !is_first { 0 } else { 2 };
+            let of_others = [4, 5].map(session);
+            let told = world
+                .answers
+                .iter()
+                .filter(|(to, _)| of_others.contains(to));
+            assert_eq!(told.count(), expected, "{shown}");
+            world.answers.clear();
+            if has_gone {
+                world.get(2, come_back(3)).unwrap();
+            }
+            assert_eq!(world.role(2, "late", "bob"), Role::Owner, "{shown}");
+            let talks: Vec<String> = ["ada", "dave"]
+                .map(|to| world.joined(2, direct(to)).room.to_string())
+                .into();
+            for (who, talk) in [1, 6].into_iter().zip(&talks) {
+                assert_eq!(&world.joined(who, direct("bob")).room.to_string(), talk);
+                assert_eq!(world.who(who, talk).len(), 2, "{shown}");
+                world.get(who, send(talk, "you there?", None)).unwrap();
+            }
+            // There is no other one with whoever is gone.
+            assert_eq!(code(world.get(6, direct("kim"))), "not_found");
+            assert_eq!(world.hub.room_count(), 6, "{shown}");
+        }
+    }
+}
+
+#[test]
+fn what_comes_about_while_the_log_fails_waits_for_nobody() {
+    let mut world = World::with_kim();
+    world.hub.policy.max_rooms = 8;
+    world.get(6, hello("dave", 6)).unwrap();
+    world.ask(2, register("kim", 2));
+    world.settle_to_hand_over();
+    world.ask(6, direct("kim"));
+    // The conversation is in the log, and what hands it over is not.
+    for _ in 0..2 {
+        let asked = world.waiting.pop_front().expect("something to do");
+        let input = world.work(asked);
+        world.step(input);
+    }
+    world.answers.clear();
+    assert!(world.waiting.front().is_some_and(is_inherited));
+    world.log.is_failing = true;
+    world.settle();
+    assert_eq!(world.answers, []);
+    world.log.is_failing = false;
+    assert!(world.hub.bequeathing.is_empty());
+    world.get(6, direct("kim")).unwrap();
+}
+
 #[test]
 fn connection_whose_account_is_shut_out_meanwhile_is_no_guest_either() {
     let mut world = World::with_kim();
@@ -224,6 +308,43 @@ fn ban_of_a_guest_is_carried_once_and_lifted_with_it() {
         .unwrap();
     assert_eq!(world.restraint_count("hut"), 0);
     world.get(2, join("hut")).unwrap();
+}
+
+#[test]
+fn ban_of_a_guest_puts_the_accounts_other_devices_out() {
+    let mut world = World::with_kim();
+    world.get(1, create("hut", Visibility::Public)).unwrap();
+    world.get(3, register("bob", 3)).unwrap();
+    for place in ["hut", "tea"] {
+        world.get(3, join(place)).unwrap();
+    }
+    world.get(1, ban("hut", "kim", None)).unwrap();
+    world.seen.clear();
+    world.get(2, come_back(3)).unwrap();
+    assert_eq!(
+        world.seen_by(3),
+        ["hut removed: you are banned here", "tea -kim"]
+    );
+    assert_eq!(world.seen_by(1)[0], "hut -bob");
+    world.get(1, send("hut", "alone?", None)).unwrap();
+    assert!(!world.seen_by(3).iter().any(|it| it.contains("alone?")));
+    assert_eq!(code(world.get(3, send("hut", "no", None))), "forbidden");
+    assert_eq!(code(world.get(3, join("hut"))), "banned");
+    world.get(3, send("tea", "here", None)).unwrap();
+    assert_eq!(world.who(1, "hut"), ["ada"]);
+}
+
+#[test]
+fn ban_of_a_guest_leaves_the_account_its_place_where_it_keeps_order() {
+    let mut world = World::with_kim();
+    world.get(1, create("hut", Visibility::Public)).unwrap();
+    world.get(3, register("bob", 3)).unwrap();
+    world.get(3, join("hut")).unwrap();
+    world.get(1, give("hut", "bob", Role::Op)).unwrap();
+    world.get(1, ban("hut", "kim", None)).unwrap();
+    world.get(2, come_back(3)).unwrap();
+    world.get(3, send("hut", "it was me", None)).unwrap();
+    assert_eq!(world.who(1, "hut"), ["ada", "bob"]);
 }
 
 #[test]

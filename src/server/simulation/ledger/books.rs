@@ -150,6 +150,11 @@ impl Books {
         });
         if !is_known {
             let to = None;
+            // Whoever keeps order there stays.
+            let is_out = kind == RestraintKind::Ban && until.is_none_or(|until| until > at);
+            if is_out && !self.roles().contains_key(&whom.person) {
+                self.dismiss(&whom, from);
+            }
             self.restraints.push(Restraint {
                 kind,
                 whom,

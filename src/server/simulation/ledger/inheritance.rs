@@ -32,11 +32,13 @@ impl Ledger {
     fn inherit(&mut self, it: &Inheritance, at: Timestamp, position: Position) {
         let (guest, heir) = (PersonId::Guest(it.guest), it.heir());
         let is_first = self.heir_of(it.guest).is_none();
-        self.heirs.insert((guest, heir.person));
+        let is_new = self.heirs.insert((guest, heir.person));
         self.handed_over.entry(it.guest).or_insert(position);
-        let known_as = it.known_as.key().to_owned();
-        let guests = self.guests.entry(heir.person).or_default();
-        guests.push((guest, known_as));
+        if is_new {
+            let known_as = it.known_as.key().to_owned();
+            let guests = self.guests.entry(heir.person).or_default();
+            guests.push((guest, known_as));
+        }
         for inherited in &it.rooms {
             let room = self.rooms.get_mut(inherited.room.as_str());
             let room = room.filter(|room| {

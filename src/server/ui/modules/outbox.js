@@ -20,7 +20,7 @@ export class Outbox {
     this.#connection = connection;
   }
 
-  /** Takes back what was unsent when the page was reloaded. */
+  /** Takes back what was unsent when the page was reloaded, or a guest was out. */
   restore() {
     this.#store.update((store) => (store.pending = recall('pending', [])));
   }
@@ -39,6 +39,13 @@ export class Outbox {
       if (message) Object.assign(message, { state: 'sending', reason: '' });
     });
     this.flush();
+  }
+
+  /** Sends nothing more unless it is asked to: whoever enters next may be somebody else. */
+  giveUp(reason) {
+    this.#change((store) => {
+      for (const message of store.pending) if (message.state === 'sending') Object.assign(message, { state: 'failed', reason });
+    });
   }
 
   discard(key) {

@@ -85,6 +85,7 @@ export class Session {
    */
   async enter(credentials, { isNew = false, stays = false } = {}) {
     this.#credentials = credentials;
+    this.outbox.restore();
     if (stays) await stay(credentials);
     await new Promise((resolve, reject) => {
       this.#entering = stays ? null : { type: isNew ? 'register' : 'hello', resolve, reject };
@@ -129,10 +130,25 @@ export class Session {
   }
 
   #end(reason) {
+    forget('rooms', 'current', 'pending', 'drafts');
+    this.#stop(reason);
+  }
+
+  /** The server knows us no more. What a guest wrote waits in this tab for who enters next, most often with an account. */
+  #endUnknown(reason) {
+    if (!this.#store.you?.guest) {
+      this.#end(reason);
+      return;
+    }
+    this.outbox.giveUp('You were signed out meanwhile.');
+    this.#stop(reason);
+  }
+
+  #stop(reason) {
     this.#connection.stop();
     this.#isGoing = false;
     this.#credentials = null;
-    forget('you', 'token', 'rooms', 'current', 'pending', 'drafts');
+    forget('you', 'token');
     forgetStay();
     this.#store.update((store) => store.reset());
     this.#left(reason);
@@ -287,7 +303,7 @@ export class Session {
       this.#connection.stop();
       reject(error);
     } else if (!error.isTemporary) {
-      this.#end(error.message);
+      this.#endUnknown(error.message);
     }
   }
 
@@ -304,7 +320,7 @@ export class Session {
       return false;
     }
     if (code === 4001) {
-      this.#end(SESSION_OVER);
+      this.#endUnknown(this.#store.you?.guest ? HAS_ACCOUNT : SESSION_OVER);
       return false;
     }
     if (isUnwelcome) this.#checkRefusal();
@@ -439,6 +455,7 @@ const ROLE_WORDS = {
   member: 'You are no longer an operator of this server.',
 };
 const SESSION_OVER = 'Your session has ended. Please enter again.';
+const HAS_ACCOUNT = 'You have an account now: please log in to it. What you were writing here is kept.';
 /** Milliseconds between two `typing`. */
 const TYPING_INTERVAL = 3_000;
 /** Milliseconds for which others are waited for before the members are asked for. */
