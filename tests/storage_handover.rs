@@ -207,6 +207,18 @@ fn what_holds_against_a_guest_is_lifted_for_the_account_too() {
     );
     let eves = kinds.map(|(kind, _)| (kind, "eve".to_owned()));
     assert_eq!(held(&mut log), eves);
+    // What was decided about the account itself is not: later, or with another end.
+    for (at, until) in [(11, None), (10, Some(Timestamp(900)))] {
+        let forever = Measure::Ban { until: None };
+        assert_eq!(record(&mut log, 10, measured(&ada, &gus, forever)), noted);
+        let own = Measure::Ban { until };
+        assert_eq!(record(&mut log, at, measured(&ada, &xan.1, own)), noted);
+        let unban = measured(&ada, &gus, Measure::Unban);
+        assert_eq!(record(&mut log, 12, unban), noted);
+        let bans = held(&mut log);
+        assert!(bans.contains(&(RestraintKind::Ban, "xan".to_owned())));
+        assert_eq!(bans.len(), 3, "nobody else: {bans:?}");
+    }
     let role = log.rooms().unwrap().remove(1).roles;
     assert_eq!(role, [(ada.person, Role::Owner)]);
 }

@@ -335,6 +335,41 @@ fn stopping_commits_what_waits_and_leaves_one_file() {
 }
 
 #[test]
+fn transaction_is_bounded_however_much_comes_at_once() {
+    // By how many they are, and by how long.
+    for (body, counts) in [
+        ("x".to_owned(), [1_024, 1_024, 452].as_slice()),
+        ("🦀".repeat(8_000), &[132, 132, 132, 4]),
+    ] {
+        let scratch = Data::new();
+        let (log, reader) = (scratch.log(), scratch.reader());
+        let (deliver, delivered) = mpsc::channel();
+        let storage = Storage::start(log, reader, move |delivery| {
+            deliver.send(delivery).unwrap();
+        })
+        .unwrap();
+        let message = post("lobby", "ada", &body);
+        let all = vec![message; counts.iter().sum()];
+        storage.handle().try_append(all).unwrap();
+        // The order to stop waits for the rest too.
+        storage.stop();
+        let batches: Vec<_> = delivered
+            .into_iter()
+            .map(|delivery| match delivery {
+                Delivery::Committed { batch, .. } => batch,
+                other => panic!("{other:?} was not asked"),
+            })
+            .collect();
+        let taken: Vec<usize> = batches.iter().map(Vec::len).collect();
+        assert_eq!(taken, counts);
+        let numbered = (1..).zip(batches.iter().flatten());
+        for (seq, done) in numbered {
+            assert_eq!(done.outcome, Ok(Recorded::Posted { seq }));
+        }
+    }
+}
+
+#[test]
 fn full_queues_give_back_what_they_are_given() {
     let scratch = Data::new();
     let (log, reader) = (scratch.log(), scratch.reader());

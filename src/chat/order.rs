@@ -69,6 +69,15 @@ impl Measure {
         }
     }
 
+    /// What of somebody it lifts.
+    pub(crate) fn lifts(self) -> Option<RestraintKind> {
+        match self {
+            Self::Unban => Some(RestraintKind::Ban),
+            Self::Unmute => Some(RestraintKind::Mute),
+            Self::Kick | Self::Ban { .. } | Self::Mute { .. } | Self::Role(_) => None,
+        }
+    }
+
     /// When it ends by itself.
     pub fn until(self) -> Option<Timestamp> {
         match self {
@@ -194,6 +203,14 @@ pub struct Restraint {
     pub at: Timestamp,
     /// Why.
     pub reason: Reason,
+}
+
+impl Restraint {
+    /// Whether it is the same decision, about whomever: what is carried keeps when it was made, and
+    /// until when.
+    fn is_same(&self, other: &Self) -> bool {
+        (self.kind, self.at, self.until) == (other.kind, other.at, other.until)
+    }
 }
 
 /// Somebody with an account who belongs to a room, present or not.
@@ -450,6 +467,20 @@ impl Order {
         }
     }
 
+    /// Whether nothing of a kind holds against an heir but what holds against the guest: that is
+    /// carried then, or will be.
+    pub(crate) fn has_nothing_else(
+        &self,
+        kind: RestraintKind,
+        heir: PersonId,
+        guest: PersonId,
+        now: Timestamp,
+    ) -> bool {
+        let guests = self.restraints.get(&(kind, guest));
+        let mut own = self.on(heir, now).filter(|it| it.kind == kind);
+        own.all(|own| guests.is_some_and(|it| it.is_same(own)))
+    }
+
     fn insert(&mut self, restraint: Restraint) {
         let (kind, person) = (restraint.kind, restraint.whom.person);
         self.remove(kind, person);
@@ -459,8 +490,8 @@ impl Order {
         self.restraints.insert((kind, person), restraint);
     }
 
-    /// Lifts what holds against somebody, and whatever else goes by that name; and what held against
-    /// a guest for the accounts that the guest has become.
+    /// Lifts what holds against somebody, and whatever else goes by that name; and what of it was
+    /// carried to the accounts that guests have become, but not what they have of their own.
     pub(crate) fn lift(
         &mut self,
         kind: RestraintKind,
@@ -472,21 +503,24 @@ impl Order {
         let those = self.lasting(kind, now).filter(|it| is_it(&it.whom));
         let those: Vec<PersonId> = those.map(|it| it.whom.person).collect();
         for person in those {
-            self.remove(kind, person);
-            if let PersonId::Guest(guest) = person {
-                for account in heirs.of(guest) {
-                    self.remove(kind, PersonId::Account(account));
+            let (PersonId::Guest(guest), Some(lifted)) = (person, self.remove(kind, person)) else {
+                continue;
+            };
+            for account in heirs.of(guest).map(PersonId::Account) {
+                let held = self.restraints.get(&(kind, account));
+                if held.is_some_and(|it| it.is_same(&lifted)) {
+                    self.remove(kind, account);
                 }
             }
         }
     }
 
-    fn remove(&mut self, kind: RestraintKind, person: PersonId) {
-        if let Some(lifted) = self.restraints.remove(&(kind, person)) {
-            for address in lifted.from {
-                self.banned_from.remove(&(address, person));
-            }
+    fn remove(&mut self, kind: RestraintKind, person: PersonId) -> Option<Restraint> {
+        let lifted = self.restraints.remove(&(kind, person))?;
+        for address in &lifted.from {
+            self.banned_from.remove(&(*address, person));
         }
+        Some(lifted)
     }
 
     pub(crate) fn has_place_for_invite(&self, now: Timestamp) -> bool {
@@ -654,6 +688,28 @@ mod tests {
         order.lift(RestraintKind::Ban, &eve, &heirs, Timestamp(0));
         let left: Vec<_> = order.restraints.values().map(|it| &it.whom).collect();
         assert_eq!(left, [&ada]);
+    }
+
+    #[test]
+    fn what_an_account_has_of_its_own_is_not_lifted_with_the_guests() {
+        let (gus, xan) = (Party::guest(1, "gus"), Party::account(5, "xan"));
+        let heirs = Heirs::new(vec![(GuestId(1), AccountId(5))]);
+        // Later, or with another end.
+        for (at, until) in [(1, Some(60)), (0, None)] {
+            let mut order = Order::default();
+            order.restrain(ban(gus.clone(), 0, Some(60)));
+            order.carry(ban(xan.clone(), 0, Some(60)), Timestamp(0));
+            let is_carried = |order: &Order| {
+                let kind = RestraintKind::Ban;
+                order.has_nothing_else(kind, xan.person, gus.person, Timestamp(1))
+            };
+            assert!(is_carried(&order));
+            order.restrain(ban(xan.clone(), at, until));
+            assert!(!is_carried(&order));
+            order.lift(RestraintKind::Ban, &gus, &heirs, Timestamp(1));
+            let left: Vec<_> = order.restraints.values().map(|it| &it.whom).collect();
+            assert_eq!(left, [&xan]);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! one. So the disk sets the pace, and at load hundreds of messages share one sync. Between two commits
 //! some of what is left of removed rooms is erased.
 
+use std::collections::VecDeque;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -123,8 +124,8 @@ impl Storage {
 }
 
 impl StorageHandle {
-    /// Queues appends, to be committed together; gives back those for which there is no room, as 4,096
-    /// wait already, or all of them if nobody takes them any more.
+    /// Queues appends, to be committed together as far as one transaction takes so many; gives back those
+    /// for which there is no room, as 4,096 wait already, or all of them if nobody takes them any more.
     ///
     /// # Errors
     /// Appends as they came, in their order.
@@ -196,23 +197,27 @@ fn run_log(
     deliver: impl Fn(Delivery),
 ) {
     let mut erases_at = now();
+    let mut rest = VecDeque::new();
     loop {
-        let job = if log.has_remains() {
-            queue.recv_timeout(erases_at.saturating_duration_since(now()))
-        } else {
-            queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
-        };
-        match job {
-            Ok(Job::Do(first)) => {
-                let (batch, then) = gather(first, queue);
-                waiting.fetch_sub(batch.len(), Ordering::Relaxed);
-                deliver(commit(&mut log, batch));
-                if then.is_break() {
-                    break;
-                }
+        if rest.is_empty() {
+            let job = if log.has_remains() {
+                queue.recv_timeout(erases_at.saturating_duration_since(now()))
+            } else {
+                queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            };
+            match job {
+                Ok(Job::Do(first)) => rest.extend(first),
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+        }
+        if !rest.is_empty() {
+            let (batch, then) = gather(&mut rest, queue);
+            waiting.fetch_sub(batch.len(), Ordering::Relaxed);
+            deliver(commit(&mut log, batch));
+            if then.is_break() {
+                break;
+            }
         }
         // What waits is written first, and time goes to what is erased however much comes.
         if log.has_remains() && now() >= erases_at {
@@ -223,19 +228,21 @@ fn run_log(
     log.close();
 }
 
-/// Takes what waits behind the first, until there is enough for a batch; breaks at the order to stop.
+/// Takes of the rest of what came, and of what waits behind it, as much as is enough for a batch; breaks
+/// at the order to stop, when nothing is left before it.
 fn gather(
-    mut batch: Vec<Append>,
+    rest: &mut VecDeque<Append>,
     queue: &Receiver<Job<Vec<Append>>>,
 ) -> (Vec<Append>, ControlFlow<()>) {
-    let len_of = |appends: &[Append]| appends.iter().map(|it| fact_len(&it.fact)).sum::<usize>();
-    let mut len = len_of(&batch);
+    let (mut batch, mut len) = (Vec::new(), 0);
     while batch.len() < MAX_BATCH_COUNT && len < MAX_BATCH_LEN {
+        if let Some(append) = rest.pop_front() {
+            len += fact_len(&append.fact);
+            batch.push(append);
+            continue;
+        }
         match queue.try_recv() {
-            Ok(Job::Do(more)) => {
-                len += len_of(&more);
-                batch.extend(more);
-            }
+            Ok(Job::Do(more)) => rest.extend(more),
             Ok(Job::Stop) => return (batch, ControlFlow::Break(())),
             Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
         }

@@ -25,7 +25,7 @@ use crate::chat::inheritance::{Inheritance, InheritedRestraint, InheritedRoom};
 use crate::chat::log::{Append, Context, Fact, RoomFact};
 use crate::chat::message::Timestamp;
 use crate::chat::name::{RoomName, UserName};
-use crate::chat::order::{Measure, MemberRecord, Party, Restraint, RestraintKind};
+use crate::chat::order::{MemberRecord, Party, Restraint, RestraintKind};
 use crate::chat::room::{Room, RoomId};
 use crate::chat::{AccountId, GuestId, PersonId};
 
@@ -371,10 +371,13 @@ impl Hub {
         else {
             return false;
         };
-        let heir = match measure {
+        let heir = match measure.lifts() {
             // What was carried is lifted with it, but what is on its way is not.
-            Measure::Unban | Measure::Unmute => self.heir_to_be(whom.person),
-            _ => self.heir(whom.person),
+            Some(kind) => self.heir_to_be(whom.person).filter(|it| {
+                let order = &self.room(id).order;
+                order.has_nothing_else(kind, it.person, whom.person, at)
+            }),
+            None => self.heir(whom.person),
         };
         // Whoever has an account may be above those who did not know.
         let standing = self.standing(id, by.person);

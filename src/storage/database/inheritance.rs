@@ -76,8 +76,8 @@ impl Transaction<'_> {
         self.execute(DELETE_MERE_MEMBER, (room, account, person))
     }
 
-    /// Deletes what holds against the accounts that guests have become, who are meant or go by that
-    /// name.
+    /// Deletes what was carried from guests, who are meant or go by that name, to the accounts that
+    /// they have become.
     pub(in crate::storage) fn delete_carried_restraints(
         &self,
         room: i64,
@@ -110,12 +110,15 @@ const INHERITED_MESSAGE: &str = "SELECT messages.seq, messages.at
      WHERE messages.person = it.guest";
 const DELETE_MERE_MEMBER: &str = "DELETE FROM members WHERE room = ?1 AND account = ?2
      AND NOT EXISTS (SELECT 1 FROM roles WHERE room = ?1 AND person = ?3)";
+// What is carried keeps when it was decided, and until when; no time is the text. Databases of earlier
+// versions may not know when.
 const DELETE_CARRIED_RESTRAINTS: &str = "DELETE FROM restraints
-     WHERE room = ?1 AND kind = ?2 AND person IN (
-         SELECT unhex(printf('%016x', account)) FROM heirs WHERE guest IN (
-             SELECT person FROM restraints
+     WHERE room = ?1 AND kind = ?2
+         AND (person, ifnull(until, ''), ifnull(decided_at, 0)) IN (
+             SELECT unhex(printf('%016x', account)), ifnull(until, ''), ifnull(decided_at, 0)
+             FROM restraints JOIN heirs ON guest = person
              WHERE room = ?1 AND kind = ?2 AND (person = ?3 OR name = ?4)
-                 AND (until IS NULL OR until > ?5)))";
+                 AND (until IS NULL OR until > ?5))";
 const IS_HEIR: &str = "SELECT EXISTS (SELECT 1 FROM heirs WHERE guest = ?1 AND account = ?2)";
 const RAISE_ROLE: &str = "INSERT INTO roles (room, person, role) VALUES (?1, ?2, ?3)
      ON CONFLICT (room, person) DO UPDATE SET role = excluded.role WHERE excluded.role = 'owner'";

@@ -348,6 +348,36 @@ fn ban_of_a_guest_leaves_the_account_its_place_where_it_keeps_order() {
 }
 
 #[test]
+fn ban_of_the_account_itself_stays_when_the_guests_is_lifted() {
+    // When the guest is the account already, and on the way to it.
+    for is_on_the_way in [false, true] {
+        let mut world = World::with_kim();
+        world.get(1, create("hut", Visibility::Public)).unwrap();
+        world.get(3, register("bob", 3)).unwrap();
+        world.get(3, join("hut")).unwrap();
+        world.get(1, ban("hut", "kim", Some(60))).unwrap();
+        let unban = lift(RestraintKind::Ban, "hut", "kim");
+        if is_on_the_way {
+            world.get(1, ban("hut", "bob", None)).unwrap();
+            world.ask(1, unban);
+            world.ask(2, come_back(3));
+            world.settle();
+        } else {
+            world.get(2, come_back(3)).unwrap();
+            assert_eq!(world.restraint_count("hut"), 2);
+            world.get(1, ban("hut", "bob", None)).unwrap();
+            world.get(1, unban).unwrap();
+        }
+        assert_eq!(world.restraint_count("hut"), 1, "{is_on_the_way}");
+        assert_eq!(code(world.get(3, join("hut"))), "banned", "{is_on_the_way}");
+        world
+            .get(1, lift(RestraintKind::Ban, "hut", "bob"))
+            .unwrap();
+        world.get(3, join("hut")).unwrap();
+    }
+}
+
+#[test]
 fn server_ban_of_a_guest_on_the_way_to_an_account_is_the_accounts() {
     for is_first in [true, false] {
         let mut world = World::with_kim();

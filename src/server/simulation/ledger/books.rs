@@ -57,6 +57,8 @@ pub(super) struct Restraint {
     pub(super) kind: RestraintKind,
     pub(super) whom: Party,
     pub(super) until: Option<Timestamp>,
+    /// When it was decided, about whomever.
+    decided_at: Timestamp,
     /// Whether it held against the guest that somebody was: nobody is put out by it.
     is_carried: bool,
     from: Position,
@@ -140,7 +142,11 @@ impl Books {
     /// Has something hold against somebody, unless it does.
     pub(super) fn carry(&mut self, restraint: order::Restraint, at: Timestamp, from: Position) {
         let order::Restraint {
-            kind, whom, until, ..
+            kind,
+            whom,
+            until,
+            at: decided_at,
+            ..
         } = restraint;
         let mut standing = self.restraints.iter().filter(|it| it.to.is_none());
         let is_known = standing.any(|it| {
@@ -159,6 +165,7 @@ impl Books {
                 kind,
                 whom,
                 until,
+                decided_at,
                 is_carried: true,
                 from,
                 to,
@@ -397,7 +404,7 @@ impl Books {
                     own > other || is_own_role,
                     "{by:?}, {own:?}, did {measure:?} to {whom:?}, {other:?}"
                 );
-                self.measure(whom, *measure, position);
+                self.measure(whom, *measure, (append.at, position));
             }
             RoomFact::SlowModeSet { by, interval } => {
                 let role = self.role_at(by.person, told);
@@ -453,7 +460,8 @@ impl Books {
         self.uninvited_at = Some(position);
     }
 
-    /// Lifts for the accounts that guests have become what is lifted for the guests.
+    /// Lifts for the accounts that guests have become what is lifted for the guests, but not what was
+    /// decided about the accounts.
     pub(super) fn lift_carried(
         &mut self,
         fact: &RoomFact,
@@ -474,19 +482,22 @@ impl Books {
         let lifted = self.restraints.iter();
         let lifted = lifted.filter(|it| is_standing(it) && is_it(&it.whom));
         let lifted = lifted.filter(|it| it.until.is_none_or(|until| until > at));
-        let guests: BTreeSet<PersonId> = lifted.map(|it| it.whom.person).collect();
-        let is_heir = |it: &Party| {
-            guests
-                .iter()
-                .any(|guest| heirs.contains(&(*guest, it.person)))
+        let lifted: Vec<_> = lifted
+            .map(|it| (it.whom.person, it.decided_at, it.until))
+            .collect();
+        let was_carried = |it: &Restraint| {
+            lifted.iter().any(|(guest, decided_at, until)| {
+                heirs.contains(&(*guest, it.whom.person))
+                    && (*decided_at, *until) == (it.decided_at, it.until)
+            })
         };
         let standing = self.restraints.iter_mut().filter(|it| is_standing(it));
-        for restraint in standing.filter(|it| is_heir(&it.whom)) {
+        for restraint in standing.filter(|it| was_carried(it)) {
             restraint.to = Some(position);
         }
     }
 
-    fn measure(&mut self, whom: &Party, measure: Measure, position: Position) {
+    fn measure(&mut self, whom: &Party, measure: Measure, (at, position): (Timestamp, Position)) {
         let kind = match measure {
             Measure::Ban { .. } | Measure::Unban => RestraintKind::Ban,
             _ => RestraintKind::Mute,
@@ -518,6 +529,7 @@ impl Books {
                 kind,
                 whom: whom.clone(),
                 until,
+                decided_at: at,
                 is_carried: false,
                 from: position,
                 to: None,
