@@ -77,6 +77,7 @@ impl Stay {
         // What is gone may be said again, under the same key.
         let is_there = |(room, seq): &&(String, u64)| !sight.ledger.is_gone(room, *seq);
         let mut places: Vec<&(String, u64)> = places.filter(is_it).collect();
+        let may_be_either = places.iter().any(is_there) && !places.iter().all(is_there);
         if places.iter().any(is_there) {
             places.retain(is_there);
         }
@@ -91,6 +92,11 @@ impl Stay {
                 "it is not in {room}, and reads {line:?}"
             )));
         };
+        if may_be_either {
+            // What was shown late may have been said before it was gone, and again since.
+            *seen = None;
+            return Ok(());
+        }
         if let Some(seen) = *seen {
             let is_own = |seq| {
                 let message = sight.ledger.message(room, seq);
