@@ -3,7 +3,7 @@
 //! A line has a label, what the peer sends, what the application is told, and after `=>` what the peer
 //! is sent. The labels are those of the requirements that the project keeps: the RFC, its section, a number.
 //! Frames are written as hex without a mask, separated by `|`. A case runs against a client as it
-//! stands, and against a server with each frame masked, by zeros and by a real key; whole, byte by
+//! stands, and against a server with each frame masked, by zeros and by real keys; whole, byte by
 //! byte, and cut in two at each place. `fails N` stands for one Close frame with code N, then nothing.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -20,6 +20,7 @@ fn messages_arrive() {
         "
         R6455-5.4-01  81 05 48656c6c6f                          -> text Hello
         R6455-5.4-02  01 03 48656c | 80 02 6c6f                 -> text Hello
+        R6455-5.4-01  81 02 4869                                -> text Hi
         R6455-5.6-03  82 04 00ff80c1                            -> binary 00ff80c1
         R6455-5.2-07  81 00 | 82 00                             -> text, binary
         R6455-5.4-09  01 00 | 00 00 | 80 00                     -> text
@@ -521,6 +522,7 @@ fn check_case(label: &str, is_closing: bool, input: &str, told: &str, sent: &str
         (Role::Client, [0; 4]),
         (Role::Server, [0; 4]),
         (Role::Server, KEY),
+        (Role::Server, HEADER_KEY),
     ] {
         let frames_in = frames(input);
         let wire: Vec<u8> = match role {
@@ -644,6 +646,10 @@ fn opposite(role: Role) -> Role {
 }
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+/// Behind the first byte of a text of one or two bytes, `81` or `82` and then this look like a header
+/// of their own.
+const HEADER_KEY: [u8; 4] = [0x81, 0x80, 0x80, 0x80];
 
 struct FixedKeys;
 

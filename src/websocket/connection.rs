@@ -150,6 +150,13 @@ impl Connection {
         input: &mut &'i mut [u8],
         output: &mut Vec<u8>,
     ) -> Result<Option<Event<'i>>, ProtocolError> {
+        if matches!(self.phase, Phase::Open) {
+            match self.decoder.take_short(input) {
+                Some(Ok(message)) => return Ok(Some(Event::Message(message))),
+                Some(Err(error)) => self.fail_for(error, output),
+                None => {}
+            }
+        }
         Ok(self
             .receive_with(Delivery::Whole, input, output)?
             .map(|event| event.map(|part| part.payload)))
