@@ -10,6 +10,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
+use std::thread;
 
 use chinwag::websocket::Message;
 use chinwag::websocket::blocking::{Acceptor, TlsStream, WebSocket, same_origin};
@@ -166,9 +167,72 @@ fn a_rate_is_kept_whatever_comes_back() {
         (&result["loop"], &result["rate"]),
         (&"open".into(), &500.0.into())
     );
-    // What was due counts by then; a busy machine may be late with the last ones.
-    let sent = count(&result["messages"]) + count(&result["unsent"]);
-    assert!((1..=251).contains(&sent), "{result}");
+    // All that was due in the measured time, when it came or did not.
+    assert_eq!(count(&result["latency_us"]["count"]), 250, "{result}");
+}
+
+#[test]
+fn what_never_comes_counts_as_long_as_it_was_waited_for() {
+    let server = stub(|mut socket| {
+        let mut answered_count = 0;
+        while let Ok(Some(message)) = socket.read() {
+            answered_count += 1;
+            if answered_count <= 50 {
+                socket.send(&message).unwrap();
+            }
+        }
+    });
+    let arguments = ["--rate", "200", "--duration", "0.5", "--timeout", "1"];
+    let (result, _) = measure(&server.uri(), &arguments);
+    assert_eq!(count(&result["latency_us"]["count"]), 100, "{result}");
+    // One more is due at the very end.
+    let missing_count = count(&result["errors"]["missing"]);
+    assert!((50..=51).contains(&missing_count), "{result}");
+    let slow_us = result["latency_us"]["p75"].as_f64().unwrap();
+    assert!(slow_us >= 1_000_000.0, "{result}");
+    server.result();
+}
+
+/// A server of two connections, of which the first ends at its first message.
+fn dropping_the_first() -> Stub<thread::JoinHandle<()>> {
+    let mut is_first = true;
+    Stub::start(2, move |stream| {
+        let is_dropped = std::mem::take(&mut is_first);
+        thread::spawn(move || {
+            let mut socket = Acceptor::new().accept(stream, same_origin).unwrap();
+            match is_dropped {
+                true => drop(socket.read().unwrap()),
+                false => echo(socket),
+            }
+        })
+    })
+}
+
+#[test]
+fn what_was_due_on_a_lost_connection_counts() {
+    let server = dropping_the_first();
+    let arguments = ["-c", "2", "--rate", "100", "--duration", "0.5"];
+    let (result, _) = measure(&server.uri(), &arguments);
+    assert_eq!(count(&result["errors"]["lost"]), 1, "{result}");
+    assert_eq!(count(&result["latency_us"]["count"]), 50, "{result}");
+    // Half of them, and one more that is due at the very end.
+    let never_came = count(&result["errors"]["missing"]) + count(&result["unsent"]);
+    assert!((25..=26).contains(&never_came), "{result}");
+    for served in server.results() {
+        served.join().unwrap();
+    }
+}
+
+#[test]
+fn a_thread_whose_connections_are_gone_does_not_shorten_the_measurement() {
+    let server = dropping_the_first();
+    let arguments = ["-c", "2", "--threads", "2"];
+    let (result, _) = measure(&server.uri(), &arguments);
+    assert_eq!(count(&result["errors"]["lost"]), 1, "{result}");
+    assert_eq!(result["seconds"], 0.2, "{result}");
+    for served in server.results() {
+        served.join().unwrap();
+    }
 }
 
 #[test]
@@ -200,7 +264,11 @@ fn what_a_full_pipeline_keeps_back_is_told() {
     let (result, told) = measure(&server.uri(), &arguments);
     assert_eq!(count(&result["errors"]["missing"]), 2);
     assert!((100..=200).contains(&count(&result["unsent"])), "{result}");
-    assert!(told.contains("2 messages did not come in time"), "{told}");
+    // Nothing else is wrong.
+    assert!(
+        told.ends_with(": 2 messages did not come in time\n"),
+        "{told}"
+    );
     server.result();
 }
 
@@ -265,9 +333,11 @@ fn guests_talk_in_a_room_and_all_hear_it() {
     assert!(result["done_latency_us"]["p50"].as_f64().unwrap() > 0.0);
     assert_eq!(result["is_text"], true);
 
-    let arguments = ["--mode", "chat", "--room", "busy", "--duration", "20"];
+    // The first refusal ends a closed loop.
+    let arguments = ["--mode", "chat", "--room", "busy", "--duration", "1000"];
     let (result, told) = measure(&url, &arguments);
-    assert!(count(&result["errors"]["refused"]) > 0, "{result}");
+    assert_eq!(count(&result["errors"]["refused"]), 1, "{result}");
+    assert_eq!(count(&result["errors"]["missing"]), 0, "{result}");
     assert!(
         told.contains("the chat refused a message: rate_limited"),
         "{told}"
@@ -398,6 +468,12 @@ fn wrong_usage_is_told_from_failure() {
         (&["http://a/"][..], 2, "the URI's scheme is neither"),
         (&["ws://a/", "-c", "0"], 2, "it must be at least 1"),
         (&["ws://a/", "--rate", "0"], 2, "it must be from 0.001"),
+        (&["ws://a/", "-p", "0"], 2, "it must be at least 1"),
+        (
+            &["ws://a/", "-p", "1000001"],
+            2,
+            "it must be at most 1000000",
+        ),
         (&["ws://a/", "--duration", "x"], 2, "it is not a number"),
         (&["ws://a/", "--header", "secret"], 2, "not of the form"),
         (&["ws://a/", "--size", "16777217"], 2, "at most 16777216"),
@@ -417,6 +493,12 @@ fn wrong_usage_is_told_from_failure() {
             2,
             "send no messages",
         ),
+        (
+            &["ws://a/", "--mode", "idle", "--size", "2"],
+            2,
+            "send no messages",
+        ),
+        (&["ws://a/", "--insecure"], 2, "are for wss://"),
         (&["ws://a/", "--text", "--binary"], 2, "cannot be used with"),
         (
             &["wss://127.0.0.1/", "--ca", "/nowhere/x"],
@@ -509,7 +591,82 @@ fn the_picture_is_one_file_without_a_script() {
         assert!(svg.contains(part), "{part}");
     }
     assert!(!svg.contains("script") && !svg.contains("href"));
+    // The one that is there is longer than what comes in its place.
+    fs::write(&path, svg.repeat(2)).unwrap();
+    measure_soundly(&echo.uri(), &["--svg", &path_text]);
+    let svg = fs::read_to_string(&path).unwrap();
+    assert_eq!(svg.matches("</svg>").count(), 1);
+
     let nowhere = directory.path().join("no/such").display().to_string();
-    let output = bench(&echo.uri(), &["--svg", &nowhere]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    let mut command = bench(&echo.uri(), &["--svg", &nowhere, "--duration", "1000"]);
+    check_failure(&mut command, 1, "no/such: No such file or directory");
+}
+
+#[test]
+fn a_process_that_ends_before_the_run_is_told() {
+    let (loaded, is_loaded) = mpsc::channel();
+    let server = stub(move |mut socket| {
+        while let Ok(Some(message)) = socket.read() {
+            // Only the first time somebody listens.
+            let _ = loaded.send(());
+            if socket.send(&message).is_err() {
+                break;
+            }
+        }
+    });
+    let mut measured = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+    let pid = measured.id().to_string();
+    let child = bench(&server.uri(), &["--pid", &pid, "--duration", "1000"])
+        .spawn()
+        .unwrap();
+    is_loaded.recv_timeout(support::PATIENCE).unwrap();
+    drop(is_loaded);
+    drop(measured.stdin.take());
+    measured.wait().unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let (text, told) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    let expected = format!("process {pid} can't be measured: ");
+    assert!(told.contains(&expected), "{told}");
+    assert!(
+        text.contains("could not be measured to the end") && text.contains("errors      none"),
+        "{text}"
+    );
+    server.result();
+}
+
+#[test]
+fn a_run_that_measured_nothing_is_a_failure() {
+    let echo = Echo::start(&[]);
+    let output = bench(&echo.uri(), &["--duration", "0"]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("nothing was measured"), "{told}");
+}
+
+#[test]
+fn what_fails_between_opening_and_the_load_is_told_as_that() {
+    let server = Server::start(&[]);
+    let url = format!("ws://{}/ws", server.web());
+    let mut command = bench(&url, &["--mode", "chat", "--room", "no room"]);
+    let expected = "connection 1 of 1 opened, and failed before the load began: the chat answered";
+    check_failure(&mut command, 1, expected);
+
+    // It opens, and says nothing: no `welcome` comes.
+    let server = Stub::start(1, |mut stream| {
+        let head = read_head(&mut stream);
+        let answer = String::from_utf8(answer_101(&head)).unwrap();
+        let answer =
+            answer.trim_end().to_owned() + "\r\nSec-WebSocket-Protocol: chinwag.v1\r\n\r\n";
+        stream.write_all(answer.as_bytes()).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let mut command = bench(&server.uri(), &["--mode", "chat", "--timeout", "1"]);
+    let expected = "opened, and failed before the load began: it took too long";
+    check_failure(&mut command, 1, expected);
+    server.result();
 }

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[cfg(test)]
+use clap::FromArgMatches as _;
 use clap::{Args, ValueEnum};
 
 use crate::bench::pace::{MAX_RATE, MIN_RATE};
@@ -22,16 +24,17 @@ pub struct BenchArgs {
     pub(super) connections: u64,
     /// Keep this many messages in flight [default: 1; with --rate at most 1024].
     ///
-    /// In echo on each connection, in fanout and chat in all.
-    #[arg(short, long, value_name = "N", value_parser = at_least_one)]
+    /// In echo on each connection, in fanout and chat in all; at most a million.
+    #[arg(short, long, value_name = "N", value_parser = in_flight)]
     pub(super) pipeline: Option<u64>,
-    /// Send messages of this many bytes.
-    #[arg(short, long, value_name = "BYTES", default_value_t = 125)]
-    pub(super) size: usize,
+    /// Send messages of this many bytes [default: 125].
+    #[arg(short, long, value_name = "BYTES")]
+    pub(super) size: Option<usize>,
     /// Send this many messages a second in all, whatever comes back.
     ///
-    /// Latencies count from when a message was due, so a server that stalls can't hide it. Without a
-    /// rate, a message is sent when another one has come back.
+    /// Latencies count from when a message was due, and what never comes counts as long as it was
+    /// waited for, so a server that stalls can't hide it. Without a rate, a message is sent when
+    /// another one has come back.
     #[arg(short, long, value_name = "PER SECOND", value_parser = rate)]
     pub(super) rate: Option<f64>,
     /// Measure for this many seconds.
@@ -52,7 +55,7 @@ pub struct BenchArgs {
     /// Offer to compress messages (permessage-deflate).
     #[arg(long)]
     pub(super) deflate: bool,
-    /// In chat, meet in this room [default: a new one].
+    /// In chat, meet in this room [default: a new one]; the room and what was said there stay.
     #[arg(long, value_name = "NAME")]
     pub(super) room: Option<String>,
     /// Open at most this many connections a second.
@@ -79,6 +82,8 @@ pub struct BenchArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) ca: Option<PathBuf>,
     /// Also measure the CPU time and memory of this process: the server's, if it runs here.
+    ///
+    /// If it can't be measured to the end, that is a failure.
     #[arg(long)]
     pub(super) pid: Option<u32>,
     /// Print one JSON object instead of text.
@@ -127,6 +132,11 @@ impl BenchArgs {
         self.text || self.mode == Mode::Chat
     }
 
+    /// Returns how long a message is.
+    pub(super) fn size(&self) -> usize {
+        self.size.unwrap_or(125)
+    }
+
     /// Returns how many messages may be in flight.
     pub(super) fn max_in_flight(&self) -> u64 {
         let default = if self.rate.is_some() { 1024 } else { 1 };
@@ -139,6 +149,13 @@ fn at_least_one(text: &str) -> Result<u64, &'static str> {
         Ok(0) => Err("it must be at least 1"),
         Ok(number) => Ok(number),
         Err(_) => Err("it is not a whole number"),
+    }
+}
+
+fn in_flight(text: &str) -> Result<u64, &'static str> {
+    match at_least_one(text)? {
+        number if number <= MAX_PIPELINE => Ok(number),
+        _ => Err("it must be at most 1000000"),
     }
 }
 
@@ -160,6 +177,9 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
+/// Each message in flight is kept in mind: in chat, where all are asked for at once, this is 100 MB.
+const MAX_PIPELINE: u64 = 1_000_000;
+
 /// Twelve days, so that no sum of times is beyond what a clock counts.
 const MAX_SECONDS: f64 = 1e6;
 
@@ -171,4 +191,14 @@ Examples:
   chinwag bench ws://127.0.0.1:8080/ws --mode chat -c 200 --rate 50
   chinwag bench ws://127.0.0.1:9001/ --mode idle -c 10000 --pid 4711
 
-The exit code is 0 if every message came as it had to, 1 if not, 2 for wrong usage.";
+The exit code is 0 if every message came as it had to, 1 if not or if nothing was measured, 2 for wrong
+usage.";
+
+#[cfg(test)]
+impl BenchArgs {
+    /// Understands the words of a command line.
+    pub(super) fn of(words: &[&str]) -> Self {
+        let command = Self::augment_args(clap::Command::new("bench").no_binary_name(true));
+        Self::from_arg_matches(&command.get_matches_from(words)).unwrap()
+    }
+}

@@ -4,7 +4,7 @@
 //! JSON; for the others it is enough that the bytes are the same, and only if they are not is the
 //! JSON read again.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::time::Instant;
 
@@ -36,8 +36,13 @@ pub(super) struct Chat {
     /// By number from `first_sent` on.
     sent: VecDeque<Sent>,
     first_sent: u64,
-    /// Messages that nobody has seen.
+    /// Messages that nobody has seen, orphans aside.
     unseen_count: u64,
+    /// By number: messages of members who were lost before anybody saw them. The server may have
+    /// them, and they may come yet; nobody waits for them.
+    orphans: BTreeMap<u64, Sent>,
+    /// Whether the server has refused a message.
+    is_refused: bool,
     /// When those were sent that the server has acknowledged since it was counted last.
     acknowledged: Vec<Instant>,
     room_as_json: String,
@@ -100,7 +105,7 @@ impl Chat {
             room_as_json: Value::from(&*room).to_string(),
             room,
             names: format!("bench {unique}"),
-            padding: (0..plan.args.size).map(letter).collect(),
+            padding: (0..plan.args.size()).map(letter).collect(),
             members,
             joined_count: 0,
             turn: 0,
@@ -108,6 +113,8 @@ impl Chat {
             sent: VecDeque::new(),
             first_sent: 0,
             unseen_count: 0,
+            orphans: BTreeMap::new(),
+            is_refused: false,
             acknowledged: Vec::new(),
             request: String::new(),
         }
@@ -173,6 +180,7 @@ impl Chat {
         };
         let what = || format!("the chat refused a message: {code}{advice}");
         self.tally.faults.add(Fault::Refused, 1, what);
+        self.is_refused = true;
         if let Some(sent) = self.sent_mut(error["re"].as_u64()) {
             let was_seen = std::mem::replace(&mut sent.is_seen, true);
             sent.is_acknowledged = true;
@@ -218,22 +226,32 @@ impl Chat {
         let digit_count = body.bytes().take_while(u8::is_ascii_digit).count();
         let number = body[..digit_count].parse::<u64>().ok();
         let number = number.filter(|number| self.body(*number) == body);
-        let Some(sent) = self.sent_mut(number) else {
-            return Err(ConnectionError::wrong(
-                "a message came that nobody has sent",
-            ));
+        let Sent { at, sender, .. } = match number.and_then(|it| self.orphans.remove(&it)) {
+            Some(orphan) => orphan,
+            None => self.see(number)?,
         };
-        let was_seen = std::mem::replace(&mut sent.is_seen, true);
-        let Sent { at, sender, .. } = *sent;
         let seen_end = &mut self.members[sender].seen_end;
-        if was_seen || number < *seen_end {
-            let what = "a message came twice, or after a later one of its sender";
+        if number < *seen_end {
+            let what = "a message came after a later one of its sender";
             return Err(ConnectionError::wrong(what));
         }
         *seen_end = number;
-        self.unseen_count -= 1;
         self.forget_finished();
         Ok(at)
+    }
+
+    /// Notes that a message was seen that nobody had seen.
+    fn see(&mut self, number: Option<u64>) -> Result<Sent, ConnectionError> {
+        let Some(sent) = self.sent_mut(number) else {
+            let what = "a message came that nobody has sent";
+            return Err(ConnectionError::wrong(what));
+        };
+        if std::mem::replace(&mut sent.is_seen, true) {
+            return Err(ConnectionError::wrong("a message came twice"));
+        }
+        let sent = *sent;
+        self.unseen_count -= 1;
+        Ok(sent)
     }
 
     /// Returns what message `number` says: its number, and what makes it as long as it is to be.
@@ -268,13 +286,15 @@ impl Chat {
         self.unseen_count + self.ledger.as_ref().map_or(0, Ledger::len)
     }
 
+    /// Returns whether to go as fast as it goes is faster than the server lets us.
+    fn is_over(&self) -> bool {
+        self.is_refused && self.pacer.is_closed_loop()
+    }
+
     /// Returns who speaks next; `None`: nobody is left.
-    fn next_speaker(&mut self) -> Option<usize> {
-        let count = self.members.len();
-        let mut places = (self.turn..count).chain(0..self.turn);
-        let place = places.find(|place| !self.members[*place].is_lost)?;
-        self.turn = (place + 1) % count;
-        Some(place)
+    fn next_speaker(&self) -> Option<usize> {
+        let mut places = (self.turn..self.members.len()).chain(0..self.turn);
+        places.find(|place| !self.members[*place].is_lost)
     }
 }
 
@@ -283,8 +303,8 @@ impl Load for Chat {
         &mut self.tally
     }
 
-    fn is_ready(&self) -> bool {
-        self.ledger.is_some()
+    fn unready(&self) -> Option<usize> {
+        self.members.iter().position(|it| it.step != Step::Joined)
     }
 
     fn receive(&mut self, place: usize, message: &Message<'_>) -> Result<(), ConnectionError> {
@@ -309,23 +329,39 @@ impl Load for Chat {
         for sent_at in self.acknowledged.drain(..) {
             self.tally.count_acknowledgement(sent_at, now);
         }
+        if self.is_over() {
+            self.tally.stop(now);
+        }
     }
 
     fn lose(&mut self, place: usize) {
         self.members[place].is_lost = true;
+        for (number, sent) in (self.first_sent..).zip(&mut self.sent) {
+            if sent.sender != place {
+                continue;
+            }
+            // No answer reaches it any more.
+            sent.is_acknowledged = true;
+            if !std::mem::replace(&mut sent.is_seen, true) {
+                self.unseen_count -= 1;
+                self.orphans.insert(number, *sent);
+            }
+        }
+        self.forget_finished();
         if let Some(ledger) = &mut self.ledger {
             ledger.lose(place);
         }
     }
 
     fn turn(&mut self, now: Instant, wanted: &mut Vec<usize>) {
-        let Some((window, now)) = self.tally.sending(now) else {
+        let sending = self.tally.sending(now).filter(|_| !self.is_over());
+        let Some((window, now)) = sending else {
             return;
         };
-        while let Some((_, at)) = self.pacer.take(self.in_flight(), now, window.opens_at) {
-            let Some(sender) = self.next_speaker() else {
-                return;
-            };
+        while let Some(sender) = self.next_speaker()
+            && let Some((_, at)) = self.pacer.take(self.in_flight(), now, window.opens_at)
+        {
+            self.turn = (sender + 1) % self.members.len();
             let number = self.first_sent + count(self.sent.len());
             self.members[sender].queue.push_back(number);
             self.sent.push_back(Sent {
@@ -396,11 +432,22 @@ impl Load for Chat {
         self.in_flight().max(count(unacknowledged))
     }
 
-    fn finish(&mut self) {
-        if let Some(window) = self.tally.window() {
-            let note = |due_at| self.tally.count_unsent(due_at);
-            self.pacer.unsent(window.opens_at, window.ends_at, note);
+    fn finish(&mut self, now: Instant) -> u64 {
+        if let Some((first, rate)) = self.pacer.next() {
+            self.tally.count_unsent(first, rate);
         }
+        let missing_count = self.unfinished_count() + count(self.orphans.len());
+        for sent in self.sent.iter().filter(|it| !it.is_acknowledged) {
+            self.tally.count_acknowledgement(sent.at, now);
+        }
+        let unseen = self.sent.iter().filter(|it| !it.is_seen);
+        for sent in unseen.chain(self.orphans.values()) {
+            self.tally.count_missing(1, sent.at, now);
+        }
+        if let Some(ledger) = &mut self.ledger {
+            ledger.finish(&mut self.tally, now);
+        }
+        missing_count
     }
 }
 
@@ -408,4 +455,72 @@ impl Load for Chat {
 fn word(value: &Value, otherwise: &str) -> String {
     let word = value.as_str().unwrap_or(otherwise);
     word.escape_debug().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::bench::args::BenchArgs;
+    use crate::bench::tally::Window;
+
+    #[expect(clippy::disallowed_methods, reason = "some instant to count from")]
+    fn some_instant() -> Instant {
+        Instant::now()
+    }
+
+    /// Three members of a room in which nothing was said, two messages being in flight at most.
+    fn three_members(start: Instant) -> Chat {
+        let args = BenchArgs::of(&["ws://127.0.0.1:1/", "--mode", "chat", "-p", "2"]);
+        let plan = Plan::new(&args).unwrap();
+        let mut chat = Chat::new(&plan, 3, 7);
+        for place in 0..3 {
+            chat.members[place].step = Step::AwaitJoin;
+            let done = json!({"type": "done", "id": "join", "seq": 0});
+            chat.hear(place, &done, b"").unwrap();
+        }
+        chat.tally.begin(Window {
+            opens_at: start,
+            starts_at: start,
+            ends_at: start + Duration::from_secs(9),
+        });
+        chat
+    }
+
+    #[test]
+    fn nobody_waits_for_what_a_lost_member_said_but_it_may_come() {
+        let start = some_instant();
+        let mut chat = three_members(start);
+        let mut wanted = Vec::new();
+        chat.turn(start, &mut wanted);
+        assert_eq!((&*wanted, chat.unfinished_count()), (&[0, 1][..], 2));
+
+        chat.lose(0);
+        assert_eq!(chat.unfinished_count(), 1);
+        wanted.clear();
+        chat.turn(start, &mut wanted);
+        assert_eq!((&*wanted, chat.unfinished_count()), (&[2][..], 2));
+
+        let body = chat.body(0);
+        let message = json!({"type": "message", "seq": 1, "room": chat.room, "body": body});
+        for place in [1, 2] {
+            chat.hear(place, &message, message.to_string().as_bytes())
+                .unwrap();
+        }
+        chat.received(2, start);
+        assert_eq!(chat.tally.message_count, 1);
+        assert_eq!(chat.finish(start + Duration::from_secs(10)), 2);
+        assert_eq!(chat.tally.latencies.len(), 3);
+    }
+
+    #[test]
+    fn what_a_lost_member_said_and_nobody_saw_is_missing() {
+        let start = some_instant();
+        let mut chat = three_members(start);
+        chat.turn(start, &mut Vec::new());
+        chat.lose(0);
+        assert_eq!(chat.finish(start + Duration::from_secs(10)), 2);
+        assert_eq!(chat.tally.latencies.len(), 2);
+    }
 }

@@ -36,7 +36,6 @@ struct Lane {
     counted_count: u64,
     /// When the messages that have no reply yet were sent or due, and how many at that time.
     in_flight: VecDeque<(Instant, u64)>,
-    is_lost: bool,
 }
 
 impl Echo {
@@ -46,7 +45,7 @@ impl Echo {
         let shares = f64::from(u32::try_from(plan.shares().len()).unwrap_or(u32::MAX));
         Self {
             tally: Tally::new(),
-            payload: Payload::new(plan.args.size, plan.args.is_text()),
+            payload: Payload::new(plan.args.size(), plan.args.is_text()),
             rate: plan.rate(shares),
             max_in_flight: plan.args.max_in_flight(),
             first: share.first,
@@ -56,7 +55,13 @@ impl Echo {
         }
     }
 
-    /// Returns how many of the messages that are due have fallen to a connection: they take turns.
+    /// Returns when a connection's messages are due: all of the thread take turns.
+    fn rate_of(&self, place: usize) -> Option<Rate> {
+        let lane_count = count(self.lanes.len());
+        Some(self.rate?.turns(count(place), lane_count))
+    }
+
+    /// Returns how many of the messages that are due have fallen to a connection.
     fn due_count_of(&self, place: usize) -> u64 {
         let (place, lane_count) = (count(place), count(self.lanes.len()));
         (self.due_count + lane_count - 1).saturating_sub(place) / lane_count
@@ -104,10 +109,9 @@ impl Load for Echo {
     }
 
     fn lose(&mut self, place: usize) {
-        let lane = &mut self.lanes[place];
+        // What is in flight there stays so, to the end, and nobody waits for it.
+        let lane = &self.lanes[place];
         self.unfinished_count -= lane.sent_count - lane.counted_count;
-        lane.in_flight = VecDeque::new();
-        lane.is_lost = true;
     }
 
     fn turn(&mut self, now: Instant, wanted: &mut Vec<usize>) {
@@ -142,7 +146,7 @@ impl Load for Echo {
             return false;
         };
         let due_count = self.due_count_of(place);
-        let lane_count = count(self.lanes.len());
+        let rate = self.rate_of(place);
         let lane = &mut self.lanes[place];
         let mut room = self.max_in_flight - (lane.sent_count - lane.received_count);
         if self.rate.is_some() {
@@ -162,9 +166,7 @@ impl Load for Echo {
             }
             lane.sent_count += 1;
             self.unfinished_count += 1;
-            let sent_at = self.rate.map_or(now, |rate| {
-                rate.due_at(number_of_lane * lane_count + count(place), window.opens_at)
-            });
+            let sent_at = rate.map_or(now, |it| it.due_at(number_of_lane, window.opens_at));
             match lane.in_flight.back_mut() {
                 Some((at, waiting_count)) if *at == sent_at => *waiting_count += 1,
                 _ => lane.in_flight.push_back((sent_at, 1)),
@@ -182,18 +184,19 @@ impl Load for Echo {
         self.unfinished_count
     }
 
-    fn finish(&mut self) {
-        let (Some(rate), Some(window)) = (self.rate, self.tally.window()) else {
-            return;
-        };
-        self.due_count = rate.due_count(window.ends_at, window.opens_at);
-        let lane_count = count(self.lanes.len());
-        for place in (0..self.lanes.len()).filter(|place| !self.lanes[*place].is_lost) {
-            for number_of_lane in self.lanes[place].sent_count..self.due_count_of(place) {
-                let message = number_of_lane * lane_count + count(place);
-                self.tally
-                    .count_unsent(rate.due_at(message, window.opens_at));
+    fn finish(&mut self, now: Instant) -> u64 {
+        let mut missing_count = 0;
+        for place in 0..self.lanes.len() {
+            let rate = self.rate_of(place);
+            let lane = &self.lanes[place];
+            if let Some(rate) = rate {
+                self.tally.count_unsent(lane.sent_count, rate);
+            }
+            for (sent_at, count) in &lane.in_flight {
+                self.tally.count_missing(*count, *sent_at, now);
+                missing_count += count;
             }
         }
+        missing_count
     }
 }

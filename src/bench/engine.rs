@@ -11,7 +11,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::bench::clock::{nanoseconds, now};
 use crate::bench::load::Load;
-use crate::bench::numbers::count;
+use crate::bench::numbers::{count, counted};
 use crate::bench::pace::{Rate, wait_before};
 use crate::bench::peer::{Peer, Stage};
 use crate::bench::plan::{Plan, Share};
@@ -172,9 +172,9 @@ impl<'a, L: Load> Engine<'a, L> {
     fn prepare(&mut self) -> Result<(), BenchError> {
         let share = u32::try_from(self.share.count).unwrap_or(u32::MAX);
         let deadline = now() + self.plan.args.timeout + PREPARING_TIME_OF_EACH * share;
-        while !self.load.is_ready() {
+        while let Some(place) = self.load.unready() {
             if self.judge_interruption()? > deadline {
-                return Err(self.not_opened(self.oldest, ConnectionError::TimedOut));
+                return Err(self.not_prepared(place, ConnectionError::TimedOut));
             }
             self.wait(MAX_WAIT)?;
         }
@@ -206,7 +206,8 @@ impl<'a, L: Load> Engine<'a, L> {
     fn load_until_the_end(&mut self) -> Result<(), BenchError> {
         loop {
             let now = now();
-            if self.shared.is_stopped() || self.alive_count == 0 {
+            // A thread whose connections are gone waits for the end: what was due on them counts.
+            if self.shared.is_stopped() || self.shared.open_count() == 0 {
                 self.load.tally().stop(now);
             }
             let mut wanted = std::mem::take(&mut self.wanted);
@@ -220,12 +221,13 @@ impl<'a, L: Load> Engine<'a, L> {
                 return Ok(());
             };
             let deadline = ends_at + self.plan.args.timeout;
-            let mut next_at = self.load.next_at().unwrap_or(ends_at).min(ends_at);
+            let next_at = self.load.next_at().filter(|_| self.alive_count > 0);
+            let mut next_at = next_at.unwrap_or(ends_at).min(ends_at);
             if now >= ends_at {
                 self.load.tally().close();
-                let missing_count = self.load.unfinished_count();
-                if missing_count == 0 || self.alive_count == 0 || now >= deadline {
-                    self.finish(missing_count);
+                let is_complete = self.load.unfinished_count() == 0;
+                if is_complete || self.alive_count == 0 || now >= deadline {
+                    self.finish(now);
                     return Ok(());
                 }
                 next_at = deadline;
@@ -235,9 +237,9 @@ impl<'a, L: Load> Engine<'a, L> {
         }
     }
 
-    fn finish(&mut self, missing_count: u64) {
-        self.load.finish();
-        let what = || format!("{missing_count} messages did not come in time");
+    fn finish(&mut self, now: Instant) {
+        let missing_count = self.load.finish(now);
+        let what = || format!("{} did not come in time", counted(missing_count, "message"));
         let faults = &mut self.load.tally().faults;
         faults.add(Fault::Missing, missing_count, what);
     }
@@ -445,7 +447,8 @@ impl<'a, L: Load> Engine<'a, L> {
         // The reason, if there is one; whether it arrives changes nothing here.
         let _ = peer.stream.send(&self.output);
         self.output.clear();
-        if matches!(peer.stage, Stage::Open(_)) {
+        let was_open = matches!(peer.stage, Stage::Open(_));
+        if was_open {
             self.alive_count -= 1;
             let gauge = &self.shared.gauges[self.share.thread].open_count;
             gauge.store(count(self.alive_count), Ordering::Relaxed);
@@ -454,30 +457,46 @@ impl<'a, L: Load> Engine<'a, L> {
             return;
         }
         if self.load.tally().window().is_none() {
-            let failure = self.not_opened(place, error);
+            let failure = match was_open {
+                true => self.not_prepared(place, error),
+                false => self.not_opened(place, error),
+            };
             self.failure.get_or_insert(failure);
             return;
         }
         self.load.received(place, now());
         self.load.lose(place);
-        let number = self.share.first + count(place) + 1;
+        let number = self.number(place);
         let faults = &mut self.load.tally().faults;
         faults.add(error.fault(), 1, || format!("connection {number}: {error}"));
     }
 
     fn not_opened(&self, place: usize, error: ConnectionError) -> BenchError {
         BenchError::Opening {
-            number: self.share.first + count(place) + 1,
+            number: self.number(place),
             count: self.plan.args.connections,
             error,
         }
+    }
+
+    fn not_prepared(&self, place: usize, error: ConnectionError) -> BenchError {
+        BenchError::Preparing {
+            number: self.number(place),
+            count: self.plan.args.connections,
+            error,
+        }
+    }
+
+    /// Returns which connection of all it is, the first being 1.
+    fn number(&self, place: usize) -> u64 {
+        self.share.first + count(place) + 1
     }
 
     /// Returns the time, unless the run is to end before it has begun.
     fn judge_interruption(&self) -> Result<Instant, BenchError> {
         if self.shared.is_stopped() {
             return Err(BenchError::Interrupted {
-                open_count: self.shared.progress().0,
+                open_count: self.shared.open_count(),
                 count: self.plan.args.connections,
             });
         }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::bench::numbers::counted;
 use crate::bench::tally::Fault;
 use crate::websocket::blocking::TlsSettingsError;
 use crate::websocket::handshake::HeadError;
@@ -65,6 +66,15 @@ pub enum BenchError {
         /// Why.
         error: ConnectionError,
     },
+    /// A connection opened, and failed before the load began: it was not let into the chat, or ended.
+    Preparing {
+        /// Which one, the first being 1.
+        number: u64,
+        /// How many there were to be.
+        count: u64,
+        /// Why.
+        error: ConnectionError,
+    },
     /// Something else was refused by the system: what.
     System {
         /// What it was to do.
@@ -81,12 +91,14 @@ pub enum BenchError {
     },
     /// Standard output can't be written.
     Output(io::Error),
+    /// The load has run, and nothing came or was due in the measured time.
+    NothingMeasured,
     /// The load has run, and the server made mistakes.
     Faults {
-        /// How many.
-        count: u64,
-        /// The first one.
+        /// The first one, or the first ones, if they were found together.
         first: Box<str>,
+        /// How many there are beside.
+        more_count: u64,
     },
 }
 
@@ -171,14 +183,30 @@ impl fmt::Display for BenchError {
                 count,
                 error,
             } => write!(f, "connection {number} of {count} did not open: {error}"),
+            Self::Preparing {
+                number,
+                count,
+                error,
+            } => write!(
+                f,
+                "connection {number} of {count} opened, and failed before the load began: {error}"
+            ),
             Self::System { what, error } => write!(f, "{what}: {error}"),
             Self::Interrupted { open_count, count } => write!(
                 f,
                 "interrupted when {open_count} of {count} connections were open"
             ),
+            Self::NothingMeasured => {
+                f.write_str("nothing was measured: no message was sent in the measured time")
+            }
             Self::Output(error) => write!(f, "standard output can't be written: {error}"),
-            Self::Faults { count: 1, first } => f.write_str(first),
-            Self::Faults { count, first } => write!(f, "{count} errors, the first: {first}"),
+            Self::Faults {
+                first,
+                more_count: 0,
+            } => f.write_str(first),
+            Self::Faults { first, more_count } => {
+                write!(f, "{first} (and {})", counted(*more_count, "more error"))
+            }
         }
     }
 }
@@ -187,7 +215,11 @@ impl fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
-                write!(f, "no port is left to connect from ({error}): see --source")
+                write!(
+                    f,
+                    "no port is left to connect from, or --source is not an address of this \
+                     machine ({error})"
+                )
             }
             // A server has its say in them: the names in its certificate, for one.
             Self::Io(error) => write!(f, "{}", error.to_string().escape_debug()),

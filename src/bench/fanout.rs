@@ -23,7 +23,7 @@ impl Fanout {
     pub(super) fn new(plan: &Plan, count: usize) -> Self {
         Self {
             tally: Tally::new(),
-            payload: Payload::new(plan.args.size, plan.args.is_text()),
+            payload: Payload::new(plan.args.size(), plan.args.is_text()),
             pacer: Pacer::new(plan.rate(1.0), plan.args.max_in_flight()),
             ledger: Ledger::new(count, 0),
         }
@@ -92,11 +92,11 @@ impl Load for Fanout {
         self.ledger.len()
     }
 
-    fn finish(&mut self) {
-        if let Some(window) = self.tally.window() {
-            let note = |due_at| self.tally.count_unsent(due_at);
-            self.pacer.unsent(window.opens_at, window.ends_at, note);
+    fn finish(&mut self, now: Instant) -> u64 {
+        if let Some((first, rate)) = self.pacer.next() {
+            self.tally.count_unsent(first, rate);
         }
+        self.ledger.finish(&mut self.tally, now)
     }
 }
 

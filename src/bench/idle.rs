@@ -111,4 +111,13 @@ impl Load for Idle {
     fn unfinished_count(&self) -> u64 {
         self.unfinished_count
     }
+
+    fn finish(&mut self, now: Instant) -> u64 {
+        for answer in &self.answers {
+            if let Answer::Awaited(asked_at) = answer {
+                record(&mut self.tally.latencies, 1, *asked_at, now);
+            }
+        }
+        self.unfinished_count
+    }
 }

@@ -95,6 +95,17 @@ impl<T> Ledger<T> {
         }
     }
 
+    /// Counts what has not come to all who had to get it, and returns how much that is.
+    pub(super) fn finish(&mut self, tally: &mut Tally, now: Instant) -> u64 {
+        // What became complete as the last connection was lost has come to nobody.
+        let complete = self.completed.drain(..);
+        let sent_times = complete.chain(self.entries.drain(..).map(|entry| entry.sent_at));
+        sent_times.fold(0, |missing_count, sent_at| {
+            tally.count_missing(1, sent_at, now);
+            missing_count + 1
+        })
+    }
+
     /// One less misses the message at `position`.
     fn reach(&mut self, position: u64) {
         let index = usize::try_from(position - self.first).unwrap_or(usize::MAX);

@@ -12,9 +12,9 @@ use crate::websocket::{Connection, Message};
 pub(super) trait Load {
     fn tally(&mut self) -> &mut Tally;
 
-    /// Returns whether the measurement may begin, once all connections are open.
-    fn is_ready(&self) -> bool {
-        true
+    /// Returns the first connection that is not ready for the measurement, once all are open.
+    fn unready(&self) -> Option<usize> {
+        None
     }
 
     /// Takes a message that has come. `Err` ends the connection.
@@ -50,8 +50,8 @@ pub(super) trait Load {
     /// Returns how much is on its way and has to come before the end.
     fn unfinished_count(&self) -> u64;
 
-    /// Counts what was due and not sent, when the end has come.
-    fn finish(&mut self) {}
+    /// Counts what was due and never came, when the end has come. Returns how much of it was sent.
+    fn finish(&mut self, now: Instant) -> u64;
 }
 
 /// Bytes of output beyond which a load asks to be called again. A write of 256 KiB is as fast as a

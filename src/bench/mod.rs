@@ -23,6 +23,7 @@ mod numbers;
 mod pace;
 mod payload;
 mod peer;
+mod picture;
 mod plan;
 mod process;
 mod report;
@@ -32,7 +33,6 @@ mod svg;
 mod tally;
 mod watch;
 
-use std::fs;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
@@ -50,6 +50,7 @@ use crate::bench::echo::Echo;
 use crate::bench::engine::{Engine, Outcome};
 use crate::bench::fanout::Fanout;
 use crate::bench::idle::Idle;
+use crate::bench::picture::Picture;
 use crate::bench::plan::{Plan, Share};
 use crate::bench::report::Report;
 use crate::bench::shared::Shared;
@@ -62,6 +63,7 @@ use crate::bench::watch::Watch;
 /// Why nothing was measured; [`BenchError::Faults`] if something was, and the server made mistakes.
 pub fn bench(args: &BenchArgs) -> Result<(), BenchError> {
     let plan = Plan::new(args)?;
+    let picture = args.svg.as_deref().map(Picture::open).transpose()?;
     let shares = plan.shares();
     let shared = Shared::new(shares.len());
     end_on_signals(&shared).map_err(BenchError::system("a signal handler"))?;
@@ -88,15 +90,12 @@ pub fn bench(args: &BenchArgs) -> Result<(), BenchError> {
     };
     let printed = io::stdout().lock().write_all(text.as_bytes());
     printed.map_err(BenchError::Output)?;
-    if let Some(path) = &args.svg {
+    if let Some(picture) = picture {
         let title = format!("{} {}", args.mode.name(), args.url);
-        let drawn = fs::write(path, svg::draw(&outcome.tally.latencies, &title));
-        drawn.map_err(|error| BenchError::File {
-            path: path.clone(),
-            error,
-        })?;
+        picture.write(&svg::draw(&outcome.tally.latencies, &title))?;
     }
-    outcome.tally.faults.judge()
+    outcome.tally.judge()?;
+    watch.judge()
 }
 
 /// Runs a thread's share, and says how that ended.

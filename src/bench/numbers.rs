@@ -85,6 +85,12 @@ pub(super) fn grouped(number: f64) -> String {
     grouped
 }
 
+/// Writes how many there are of what is called so.
+pub(super) fn counted(count: u64, what: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{} {what}{ending}", grouped(real(count)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +118,9 @@ mod tests {
         }
         for (number, expected) in [(0.0, "0"), (999.4, "999"), (1e6, "1,000,000")] {
             assert_eq!(grouped(number), expected);
+        }
+        for (count, expected) in [(0, "0 bells"), (1, "1 bell"), (1000, "1,000 bells")] {
+            assert_eq!(counted(count, "bell"), expected);
         }
     }
 

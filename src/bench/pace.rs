@@ -7,9 +7,11 @@
 
 use std::time::{Duration, Instant};
 
-/// An even rate: message number `n` is due `n` intervals after the start.
+/// An even rate: message number `n` is due `n` intervals after the first one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rate {
+    /// When message 0 is due, after the start.
+    first_ps: u128,
     /// At least 1.
     interval_ps: u128,
 }
@@ -21,22 +23,32 @@ impl Rate {
         // Nanoseconds of a thousand intervals are picoseconds of one.
         let interval_ps = Duration::from_secs_f64(1000.0 / per_second).as_nanos();
         Self {
+            first_ps: 0,
             interval_ps: interval_ps.max(1),
+        }
+    }
+
+    /// Returns when those messages are due that fall to one of `of` who take turns.
+    pub(super) fn turns(self, place: u64, of: u64) -> Self {
+        Self {
+            first_ps: self.first_ps + u128::from(place) * self.interval_ps,
+            interval_ps: self.interval_ps * u128::from(of),
         }
     }
 
     /// Returns when message `number` is due.
     pub(super) fn due_at(self, number: u64, start: Instant) -> Instant {
-        let after_ns = (u128::from(number) * self.interval_ps).div_ceil(1000);
+        let after_ps = self.first_ps + u128::from(number) * self.interval_ps;
+        let after_ns = after_ps.div_ceil(1000);
         start + Duration::from_nanos(u64::try_from(after_ns).unwrap_or(u64::MAX / 4))
     }
 
-    /// Returns how many messages have become due up to `now`: one at the very start.
+    /// Returns how many messages have become due up to `now`.
     pub(super) fn due_count(self, now: Instant, start: Instant) -> u64 {
-        let Some(elapsed) = now.checked_duration_since(start) else {
-            return 0;
-        };
-        let count = elapsed.as_nanos() * 1000 / self.interval_ps + 1;
+        let elapsed = now.checked_duration_since(start);
+        let since_first_ps =
+            elapsed.and_then(|it| (it.as_nanos() * 1000).checked_sub(self.first_ps));
+        let count = since_first_ps.map_or(0, |it| it / self.interval_ps + 1);
         u64::try_from(count).unwrap_or(u64::MAX)
     }
 }
@@ -78,18 +90,20 @@ impl Pacer {
         Some((number, due_at))
     }
 
+    /// Returns whether nothing is due by the clock.
+    pub(super) fn is_closed_loop(&self) -> bool {
+        self.rate.is_none()
+    }
+
     /// Returns when the next message is due, if that is by the clock.
     pub(super) fn next_at(&self, start: Instant) -> Option<Instant> {
         self.rate.map(|rate| rate.due_at(self.sent_count, start))
     }
 
-    /// Calls `note` with the time of each message that was due before `end` and has not been sent.
-    pub(super) fn unsent(&self, start: Instant, end: Instant, mut note: impl FnMut(Instant)) {
-        if let Some(rate) = self.rate {
-            for number in self.sent_count..rate.due_count(end, start) {
-                note(rate.due_at(number, start));
-            }
-        }
+    /// Returns the number of the next message, with the rate at which it and those after it are due;
+    /// `None`: nothing is due by the clock.
+    pub(super) fn next(&self) -> Option<(u64, Rate)> {
+        Some((self.sent_count, self.rate?))
     }
 }
 
@@ -123,12 +137,24 @@ mod tests {
         fn what_is_due_is_what_has_been_due_at_its_time(
             per_second in MIN_RATE..MAX_RATE,
             elapsed_ns in 0..100_000_000_000_u64,
+            (place, of) in (1..1000_u64).prop_flat_map(|of| (0..of, Just(of))),
         ) {
-            let (rate, start) = (Rate::new(per_second), some_instant());
+            let (rate, start) = (Rate::new(per_second).turns(place, of), some_instant());
             let now = start + Duration::from_nanos(elapsed_ns);
             let count = rate.due_count(now, start);
-            prop_assert!(count > 0 && rate.due_at(count - 1, start) <= now);
+            prop_assert!(count == 0 || rate.due_at(count - 1, start) <= now);
             prop_assert!(rate.due_at(count, start) > now);
+        }
+
+        #[test]
+        fn those_who_take_turns_send_all_there_is(
+            per_second in 1.0..1e6_f64,
+            number in 0..1_000_000_u64,
+            of in 1..1000_u64,
+        ) {
+            let (rate, start) = (Rate::new(per_second), some_instant());
+            let (turn, place) = (number / of, number % of);
+            prop_assert_eq!(rate.turns(place, of).due_at(turn, start), rate.due_at(number, start));
         }
 
         #[test]
@@ -160,9 +186,7 @@ mod tests {
         assert_eq!(pacer.take(1, late, start), Some((2, at(2))));
         assert_eq!(pacer.take(0, late, start), None, "the next one is not due");
         assert_eq!(pacer.next_at(start), Some(at(3)));
-        let mut unsent = Vec::new();
-        pacer.unsent(start, at(5), |due_at| unsent.push(due_at));
-        assert_eq!(unsent, [at(3), at(4), at(5)]);
+        assert_eq!(pacer.next().map(|(number, _)| number), Some(3));
     }
 
     #[test]

@@ -40,6 +40,8 @@ impl Plan {
         let request = request(args)?;
         let tls = if request.uri().is_secure() {
             Some(read_tls(args)?)
+        } else if args.insecure || args.ca.is_some() {
+            return Err(BenchError::Flags("--insecure and --ca are for wss://"));
         } else {
             None
         };
@@ -84,9 +86,9 @@ fn judge_flags(args: &BenchArgs) -> Result<(), BenchError> {
         "chat is text"
     } else if args.mode != Mode::Chat && args.room.is_some() {
         "--room is for chat"
-    } else if args.mode == Mode::Idle && (args.rate.is_some() || args.pipeline.is_some()) {
-        "idle connections send no messages: no --rate, no --pipeline"
-    } else if args.size > MAX_SIZE {
+    } else if args.mode == Mode::Idle && is_about_messages(args) {
+        "idle connections send no messages: no --rate, --pipeline, --size, --text or --binary"
+    } else if args.size() > MAX_SIZE {
         "--size is at most 16777216: longer messages are refused by default"
     } else if args.timeout.is_zero() {
         "--timeout must be more than 0"
@@ -94,6 +96,11 @@ fn judge_flags(args: &BenchArgs) -> Result<(), BenchError> {
         return Ok(());
     };
     Err(BenchError::Flags(wrong))
+}
+
+fn is_about_messages(args: &BenchArgs) -> bool {
+    let has_number = args.rate.is_some() || args.pipeline.is_some() || args.size.is_some();
+    has_number || args.text || args.binary
 }
 
 fn request(args: &BenchArgs) -> Result<ClientRequest, BenchError> {

@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use crate::bench::args::Mode;
 use crate::bench::engine::Outcome;
-use crate::bench::numbers::{each, grouped, microseconds, per_second, real, size, time};
+use crate::bench::numbers::{
+    count, counted, each, grouped, microseconds, per_second, real, size, time,
+};
 use crate::bench::plan::Plan;
 use crate::bench::process::{CpuTime, Memory};
 use crate::bench::tally::{Fault, Faults};
@@ -42,10 +44,13 @@ pub(super) struct Report {
     first_error: Option<String>,
     generator: Option<Cpu>,
     server: Option<Server>,
+    #[serde(skip)]
+    is_server_measured: bool,
 }
 
 #[derive(Debug, Serialize)]
 struct Latencies {
+    count: u64,
     mean: f64,
     p50: f64,
     p75: f64,
@@ -108,7 +113,7 @@ impl Report {
         let deliveries_per_second = per_second(deliveries, elapsed);
         let cpu = |times: [CpuTime; 2]| Cpu::new(times, elapsed, messages, deliveries);
         let server = seen.server.zip(seen.server_memory);
-        let payload_len = f64::from(u32::try_from(args.size).unwrap_or(u32::MAX));
+        let payload_len = f64::from(u32::try_from(args.size()).unwrap_or(u32::MAX));
         Self {
             mode: args.mode.name(),
             url: args.url.clone(),
@@ -121,7 +126,7 @@ impl Report {
             },
             rate: args.rate,
             pipeline: args.max_in_flight(),
-            size: args.size,
+            size: args.size(),
             is_text: args.is_text(),
             is_deflate_offered: args.deflate,
             seconds: elapsed.as_secs_f64(),
@@ -138,6 +143,7 @@ impl Report {
             first_error: tally.faults.first.clone(),
             generator: seen.generator.map(cpu),
             server: server.map(|(times, memory)| Server::new(cpu(times), memory, args.connections)),
+            is_server_measured: args.pid.is_some(),
         }
     }
 
@@ -168,6 +174,9 @@ impl Report {
         if let Some(latencies) = &self.latency_us {
             line("latency", &latencies.text());
             line("", self.meaning_of_latency(mode));
+            if self.unsent + self.errors.missing > 0 {
+                line("", "what never came took at least as long as it has waited");
+            }
         }
         if let Some(latencies) = &self.done_latency_us {
             line("done", &format!("{} (send to done)", latencies.text()));
@@ -179,6 +188,8 @@ impl Report {
         if let Some(server) = &self.server {
             line("server", &server.cpu.text(mode));
             line("memory", &server.memory());
+        } else if self.is_server_measured {
+            line("server", "its process could not be measured to the end");
         }
         if let Some(cpu) = &self.generator {
             line("this load", &cpu.text(mode));
@@ -189,11 +200,9 @@ impl Report {
 
     fn load(&self, mode: Mode) -> String {
         let connections = format!(
-            "{} connection{}, {} thread{}",
-            grouped(real(self.connections)),
-            if self.connections == 1 { "" } else { "s" },
-            self.threads,
-            if self.threads == 1 { "" } else { "s" },
+            "{}, {}",
+            counted(self.connections, "connection"),
+            counted(count(self.threads), "thread")
         );
         let messages = format!(
             "{} messages of {} bytes",
@@ -229,8 +238,13 @@ impl Report {
         if self.unsent > 0 {
             let _ = write!(
                 rates,
-                "; {} were due and not sent: the server did not keep up",
-                grouped(real(self.unsent))
+                "; {} were due and not sent: the server {}",
+                grouped(real(self.unsent)),
+                if self.errors.lost > 0 {
+                    "did not keep up, or was gone"
+                } else {
+                    "did not keep up"
+                }
             );
         }
         rates
@@ -260,6 +274,7 @@ impl Latencies {
     fn new(histogram: &Histogram<u64>) -> Option<Self> {
         let at = |quantile| microseconds(histogram.value_at_quantile(quantile));
         (!histogram.is_empty()).then(|| Self {
+            count: histogram.len(),
             mean: histogram.mean() / 1e3,
             p50: at(0.5),
             p75: at(0.75),
@@ -282,7 +297,7 @@ impl Latencies {
             ("max", self.max),
         ];
         let figures = figures.map(|(name, us)| format!("{name} {}", time(us)));
-        figures.join("  ")
+        format!("{}  of {}", figures.join("  "), grouped(real(self.count)))
     }
 }
 

@@ -46,14 +46,14 @@ impl Shared {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Notes that one more thread is ready.
+    /// Notes that one more thread is ready, all of its connections being open.
     pub(super) fn arrive(&self) {
-        self.ready_count.fetch_add(1, Ordering::Relaxed);
+        self.ready_count.fetch_add(1, Ordering::Release);
     }
 
     /// Returns when to load, once all threads are ready: what `settle` said to the first who asked.
     pub(super) fn window(&self, settle: impl FnOnce() -> Window) -> Option<Window> {
-        let is_everyone = self.ready_count.load(Ordering::Relaxed) == self.gauges.len();
+        let is_everyone = self.ready_count.load(Ordering::Acquire) == self.gauges.len();
         is_everyone.then(|| *self.window.get_or_init(settle))
     }
 
@@ -62,17 +62,22 @@ impl Shared {
         self.window.get().copied()
     }
 
+    /// Returns how many connections of all threads are open.
+    pub(super) fn open_count(&self) -> u64 {
+        let counts = self.gauges.iter().map(|it| &it.open_count);
+        counts.map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
     /// Returns open connections, messages, and the worst thread's 99th percentile in nanoseconds.
     pub(super) fn progress(&self) -> (u64, u64, u64) {
-        let sum = |counter: fn(&Gauge) -> &AtomicU64| -> u64 {
-            let values = self.gauges.iter().map(counter);
-            values.map(|value| value.load(Ordering::Relaxed)).sum()
-        };
         let p99s = self.gauges.iter();
         let p99s = p99s.map(|gauge| gauge.p99_ns.load(Ordering::Relaxed));
         (
-            sum(|gauge| &gauge.open_count),
-            sum(|gauge| &gauge.message_count),
+            self.open_count(),
+            self.gauges
+                .iter()
+                .map(|it| it.message_count.load(Ordering::Relaxed))
+                .sum(),
             p99s.max().unwrap_or(0),
         )
     }

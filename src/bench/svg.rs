@@ -141,7 +141,10 @@ impl Scale {
 
     /// Percentiles that have a line, and how they are written.
     fn percentiles(&self) -> impl Iterator<Item = (f64, String)> {
-        let mut percentiles = vec![(0.0, "0 %".to_owned()), (0.5, "50 %".to_owned())];
+        let mut percentiles = vec![(0.0, "0 %".to_owned())];
+        if self.x(0.5) - self.x(0.0) >= MIN_NAME_WIDTH {
+            percentiles.push((0.5, "50 %".to_owned()));
+        }
         let mut rest = 1.0;
         let mut name = String::new();
         let mut nines = 1.0;
@@ -218,6 +221,10 @@ const STEPS_PER_HALVING: u32 = 8;
 const MIN_US: f64 = 0.001;
 const MAX_US: f64 = 1e10;
 
+/// What a percentile's name needs beside the one before; with seven nines, half of the messages have
+/// less.
+const MIN_NAME_WIDTH: f64 = 32.0;
+
 /// Lines of time that can stand above one another and be read.
 const MAX_TIME_COUNT: usize = 14;
 
@@ -253,6 +260,17 @@ mod tests {
         assert_eq!(scale.x(1.0), WIDTH - RIGHT);
         let names: Vec<String> = scale.percentiles().map(|(_, name)| name).collect();
         assert_eq!(names, ["0 %", "50 %", "90 %", "99 %", "99.9 %"]);
+    }
+
+    #[test]
+    fn names_of_percentiles_do_not_touch() {
+        for (message_count, is_half_named) in [(1_000_000, true), (10_000_000, false)] {
+            let mut histogram = histogram(&[]);
+            histogram.saturating_record_n(1000, message_count);
+            let scale = Scale::new(&histogram);
+            let mut names = scale.percentiles().map(|(_, name)| name);
+            assert_eq!(names.any(|name| name == "50 %"), is_half_named);
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Keeps count of what happens inside the measured time, and of what goes wrong at any time.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
 use crate::bench::BenchError;
 use crate::bench::clock::nanoseconds;
+use crate::bench::pace::Rate;
 
 /// When a thread loads, and when what it sees counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +42,9 @@ pub(super) struct Tally {
 #[derive(Debug, Default, Clone)]
 pub(super) struct Faults {
     counts: [u64; Fault::ALL.len()],
-    /// What the first one was.
+    /// What the first one was, or the first ones, if they were found together.
     pub(super) first: Option<String>,
+    first_count: u64,
 }
 
 /// A way in which a server fails its load.
@@ -64,6 +66,15 @@ impl Window {
     /// Returns whether a message that is sent or due at that time is measured.
     pub(super) fn measures(&self, at: Instant) -> bool {
         (self.starts_at..self.ends_at).contains(&at)
+    }
+
+    /// Returns the time in which either was open.
+    fn merge(self, other: Self) -> Self {
+        Self {
+            opens_at: self.opens_at.min(other.opens_at),
+            starts_at: self.starts_at.min(other.starts_at),
+            ends_at: self.ends_at.max(other.ends_at),
+        }
     }
 }
 
@@ -128,6 +139,14 @@ impl Tally {
         }
     }
 
+    /// Counts messages that were sent, or due, at one time and have not come by now, the end: they
+    /// took at least as long as that.
+    pub(super) fn count_missing(&mut self, count: u64, sent_at: Instant, now: Instant) {
+        if self.is_measured(sent_at) {
+            record(&mut self.latencies, count, sent_at, now);
+        }
+    }
+
     /// Counts a message of which the server has told that it has it.
     pub(super) fn count_acknowledgement(&mut self, sent_at: Instant, now: Instant) {
         if self.is_measured(sent_at) {
@@ -135,12 +154,39 @@ impl Tally {
         }
     }
 
-    /// Counts a message that was due at `due_at` and still waited to be sent at the end: it took at
-    /// least as long as that.
-    pub(super) fn count_unsent(&mut self, due_at: Instant) {
-        if let Some(window) = self.window.filter(|window| window.measures(due_at)) {
-            self.unsent_count += 1;
-            record(&mut self.latencies, 1, due_at, window.ends_at);
+    /// Counts the messages from `first` on that were due in the measured time and still waited to be
+    /// sent at its end: they took at least as long as that.
+    pub(super) fn count_unsent(&mut self, first: u64, rate: Rate) {
+        let Some(Window {
+            opens_at,
+            starts_at,
+            ends_at,
+        }) = self.window
+        else {
+            return;
+        };
+        let due_before = |at: Instant| rate.due_count(at - Duration::from_nanos(1), opens_at);
+        let end = due_before(ends_at);
+        let mut number = first.max(due_before(starts_at));
+        self.unsent_count += end.saturating_sub(number);
+        // There may be a billion of them: what the histogram can't tell apart is recorded at once.
+        while number < end {
+            let due_at = rate.due_at(number, opens_at);
+            let waited_ns = nanoseconds(ends_at.saturating_duration_since(due_at));
+            let shortest_ns = self.latencies.lowest_equivalent(waited_ns);
+            let last_at = ends_at - Duration::from_nanos(shortest_ns);
+            let next = rate.due_count(last_at, opens_at).clamp(number + 1, end);
+            record(&mut self.latencies, next - number, due_at, ends_at);
+            number = next;
+        }
+    }
+
+    /// Returns an error if there was any fault, or nothing to measure.
+    pub(super) fn judge(&self) -> Result<(), BenchError> {
+        self.faults.judge()?;
+        match self.latencies.is_empty() {
+            true => Err(BenchError::NothingMeasured),
+            false => Ok(()),
         }
     }
 
@@ -150,7 +196,9 @@ impl Tally {
 
     /// Adds what another thread has measured.
     pub(super) fn merge(&mut self, other: &Self) {
-        self.window = self.window.or(other.window);
+        let both = self.window.zip(other.window);
+        let whole = both.map(|(one, other)| one.merge(other));
+        self.window = whole.or(self.window).or(other.window);
         self.message_count += other.message_count;
         self.delivery_count += other.delivery_count;
         self.unsent_count += other.unsent_count;
@@ -164,7 +212,10 @@ impl Faults {
     pub(super) fn add(&mut self, fault: Fault, count: u64, what: impl FnOnce() -> String) {
         if count > 0 {
             self.counts[fault.index()] += count;
-            self.first.get_or_insert_with(what);
+            if self.first.is_none() {
+                self.first = Some(what());
+                self.first_count = count;
+            }
         }
     }
 
@@ -172,12 +223,11 @@ impl Faults {
         self.counts[fault.index()]
     }
 
-    /// Returns an error if there was any fault.
-    pub(super) fn judge(&self) -> Result<(), BenchError> {
+    fn judge(&self) -> Result<(), BenchError> {
         match &self.first {
             None => Ok(()),
             Some(first) => Err(BenchError::Faults {
-                count: self.counts.iter().sum(),
+                more_count: self.counts.iter().sum::<u64>() - self.first_count,
                 first: first.as_str().into(),
             }),
         }
@@ -189,6 +239,7 @@ impl Faults {
         }
         if self.first.is_none() {
             self.first.clone_from(&other.first);
+            self.first_count = other.first_count;
         }
     }
 }
@@ -261,19 +312,37 @@ mod tests {
         tally.count_messages(2, at(1), at(2));
         tally.count_messages(4, at(2), at(3));
         tally.count_messages(8, at(3), at(4));
+        tally.count_missing(16, at(0), at(4));
+        tally.count_missing(32, at(2), at(4));
         assert_eq!(tally.message_count, 3);
-        assert_eq!(tally.latencies.len(), 6);
+        assert_eq!(tally.latencies.len(), 2 + 4 + 32);
     }
 
     #[test]
     fn what_could_not_be_sent_took_at_least_until_the_end() {
         let start = some_instant();
         let mut tally = measuring(start);
-        tally.count_unsent(start);
-        tally.count_unsent(start + Duration::from_secs(1));
-        assert_eq!((tally.unsent_count, tally.latencies.len()), (1, 1));
+        // One a second: those of the first second are of the warm-up, the one after the third of none.
+        tally.count_unsent(0, Rate::new(1.0));
+        assert_eq!((tally.unsent_count, tally.latencies.len()), (2, 2));
         let max_ns = tally.latencies.max();
         assert!((1_999_000_000..2_003_000_000).contains(&max_ns), "{max_ns}");
+        tally.count_unsent(3, Rate::new(1.0));
+        assert_eq!(tally.unsent_count, 2);
+    }
+
+    #[test]
+    fn a_billion_unsent_are_counted_by_arithmetic() {
+        let start = some_instant();
+        let mut tally = Tally::new();
+        tally.begin(Window {
+            opens_at: start,
+            starts_at: start,
+            ends_at: start + Duration::from_secs(1000),
+        });
+        tally.count_unsent(0, Rate::new(1e6));
+        assert_eq!(tally.unsent_count, 1_000_000_000);
+        assert_eq!(tally.latencies.len(), 1_000_000_000);
     }
 
     #[test]
@@ -290,6 +359,20 @@ mod tests {
     }
 
     #[test]
+    fn threads_that_end_at_different_times_have_measured_all_of_it() {
+        let start = some_instant();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        for (first_end, last_end) in [(2, 3), (3, 2)] {
+            let (mut merged, mut other) = (measuring(start), measuring(start));
+            merged.stop(at(first_end));
+            other.stop(at(last_end));
+            merged.merge(&other);
+            let window = merged.window().unwrap();
+            assert_eq!((window.starts_at, window.ends_at), (at(1), at(3)));
+        }
+    }
+
+    #[test]
     fn the_first_fault_is_told_and_all_are_counted() {
         let mut faults = Faults::default();
         faults.add(Fault::Missing, 0, || "none".to_owned());
@@ -299,6 +382,8 @@ mod tests {
         others.add(Fault::Wrong, 1, || "second".to_owned());
         faults.merge(&others);
         assert_eq!(faults.first.as_deref(), Some("first"));
+        let told = faults.judge().unwrap_err().to_string();
+        assert_eq!(told, "first (and 1 more error)");
         assert_eq!(
             (faults.count(Fault::Lost), faults.count(Fault::Wrong)),
             (2, 1)
@@ -306,6 +391,25 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn many_unsent_are_recorded_as_each_by_itself(
+            per_second in 1.0..1e4_f64,
+            first in 0..1000_u64,
+        ) {
+            let (rate, start) = (Rate::new(per_second), some_instant());
+            let (mut tally, mut expected) = (measuring(start), new_histogram());
+            tally.count_unsent(first, rate);
+            let window = tally.window().unwrap();
+            let due = (first..).map(|number| rate.due_at(number, start));
+            for due_at in due.take_while(|at| *at < window.ends_at) {
+                if window.measures(due_at) {
+                    record(&mut expected, 1, due_at, window.ends_at);
+                }
+            }
+            prop_assert_eq!(tally.unsent_count, expected.len());
+            prop_assert_eq!(tally.latencies, expected);
+        }
+
         #[test]
         fn quantiles_are_within_a_thousandth(
             mut values_ns in prop::collection::vec(1..60_000_000_000_u64, 1..300),

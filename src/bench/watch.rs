@@ -24,6 +24,8 @@ pub(super) struct Watch<'a> {
     start: Option<Look>,
     end: Option<Look>,
     memory_after: Option<Memory>,
+    /// Why the server's process could not be looked at.
+    failure: Option<BenchError>,
     /// Whether somebody reads what is shown.
     is_shown: bool,
     began_at: Instant,
@@ -52,6 +54,7 @@ impl<'a> Watch<'a> {
             start: None,
             end: None,
             memory_after: None,
+            failure: None,
             is_shown: !plan.args.json && io::stderr().is_terminal(),
             began_at: now,
             shown_at: now,
@@ -109,6 +112,11 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Returns an error if the server's process could not be measured to the end.
+    pub(super) fn judge(self) -> Result<(), BenchError> {
+        self.failure.map_or(Ok(()), Err)
+    }
+
     /// Does what is due, and returns how long there is nothing more to do.
     fn look_and_show(&mut self) -> Duration {
         let now = now();
@@ -133,13 +141,25 @@ impl<'a> Watch<'a> {
 
     fn look_at_the_end(&mut self) {
         self.end = Some(self.look());
-        self.memory_after = self.pid.and_then(|pid| memory(pid).ok());
+        self.memory_after = self.look_at_server(memory);
     }
 
-    fn look(&self) -> Look {
+    fn look(&mut self) -> Look {
         Look {
             generator: cpu_time(std::process::id()).ok(),
-            server: self.pid.and_then(|pid| cpu_time(pid).ok()),
+            server: self.look_at_server(cpu_time),
+        }
+    }
+
+    fn look_at_server<T>(&mut self, look: impl FnOnce(u32) -> io::Result<T>) -> Option<T> {
+        let pid = self.pid?;
+        match look(pid) {
+            Ok(seen) => Some(seen),
+            Err(error) => {
+                self.failure
+                    .get_or_insert(BenchError::Process { pid, error });
+                None
+            }
         }
     }
 
