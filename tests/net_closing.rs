@@ -84,6 +84,23 @@ fn closing_connection_that_takes_nothing_is_dropped() {
 }
 
 #[test]
+fn worker_that_ends_does_not_wait_long_for_who_takes_nothing() {
+    let server = serve(&Config {
+        flush_timeout: Duration::from_secs(3600),
+        ..narrow(1 << 30, 1 << 30, PATIENCE)
+    });
+    // One whose session is over already, and one whose session is not.
+    let mut closing = server.connect_narrow();
+    closing.send("fill 50000000\nclose bye\n");
+    server.closed();
+    let mut open = server.connect_narrow();
+    open.send("fill 50000000\n");
+    server.wait_until(|totals| totals.queued_bytes > 60_000_000);
+    server.stop();
+    drop((closing, open));
+}
+
+#[test]
 fn half_closed_client_is_answered_first() {
     let server = serve(&config());
     let mut client = server.connect();
@@ -238,7 +255,10 @@ fn hard_limit_holds_within_one_batch_of_mail() {
 
 #[test]
 fn stopping_server_sends_what_it_owes() {
-    let server = serve(&narrow(1 << 30, 1 << 30, PATIENCE));
+    let server = serve(&Config {
+        linger_timeout: PATIENCE,
+        ..narrow(1 << 30, 1 << 30, PATIENCE)
+    });
     let mut client = server.connect_narrow();
     client.send("fill 20000000\nstop\n");
     assert_eq!(client.rest().len(), 20_000_000);

@@ -19,7 +19,7 @@ use std::thread;
 use chinwag::storage::DataDir;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
-use support::{Http, Line, PATIENCE, Server, run, wait_until};
+use support::{Http, Line, PATIENCE, Server, UPGRADE, run, wait_until};
 use tempfile::TempDir;
 
 /// Connects again and again until told to stop; returns how often. Everyone gets an answer.
@@ -72,6 +72,24 @@ fn successor_serves_while_clients_of_the_old_server_are_still_connected() {
     let mut ada = server.member("ada");
     ada.say("lobby", "there you are");
     assert_eq!(bob.heard(), ["after", "there you are"]);
+}
+
+#[test]
+fn who_has_connected_and_not_asked_yet_gets_the_page() {
+    let mut server = Server::start(&["--drain", "3600"]);
+    let ada = server.member("ada");
+    let early: Vec<_> = (0..8).map(|_| server.http()).collect();
+    wait_until("they are let in", || {
+        server.metric("chinwag_connections{transport=\"http\"}") == 8.0
+    });
+    let mut old = server.succeed();
+    for mut http in early {
+        assert_eq!(http.get("/").status, 200);
+        // Rooms are elsewhere.
+        assert_eq!(http.ask(UPGRADE).status, 503);
+    }
+    drop(ada);
+    assert_eq!(old.wait().code(), Some(0));
 }
 
 #[test]

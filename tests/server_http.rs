@@ -352,7 +352,7 @@ fn pipelined_requests_and_frames_behind_them_are_answered_in_order() {
     let server = Server::start(&[]);
     let mut http = server.http();
     let hello = json!({"type": "hello", "id": 1, "name": "ada"}).to_string();
-    let mut bytes = b"GET /app.js HTTP/1.1\r\nHost: h\r\n\r\n".repeat(2);
+    let mut bytes = b"GET /app.css HTTP/1.1\r\nHost: h\r\n\r\n".repeat(2);
     bytes.extend(UPGRADE.bytes());
     bytes.extend(masked_frame(1, hello.as_bytes()));
     http.write(bytes);

@@ -347,6 +347,22 @@ fn who_is_one_too_many_is_told_so_inside_tls() {
 }
 
 #[test]
+fn flood_that_is_refused_before_tls_holds_no_descriptors() {
+    let server = Server::start(&["--tls-self-signed", "--max-connections", "1"]);
+    let certificate = kept_certificate(&server);
+    let ada = chat(server.web(), &certificate, None).unwrap();
+    let before = server.metric("process_open_fds");
+    // They never begin a handshake.
+    let flood: Vec<_> = (0..400).map(|_| socket(server.web())).collect();
+    let refused = "chinwag_refused_total{reason=\"full\"}";
+    wait_until("all are refused", || server.metric(refused) == 400.0);
+    let held = server.metric("process_open_fds") - before;
+    // Of each of the two workers, 64 who may be told so, and 64 who have come in one turn.
+    assert!(held <= 256.0, "{held} descriptors");
+    drop((flood, ada));
+}
+
+#[test]
 fn everyone_is_let_go_with_a_word_on_both_layers() {
     let mut server = Server::start(&["--tls-self-signed", "--drain", "0"]);
     let certificate = kept_certificate(&server);

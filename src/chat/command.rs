@@ -92,6 +92,10 @@ pub enum Command {
         create: bool,
         /// What lets one into a private room.
         invite: Option<InviteCode>,
+        /// Whether a glance will do: a few of the newest messages, and of the members
+        /// ([`MAX_GLANCED_AT`]). A terminal shows no more, and to gather what it leaves out is most
+        /// of what a join costs.
+        glance: bool,
     },
     /// Leaves a room.
     Leave {
@@ -508,3 +512,7 @@ pub enum Hello {
     /// Somebody who logged in before.
     Login(LoginToken),
 }
+
+/// Messages, and members, that are told to somebody who enters a room for a glance: what fits a
+/// terminal together with the rest of the greeting, and a line or two of names.
+pub const MAX_GLANCED_AT: usize = 20;

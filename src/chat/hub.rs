@@ -40,7 +40,6 @@ use crate::chat::name::{RoomName, UserName};
 use crate::chat::network::{ClientAddress, Network, NetworkBans};
 use crate::chat::order::Reason;
 use crate::chat::people::People;
-use crate::chat::recent;
 use crate::chat::request_queue::RequestQueue;
 use crate::chat::room::{Room, RoomId};
 use crate::chat::search::{Search, SearchDone};
@@ -468,8 +467,9 @@ impl Hub {
                 rev,
                 create,
                 invite,
+                glance,
             } => {
-                let waiting = asking.waiting(since, rev);
+                let waiting = asking.waiting(since, rev, glance);
                 self.join(&mut asking, room, waiting, create, invite.as_ref())
             }
             Command::Leave { room } => self.leave(&mut asking, &room),
@@ -595,18 +595,6 @@ impl Hub {
 
     fn room_mut(&mut self, id: RoomId) -> &mut Room {
         self.rooms.get_mut(&id).expect("ids come from room_ids")
-    }
-
-    /// Lets `change` act on a room's recent past, within what all rooms may hold together.
-    fn weigh<T>(&mut self, id: RoomId, change: impl FnOnce(&mut Room) -> T) -> T {
-        let room = self.rooms.get_mut(&id).expect("ids come from room_ids");
-        let others = self.recent_weight - room.recent.weight();
-        let result = change(room);
-        if others + room.recent.weight() > recent::MAX_TOTAL_WEIGHT {
-            room.recent.trim();
-        }
-        self.recent_weight = others + room.recent.weight();
-        result
     }
 
     /// Checks what binds people, sessions and rooms to each other; for small hubs, in debug builds.

@@ -40,6 +40,8 @@ pub(crate) struct Waiting {
     pub(crate) context: Context,
     pub(crate) since: Option<Seq>,
     pub(crate) rev: Option<Rev>,
+    /// Whether a few messages and members are enough.
+    pub(crate) glance: bool,
 }
 
 impl Waiting {
@@ -48,6 +50,7 @@ impl Waiting {
             context,
             since,
             rev,
+            glance: false,
         }
     }
 }
@@ -217,17 +220,27 @@ impl Ring {
         let count = missed
             .filter(|_| recovered)
             .unwrap_or_else(|| self.page_len());
-        let messages: Vec<Message> = self
-            .messages
-            .range(self.messages.len() - count..)
-            .cloned()
-            .collect();
         let first_change = self.changes.len() - missed_changes.unwrap_or(0);
+        Snapshot {
+            changes: self.changes.range(first_change..).cloned().collect(),
+            recovered,
+            ..self.page(count, newest)
+        }
+    }
+
+    /// The newest messages, at most so many, for somebody who has none.
+    pub(crate) fn glance(&self, max_count: usize, newest: Seq) -> Snapshot {
+        self.page(self.page_len().min(max_count), newest)
+    }
+
+    fn page(&self, count: usize, newest: Seq) -> Snapshot {
+        let first = self.messages.len() - count;
+        let messages: Vec<Message> = self.messages.range(first..).cloned().collect();
         Snapshot {
             more: messages.first().map_or(newest > 0, |first| first.seq > 1),
             messages,
-            changes: self.changes.range(first_change..).cloned().collect(),
-            recovered,
+            changes: Vec::new(),
+            recovered: false,
         }
     }
 

@@ -4,6 +4,7 @@
 //! flag says that a wake is on its way:
 //!
 //! * a sender queues first and rings after; who finds the flag raised leaves it at that;
+//! * a sender that finds the queue full rings first and waits after;
 //! * the worker silences the bell first and empties the queue after.
 //!
 //! A sender that finds the flag raised may rely on it: the worker has yet to lower it, and will look
@@ -34,6 +35,17 @@ impl Bell {
                 self.is_ringing.store(false, Ordering::Release);
             }
         }
+    }
+
+    /// Rings, and queues by `queue`, which waits while the queue is full.
+    pub(super) fn ring_for_room<T>(
+        &self,
+        wake: impl FnOnce() -> io::Result<()>,
+        queue: impl FnOnce() -> T,
+    ) -> T {
+        // What fills the queue may be mail that nobody has rung for yet: over that the worker sleeps.
+        self.ring(wake);
+        queue()
     }
 
     /// Lets the bell be rung again. To be called before the queue is emptied, or mail that comes

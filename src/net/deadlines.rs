@@ -36,6 +36,10 @@ struct Node {
 }
 
 impl Deadlines {
+    /// Bytes of memory for each key.
+    #[cfg(test)]
+    pub(super) const NODE_LEN: usize = size_of::<Node>();
+
     pub(super) fn new(origin: Instant) -> Self {
         let heads = vec![NOBODY; SLOT_COUNT];
         Self {
@@ -78,7 +82,8 @@ impl Deadlines {
 
     /// The time before which there is nothing to do.
     pub(super) fn next_at(&self) -> Option<Instant> {
-        (self.earliest != NEVER).then(|| self.origin + TICK.saturating_mul(saturate(self.earliest)))
+        let since_origin = Duration::from_micros(self.earliest.saturating_mul(TICK_MICROS));
+        (self.earliest != NEVER).then(|| self.origin + since_origin)
     }
 
     /// Moves the keys whose time has come to `due`.
@@ -157,10 +162,6 @@ fn micros(duration: Duration) -> u64 {
         .saturating_add(duration.subsec_micros().into())
 }
 
-fn saturate(tick: u64) -> u32 {
-    u32::try_from(tick).unwrap_or(u32::MAX)
-}
-
 #[expect(
     clippy::as_conversions,
     reason = "a usize has at least 32 bits wherever there is epoll"
@@ -176,7 +177,6 @@ fn slot(tick: u64) -> usize {
 
 /// Fine enough for timeouts that people set in seconds, coarse enough that thousands of deadlines
 /// share a wake-up.
-const TICK: Duration = Duration::from_millis(16);
 const TICK_MICROS: u64 = 16_000;
 /// One turn of the wheel is 65 s, longer than the usual timeouts, in 16 KiB.
 const SLOTS: u64 = 4096;
@@ -191,6 +191,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const TICK: Duration = Duration::from_micros(TICK_MICROS);
 
     #[expect(
         clippy::disallowed_methods,
@@ -259,6 +261,16 @@ mod tests {
     }
 
     #[test]
+    fn years_do_not_run_out() {
+        let start = origin();
+        let mut deadlines = Deadlines::new(start);
+        let now = start + Duration::from_hours(24 * 365 * 100);
+        assert_eq!(expire(&mut deadlines, now), [0_u32; 0]);
+        deadlines.wake_by(1, now + Duration::from_secs(25));
+        assert!(deadlines.next_at() > Some(now));
+    }
+
+    #[test]
     fn deadline_in_the_past_comes_with_the_next_tick() {
         let start = origin();
         let mut deadlines = Deadlines::new(start);
@@ -317,13 +329,13 @@ mod tests {
                             let at = model.remove(&key);
                             prop_assert!(at.is_some_and(|at| at <= now), "key {} came early", key);
                         }
-                        let late = now.checked_sub(TICK * 2).unwrap_or(start);
+                        let late = now.checked_sub(2 * TICK).unwrap_or(start);
                         prop_assert!(model.values().all(|at| *at > late || *at >= now), "one is late");
                     }
                 }
                 if let Some(first) = model.values().min() {
                     let next = wheel.next_at().expect("someone waits");
-                    prop_assert!(next <= *first + TICK * 2);
+                    prop_assert!(next <= *first + 2 * TICK);
                 }
             }
         }

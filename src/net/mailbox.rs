@@ -73,8 +73,8 @@ impl<M> MailSender<M> {
             Ok(()) => Ok(()),
             Err(TrySendError::Disconnected(mail)) => Err(SendError(mail)),
             Err(TrySendError::Full(mail)) => {
-                self.wake();
-                self.queue.send(mail)
+                let Wakeup { bell, waker } = &*self.wakeup;
+                bell.ring_for_room(|| waker.wake(), || self.queue.send(mail))
             }
         }
     }

@@ -19,7 +19,8 @@ pub struct Config {
     pub read_len: usize,
     /// About so many bytes are read from one connection before the others have their turn.
     pub read_budget: usize,
-    /// How long a connection that is closed may take to accept what it is still owed.
+    /// How long a connection that is closed may take to accept what it is still owed. Where the worker
+    /// ends, that is no longer than `linger_timeout`.
     pub flush_timeout: Duration,
     /// How long what the peer still sends is discarded after that, waiting for its FIN.
     pub linger_timeout: Duration,

@@ -61,6 +61,10 @@ enum Content<T> {
 }
 
 impl<T> Slab<T> {
+    /// Bytes of memory for each value.
+    #[cfg(test)]
+    pub(super) const PLACE_LEN: usize = size_of::<Place<T>>();
+
     pub(super) fn new() -> Self {
         Self {
             places: Shelf::new(),

@@ -33,8 +33,10 @@ pub(super) struct Socket {
     is_blocked: bool,
     /// Both directions are over; what was received before can still be read.
     is_broken: bool,
-    /// In the worker's ready list.
+    /// In one of the worker's lines of those who can be read.
     pub(super) is_queued: bool,
+    /// Much was read of it the last time.
+    pub(super) is_talkative: bool,
     /// The outbox's length when it was looked at last, as it is counted in the gauge.
     pub(super) queued_len: usize,
 }
@@ -96,6 +98,7 @@ impl Socket {
             is_blocked: false,
             is_broken: false,
             is_queued: false,
+            is_talkative: false,
             queued_len: 0,
         }
     }

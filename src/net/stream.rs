@@ -1,11 +1,14 @@
 //! The byte streams that a worker polls.
+//!
+//! They are read and written by the system calls themselves: in a program with threads the C
+//! library's own, which a thread can be cancelled in, take two locked exchanges more each, 15 to 20 ns.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
-use rustix::net::RecvFlags;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 #[cfg(test)]
 use crate::net::pipe::Pipe;
@@ -15,9 +18,10 @@ use crate::net::pipe::Pipe;
 pub(super) enum Stream {
     Tcp(mio::net::TcpStream),
     Unix(mio::net::UnixStream),
-    /// No socket at all: a test plays the system, and the peer.
+    /// No socket at all: a test plays the system, and the peer. In a box, so that what a connection
+    /// takes can be tested.
     #[cfg(test)]
-    Simulated(Pipe),
+    Simulated(Box<Pipe>),
 }
 
 impl Stream {
@@ -51,8 +55,8 @@ impl Stream {
     /// Copies what has arrived, and leaves it there.
     pub(super) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let (len, _) = match self {
-            Self::Tcp(stream) => rustix::net::recv(stream, buffer, RecvFlags::PEEK)?,
-            Self::Unix(stream) => rustix::net::recv(stream, buffer, RecvFlags::PEEK)?,
+            Self::Tcp(stream) => recv(stream, buffer, RecvFlags::PEEK)?,
+            Self::Unix(stream) => recv(stream, buffer, RecvFlags::PEEK)?,
             #[cfg(test)]
             Self::Simulated(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
@@ -81,23 +85,25 @@ impl Stream {
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.read(buffer),
-            Self::Unix(stream) => stream.read(buffer),
+        let (len, _) = match self {
+            Self::Tcp(stream) => recv(stream, buffer, RecvFlags::empty())?,
+            Self::Unix(stream) => recv(stream, buffer, RecvFlags::empty())?,
             #[cfg(test)]
-            Self::Simulated(pipe) => pipe.read(buffer),
-        }
+            Self::Simulated(pipe) => return pipe.read(buffer),
+        };
+        Ok(len)
     }
 }
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.write(bytes),
-            Self::Unix(stream) => stream.write(bytes),
+        let len = match self {
+            Self::Tcp(stream) => send(stream, bytes, SendFlags::NOSIGNAL)?,
+            Self::Unix(stream) => send(stream, bytes, SendFlags::NOSIGNAL)?,
             #[cfg(test)]
-            Self::Simulated(pipe) => pipe.write(bytes),
-        }
+            Self::Simulated(pipe) => return pipe.write(bytes),
+        };
+        Ok(len)
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -7,10 +7,11 @@
 //! unbounded: what is left when a budget is spent is remembered, and the next poll does not wait.
 //!
 //! Invariants: a socket is in `sockets` exactly as long as its id is in `connections`, at the same
-//! index. A connection that can be read and may be read is in `ready`, or in `handshakes`. After
-//! `settle_touched` no outbox holds bytes that the system would take.
+//! index. A connection that can be read and may be read is in `ready`, in `talkative` or in
+//! `handshakes`. After `settle_touched` no outbox holds bytes that the system would take.
 
 mod arrive;
+mod read;
 mod secure;
 mod settle;
 #[cfg(test)]
@@ -31,7 +32,7 @@ use crate::net::gauge::{Gauge, Totals};
 use crate::net::mailbox::Mailbox;
 use crate::net::shelf::Shelf;
 use crate::net::slab::ConnectionId;
-use crate::net::socket::{Gone, Phase, Readiness, Received, Socket};
+use crate::net::socket::{Phase, Readiness, Socket};
 use crate::net::stream::Stream;
 use crate::net::tls::SealBuffer;
 use crate::net::{Accepted, Config, Connections, Service, Turn, Wish};
@@ -82,6 +83,9 @@ struct Worker<S: Service> {
     deadlines: Deadlines,
     /// Who can be read, in the order of their turns.
     ready: VecDeque<ConnectionId>,
+    /// Who can be read and had much to say the last time. They are read behind the others, some at a
+    /// time, so that who says little does not wait for a flood.
+    talkative: VecDeque<ConnectionId>,
     /// Who can be read and has not agreed on TLS yet. Those wait in a line of their own, of which
     /// a few have their turn at a time, so that who is open does not wait for who comes.
     handshakes: VecDeque<ConnectionId>,
@@ -91,6 +95,8 @@ struct Worker<S: Service> {
     /// There may be something in `mailbox`.
     has_mail: bool,
     posts: Vec<S::Mail>,
+    /// What was put into outboxes by those who were read, and not written yet.
+    unsettled_len: usize,
     poll: Poll,
     first_socket_token: usize,
     config: Config,
@@ -118,12 +124,14 @@ impl<S: Service> Worker<S> {
             sockets: Shelf::new(),
             deadlines: Deadlines::new(now),
             ready: VecDeque::new(),
+            talkative: VecDeque::new(),
             handshakes: VecDeque::new(),
             doors: parts.doors,
             entrance: parts.entrance,
             mailbox: parts.mailbox,
             has_mail: false,
             posts: Vec::new(),
+            unsettled_len: 0,
             poll: parts.poll,
             first_socket_token: door_token(parts.door_count).0,
             scratch: vec![0; parts.config.read_len].into(),
@@ -145,7 +153,8 @@ impl<S: Service> Worker<S> {
 
     /// How long the poller may sleep; `None`: until something happens.
     fn timeout(&self) -> Option<Duration> {
-        let has_input = !self.ready.is_empty() || !self.handshakes.is_empty();
+        let has_input =
+            !self.ready.is_empty() || !self.talkative.is_empty() || !self.handshakes.is_empty();
         if has_input || self.has_mail || !self.posts.is_empty() {
             return Some(Duration::ZERO);
         }
@@ -189,16 +198,7 @@ impl<S: Service> Worker<S> {
         for event in events {
             self.note(event);
         }
-        for _ in 0..self.ready.len() {
-            let id = self
-                .ready
-                .pop_front()
-                .expect("the list only grew since it was counted");
-            if let Some(socket) = self.socket(id) {
-                socket.is_queued = false;
-                self.read(id);
-            }
-        }
+        self.read_ready();
         self.shake_hands();
         if self.has_mail {
             self.take_mail();
@@ -214,9 +214,10 @@ impl<S: Service> Worker<S> {
         while self.hand_out() {
             self.settle_touched();
         }
+        // Before anybody is accepted: who comes to a door that is to be closed is another's.
+        self.heed_wish();
         self.accept();
         self.settle_touched();
-        self.heed_wish();
         self.service
             .turn_ended(&mut Turn::new(self.now, &mut self.posts));
         if self.totals != self.published {
@@ -254,100 +255,6 @@ impl<S: Service> Worker<S> {
         } else if socket.is_dead() || (socket.takes_output() && socket.queued_len > 0) {
             self.connections.touch(id);
         }
-    }
-
-    /// Puts a connection at the end of the ready list, or of the line of handshakes.
-    fn queue(&mut self, id: ConnectionId) {
-        if let Some(socket) = self.socket(id)
-            && !socket.is_queued
-        {
-            socket.is_queued = true;
-            if socket.handshake_until().is_some() {
-                self.handshakes.push_back(id);
-            } else {
-                self.ready.push_back(id);
-            }
-        }
-    }
-
-    /// Reads what there is, up to the budget.
-    fn read(&mut self, id: ConnectionId) {
-        let mut budget = self.config.read_budget;
-        while self.may_read(id) {
-            if budget == 0 {
-                self.queue(id);
-                break;
-            }
-            let Some(socket) = self.sockets[id.slot()].as_mut() else {
-                return;
-            };
-            if socket.opens_input() {
-                self.read_secure(id, &mut budget);
-                continue;
-            }
-            match socket.receive(&mut self.scratch) {
-                Ok(Received::Bytes(len)) => {
-                    budget = budget.saturating_sub(len);
-                    self.totals.received_bytes += count(len);
-                    self.receive(id, len);
-                }
-                Ok(Received::Nothing) => break,
-                Ok(Received::End) => self.end_of_input(id),
-                Err(_) => self.close(id),
-            }
-        }
-        self.connections.touch(id);
-    }
-
-    /// Whether a connection has something to read, and its outbox allows it. A session that has
-    /// just asked for its end is not read until that is carried out.
-    fn may_read(&mut self, id: ConnectionId) -> bool {
-        let Some(socket) = self.sockets.get(id.slot()).and_then(Option::as_ref) else {
-            return false;
-        };
-        if socket.id != id || !socket.has_input() {
-            return false;
-        }
-        match socket.phase {
-            Phase::Open { .. } => {
-                let unsent_len = socket.unsent_len();
-                let outbox = self.connections.outbox(id);
-                let queued_len = unsent_len + outbox.map_or(0, |outbox| outbox.len());
-                !self.config.outbox.is_over_soft(queued_len) && self.connections.get(id).is_some()
-            }
-            // Discarded, so that a peer that writes before it reads comes to read its last bytes.
-            Phase::Flushing { .. } | Phase::Lingering { .. } => true,
-        }
-    }
-
-    /// Hands the first `len` bytes of the scratch buffer to the session, if it is not over.
-    fn receive(&mut self, id: ConnectionId, len: usize) {
-        let mut queued_len = 0;
-        self.connections.update(id, |session, outbox| {
-            let mut turn = Turn::new(self.now, &mut self.posts);
-            let input = &mut self.scratch[..len];
-            let flow = self.service.receive(session, input, &mut turn, outbox);
-            queued_len = outbox.len();
-            flow
-        });
-        // So much is worth a call of its own, while it is still in the processor's cache.
-        if queued_len >= EARLY_WRITE_LEN {
-            match self.flush(id) {
-                // The next connection gets the same memory, still in that cache.
-                Ok(()) => self.connections.settle(id),
-                Err(Gone) => self.close(id),
-            }
-        }
-        if self.posts.len() >= MAX_POSTS {
-            self.deliver_posts();
-        }
-    }
-
-    fn end_of_input(&mut self, id: ConnectionId) {
-        self.connections.update(id, |session, outbox| {
-            let mut turn = Turn::new(self.now, &mut self.posts);
-            self.service.end_of_input(session, &mut turn, outbox)
-        });
     }
 
     /// Empties the mailbox, up to a bound: `has_mail` stays if there may be more.
@@ -457,6 +364,7 @@ impl<S: Service> Worker<S> {
                 self.is_stopping = true;
                 self.doors.close(self.poll.registry());
                 self.totals.sockets -= count(self.entrance.close());
+                self.hurry_flushing();
                 self.connections.close_all();
                 self.settle_touched();
             }
@@ -490,10 +398,6 @@ fn count(len: usize) -> u64 {
 
 /// Told by one poll; who else is ready is told by the next.
 const EVENTS_LEN: usize = 1024;
-/// A write this large does not get much cheaper by waiting for the end of the turn, and gets dearer
-/// when what waits meanwhile falls out of the processor's cache: 16 KiB echoed to 100 connections
-/// cost 7 % more when they waited.
-const EARLY_WRITE_LEN: usize = 16 << 10;
 /// Mail taken in one turn, so that sockets have their turn too.
 const MAX_MAIL: usize = 1024;
 /// Posts that may wait for the end of a turn before they are handled at once.

@@ -7,7 +7,7 @@ use crate::chat::{ChatError, Command, Done, RoomName};
 use crate::net::Outbox;
 use crate::server::assets::CLAIM_PAGE;
 use crate::server::context::Context;
-use crate::server::response::Response;
+use crate::server::response::{Content, Response};
 use crate::server::routes::is_origin_allowed;
 use crate::server::shared::{Purpose, Shared};
 use crate::server::token;
@@ -135,7 +135,7 @@ impl Exchange {
             }
             (Ok(_), Wish::ShowClaim(_)) => Response {
                 content_type: "text/html; charset=utf-8",
-                body: CLAIM_PAGE,
+                body: Content::Brief(CLAIM_PAGE),
                 ..Response::text("200 OK", "").for_page()
             },
             (Ok(_), _) => Response {
@@ -148,7 +148,7 @@ impl Exchange {
             shared.metrics.auth_failed("password");
         }
         let response = response.with_header("Cache-Control", "no-store");
-        response.write(self.is_head, self.keep_alive, outbox.buffer());
+        response.write(self.is_head, self.keep_alive, outbox);
         self.keep_alive
     }
 

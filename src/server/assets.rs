@@ -3,9 +3,8 @@
 
 mod join;
 
-use std::borrow::Cow;
 use std::io::Write as _;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -28,19 +27,19 @@ pub(crate) struct Asset {
 pub(crate) struct Representation {
     /// The value of `Content-Encoding`.
     pub(crate) encoding: Option<&'static str>,
-    pub(crate) body: Cow<'static, [u8]>,
+    pub(crate) body: Arc<[u8]>,
     /// What tells these bytes from any others (RFC 9110 §8.8.3).
     pub(crate) etag: String,
 }
 
 impl Asset {
-    fn new(path: &'static str, content_type: &'static str, body: Cow<'static, [u8]>) -> Self {
-        let gzip = (content_type != PNG).then(|| gzip(&body));
+    fn new(path: &'static str, content_type: &'static str, body: &[u8]) -> Self {
+        let gzip = (content_type != PNG).then(|| gzip(body));
         Self {
             path,
             content_type,
             plain: Representation::new(None, body),
-            gzip: gzip.map(|body| Representation::new(Some("gzip"), body.into())),
+            gzip: gzip.map(|body| Representation::new(Some("gzip"), &body)),
         }
     }
 
@@ -57,11 +56,11 @@ impl Asset {
 }
 
 impl Representation {
-    fn new(encoding: Option<&'static str>, body: Cow<'static, [u8]>) -> Self {
-        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha1::digest(&body)));
+    fn new(encoding: Option<&'static str>, body: &[u8]) -> Self {
+        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha1::digest(body)));
         Self {
             encoding,
-            body,
+            body: body.into(),
             etag,
         }
     }
@@ -92,10 +91,10 @@ const MANIFEST: &str = "application/manifest+json";
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let files = FILES.iter().copied();
-    let files = files.map(|(path, kind, body)| Asset::new(path, kind, body.into()));
+    let files = files.map(|(path, kind, body)| Asset::new(path, kind, body));
     let scripts = SCRIPTS.map(|path| {
         let script = join::join(path, source);
-        Asset::new(path, JS, script.into_bytes().into())
+        Asset::new(path, JS, script.as_bytes())
     });
     files.chain(scripts).collect()
 });

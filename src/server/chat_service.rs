@@ -5,7 +5,7 @@ mod ending;
 mod news;
 mod requests;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -51,6 +51,8 @@ pub(crate) struct ChatService {
     unfinished: Budget,
     /// Permits of connections that are over, but whose sockets wait for their peers to agree.
     permits: HashMap<ConnectionId, (Purpose, Permit)>,
+    /// Who has no permit, and agrees on TLS only to be told so.
+    awaited: HashSet<ConnectionId>,
     gauges: Gauges,
     control: Sender<Control>,
     sources: Sources,
@@ -112,6 +114,7 @@ impl ChatService {
             counts: Counts::default(),
             unfinished: Budget::default(),
             permits: HashMap::new(),
+            awaited: HashSet::new(),
             gauges,
             control,
             sources,
@@ -121,7 +124,10 @@ impl ChatService {
     /// Whether nothing is left of connections that were.
     #[cfg(test)]
     pub(crate) fn is_deserted(&self) -> bool {
-        self.subscribers.is_empty() && self.permits.is_empty() && self.unfinished.is_unused()
+        self.subscribers.is_empty()
+            && self.permits.is_empty()
+            && self.awaited.is_empty()
+            && self.unfinished.is_unused()
     }
 
     /// What a session may use.
@@ -196,24 +202,33 @@ impl ChatService {
 
     /// Begins a connection for which there is no room, and says so.
     fn refuse(
-        &self,
+        &mut self,
+        connection: ConnectionId,
         id: SessionId,
         visitor: Visitor,
         refusal: Refusal,
         outbox: &mut Outbox,
     ) -> (Session, Flow) {
         self.shared.metrics.refused(refusal.reason());
-        outbox
-            .buffer()
-            .extend_from_slice(no_room(visitor.purpose()));
+        let purpose = visitor.purpose();
+        outbox.buffer().extend_from_slice(no_room(purpose));
         let session = Session {
             id,
             kind: Kind::Refused,
             visitor,
         };
         // A flood is not waited for until each of them has read why.
-        let is_flood = refusal == Refusal::OutOfFiles || self.shared.is_short_of_files();
-        (session, if is_flood { Flow::Drop } else { Flow::Close })
+        let is_tls = self.shared.is_tls(purpose);
+        let is_flood = refusal == Refusal::OutOfFiles
+            || self.shared.is_short_of_files()
+            || is_tls && self.awaited.len() >= MAX_AWAITED;
+        if is_flood {
+            return (session, Flow::Drop);
+        }
+        if is_tls {
+            self.awaited.insert(connection);
+        }
+        (session, Flow::Close)
     }
 
     /// Passes on what became of a request.
@@ -270,18 +285,20 @@ impl Service for ChatService {
 
     fn open(
         &mut self,
-        id: ConnectionId,
+        connection: ConnectionId,
         accepted: &Accepted,
         turn: &mut Turn<'_, Mail>,
         outbox: &mut Outbox,
     ) -> (Session, Flow) {
         let id = SessionId {
             worker: self.worker,
-            connection: id.to_bits(),
+            connection: connection.to_bits(),
         };
         let visitor = match Visitor::enter(accepted, &self.shared) {
             Ok(visitor) => visitor,
-            Err((visitor, refusal)) => return self.refuse(id, visitor, refusal, outbox),
+            Err((visitor, refusal)) => {
+                return self.refuse(connection, id, visitor, refusal, outbox);
+            }
         };
         let kind = self.begin(&visitor, id, turn.now, outbox);
         if let Some(gauge) = self.gauge(&kind) {
@@ -445,10 +462,11 @@ impl Service for ChatService {
             }
             Mail::NetworkBanned(ban) => self.ban(ban, connections),
             Mail::NetworkUnbanned(network) => self.bans.lift(network),
-            Mail::LetGo(listeners) => {
-                for nth in listeners.iter() {
-                    connections.stop_accepting_from(*nth);
-                }
+            Mail::LetGo { listeners, done } => {
+                let all = listeners.iter();
+                all.for_each(|nth| connections.stop_accepting_from(*nth));
+                // They are closed before anybody else is accepted.
+                drop(done);
             }
             Mail::Drain { window } => {
                 ending::drain(window, turn.now, &mut self.sources.random, connections);
@@ -490,7 +508,7 @@ impl Service for ChatService {
         }
         if session.is_user() {
             self.hub.disconnected(session.id);
-            if self.shared.user_left() && self.shared.is_draining() {
+            if self.shared.user_left() {
                 // The main thread may have stopped waiting for it.
                 let _ = self.control.send(Control::Drained);
             }
@@ -503,6 +521,7 @@ impl Service for ChatService {
         if let Some((purpose, permit)) = self.permits.remove(&id) {
             self.shared.admission(purpose).release(&permit);
         }
+        self.awaited.remove(&id);
     }
 
     fn turned_away(&mut self, accepted: &Accepted, why: TurnedAway) -> &'static [u8] {
@@ -539,6 +558,10 @@ impl Service for ChatService {
         }
     }
 }
+
+/// Each costs a handshake, and for as long as that may take a descriptor that no limit counts: enough
+/// for people who come to a full server, not worth a flood.
+const MAX_AWAITED: usize = 64;
 
 #[cfg(test)]
 mod tests {

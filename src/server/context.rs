@@ -61,11 +61,13 @@ pub(crate) struct Budget {
 
 impl Budget {
     /// Takes note that a connection holds `now_len` bytes instead of `was_len`; `false`: that is
-    /// more than there is, and the connection must give them back.
+    /// more than there is, and the connection must give them back. A little is always there: others
+    /// who hold all they can shall not keep people from saying something that comes in two parts.
     #[must_use]
     pub(crate) fn change(&mut self, was_len: usize, now_len: usize) -> bool {
         self.used_len = self.used_len - was_len + now_len;
-        now_len <= was_len || self.used_len <= MAX_UNFINISHED_LEN
+        let is_little = now_len <= LITTLE_UNFINISHED_LEN;
+        is_little || now_len <= was_len || self.used_len <= MAX_UNFINISHED_LEN
     }
 
     #[cfg(test)]
@@ -152,6 +154,9 @@ pub(crate) fn fresh<const N: usize>(random: &mut impl Rng) -> [u8; N] {
 /// Five hundred of the largest messages at once, on one worker.
 const MAX_UNFINISHED_LEN: usize = 64 * 1024 * 1024;
 
+/// Longer than nearly all that people say, and in 20,000 connections not much more than the limit.
+const LITTLE_UNFINISHED_LEN: usize = 4096;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,11 +165,23 @@ mod tests {
     fn budget_is_kept_at_its_limit_and_refused_above() {
         let mut budget = Budget::default();
         assert!(budget.change(0, MAX_UNFINISHED_LEN));
-        assert!(!budget.change(0, 1));
-        budget.give_back(1);
+        let much = LITTLE_UNFINISHED_LEN + 1;
+        assert!(!budget.change(0, much));
+        budget.give_back(much);
         assert!(budget.change(MAX_UNFINISHED_LEN, 0));
-        assert!(budget.change(0, 1));
-        budget.give_back(1);
+        assert!(budget.change(0, much));
+        budget.give_back(much);
         assert_eq!(budget.used_len, 0);
+    }
+
+    #[test]
+    fn a_little_is_left_for_everyone_when_others_have_all_there_is() {
+        let mut budget = Budget::default();
+        assert!(budget.change(0, MAX_UNFINISHED_LEN));
+        for _ in 0..10 {
+            assert!(budget.change(0, 300));
+            assert!(budget.change(300, LITTLE_UNFINISHED_LEN));
+            assert!(!budget.change(LITTLE_UNFINISHED_LEN, LITTLE_UNFINISHED_LEN + 1));
+        }
     }
 }

@@ -434,7 +434,7 @@ impl Service for EchoService {
             }
         };
         let last = net::hand_to_some(&self.listeners, last, |id| {
-            connections.update(id, |session, outbox| session.push(&frames, outbox));
+            connections.tell(id, |session, outbox| session.push(&frames, outbox));
         });
         self.handed_out = last.map(|last| (frames, last));
         self.handed_out.is_some()
@@ -538,9 +538,27 @@ mod tests {
     use super::*;
     use crate::net::{Peer, Sent, SimulatedWorker};
 
-    const UPGRADE: &[u8] = b"GET /broadcast HTTP/1.1\r\nHost: localhost\r\n\
+    /// The rest of a request, behind `GET PATH`.
+    const UPGRADE: &str = " HTTP/1.1\r\nHost: localhost\r\n\
         Upgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+    fn upgrade(worker: &mut SimulatedWorker<EchoService>, id: ConnectionId, path: &str) {
+        worker.arrive(id, format!("GET {path}{UPGRADE}").as_bytes());
+    }
+
+    /// Somebody whose opening handshake is done, and heard.
+    fn enter(
+        worker: &mut SimulatedWorker<EchoService>,
+        path: &str,
+        now: Instant,
+    ) -> (ConnectionId, Receiver<Sent>) {
+        let (id, sent) = connect(worker, now);
+        upgrade(worker, id, path);
+        worker.turn(now);
+        assert!(heard(&sent).ends_with(b"\r\n\r\n"));
+        (id, sent)
+    }
 
     #[expect(clippy::disallowed_methods, reason = "some instant to count from")]
     fn start() -> Instant {
@@ -578,25 +596,27 @@ mod tests {
 
     /// What has been sent to somebody since this was asked last.
     fn heard(sent: &Receiver<Sent>) -> Vec<u8> {
+        writes(sent).concat()
+    }
+
+    /// The same, as it was written.
+    fn writes(sent: &Receiver<Sent>) -> Vec<Vec<u8>> {
         let bytes = sent.try_iter().map(|sent| match sent {
             Sent::Bytes(bytes) => bytes,
             Sent::Fin => panic!("the connection is closed"),
         });
-        bytes.flatten().collect()
+        bytes.collect()
     }
 
     #[test]
     fn who_comes_hears_nothing_of_what_was_broadcast_before() {
         let now = start();
         let mut worker = worker(now);
-        let (ada, by_ada) = connect(&mut worker, now);
-        worker.arrive(ada, UPGRADE);
-        worker.turn(now);
-        assert!(heard(&by_ada).ends_with(b"\r\n\r\n"));
+        let (ada, by_ada) = enter(&mut worker, "/broadcast", now);
         // Both are read in one turn, and there is mail for both in one.
         let (bob, by_bob) = connect(&mut worker, now);
         worker.arrive(ada, b"\x81\x85\0\0\0\0early");
-        worker.arrive(bob, UPGRADE);
+        upgrade(&mut worker, bob, "/broadcast");
         worker.turn(now);
         worker.turn(now);
         assert_eq!(heard(&by_ada), b"\x81\x05early");
@@ -608,5 +628,38 @@ mod tests {
         for sent in [by_ada, by_bob] {
             assert_eq!(heard(&sent), b"\x81\x04late");
         }
+    }
+    /// A system call for each message is what most of the time would go to.
+    #[test]
+    fn what_is_echoed_in_one_turn_is_written_at_once() {
+        let now = start();
+        let mut worker = worker(now);
+        let (ada, by_ada) = enter(&mut worker, "/", now);
+        worker.arrive(ada, &b"\x81\x82\0\0\0\0hi".repeat(16));
+        worker.turn(now);
+        assert_eq!(writes(&by_ada), [b"\x81\x02hi".repeat(16)]);
+    }
+
+    #[test]
+    fn what_is_broadcast_in_one_turn_is_written_once_a_listener() {
+        let now = start();
+        let mut worker = worker(now);
+        let (ada, by_ada) = enter(&mut worker, "/broadcast", now);
+        let (bob, by_bob) = enter(&mut worker, "/broadcast", now);
+        worker.turn(now);
+        worker.arrive(ada, b"\x81\x83\0\0\0\0ada\x81\x85\0\0\0\0again");
+        worker.arrive(bob, b"\x81\x83\0\0\0\0bob");
+        worker.turn(now);
+        worker.turn(now);
+        for sent in [by_ada, by_bob] {
+            assert_eq!(writes(&sent), [b"\x81\x03ada\x81\x05again\x81\x03bob"]);
+        }
+    }
+    /// The goal is 300 bytes, and the allocator has its share.
+    #[test]
+    fn idle_connection_takes_at_most_290_bytes() {
+        let len = SimulatedWorker::<EchoService>::IDLE_LEN;
+        println!("an idle connection of an echo server is {len} bytes");
+        assert!(len <= 290, "{len}");
     }
 }

@@ -19,11 +19,10 @@
 //!
 //! The socket is in the data directory, which only its owner can enter.
 
-use std::fs;
 use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -35,6 +34,7 @@ use rustix::net::{
 
 use crate::net::Listener;
 use crate::server::control::Control;
+use crate::server::local_socket::LocalSocket;
 use crate::server::shared::Purpose;
 
 /// Waits for a successor on a thread of its own, and tells the main thread when one asks.
@@ -43,23 +43,10 @@ use crate::server::shared::Purpose;
 ///
 /// Those of the system.
 pub(crate) fn await_successor(data_dir: &Path, control: Sender<Control>) -> io::Result<()> {
-    let path = socket_path(data_dir);
-    // Whoever has it open has handed over, or was killed: the data directory is locked by us.
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(&path)?;
+    let socket = LocalSocket::bind(&socket_path(data_dir))?;
     let wait = move || {
-        for stream in listener.incoming() {
-            let asked = stream.and_then(|mut stream| {
-                stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-                stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
-                let mut request = [0; REQUEST.len()];
-                stream.read_exact(&mut request)?;
-                Ok((request == REQUEST).then_some(stream))
-            });
-            match asked {
+        loop {
+            match asked(socket.next()) {
                 Ok(Some(stream)) => {
                     if control.send(Control::HandOver(stream)).is_err() {
                         break;
@@ -74,6 +61,15 @@ pub(crate) fn await_successor(data_dir: &Path, control: Sender<Control>) -> io::
         .name("chinwag-heir".into())
         .spawn(wait)?;
     Ok(())
+}
+
+/// Hears what somebody wants; `None` if that is not to take over.
+fn asked(mut stream: UnixStream) -> io::Result<Option<UnixStream>> {
+    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+    stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+    let mut request = [0; REQUEST.len()];
+    stream.read_exact(&mut request)?;
+    Ok((request == REQUEST).then_some(stream))
 }
 
 /// Gives the listening sockets to a successor, which goes on when `stream` is dropped.

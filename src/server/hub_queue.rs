@@ -6,7 +6,6 @@
 //! while the hub may wait for a worker's mailbox.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use crate::chat::hash::Hashed;
 use crate::chat::log::{Committed, ReadDone};
 use crate::chat::search::SearchDone;
 use crate::chat::{ChatError, ClientAddress, Done, Request, SessionId};
+use crate::server::waiting_requests::WaitingRequests;
 use crate::storage::Delivery;
 
 /// A way to tell the hub something, from any thread.
@@ -29,31 +29,6 @@ pub(crate) struct HubSender {
 pub(crate) struct HubReceiver {
     queue: Receiver<HubMail>,
     waiting: Arc<WaitingRequests>,
-}
-
-/// What waits for the hub of what clients may send as much of as they like.
-#[derive(Debug, Default)]
-struct WaitingRequests {
-    count: AtomicUsize,
-    weight: AtomicUsize,
-}
-
-impl WaitingRequests {
-    /// Takes note of one more; `false`: there is no room for it.
-    fn add(&self, weight: usize) -> bool {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        let others = self.weight.fetch_add(weight, Ordering::Relaxed);
-        let has_room = count < MAX_REQUESTS && others + weight <= MAX_REQUESTS_WEIGHT;
-        if !has_room {
-            self.remove(weight);
-        }
-        has_room
-    }
-
-    fn remove(&self, weight: usize) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
-        self.weight.fetch_sub(weight, Ordering::Relaxed);
-    }
 }
 
 /// What the hub is told.
@@ -140,7 +115,7 @@ impl HubLine {
 /// A queue into a hub.
 pub(crate) fn queue() -> (HubSender, HubReceiver) {
     let (sender, receiver) = mpsc::channel();
-    let waiting = Arc::<WaitingRequests>::default();
+    let waiting = Arc::new(WaitingRequests::new(MAX_REQUESTS, MAX_REQUESTS_WEIGHT));
     (
         HubSender {
             queue: sender,

@@ -95,6 +95,7 @@ mod tests {
             rev: None,
             create: false,
             invite: None,
+            glance: false,
         }
     }
 

@@ -53,6 +53,7 @@ pub(crate) fn command(
                 rev: None,
                 create: true,
                 invite: None,
+                glance: true,
             }
         }
         Line::Leave(name) => Command::Leave { room: room(name)? },

@@ -103,6 +103,7 @@ impl LineSession {
             rev: None,
             create: false,
             invite: None,
+            glance: true,
         };
         self.ask(join, context, outbox);
     }
@@ -116,6 +117,9 @@ impl LineSession {
         if !std::mem::replace(&mut self.has_typed, true) && input.first() == Some(&TLS_HANDSHAKE) {
             // A browser was led here by an https address: what follows is not for the room.
             return Flow::Close;
+        }
+        if self.is_skipping && self.typed.is_empty() && !input.contains(&b'\n') {
+            return Flow::Continue;
         }
         self.typed.extend_from_slice(input);
         self.go_on(context, outbox)
@@ -334,6 +338,10 @@ impl LineSession {
         if std::mem::take(&mut self.is_skipping) {
             return Carried::Out;
         }
+        // A line of six bytes has answers of a thousand: who does not read them gets no more.
+        if outbox.len() > MAX_QUEUED_LEN {
+            return self.hold(context.now + RESUME_INTERVAL);
+        }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.len() > MAX_LINE_LEN {
             return refuse_length(line, outbox);
@@ -364,12 +372,6 @@ impl LineSession {
             {
                 Carried::Held
             }
-            Line::Join(_) | Line::History(_) | Line::Rooms | Line::Who
-                if outbox.len() > MAX_QUEUED_LEN =>
-            {
-                self.resume_at = Some(context.now + RESUME_INTERVAL);
-                Carried::Held
-            }
             // Goodbye comes last; and who is waving is known when the name is settled.
             Line::Quit | Line::Me(_) if self.unanswered_count > 0 => Carried::Held,
             Line::Quit => {
@@ -379,22 +381,32 @@ impl LineSession {
             // Said in the room where one still is, it might be told to the wrong people.
             Line::Say(_) | Line::Me(_) | Line::Topic(_) if self.stray_len > 0 => {
                 let error = "you are not in the room for which you typed this: nothing is said";
-                show(&line::show_error(error), outbox);
-                Carried::Out
+                self.tell(&line::show_error(error), context, outbox)
             }
             Line::Msg(text) => self.whisper(text, context, outbox),
             read => match command(read, &self.current, self.name.as_ref(), context) {
                 Ok(Some(command)) => self.pass(command, context, outbox),
-                Ok(None) => {
-                    show(line::HELP, outbox);
-                    Carried::Out
-                }
-                Err(error) => {
-                    show(&line::show_error(&error), outbox);
-                    Carried::Out
-                }
+                Ok(None) => self.tell(line::HELP, context, outbox),
+                Err(error) => self.tell(&line::show_error(&error), context, outbox),
             },
         }
+    }
+
+    /// Answers a line itself, at the pace of those that the hub answers.
+    fn tell(&mut self, text: &str, context: &Context<'_>, outbox: &mut Outbox) -> Carried {
+        match self.pace.take_unasked(context.now) {
+            Ok(()) => {
+                show(text, outbox);
+                Carried::Out
+            }
+            Err(wait) => self.hold(context.now + wait),
+        }
+    }
+
+    /// Has a line wait until then, with all that follow it.
+    fn hold(&mut self, until: Instant) -> Carried {
+        self.resume_at = Some(until);
+        Carried::Held
     }
 
     /// Takes a line as what somebody logs in with.
@@ -454,8 +466,7 @@ impl LineSession {
             Ok(parsed) => parsed,
             Err(error) => {
                 let error = format!("{error}; for instance --msg: bob hello");
-                show(&line::show_error(&error), outbox);
-                return Carried::Out;
+                return self.tell(&line::show_error(&error), context, outbox);
             }
         };
         let id = self.next_id;
@@ -480,10 +491,7 @@ impl LineSession {
                 Carried::Out
             }
             // What waits is bounded by its length: that the server makes it wait is nobody's fault.
-            Err(wait) => {
-                self.resume_at = Some(context.now + wait);
-                Carried::Held
-            }
+            Err(wait) => self.hold(context.now + wait),
         }
     }
 

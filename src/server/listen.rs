@@ -156,8 +156,30 @@ pub(crate) fn raise_open_file_limit() -> usize {
         .unwrap_or(usize::MAX)
 }
 
-/// Files beside the connections: database, listeners, pollers, logs, and what libraries open.
-pub(crate) const RESERVED_FILES: usize = 128;
+/// Files beside the connections, and how many of them closed connections may use that still have
+/// their sockets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Reserve {
+    pub(crate) total: usize,
+    pub(crate) lendable: usize,
+}
+
+impl Reserve {
+    pub(crate) fn of(thread_count: usize, listener_count: usize) -> Self {
+        let of_thread = FILES_OF_THREAD + listener_count;
+        Self {
+            total: SHARED_FILES + thread_count * of_thread,
+            lendable: SHARED_FILES / 2,
+        }
+    }
+}
+
+/// Database, listeners, logs, monitors, and what libraries open.
+const SHARED_FILES: usize = 128;
+
+/// Of an event loop: poller, bell, and the descriptor that `src/net/doors.rs` gives up when there is no
+/// other. Beside them it has its own handle of each listener.
+const FILES_OF_THREAD: usize = 3;
 
 fn parse(text: &str) -> Result<ListenAddress, StartError> {
     if let Ok(address) = text.parse() {
@@ -258,6 +280,14 @@ mod tests {
         assert_eq!(listening.purposes, [Purpose::Web, Purpose::Line]);
         assert_eq!(*listening.listeners[0].address(), address);
         assert!(listening.managed.is_empty());
+    }
+
+    #[test]
+    fn reserve_grows_with_the_event_loops_and_lends_none_of_theirs() {
+        let (total, lendable) = (128, 64);
+        assert_eq!(Reserve::of(0, 3), Reserve { total, lendable });
+        let total = 128 + 64 * 6;
+        assert_eq!(Reserve::of(64, 3), Reserve { total, lendable });
     }
 
     #[test]

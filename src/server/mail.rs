@@ -1,6 +1,8 @@
 //! What a worker of the chat server is told.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use crate::chat::{ChatError, Done, Event, Network, Reason, RequestId, RoomId, Timestamp};
@@ -45,7 +47,11 @@ pub(crate) enum Mail {
     /// Let those in again.
     NetworkUnbanned(Network),
     /// Accept no more from these listeners, by their indexes: others do.
-    LetGo(Arc<[usize]>),
+    LetGo {
+        listeners: Arc<[usize]>,
+        /// Dropped when it is so; nothing is sent.
+        done: Sender<Infallible>,
+    },
     /// Close all connections, spread over this time.
     Drain { window: Duration },
     /// Accept TLS with that from now on.

@@ -14,6 +14,7 @@ mod admission;
 mod ahead;
 mod api;
 mod assets;
+mod attendance;
 mod chat_service;
 mod clock;
 pub mod config;
@@ -34,6 +35,7 @@ mod line_command;
 mod line_login;
 mod line_session;
 mod listen;
+mod local_socket;
 mod mail;
 mod metrics;
 mod notify;
@@ -52,11 +54,13 @@ mod tls;
 mod token;
 mod user;
 mod visitor;
+mod waiting_requests;
 mod ws_session;
 
-/// What `double_count.rs` is made of; a test puts other atomics in their place.
+/// What `attendance.rs`, `double_count.rs` and `waiting_requests.rs` are made of; a test puts other
+/// atomics in their place.
 mod sync {
-    pub(super) use std::sync::atomic::{AtomicU32, Ordering};
+    pub(super) use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 }
 
 pub use config::Config;

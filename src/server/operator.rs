@@ -6,11 +6,9 @@
 //! server:   "ok" and lines to print, or "error" and the reason; nothing, if it ends or has handed over
 //! ```
 
-use std::fs::{self, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::net::Shutdown;
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -22,6 +20,7 @@ use crate::chat::event::{AccountSummary, Role};
 use crate::chat::password::PasswordHash;
 use crate::chat::{ChatError, Done, Network, UserName};
 use crate::server::hub_queue::HubSender;
+use crate::server::local_socket::LocalSocket;
 use crate::server::shared::Shared;
 use crate::server::token;
 use crate::wire::json::rfc3339;
@@ -38,18 +37,10 @@ pub(crate) fn await_operator(
     hub: HubSender,
     shared: Arc<Shared>,
 ) -> io::Result<()> {
-    let path = data_dir.join(SOCKET_NAME);
-    // The data directory is locked by us: whoever made it has ended, or handed over.
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(&path)?;
-    // The directory lets nobody else in; neither does the socket, wherever it is moved.
-    fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+    let socket = LocalSocket::bind(&data_dir.join(SOCKET_NAME))?;
     let wait = move || {
-        for stream in listener.incoming() {
-            if let Err(error) = stream.and_then(|stream| serve(stream, &hub, &shared)) {
+        loop {
+            if let Err(error) = serve(socket.next(), &hub, &shared) {
                 tracing::warn!(%error, "an order of the operator was not carried out");
             }
         }

@@ -67,10 +67,15 @@ impl Pace {
             .map_err(|wait| self.refused(wait, now))
     }
 
+    /// Lets pass what the hub is not asked for, as a request for help, or says how long it has to
+    /// wait, for whoever keeps it until then.
+    pub(crate) fn take_unasked(&mut self, now: Instant) -> Result<(), Duration> {
+        self.requests.take(1.0, now)
+    }
+
     /// Lets a request pass that could not even be read, or refuses it.
     pub(crate) fn take_unreadable(&mut self, now: Instant) -> Result<(), TooFast> {
-        self.requests
-            .take(1.0, now)
+        self.take_unasked(now)
             .map_err(|wait| self.refused(wait, now))
     }
 

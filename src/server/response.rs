@@ -1,5 +1,9 @@
 //! Writes HTTP responses.
 
+use std::sync::Arc;
+
+use crate::net::Outbox;
+
 /// A response to be written.
 #[derive(Debug)]
 pub(crate) struct Response<'a> {
@@ -8,13 +12,22 @@ pub(crate) struct Response<'a> {
     /// Header lines, each with its CR LF.
     pub(crate) headers: String,
     pub(crate) content_type: &'static str,
-    pub(crate) body: &'a [u8],
+    pub(crate) body: Content<'a>,
+}
+
+/// What a response carries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Content<'a> {
+    /// Copied.
+    Brief(&'a [u8]),
+    /// However many wait for it, and however slowly they read, it is in memory once.
+    Shared(&'a Arc<[u8]>),
 }
 
 impl<'a> Response<'a> {
     /// A short text for people.
     pub(crate) fn text(status: &'static str, body: &'a str) -> Self {
-        let body = body.as_bytes();
+        let body = Content::Brief(body.as_bytes());
         Self {
             status,
             headers: String::new(),
@@ -41,7 +54,7 @@ impl<'a> Response<'a> {
     }
 
     /// Writes it; without its body for HEAD (RFC 9110 §9.3.2).
-    pub(crate) fn write(&self, is_head: bool, keep_alive: bool, output: &mut Vec<u8>) {
+    pub(crate) fn write(&self, is_head: bool, keep_alive: bool, outbox: &mut Outbox) {
         let connection = if keep_alive {
             ""
         } else {
@@ -62,9 +75,20 @@ impl<'a> Response<'a> {
              Referrer-Policy: no-referrer\r\n\r\n",
             self.status, self.headers,
         );
-        output.extend_from_slice(head.as_bytes());
-        if !is_head {
-            output.extend_from_slice(self.body);
+        outbox.buffer().extend_from_slice(head.as_bytes());
+        match self.body {
+            _ if is_head => {}
+            Content::Brief(bytes) => outbox.buffer().extend_from_slice(bytes),
+            Content::Shared(bytes) => outbox.push_shared(bytes),
+        }
+    }
+}
+
+impl Content<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Brief(bytes) => bytes.len(),
+            Self::Shared(bytes) => bytes.len(),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::server::api::{self, Exchange};
 use crate::server::assets::Asset;
 use crate::server::metrics;
 use crate::server::refusal::no_room;
-use crate::server::response::Response;
+use crate::server::response::{Content, Response};
 use crate::server::shared::{Purpose, Shared};
 use crate::server::visitor::Visitor;
 use crate::websocket::handshake::http::{HttpLimits, Request, parse_request};
@@ -49,12 +49,14 @@ pub(crate) fn web(
         shared.metrics.refused("banned");
         return shut_out(&request, ban, outbox);
     }
-    if shared.is_draining() {
+    let exchange = Exchange::find(&request, visitor, shared);
+    // The page needs no rooms: who has just connected for it gets it to the last.
+    if shared.is_draining() && (exchange.is_some() || request.path() == "/ws") {
         shared.metrics.refused("draining");
         outbox.buffer().extend_from_slice(no_room(Purpose::Web));
         return Routed::Close;
     }
-    match Exchange::find(&request, visitor, shared) {
+    match exchange {
         Some(Ok(exchange)) => return Routed::Exchange(exchange),
         Some(Err(refusal)) => return finish_refused(&request, &refusal, outbox),
         None => {}
@@ -122,7 +124,7 @@ pub(crate) fn speak_tls(outbox: &mut Outbox) {
         "400 Bad Request",
         "this port speaks TLS: the address begins with https:// or wss://\n",
     )
-    .write(false, false, outbox.buffer());
+    .write(false, false, outbox);
 }
 
 /// Answers a request whose head did not come in time.
@@ -131,7 +133,7 @@ pub(crate) fn timed_out(outbox: &mut Outbox) {
         "408 Request Timeout",
         "the request was not complete in time\n",
     )
-    .write(false, false, outbox.buffer());
+    .write(false, false, outbox);
 }
 
 /// Answers a request that is wrong, and closes.
@@ -160,7 +162,7 @@ fn parse(head: &[u8]) -> Result<Request<'_>, HandshakeError> {
 
 /// Answers a request that goes no further. Its body is not waited for.
 fn finish_refused(request: &Request<'_>, refusal: &Response<'_>, outbox: &mut Outbox) -> Routed {
-    refusal.write(request.method() == "HEAD", false, outbox.buffer());
+    refusal.write(request.method() == "HEAD", false, outbox);
     Routed::Close
 }
 
@@ -193,7 +195,7 @@ fn page(request: &Request<'_>, outbox: &mut Outbox) -> Routed {
     // Browsers ask each time whether a file is still the same, so that none is of another version.
     let mut response = Response {
         content_type: asset.content_type,
-        body: &found.body,
+        body: Content::Shared(&found.body),
         ..Response::text(status, "")
     }
     .with_header("ETag", &found.etag)
@@ -235,7 +237,7 @@ fn method_not_allowed(outbox: &mut Outbox) -> Routed {
         "only GET and HEAD are allowed here\n",
     )
     .with_header("Allow", "GET, HEAD")
-    .write(false, false, outbox.buffer());
+    .write(false, false, outbox);
     Routed::Close
 }
 
@@ -249,7 +251,7 @@ fn finish(
 ) -> Routed {
     let keep_alive =
         request.is_persistent() && request.content_len() == 0 && outbox.len() < MAX_PIPELINED_LEN;
-    response.write(is_head, keep_alive, outbox.buffer());
+    response.write(is_head, keep_alive, outbox);
     if keep_alive {
         Routed::KeepAlive
     } else {
@@ -296,24 +298,26 @@ fn chat_limits() -> Limits {
     }
 }
 
-/// Answers that a client may leave unread before it gets no more.
-const MAX_PIPELINED_LEN: usize = 1024 * 1024;
+/// Answers that a client may leave unread before it gets no more. The page's files fit in, which is
+/// more than browsers ask for at once; and it is all that others wait for in a turn of the loop.
+const MAX_PIPELINED_LEN: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::chat::rate_limit::Rate;
     use crate::net::{Accepted, Peer};
     use crate::server::admission::Admission;
     use crate::server::token::TokenKey;
 
-    #[test]
-    fn nothing_is_served_while_the_server_drains() {
+    fn shared() -> Shared {
         let rate = Rate {
             per_second: 1.0,
             burst: 1.0,
         };
-        let shared = Shared::new(
+        Shared::new(
             Admission::new(1, 0),
             TokenKey::new([0; 32]),
             Vec::new(),
@@ -321,28 +325,52 @@ mod tests {
             String::new(),
             vec![Purpose::Web],
             1,
-        );
-        let accepted = Accepted {
-            listener: 0,
-            peer: Peer::Unix,
-        };
-        let mut visitor = Visitor::enter(&accepted, &shared).unwrap();
+        )
+    }
+
+    fn visitor(shared: &Shared) -> Visitor {
+        let peer = Peer::Unix;
+        Visitor::enter(&Accepted { listener: 0, peer }, shared).unwrap()
+    }
+
+    fn get(path: &str, visitor: &mut Visitor, shared: &Shared, outbox: &mut Outbox) -> Routed {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        web(head.as_bytes(), visitor, shared, |_| None, outbox)
+    }
+
+    #[test]
+    fn file_that_many_wait_for_is_in_memory_once() {
+        let shared = shared();
+        let mut visitor = visitor(&shared);
+        let path = "/icon-512.png";
+        let file = &Asset::find(path).unwrap().representation(false).body;
+        let before = Arc::strong_count(file);
+        let mut outboxes = [(); 3].map(|()| Outbox::default());
+        for outbox in &mut outboxes {
+            get(path, &mut visitor, &shared, outbox);
+            assert!(outbox.len() > file.len());
+        }
+        assert_eq!(Arc::strong_count(file), before + 3);
+    }
+
+    #[test]
+    fn page_is_served_while_the_server_drains_and_nothing_else() {
+        let shared = shared();
+        let mut visitor = visitor(&shared);
         let mut answer = |path: &str| {
             let mut outbox = Outbox::default();
-            let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-            let routed = web(
-                head.as_bytes(),
-                &mut visitor,
-                &shared,
-                |_| None,
-                &mut outbox,
-            );
-            let text = String::from_utf8(outbox.buffer().clone()).unwrap();
+            let routed = get(path, &mut visitor, &shared, &mut outbox);
+            let mut sent = Vec::new();
+            outbox.write_to(&mut sent).unwrap();
+            let text = String::from_utf8(sent).unwrap();
             (matches!(routed, Routed::Close), text)
         };
         assert!(answer("/").1.starts_with("HTTP/1.1 200 "));
         shared.begin_drain();
-        for path in ["/", "/app.js", "/ws", "/elsewhere"] {
+        for path in ["/", "/app.js"] {
+            assert!(answer(path).1.starts_with("HTTP/1.1 200 "), "{path}");
+        }
+        for path in ["/ws", "/api/v1/session"] {
             let (is_closed, text) = answer(path);
             assert!(is_closed && text.starts_with("HTTP/1.1 503 "), "{path}");
             assert!(text.contains("\r\nRetry-After: "), "{path}");

@@ -25,7 +25,7 @@ use crate::server::handover::{await_successor, hand_over, socket_path, take_over
 use crate::server::hashers::{Hashers, HashersHandle};
 use crate::server::hub_queue::{self, HubReceiver, HubSender};
 use crate::server::hub_thread::HubThread;
-use crate::server::listen::{Inherited, Listening, RESERVED_FILES, raise_open_file_limit};
+use crate::server::listen::{Inherited, Listening, Reserve, raise_open_file_limit};
 use crate::server::mail::Mail;
 use crate::server::notify::{Status, notify};
 use crate::server::operator::{ASK_INTERVAL, MAX_ASKED, await_operator, is_nobody};
@@ -196,8 +196,8 @@ impl Server {
             return false;
         }
         tracing::info!("handing over to a successor");
+        self.let_go((0..self.listeners.len()).collect());
         self.shared.begin_hand_over();
-        self.tell_all(&Mail::LetGo((0..self.listeners.len()).collect()));
         self.listeners.clear();
         // What was asked before is judged, written down and answered; what slips in behind that is
         // answered busy, if at all, and its asker gets a close.
@@ -212,8 +212,8 @@ impl Server {
 
     /// Has all connections closed within the window; false if a second signal cut it short.
     fn drain(&mut self, control: &Receiver<Control>, window: Duration) -> bool {
+        self.let_go(Arc::clone(&self.managed));
         self.shared.begin_drain();
-        self.tell_all(&Mail::LetGo(Arc::clone(&self.managed)));
         self.tell_all(&Mail::Drain { window });
         let until = now() + window + CLOSE_GRACE;
         while self.shared.user_count() > 0 {
@@ -227,6 +227,15 @@ impl Server {
             }
         }
         true
+    }
+
+    /// Has the workers accept no more from these listeners, and waits until none does: whoever comes
+    /// from then on waits for another server, and nobody hears that this one closes.
+    fn let_go(&self, listeners: Arc<[usize]>) {
+        let (done, all_done) = mpsc::channel();
+        self.tell_all(&Mail::LetGo { listeners, done });
+        // Each worker's end is dropped; the time is for one that hangs.
+        let _ = all_done.recv_timeout(LET_GO_PATIENCE);
     }
 
     fn tell_all(&self, mail: &Mail) {
@@ -356,7 +365,8 @@ fn tls(certificates: &Certificates, purposes: &[Purpose]) -> Tls {
 
 fn shared(config: &Config, token_key: TokenKey, purposes: Vec<Purpose>) -> Shared {
     let open_files = raise_open_file_limit();
-    let possible = open_files.saturating_sub(RESERVED_FILES).max(1);
+    let reserve = Reserve::of(config.server.thread_count(), purposes.len());
+    let possible = open_files.saturating_sub(reserve.total).max(1);
     let max_connections = match config.server.max_connections {
         0 => possible,
         wanted => wanted.min(possible),
@@ -378,7 +388,7 @@ fn shared(config: &Config, token_key: TokenKey, purposes: Vec<Purpose>) -> Share
         },
         config.server.motd.clone(),
         purposes,
-        open_files.saturating_sub(RESERVED_FILES / 2),
+        open_files.saturating_sub(reserve.total - reserve.lendable),
     )
     .with_trusted_proxies(Arc::new(trusted_proxies))
 }
@@ -442,6 +452,9 @@ fn now() -> Instant {
 
 /// How long `chinwag user`, or a server that ends, may keep the data.
 const DATA_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A turn of an event loop takes milliseconds.
+const LET_GO_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often a certificate of the server's own is looked at: it is renewed a month ahead.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(24 * 3600);

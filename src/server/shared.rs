@@ -1,13 +1,14 @@
 //! What all workers of the chat server may look at: settled at start, or atomic.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::chat::entrance::{Entrance, Registration};
 use crate::chat::network::NetworkBans;
 use crate::chat::rate_limit::Rate;
 use crate::net::TrustedPeers;
 use crate::server::admission::Admission;
+use crate::server::attendance::Attendance;
 use crate::server::metrics::Metrics;
 use crate::server::token::TokenKey;
 use crate::websocket::handshake::Origin;
@@ -34,10 +35,9 @@ pub(crate) struct Shared {
     is_tls: bool,
     /// Most sockets, those included that are closed and wait for their peers to agree.
     max_sockets: u64,
-    is_draining: AtomicBool,
+    /// Users, whom a drain waits for.
+    attendance: Attendance,
     is_handed_over: AtomicBool,
-    /// Connections of users, which a drain waits for.
-    user_count: AtomicUsize,
 }
 
 /// What a listener is for.
@@ -89,9 +89,8 @@ impl Shared {
             network_bans: NetworkBans::default(),
             is_tls: false,
             max_sockets: u64::try_from(max_sockets).unwrap_or(u64::MAX),
-            is_draining: AtomicBool::new(false),
+            attendance: Attendance::new(),
             is_handed_over: AtomicBool::new(false),
-            user_count: AtomicUsize::new(0),
         }
     }
 
@@ -136,7 +135,7 @@ impl Shared {
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.is_draining.load(Ordering::Relaxed)
+        self.attendance.is_draining()
     }
 
     /// Whether one more socket would take a file that the log or a listener may need.
@@ -150,7 +149,7 @@ impl Shared {
     }
 
     pub(crate) fn begin_drain(&self) {
-        self.is_draining.store(true, Ordering::Relaxed);
+        self.attendance.begin_drain();
     }
 
     /// Whether a successor has the rooms, and nothing can be asked here any more.
@@ -164,16 +163,17 @@ impl Shared {
     }
 
     pub(crate) fn user_came(&self) {
-        self.user_count.fetch_add(1, Ordering::Relaxed);
+        self.attendance.came();
     }
 
-    /// Takes note that a user's connection is gone; true if it was the last.
+    /// Takes note that a user's connection is gone; true if it was the last, and a drain may wait for
+    /// it.
     pub(crate) fn user_left(&self) -> bool {
-        self.user_count.fetch_sub(1, Ordering::Relaxed) == 1
+        self.attendance.left()
     }
 
     pub(crate) fn user_count(&self) -> usize {
-        self.user_count.load(Ordering::Relaxed)
+        self.attendance.count()
     }
 }
 

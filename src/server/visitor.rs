@@ -40,8 +40,9 @@ impl Visitor {
             is_proxy,
             permit: None,
         };
-        // Connections that are closed still have their sockets for a while.
-        if shared.is_out_of_files() {
+        // Connections that are closed still have their sockets for a while. Monitors, who are few, are
+        // to see that.
+        if purpose != Purpose::Admin && shared.is_out_of_files() {
             return Err((visitor, Refusal::OutOfFiles));
         }
         let counted = address.filter(|_| !is_proxy);
@@ -99,5 +100,37 @@ impl Visitor {
     /// What is to be given back when the socket is gone.
     pub(crate) fn into_permit(self) -> Option<(Purpose, Permit)> {
         Some((self.purpose, self.permit?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::rate_limit::Rate;
+    use crate::server::admission::Admission;
+    use crate::server::token::TokenKey;
+
+    #[test]
+    fn who_watches_over_the_server_is_let_in_where_descriptors_run_out() {
+        let rate = Rate {
+            per_second: 1.0,
+            burst: 1.0,
+        };
+        let shared = Shared::new(
+            Admission::new(10, 0),
+            TokenKey::new([0; 32]),
+            Vec::new(),
+            rate,
+            String::new(),
+            vec![Purpose::Web, Purpose::Line, Purpose::Admin],
+            0,
+        );
+        let enter = |listener| {
+            let peer = Peer::Unix;
+            let entered = Visitor::enter(&Accepted { listener, peer }, &shared);
+            entered.map(|_| ()).map_err(|(_, refusal)| refusal)
+        };
+        let out = Err(Refusal::OutOfFiles);
+        assert_eq!([enter(0), enter(1), enter(2)], [out, out, Ok(())]);
     }
 }

@@ -14,11 +14,17 @@ mod database;
 mod error;
 mod log;
 mod opening;
+mod places;
 mod reader;
 mod rows;
 mod schema;
 mod search;
 mod thread;
+
+/// What `places.rs` is made of; a test puts other atomics in their place.
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicUsize, Ordering};
+}
 
 pub use data_dir::DataDir;
 #[cfg(test)]

@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{
     Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
 };
@@ -19,6 +18,7 @@ use crate::chat::account::AccountFact;
 use crate::chat::log::{Append, Committed, Fact, Read, ReadDone};
 use crate::chat::search::{Search, SearchDone};
 use crate::storage::log::Log;
+use crate::storage::places::Places;
 use crate::storage::reader::Reader;
 
 /// What the threads have finished.
@@ -52,8 +52,8 @@ pub struct Storage {
 #[derive(Clone, Debug)]
 pub struct StorageHandle {
     appends: SyncSender<Job<Vec<Append>>>,
-    /// How many appends wait in that queue.
-    waiting: Arc<AtomicUsize>,
+    /// What appends take that wait in that queue, one each.
+    places: Arc<Places>,
     reads: SyncSender<Job<Question>>,
 }
 
@@ -82,18 +82,18 @@ impl Storage {
     ) -> io::Result<Self> {
         let (appends, append_queue) = sync_channel(MAX_WAITING_APPENDS);
         let (reads, read_queue) = sync_channel(MAX_WAITING_READS);
-        let waiting = Arc::<AtomicUsize>::default();
-        let waiting_here = Arc::clone(&waiting);
+        let places = Arc::new(Places::new(MAX_WAITING_APPENDS));
+        let places_here = Arc::clone(&places);
         let deliver_reads = deliver.clone();
         Ok(Self {
             handle: StorageHandle {
                 appends,
-                waiting,
+                places,
                 reads,
             },
             log: thread::Builder::new()
                 .name("chinwag-storage".to_owned())
-                .spawn(move || run_log(log, &append_queue, &waiting_here, deliver))?,
+                .spawn(move || run_log(log, &append_queue, &places_here, deliver))?,
             reader: thread::Builder::new()
                 .name("chinwag-reader".to_owned())
                 .spawn(move || run_reader(reader, &read_queue, deliver_reads))?,
@@ -130,16 +130,14 @@ impl StorageHandle {
     /// # Errors
     /// Appends as they came, in their order.
     pub fn try_append(&self, mut batch: Vec<Append>) -> Result<(), Vec<Append>> {
-        let room = MAX_WAITING_APPENDS.saturating_sub(self.waiting.load(Ordering::Relaxed));
-        let mut beyond = batch.split_off(room.min(batch.len()));
-        let count = batch.len();
-        if count > 0 {
-            self.waiting.fetch_add(count, Ordering::Relaxed);
-            if let Err(mut refused) = try_send(&self.appends, batch) {
-                self.waiting.fetch_sub(count, Ordering::Relaxed);
-                refused.append(&mut beyond);
-                beyond = refused;
-            }
+        let count = self.places.take(batch.len());
+        let mut beyond = batch.split_off(count);
+        if count > 0
+            && let Err(mut refused) = try_send(&self.appends, batch)
+        {
+            self.places.give_back(count);
+            refused.append(&mut beyond);
+            beyond = refused;
         }
         if beyond.is_empty() {
             Ok(())
@@ -193,7 +191,7 @@ fn try_send<T>(queue: &SyncSender<Job<T>>, job: T) -> Result<(), T> {
 fn run_log(
     mut log: Log,
     queue: &Receiver<Job<Vec<Append>>>,
-    waiting: &AtomicUsize,
+    places: &Places,
     deliver: impl Fn(Delivery),
 ) {
     let mut erases_at = now();
@@ -213,7 +211,7 @@ fn run_log(
         }
         if !rest.is_empty() {
             let (batch, then) = gather(&mut rest, queue);
-            waiting.fetch_sub(batch.len(), Ordering::Relaxed);
+            places.give_back(batch.len());
             deliver(commit(&mut log, batch));
             if then.is_break() {
                 break;

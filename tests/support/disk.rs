@@ -18,18 +18,9 @@ pub(crate) struct DiskFaults {
 }
 
 impl DiskFaults {
-    /// Compiles the shim with `cc`; `dir` is an existing directory for it and its control files,
-    /// with a short path (sockets' paths end at 108 bytes), not the one of the data.
+    /// `dir` is an existing directory for the shim and its control files, with a short path (sockets' paths end at 108 bytes), not the one of the data.
     pub(crate) fn new(dir: &Path) -> Self {
-        let library = dir.join("disk_shim.so");
-        let status = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-Wall", "-o"])
-            .arg(&library)
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/disk_shim.c"))
-            .arg("-ldl")
-            .status()
-            .expect("cc is there: the bundled database was compiled by it");
-        assert!(status.success(), "the shim compiles");
+        let library = compile_shim("disk_shim", dir);
         let held = UnixDatagram::bind(dir.join("held")).expect("the path is short");
         held.set_read_timeout(Some(PATIENCE)).expect("not zero");
         Self {
@@ -84,6 +75,20 @@ impl DiskFaults {
             fs::remove_file(path).expect("the directory is writable");
         }
     }
+}
+
+/// Compiles `tests/NAME.c` with `cc` to a library in `dir`, to be preloaded into a program.
+pub(crate) fn compile_shim(name: &str, dir: &Path) -> PathBuf {
+    let library = dir.join(name).with_extension("so");
+    let status = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-Wall", "-o"])
+        .arg(&library)
+        .arg(format!("{}/tests/{name}.c", env!("CARGO_MANIFEST_DIR")))
+        .arg("-ldl")
+        .status()
+        .expect("cc is there: the bundled database was compiled by it");
+    assert!(status.success(), "{name} compiles");
+    library
 }
 
 /// Long enough for the slowest machine; waiting that long fails a test.

@@ -143,6 +143,12 @@ impl Server {
         self.flags.iter().any(|flag| flag == tls::SELF_SIGNED)
     }
 
+    /// What it was given in its environment under that name.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        let mut variables = self.environment.iter();
+        variables.find_map(|(found, value)| (found == name).then_some(value.as_str()))
+    }
+
     /// A WebSocket that has seen the welcome.
     pub(crate) fn ws(&self) -> Ws {
         Ws::connect(self.web())

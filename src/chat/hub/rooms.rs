@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use crate::chat::command::MAX_GLANCED_AT;
 use crate::chat::error::ChatError;
 use crate::chat::event::{Done, Event, Joined, RoomSummary};
 use crate::chat::hub::{
@@ -129,6 +130,7 @@ impl Hub {
             context,
             since,
             rev,
+            glance,
         } = waiting;
         // Gone, or someone else, while the log was asked.
         let Some(person) = self.sessions.get(&context.session).map(|it| it.person) else {
@@ -157,7 +159,12 @@ impl Hub {
             debug_assert!(false, "admitted before the recent past was loaded");
             return;
         };
-        let snapshot = ring.snapshot(since, rev, room.seq, room.rev);
+        let (snapshot, max_listed) = if glance {
+            (ring.glance(MAX_GLANCED_AT, room.seq), MAX_GLANCED_AT)
+        } else {
+            let snapshot = ring.snapshot(since, rev, room.seq, room.rev);
+            (snapshot, MAX_LISTED_ON_JOIN)
+        };
         let first = snapshot.messages.first();
         let first = first.map_or(room.seq + 1, |first| first.seq);
         let joined = Joined {
@@ -166,7 +173,7 @@ impl Hub {
             visibility: room.visibility,
             seq: room.seq,
             rev: room.rev,
-            members: self.members(id, MAX_LISTED_ON_JOIN),
+            members: self.members(id, max_listed),
             member_count: room.member_count(),
             messages: snapshot.messages,
             changes: snapshot.changes,
@@ -176,6 +183,18 @@ impl Hub {
             slow_mode: room.turns.interval(),
         };
         self.release(context, Ok(Done::Joined(Box::new(joined))), output);
+    }
+
+    /// Lets `change` act on a room's recent past, within what all rooms may hold together.
+    pub(super) fn weigh<T>(&mut self, id: RoomId, change: impl FnOnce(&mut Room) -> T) -> T {
+        let room = self.rooms.get_mut(&id).expect("ids come from room_ids");
+        let others = self.recent_weight - room.recent.weight();
+        let result = change(room);
+        if others + room.recent.weight() > recent::MAX_TOTAL_WEIGHT {
+            room.recent.trim();
+        }
+        self.recent_weight = others + room.recent.weight();
+        result
     }
 
     pub(super) fn typing(
@@ -268,11 +287,10 @@ impl Asking<'_> {
     }
 
     /// An entrance that is asked for.
-    pub(super) fn waiting(&self, since: Option<Seq>, rev: Option<Rev>) -> Waiting {
+    pub(super) fn waiting(&self, since: Option<Seq>, rev: Option<Rev>, glance: bool) -> Waiting {
         Waiting {
-            context: self.context.clone(),
-            since,
-            rev,
+            glance,
+            ..Waiting::new(self.context.clone(), since, rev)
         }
     }
 

@@ -13,10 +13,7 @@ impl<S: Service> Worker<S> {
             let Some(id) = self.handshakes.pop_front() else {
                 return;
             };
-            if let Some(socket) = self.socket(id) {
-                socket.is_queued = false;
-                self.read(id);
-            }
+            self.take_turn(id);
         }
     }
 

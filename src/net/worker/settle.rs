@@ -1,7 +1,7 @@
 //! The end of a worker's turn for one connection: what it is owed leaves, its limits are judged,
 //! its end is carried out, its deadline set.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Worker, count, socket_at};
 use crate::net::backlog::Backlog;
@@ -12,6 +12,7 @@ use crate::net::{Flow, Service, SlowReader, Turn};
 impl<S: Service> Worker<S> {
     /// Carries out what has happened to connections.
     pub(super) fn settle_touched(&mut self) {
+        self.unsettled_len = 0;
         while let Some(id) = self.connections.next_touched() {
             if self.settle(id).is_err() {
                 self.close(id);
@@ -33,7 +34,7 @@ impl<S: Service> Worker<S> {
             if flow == Flow::Drop {
                 return Err(Gone);
             }
-            let until = self.now + self.config.flush_timeout;
+            let until = self.now + self.flush_timeout();
             self.socket(id).ok_or(Gone)?.phase = Phase::Flushing { until };
         }
         let outbox_len = self.connections.outbox(id).ok_or(Gone)?.len();
@@ -74,6 +75,31 @@ impl<S: Service> Worker<S> {
         Ok(())
     }
 
+    /// How long a session's last words may take. A worker that ends does not wait longer for somebody
+    /// who reads nothing than for somebody who has read everything.
+    fn flush_timeout(&self) -> Duration {
+        if self.is_stopping {
+            self.config.flush_timeout.min(self.config.linger_timeout)
+        } else {
+            self.config.flush_timeout
+        }
+    }
+
+    /// Shortens the time of those whose last words were under way when the worker was to end.
+    pub(super) fn hurry_flushing(&mut self) {
+        let latest = self.now + self.flush_timeout();
+        for slot in 0..self.sockets.len() {
+            let Some(socket) = &mut self.sockets[slot] else {
+                continue;
+            };
+            if let Phase::Flushing { until } = &mut socket.phase {
+                *until = latest.min(*until);
+                let (index, until) = (socket.id.index(), *until);
+                self.deadlines.wake_by(index, until);
+            }
+        }
+    }
+
     /// Holds what is left after a write against the limits.
     fn judge_outbox(&mut self, id: ConnectionId) {
         let Some(outbox_len) = self.connections.outbox(id).map(|outbox| outbox.len()) else {
@@ -111,17 +137,16 @@ impl<S: Service> Worker<S> {
         self.totals.slow_readers += u64::from(was_open);
     }
 
-    fn deadline(&self, id: ConnectionId) -> Option<Instant> {
+    /// When to wake a connection, if that may be sooner than was told last.
+    fn deadline(&mut self, id: ConnectionId) -> Option<Instant> {
         let socket = self.sockets.get(id.slot())?.as_ref()?;
         match &socket.phase {
             Phase::Open { .. } if socket.handshake_until().is_some() => socket.handshake_until(),
             Phase::Open { backlog } => {
                 let backlog = backlog.as_ref();
                 let cut_at = backlog.map(|it| it.deadline(&self.config.outbox));
-                let due_at = self
-                    .connections
-                    .get(id)
-                    .and_then(|it| self.service.deadline(it));
+                let rescheduled = self.connections.take_rescheduled(id);
+                let due_at = rescheduled.and_then(|it| self.service.deadline(it));
                 [cut_at, due_at].into_iter().flatten().min()
             }
             Phase::Flushing { until } | Phase::Lingering { until } => Some(*until),

@@ -6,15 +6,16 @@ use std::time::Instant;
 use mio::{Events, Poll, Waker};
 
 use super::{BELL, Parts, Worker, door_token};
+use crate::net::deadlines::Deadlines;
 use crate::net::doors::Doors;
 use crate::net::entrance::Entrance;
 use crate::net::gauge::{Gauges, Totals};
 use crate::net::mailbox::mailbox;
 use crate::net::pipe::{Pipe, Sent};
 use crate::net::slab::ConnectionId;
-use crate::net::socket::Readiness;
+use crate::net::socket::{Readiness, Socket};
 use crate::net::stream::Stream;
-use crate::net::{Accepted, Config, MailSender, Service};
+use crate::net::{Accepted, Config, Connections, MailSender, Service};
 
 /// A worker without a thread.
 pub(crate) struct SimulatedWorker<S: Service> {
@@ -25,6 +26,10 @@ pub(crate) struct SimulatedWorker<S: Service> {
 }
 
 impl<S: Service> SimulatedWorker<S> {
+    /// Bytes of memory for a connection that is idle, but for what its session has in boxes.
+    pub(crate) const IDLE_LEN: usize =
+        Connections::<S::Session>::PLACE_LEN + size_of::<Option<Socket>>() + Deadlines::NODE_LEN;
+
     pub(crate) fn new(service: S, config: Config, now: Instant) -> Self {
         let poll = Poll::new().unwrap();
         let waker = Waker::new(poll.registry(), BELL).unwrap();
@@ -56,7 +61,9 @@ impl<S: Service> SimulatedWorker<S> {
     ) -> (ConnectionId, Receiver<Sent>) {
         let (pipe, sent) = Pipe::new(room_len);
         self.worker.now = now;
-        let id = self.worker.admit(Stream::Simulated(pipe), accepted);
+        let id = self
+            .worker
+            .admit(Stream::Simulated(Box::new(pipe)), accepted);
         self.worker.settle_touched();
         (id, sent)
     }

@@ -202,7 +202,7 @@ impl ChatService {
 
 impl Handout {
     fn show_to(&mut self, id: ConnectionId, connections: &mut Connections<Session>) {
-        let is_there = connections.update(id, |session, outbox| session.hear(self, id, outbox));
+        let is_there = connections.tell(id, |session, outbox| session.hear(self, id, outbox));
         self.count += u64::from(is_there);
     }
 }

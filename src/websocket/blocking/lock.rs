@@ -16,6 +16,9 @@ use crate::websocket::blocking::clock::now;
 )]
 type Mutex<T> = std::sync::Mutex<T>;
 
+/// The value, as long as nobody else has it.
+pub(super) type Guard<'a, T> = MutexGuard<'a, T>;
+
 pub(super) struct Lock<T> {
     value: Mutex<T>,
     changed: Condvar,
@@ -31,16 +34,12 @@ impl<T> Lock<T> {
 
     /// Waits until nobody else holds the value. A thread that panicked while it held it has left
     /// bytes in some order; the peer will say what it thinks of them.
-    pub(super) fn lock(&self) -> MutexGuard<'_, T> {
+    pub(super) fn lock(&self) -> Guard<'_, T> {
         self.value.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets others have the value until one of them has changed it, or until the deadline.
-    pub(super) fn wait<'a>(
-        &self,
-        guard: MutexGuard<'a, T>,
-        deadline: Option<Instant>,
-    ) -> MutexGuard<'a, T> {
+    pub(super) fn wait<'a>(&self, guard: Guard<'a, T>, deadline: Option<Instant>) -> Guard<'a, T> {
         match deadline {
             None => self
                 .changed

@@ -184,6 +184,7 @@ impl<'a> Fields<'a> {
                     .text("invite", "invite must be a string")?
                     .map(InviteCode::parse)
                     .transpose()?,
+                glance: false,
             },
             "leave" => Command::Leave { room: self.room()? },
             "create" => Command::Create {

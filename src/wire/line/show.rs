@@ -3,6 +3,7 @@
 //! `<name> text` is somebody's message, `* ` begins a notice, `! ` an error. Only the first line of
 //! a message can begin with one of these: further lines begin with two spaces.
 
+use crate::chat::command::MAX_GLANCED_AT;
 use crate::chat::event::{Done, Event, Joined, Member, Presence, Role, RoomSummary};
 use crate::chat::log::{Change, ChangeKind};
 use crate::chat::{ChatError, Content, Message, Reason, RoomName, Timestamp};
@@ -226,11 +227,11 @@ fn show_joined(joined: &Joined) -> String {
     if !joined.topic.as_str().is_empty() {
         text.push_str(&show_notice(&format!("topic: {}", joined.topic.as_str())));
     }
-    let first = joined.messages.len().saturating_sub(MESSAGES_ON_JOIN);
+    let first = joined.messages.len().saturating_sub(MAX_GLANCED_AT);
     for message in &joined.messages[first..] {
         text.push_str(&show_message(message, room, room));
     }
-    let listed: &[Member] = &joined.members[..joined.members.len().min(MEMBERS_ON_JOIN)];
+    let listed: &[Member] = &joined.members[..joined.members.len().min(MAX_GLANCED_AT)];
     text.push_str(&show_members(room, listed, joined.member_count));
     text
 }
@@ -261,12 +262,6 @@ fn is_line_break(c: char) -> bool {
 pub(super) fn is_hostile(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
-
-/// What fits a terminal together with the rest of the greeting.
-const MESSAGES_ON_JOIN: usize = 20;
-
-/// A line or two of names.
-const MEMBERS_ON_JOIN: usize = 20;
 
 #[cfg(test)]
 mod tests {

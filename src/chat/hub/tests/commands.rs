@@ -43,6 +43,7 @@ pub(super) fn join(name: &str) -> Command {
         rev: None,
         create: true,
         invite: None,
+        glance: false,
     }
 }
 
@@ -53,6 +54,7 @@ pub(super) fn join_with(name: &str, code: u128) -> Command {
         rev: None,
         create: false,
         invite: Some(InviteCode::new(code)),
+        glance: false,
     }
 }
 

@@ -223,6 +223,7 @@ fn come_back(world: &mut World, copies: &mut BTreeMap<u64, (Copy, bool)>, who: u
         rev: Some(copy.rev),
         create: false,
         invite: None,
+        glance: false,
     };
     let joined = joined(world.get(who, join));
     copy.recover(&joined);

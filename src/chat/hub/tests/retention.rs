@@ -26,6 +26,7 @@ fn join_since(since: Seq) -> Command {
         rev: None,
         create: false,
         invite: None,
+        glance: false,
     }
 }
 
@@ -144,6 +145,7 @@ fn ring_forgets_what_is_erased_and_what_was_told_of_it() {
         rev: Some(0),
         create: false,
         invite: None,
+        glance: false,
     };
     let Ok(Done::Joined(joined)) = world.get(2, since) else {
         panic!("no join")

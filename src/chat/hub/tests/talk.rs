@@ -1,6 +1,7 @@
 //! Who comes to a room sees what is said there, once the log has it.
 
 use super::*;
+use crate::chat::command::MAX_GLANCED_AT;
 
 #[test]
 fn members_see_each_other_come_talk_and_go() {
@@ -52,6 +53,30 @@ fn repeated_key_is_answered_alike_and_posts_once() {
         first
     );
     assert_eq!(world.seen_by(1), ["lobby 1 ada: once"]);
+}
+
+#[test]
+fn who_enters_for_a_glance_is_told_of_a_few() {
+    let mut world = World::new();
+    let member_count = MAX_GLANCED_AT + 5;
+    for who in 1..member_count {
+        let who = u64::try_from(who).expect("a small number");
+        world.enter(who, &format!("member {who}"), "lobby");
+        world.get(who, send("lobby", "hi", None)).unwrap();
+    }
+    world.get(0, hello("ada", 0)).unwrap();
+    let mut glance = join("lobby");
+    if let Command::Join { glance, .. } = &mut glance {
+        *glance = true;
+    }
+    let joined = world.joined(0, glance);
+    assert_eq!(joined.member_count, member_count);
+    assert_eq!(joined.members.len(), MAX_GLANCED_AT);
+    let seqs: Vec<_> = joined.messages.iter().map(|it| it.seq).collect();
+    assert_eq!(seqs, (5..=24).collect::<Vec<_>>());
+    assert!(joined.more && !joined.recovered);
+    let all = world.joined(0, join("lobby"));
+    assert_eq!((all.members.len(), all.messages.len()), (member_count, 24));
 }
 
 #[test]
@@ -201,6 +226,7 @@ fn refusals_have_the_documented_codes() {
         rev: None,
         create: false,
         invite: None,
+        glance: false,
     };
     assert_eq!(code(world.get(1, no_create)), "not_found");
     let private = Visibility::Private;

@@ -12,13 +12,15 @@
 //!   only the latest are kept.
 //!
 //! The parts: [`core`] holds what is shared, and the order of bytes, and does not wait; [`shared`] is
-//! the lock around it and the rule who writes; [`socket_io`] are the socket's calls.
+//! the lock around it, and the end; [`turns`] is the rule who writes; [`socket_io`] are the socket's
+//! calls.
 
 mod channel;
 mod core;
 mod reader;
 mod shared;
 mod socket_io;
+mod turns;
 mod writer;
 
 pub use channel::{Channel, Split};
