@@ -96,6 +96,11 @@ impl Crowd {
         Latencies::new(said.iter().filter_map(|it| it.latency).collect())
     }
 
+    /// Whether at least half of what was due in that time was said.
+    pub(crate) fn kept_pace(&self, said: &Latencies, time: Duration) -> bool {
+        self.interval * u32::try_from(said.count() * 2).unwrap() >= time
+    }
+
     /// Talks for that long.
     pub(crate) fn talk_for(&mut self, time: Duration) -> Latencies {
         let until = now() + time;
@@ -103,7 +108,11 @@ impl Crowd {
     }
 
     /// Talks until something has come about; waits no longer than one may wait for anything.
-    pub(crate) fn talk_while_waiting(&mut self, what: &str, mut is_there: impl FnMut() -> bool) {
+    pub(crate) fn talk_while_waiting(
+        &mut self,
+        what: &str,
+        mut is_there: impl FnMut() -> bool,
+    ) -> Latencies {
         let until = now() + PATIENCE;
         let mut look_at = now();
         self.talk_until(|| {
@@ -114,7 +123,7 @@ impl Crowd {
                 look_at = time + TICK;
                 is_there()
             }
-        });
+        })
     }
 
     fn say_next(&mut self) {

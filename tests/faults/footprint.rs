@@ -1,6 +1,7 @@
 //! What a process holds: memory and descriptors, as the system counts them.
 
 use std::fs;
+use std::time::Duration;
 
 /// A moment's state of a process.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,23 @@ impl Footprint {
             descriptor_count: descriptor_count(process_id),
         }
     }
+
+    /// How much more memory that is than it was, in bytes.
+    pub(crate) fn grown_since(&self, before: &Self) -> u64 {
+        self.resident_len.saturating_sub(before.resident_len)
+    }
+}
+
+/// Processor time that a process has used.
+pub(crate) fn processor_time(process_id: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process_id}/stat")).unwrap();
+    // proc(5): fields 14 and 15, counted from 1, in ticks of 10 ms; the second is a name in
+    // parentheses, which may hold anything.
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let ticks = fields.split_ascii_whitespace().skip(11).take(2);
+    ticks
+        .map(|it| Duration::from_millis(10 * it.parse::<u64>().unwrap()))
+        .sum()
 }
 
 pub(crate) fn descriptor_count(process_id: u32) -> usize {

@@ -1,15 +1,15 @@
 //! What hostile peers do, each a row of a table.
 
-use std::io::Write as _;
-use std::net::{Shutdown, TcpStream};
+use std::fs::{self, File};
+use std::net::Shutdown;
 use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
-use rustls::ClientConnection;
+use serde_json::json;
 
-use super::arena::{Arena, Flooder, TEXT, read_some, reset};
-use super::footprint::descriptor_count;
-use crate::support::{UPGRADE, masked_frame};
+use super::arena::{Arena, Flooder, Peer, TEXT, next_name, read_into, read_some, reset};
+use super::footprint::{descriptor_count, processor_time};
+use crate::support::{PATIENCE, Server, UPGRADE, masked_frame, now};
 
 /// A way to harm others.
 #[derive(Clone, Copy)]
@@ -18,115 +18,181 @@ pub(crate) struct Fault {
     /// Peers at once in the quick form; the long one has many times as many.
     pub(crate) count: usize,
     pub(crate) attack: fn(&Arena),
+    /// What the server says of itself when the attack reaches it.
+    pub(crate) effect: Effect,
+}
+
+/// What shows an attack in the server's metrics; nothing that honest users do moves these.
+#[derive(Clone, Copy)]
+pub(crate) enum Effect {
+    /// As many were let in as there are peers, and no more is to be seen. Those who look are counted
+    /// too, so one looks once.
+    Accepted,
+    /// A counter has grown when the attack is over.
+    Counted(&'static str),
+    /// A gauge is above what it was while the attack lasts.
+    Held(&'static str),
+}
+
+impl Effect {
+    /// What the metric is now.
+    pub(crate) fn value(self, server: &Server) -> f64 {
+        match self {
+            Self::Accepted => server.metric(ACCEPTED) - server.metric(REFUSED),
+            Self::Counted(metric) | Self::Held(metric) => server.metric(metric),
+        }
+    }
+
+    /// By how much it grows at least if there are so many peers.
+    pub(crate) fn growth(self, peer_count: usize) -> f64 {
+        match self {
+            Self::Accepted => f64::from(u32::try_from(peer_count).unwrap()),
+            Self::Counted(_) | Self::Held(_) => 1.0,
+        }
+    }
 }
 
 /// All of them. A new one is a row here and a function below.
 pub(crate) const FAULTS: &[Fault] = &[
-    fault("peers that never say anything", 200, silent_connects),
-    fault("terminals that never say anything", 50, silent_terminals),
-    fault("readers that read nothing", 10, stalled_readers),
-    fault("readers of a byte at a time", 10, trickling_readers),
+    fault("peers that never say anything", 200, silent_connects).held(HTTP),
+    fault("terminals that never say anything", 50, silent_terminals).held(TERMINALS),
+    fault("readers that read nothing", 5, stalled_readers).held(QUEUE),
+    fault("readers of a byte at a time", 5, trickling_readers).held(QUEUE),
     fault(
         "connects beyond the last descriptor",
         200,
         too_many_connects,
-    ),
-    fault("peers that send FIN early", 20, half_closed),
-    fault("resets in each phase", 10, resets),
-    fault("one byte a write", 10, one_byte_writes),
-    fault("heads that never end", 50, endless_heads),
-    fault("a flood of pings", 4, pings),
-    fault("a flood of pings without reading", 4, unread_pings),
-    fault("a flood of tiny fragments", 4, fragments),
-    fault("a flood of empty fragments", 4, empty_fragments),
-    fault("messages that are never finished", 50, unfinished_messages),
-    fault("frames that announce too much", 10, giant_frames),
-    fault("a flood of requests", 4, requests),
-    fault("a flood of nonsense", 4, nonsense),
+    )
+    .counted(NO_FILES),
+    fault("peers that send FIN early", 20, half_closed).counted(LOST),
+    fault("resets in each phase", 10, resets).counted(LOST),
+    fault("one byte a write", 10, one_byte_writes).counted(LOST),
+    fault("heads that never end", 50, endless_heads).held(HTTP),
+    fault("a flood of pings", 4, pings).held(WEB_SOCKETS),
+    fault("a flood of pings without reading", 4, unread_pings).held(QUEUE),
+    fault("a flood of tiny fragments", 4, fragments).counted(CAST_OUT),
+    fault("a flood of empty fragments", 4, empty_fragments).counted(CAST_OUT),
+    fault("messages that are never finished", 50, unfinished_messages).held(WEB_SOCKETS),
+    fault("frames that announce too much", 10, giant_frames).counted(TOO_BIG),
+    fault("a flood of requests", 4, requests).counted(TOO_FAST),
+    fault("a flood of nonsense", 4, nonsense).counted(TOO_FAST),
     fault("a flood of connects", 50, connects),
     fault("a flood of terminals that come and go", 10, terminals),
-    fault("a flood of lines", 4, lines),
-    fault("lines that never end", 4, endless_lines),
+    fault("a flood of lines", 4, lines).held(TERMINALS),
+    fault("lines that never end", 4, endless_lines).held(TERMINALS),
     fault("a flood of HTTP", 4, http),
     fault("a flood of HTTP without reading", 4, unread_http),
-    fault("handshakes that are closed at once", 10, closes),
-    fault("members that come and go", 4, comings_and_goings),
-    fault("a flood of questions about the past", 4, histories),
-    fault("a flood of new rooms", 2, new_rooms),
+    fault("handshakes that are closed at once", 10, closes).counted(CLOSED),
+    fault("members that come and go", 4, comings_and_goings).counted(TOO_FAST),
+    fault("a flood of questions about the past", 4, histories).counted(TOO_FAST),
+    fault("a flood of new rooms", 2, new_rooms).held(WEB_SOCKETS),
 ];
 
-/// Those of a server that speaks TLS, before anything is agreed on.
-pub(crate) const TLS_FAULTS: &[Fault] = &[
-    fault("TLS: peers that never say anything", 200, silent_connects),
-    fault(
-        "TLS: terminals that never say anything",
-        50,
-        silent_terminals,
-    ),
-    fault("TLS: half a hello", 50, half_hellos),
-    fault("TLS: one byte of a hello a write", 10, one_byte_hellos),
-    fault("TLS: records that never end", 20, endless_records),
-    fault("TLS: hellos whose answer is not read", 20, unread_answers),
-    fault("TLS: a flood of hellos", 4, hellos),
-    fault("TLS: a flood of handshakes", 4, handshakes),
-    fault("TLS: a flood of nonsense", 4, tls_nonsense),
-    fault("TLS: a flood of plain text", 4, plain_text),
-    fault("TLS: resets in each phase", 10, tls_resets),
-    fault("TLS: peers that send FIN early", 20, tls_half_closed),
-];
+/// Those of a server under which is `tests/accept_shim.c`.
+pub(crate) const SYSTEM_FAULTS: &[Fault] = &[fault(
+    "a system without a file to spare",
+    20,
+    exhausted_system,
+)];
 
-const fn fault(name: &'static str, count: usize, attack: fn(&Arena)) -> Fault {
+/// A fault that shows in nothing but connections.
+pub(crate) const fn fault(name: &'static str, count: usize, attack: fn(&Arena)) -> Fault {
     Fault {
         name,
         count,
         attack,
+        effect: Effect::Accepted,
     }
 }
 
-fn silent_connects(arena: &Arena) {
-    let _held: Vec<_> = (0..arena.count).map(|_| arena.connect_web()).collect();
-    arena.hold();
+impl Fault {
+    /// With a counter that shows it.
+    pub(crate) const fn counted(self, metric: &'static str) -> Self {
+        let effect = Effect::Counted(metric);
+        Self { effect, ..self }
+    }
+
+    /// With a gauge that shows it.
+    pub(crate) const fn held(self, metric: &'static str) -> Self {
+        let effect = Effect::Held(metric);
+        Self { effect, ..self }
+    }
 }
 
-/// The server may open a few files more, and more than that are asked of it (`EMFILE`). The other
-/// limit, the whole system's (`ENFILE`), can't be reached without harm: a unit test of `net` holds
-/// that it is treated alike.
+pub(crate) fn silent_connects(arena: &Arena) {
+    let held = (0..arena.count)
+        .filter_map(|_| arena.connect_web())
+        .collect();
+    arena.hold(held);
+}
+
+/// The server may open a few files more, and more than that are asked of it (`EMFILE`).
 fn too_many_connects(arena: &Arena) {
     let limit = descriptor_count(arena.process_id) + SPARE_DESCRIPTORS;
     let usual = set_open_file_limit(arena.process_id, limit);
     // What the system lets wait is bounded too: beyond that, connecting takes seconds.
     let count = arena.count.min(500);
-    let held: Vec<_> = (0..count).map(|_| arena.connect_web()).collect();
-    arena.hold();
-    drop(held);
+    let held = (0..count).filter_map(|_| arena.connect_web()).collect();
+    arena.hold(held);
     set_open_file_limit(arena.process_id, usual);
 }
 
+/// The whole system has no file to spare (`ENFILE`): so the server is told, and goes on asking now and
+/// then.
+fn exhausted_system(arena: &Arena) {
+    File::create(arena.accept_faults()).unwrap();
+    let (began_at, used) = (now(), processor_time(arena.process_id));
+    let peers: Vec<_> = (0..arena.count)
+        .filter_map(|_| after(arena.connect_web(), UPGRADE.as_bytes()))
+        .collect();
+    arena.is_under_way();
+    while arena.goes_on(PATIENCE) {}
+    let time = began_at.elapsed();
+    let used = processor_time(arena.process_id) - used;
+    let tries = fs::metadata(arena.accept_faults()).unwrap().len();
+    fs::remove_file(arena.accept_faults()).unwrap();
+    assert!(tries > 0, "nobody was refused a file");
+    assert!(
+        tries < MAX_TRIES_PER_SECOND * (1 + time.as_secs()),
+        "{tries} tries in {time:?}"
+    );
+    assert!(used < time / 2, "used {used:?} in {time:?}");
+    // Who has waited is let in.
+    for mut peer in peers {
+        arena.did(read_some(&mut peer).expect("an answer"));
+    }
+}
+
 /// A terminal is in the lobby without a word.
-fn silent_terminals(arena: &Arena) {
-    let _held: Vec<_> = (0..arena.count).map(|_| arena.connect_lines()).collect();
-    arena.hold();
+pub(crate) fn silent_terminals(arena: &Arena) {
+    let held = (0..arena.count)
+        .filter_map(|_| arena.connect_lines())
+        .collect();
+    arena.hold(held);
 }
 
 /// Members whose systems take little, who ask for all of the past, and read none of it.
-fn stalled_readers(arena: &Arena) {
-    let _held: Vec<_> = (0..arena.count).filter_map(|_| greedy(arena)).collect();
-    arena.hold();
+pub(crate) fn stalled_readers(arena: &Arena) {
+    arena.hold(greedy_readers(arena));
 }
 
 fn trickling_readers(arena: &Arena) {
-    let mut held: Vec<_> = (0..arena.count).filter_map(|_| greedy(arena)).collect();
-    for stream in &held {
-        stream.set_nonblocking(true).unwrap();
+    let mut held = greedy_readers(arena);
+    for peer in &held {
+        peer.socket().set_nonblocking(true).unwrap();
     }
     arena.is_under_way();
     while arena.goes_on(Duration::from_millis(100)) {
-        held.retain_mut(read_one);
+        held.retain_mut(|peer| {
+            let read = read_into(peer, &mut [0]);
+            arena.did(read.unwrap_or_default());
+            read.is_some()
+        });
     }
 }
 
 fn half_closed(arena: &Arena) {
-    let phases: [&dyn Fn() -> Option<TcpStream>; 6] = [
+    let phases: [&dyn Fn() -> Option<Peer>; 6] = [
         &|| arena.connect_web(),
         &|| arena.connect_lines(),
         &|| after(arena.connect_web(), &UPGRADE.as_bytes()[..30]),
@@ -134,14 +200,14 @@ fn half_closed(arena: &Arena) {
         &|| after(arena.web_socket(), &[0x81, 0xfe, 0, 200, 0, 0, 0, 0, b'{']),
         &|| arena.member(),
     ];
-    let _held: Vec<_> = in_turns(arena.count, &phases)
-        .inspect(|stream| stream.shutdown(Shutdown::Write).unwrap_or_default())
+    let held = in_turns(arena.count, &phases)
+        .inspect(|peer| peer.socket().shutdown(Shutdown::Write).unwrap_or_default())
         .collect();
-    arena.hold();
+    arena.hold(held);
 }
 
 fn resets(arena: &Arena) {
-    let phases: [&dyn Fn() -> Option<TcpStream>; 8] = [
+    let phases: [&dyn Fn() -> Option<Peer>; 8] = [
         &|| arena.connect_web(),
         &|| arena.connect_lines(),
         &|| after(arena.connect_web(), &UPGRADE.as_bytes()[..30]),
@@ -154,11 +220,11 @@ fn resets(arena: &Arena) {
     ];
     arena.is_under_way();
     while arena.goes_on(PAUSE) {
-        in_turns(arena.count, &phases).for_each(reset);
+        arena.did(in_turns(arena.count, &phases).map(reset).count());
     }
 }
 
-/// A handshake, an entrance and a word, each byte in a segment of its own.
+/// A handshake, an entrance and a word, each byte in a segment of its own; and again.
 fn one_byte_writes(arena: &Arena) {
     let open = || {
         let mut said = UPGRADE.as_bytes().to_vec();
@@ -169,10 +235,18 @@ fn one_byte_writes(arena: &Arena) {
     let mut peers: Vec<_> = (0..arena.count).filter_map(|_| open()).collect();
     arena.is_under_way();
     while arena.goes_on(BREATH) {
-        for (stream, said) in &mut peers {
-            if let Some(byte) = said.next() {
-                // Who is cut off has nobody to write to.
-                let _ = stream.write_all(&[byte]);
+        for (peer, said) in &mut peers {
+            let is_written = said
+                .next()
+                .is_some_and(|byte| peer.write_all(&[byte]).is_ok());
+            if is_written {
+                arena.did(1);
+            } else {
+                // The server has heard what it answers.
+                read_some(peer);
+                if let Some(next) = open() {
+                    (*peer, *said) = next;
+                }
             }
         }
     }
@@ -184,11 +258,12 @@ fn endless_heads(arena: &Arena) {
         .collect();
     arena.is_under_way();
     while arena.goes_on(PAUSE) {
-        peers.retain_mut(|stream| stream.write_all(b"y").is_ok());
+        peers.retain_mut(|peer| peer.write_all(b"y").is_ok());
+        arena.did(peers.len());
     }
 }
 
-fn pings(arena: &Arena) {
+pub(crate) fn pings(arena: &Arena) {
     let ping = masked_frame(9, &[b'p'; 125]).repeat(100);
     flood(arena, || arena.member(), &ping, true);
 }
@@ -199,7 +274,7 @@ fn unread_pings(arena: &Arena) {
     flood(arena, || arena.member(), &ping, false);
 }
 
-fn fragments(arena: &Arena) {
+pub(crate) fn fragments(arena: &Arena) {
     let fragment = [0x00, 0x81, 0, 0, 0, 0, b'a'].repeat(1_000);
     flood(arena, || unfinished(arena), &fragment, true);
 }
@@ -213,10 +288,10 @@ fn empty_fragments(arena: &Arena) {
 fn unfinished_messages(arena: &Arena) {
     let mut frame = masked_frame(TEXT, &vec![b'a'; 100 * 1024]);
     frame.pop();
-    let _held: Vec<_> = (0..arena.count)
+    let held = (0..arena.count)
         .filter_map(|_| after(arena.web_socket(), &frame))
         .collect();
-    arena.hold();
+    arena.hold(held);
 }
 
 fn giant_frames(arena: &Arena) {
@@ -241,9 +316,8 @@ fn nonsense(arena: &Arena) {
 fn connects(arena: &Arena) {
     arena.is_under_way();
     while arena.goes_on(BREATH) {
-        (0..arena.count)
-            .filter_map(|_| arena.connect_web())
-            .for_each(reset);
+        let peers = (0..arena.count).filter_map(|_| arena.connect_web());
+        arena.did(peers.map(reset).count());
     }
 }
 
@@ -253,7 +327,7 @@ fn terminals(arena: &Arena) {
         let peers: Vec<_> = (0..arena.count)
             .filter_map(|_| arena.connect_lines())
             .collect();
-        peers.into_iter().for_each(reset);
+        arena.did(peers.into_iter().map(reset).count());
     }
 }
 
@@ -270,6 +344,7 @@ fn http(arena: &Arena) {
     flood(arena, || arena.connect_web(), &requests.repeat(10), true);
 }
 
+/// Who is owed a little more than nothing is answered no further, and comes again.
 fn unread_http(arena: &Arena) {
     let request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n".repeat(10);
     flood(arena, || arena.connect_narrow(), &request, false);
@@ -280,8 +355,12 @@ fn closes(arena: &Arena) {
     arena.is_under_way();
     while arena.goes_on(PAUSE) {
         for _ in 0..arena.count {
-            let mut closed = after(arena.web_socket(), &close);
-            while closed.as_mut().is_some_and(read_some) {}
+            let Some(mut closed) = after(arena.web_socket(), &close) else {
+                continue;
+            };
+            while let Some(len @ 1..) = read_some(&mut closed) {
+                arena.did(len);
+            }
         }
     }
 }
@@ -300,168 +379,37 @@ fn histories(arena: &Arena) {
     flood(arena, || arena.member(), &masked_frame(TEXT, history), true);
 }
 
-/// Each is announced to everybody on the server.
+/// As many as one is let make for long, each announced to everybody on the server. They stay as
+/// long as it runs.
 fn new_rooms(arena: &Arena) {
-    let frames: Vec<u8> = (0..MAX_NEW_ROOMS)
-        .flat_map(|nth| {
-            let create = format!(r#"{{"type":"create","room":"hostile-{nth}"}}"#);
-            masked_frame(TEXT, create.as_bytes())
-        })
-        .collect();
-    flood(arena, || arena.member(), &frames, true);
-}
-
-fn half_hellos(arena: &Arena) {
-    let hello = arena.hello();
-    let half = &hello[..hello.len() / 2];
-    let _held: Vec<_> = (0..arena.count)
-        .filter_map(|_| after(arena.connect_web(), half))
-        .collect();
-    arena.hold();
-}
-
-/// Each byte in a segment of its own, and in the end nothing more.
-fn one_byte_hellos(arena: &Arena) {
-    let hello = arena.hello();
-    let mut peers: Vec<_> = (0..arena.count)
-        .filter_map(|_| arena.connect_web())
-        .collect();
+    let mut peers: Vec<_> = (0..arena.count).filter_map(|_| arena.member()).collect();
+    for peer in &peers {
+        peer.socket().set_nonblocking(true).unwrap();
+    }
     arena.is_under_way();
-    for byte in hello {
-        // Who is cut off has nobody to write to.
-        peers.retain_mut(|stream| stream.write_all(&[byte]).is_ok());
-        if !arena.goes_on(BREATH) {
-            return;
-        }
+    while arena.goes_on(ROOM_INTERVAL) {
+        peers.retain_mut(|peer| {
+            let create = format!(r#"{{"type":"create","room":"hostile-{}"}}"#, next_name());
+            let is_written = peer
+                .write_all(&masked_frame(TEXT, create.as_bytes()))
+                .is_ok();
+            let read = read_some(peer);
+            arena.did(read.unwrap_or_default());
+            is_written && read.is_some()
+        });
     }
-    arena.hold();
-}
-
-/// Handshake messages that announce 16 MiB, in records that come and come.
-fn endless_records(arena: &Arena) {
-    let mut record = vec![HANDSHAKE, 3, 1, 0x40, 0, 1, 0xff, 0xff, 0xff];
-    record.resize(5 + 0x4000, 0);
-    flood(arena, || arena.connect_web(), &record, true);
-}
-
-/// The server has done its part, and waits for theirs.
-fn unread_answers(arena: &Arena) {
-    let hello = arena.hello();
-    let _held: Vec<_> = (0..arena.count)
-        .filter_map(|_| after(arena.connect_narrow(), &hello))
-        .collect();
-    arena.hold();
-}
-
-/// Has the server sign for nothing: it costs a peer one write, the same each time.
-fn hellos(arena: &Arena) {
-    let hello = arena.hello();
-    arena.is_under_way();
-    while arena.goes_on(BREATH) {
-        for _ in 0..arena.count {
-            let Some(mut stream) = after(arena.connect_web(), &hello) else {
-                continue;
-            };
-            // When the answer begins to come, its price is paid.
-            let mut kind = [0];
-            if std::io::Read::read_exact(&mut stream, &mut kind).is_ok() {
-                assert_eq!(kind, [HANDSHAKE], "the hello is a good one");
-                reset(stream);
-            }
-        }
-    }
-}
-
-/// Complete ones, by clients that have nothing to say then.
-fn handshakes(arena: &Arena) {
-    arena.is_under_way();
-    while arena.goes_on(BREATH) {
-        for _ in 0..arena.count {
-            shaken(arena).into_iter().for_each(reset);
-        }
-    }
-}
-
-fn tls_nonsense(arena: &Arena) {
-    let record = [HANDSHAKE, 3, 1, 0, 4, 2, 0, 0, 0];
-    flood(arena, || arena.connect_web(), &record.repeat(100), true);
-}
-
-fn plain_text(arena: &Arena) {
-    flood(arena, || arena.connect_web(), UPGRADE.as_bytes(), true);
-}
-
-fn tls_resets(arena: &Arena) {
-    let hello = arena.hello();
-    with_phases(arena, &hello, |phases| {
-        arena.is_under_way();
-        while arena.goes_on(PAUSE) {
-            in_turns(arena.count, phases).for_each(reset);
-        }
-    });
-}
-
-fn tls_half_closed(arena: &Arena) {
-    let hello = arena.hello();
-    with_phases(arena, &hello, |phases| {
-        let _held: Vec<_> = in_turns(arena.count, phases)
-            .inspect(|stream| stream.shutdown(Shutdown::Write).unwrap_or_default())
-            .collect();
-        arena.hold();
-    });
-}
-
-/// Lets `act` have connections in each phase of TLS.
-fn with_phases(arena: &Arena, hello: &[u8], act: impl FnOnce(&[&dyn Fn() -> Option<TcpStream>])) {
-    act(&[
-        &|| arena.connect_web(),
-        &|| arena.connect_lines(),
-        // Inside a record's header, inside the hello, and behind it.
-        &|| after(arena.connect_web(), &hello[..3]),
-        &|| after(arena.connect_web(), &hello[..hello.len() / 2]),
-        &|| after(arena.connect_web(), hello),
-        // The client has understood everything, and the server hears nothing of it.
-        &|| answered(arena).map(|(_, stream)| stream),
-        &|| shaken(arena),
-        // Inside a record of what is said then.
-        &|| after(shaken(arena), &[0x17, 3, 3, 0, 100, 1, 2, 3]),
-    ]);
-}
-
-/// A handshake of which the client has read all, and not said its last words.
-fn answered(arena: &Arena) -> Option<(ClientConnection, TcpStream)> {
-    let (mut tls, mut stream) = (arena.tls(), arena.connect_web()?);
-    while tls.wants_write() {
-        tls.write_tls(&mut stream).ok()?;
-    }
-    while tls.is_handshaking() {
-        if tls.read_tls(&mut stream).ok()? == 0 {
-            return None;
-        }
-        tls.process_new_packets().ok()?;
-    }
-    Some((tls, stream))
-}
-
-/// A connection on which TLS is agreed on.
-fn shaken(arena: &Arena) -> Option<TcpStream> {
-    let (mut tls, mut stream) = answered(arena)?;
-    while tls.wants_write() {
-        tls.write_tls(&mut stream).ok()?;
-    }
-    Some(stream)
 }
 
 /// Has peers write the same over and over, as much as the server takes; who is cut off comes back.
-fn flood(arena: &Arena, open: impl Fn() -> Option<TcpStream>, bytes: &[u8], reads: bool) {
+pub(crate) fn flood(arena: &Arena, open: impl Fn() -> Option<Peer>, bytes: &[u8], reads: bool) {
     let flooder = || Some(Flooder::new(open()?, bytes.to_vec(), reads));
     let mut peers: Vec<_> = (0..arena.count).filter_map(|_| flooder()).collect();
     arena.is_under_way();
     while arena.goes_on(BREATH) {
         for peer in &mut peers {
-            if !peer.push()
-                && let Some(next) = flooder()
-            {
+            if let Some(len) = peer.push() {
+                arena.did(len);
+            } else if let Some(next) = flooder() {
                 *peer = next;
             }
         }
@@ -469,39 +417,48 @@ fn flood(arena: &Arena, open: impl Fn() -> Option<TcpStream>, bytes: &[u8], read
 }
 
 /// Opens so many, one way after the other.
-fn in_turns<'a>(
+pub(crate) fn in_turns<'a>(
     count: usize,
-    phases: &'a [&'a dyn Fn() -> Option<TcpStream>],
-) -> impl Iterator<Item = TcpStream> + 'a {
+    phases: &'a [&'a dyn Fn() -> Option<Peer>],
+) -> impl Iterator<Item = Peer> + 'a {
     (0..count).filter_map(|nth| phases[nth % phases.len()]())
 }
 
 /// A connection on which that has been said.
-fn after(stream: Option<TcpStream>, said: &[u8]) -> Option<TcpStream> {
-    let mut stream = stream?;
-    stream.write_all(said).ok()?;
-    Some(stream)
+pub(crate) fn after(peer: Option<Peer>, said: &[u8]) -> Option<Peer> {
+    let mut peer = peer?;
+    peer.write_all(said).ok()?;
+    Some(peer)
 }
 
 /// A member with a message that has begun.
-fn unfinished(arena: &Arena) -> Option<TcpStream> {
+fn unfinished(arena: &Arena) -> Option<Peer> {
     after(arena.member(), &[0x01, 0x81, 0, 0, 0, 0, b'a'])
 }
 
-/// A member who asks for more than is ever taken, and reads none of it.
-fn greedy(arena: &Arena) -> Option<TcpStream> {
-    let mut stream = arena.upgrade(arena.connect_narrow()?)?;
-    stream.write_all(&arena.entrance()).ok()?;
-    let history = br#"{"type":"history","room":"lobby","limit":200}"#;
-    after(Some(stream), &masked_frame(TEXT, history).repeat(50))
+/// Who come one after the other: what others are to bear is not that they ask, but that they do not
+/// read.
+fn greedy_readers(arena: &Arena) -> Vec<Peer> {
+    write_past(arena);
+    let arrivals = (0..arena.count).take_while(|_| arena.goes_on(PAUSE));
+    arrivals.filter_map(|_| greedy(arena)).collect()
 }
 
-/// Reads one byte; false at the end.
-fn read_one(stream: &mut TcpStream) -> bool {
-    let mut byte = [0];
-    match std::io::Read::read(stream, &mut byte) {
-        Ok(len) => len > 0,
-        Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+/// A member who asks for more than is ever taken, and reads none of it.
+fn greedy(arena: &Arena) -> Option<Peer> {
+    let mut said = arena.entrance();
+    said.extend(masked_frame(TEXT, br#"{"type":"join","room":"past"}"#));
+    let history = br#"{"type":"history","room":"past","limit":20}"#;
+    said.extend(masked_frame(TEXT, history).repeat(50));
+    after(arena.narrow_web_socket(), &said)
+}
+
+/// Gives a room a past that is more than what systems keep of it for whoever does not read.
+fn write_past(arena: &Arena) {
+    let mut writer = arena.guest().expect("the server takes one more");
+    writer.done(json!({"type": "join", "room": "past", "create": true}));
+    for _ in 0..PAST_COUNT {
+        writer.say("past", &"x".repeat(PAST_LEN));
     }
 }
 
@@ -520,18 +477,36 @@ fn set_open_file_limit(process_id: u32, limit: usize) -> usize {
     usize::try_from(current.or(maximum).unwrap()).unwrap()
 }
 
+// Metrics, by what they show of an attack.
+pub(crate) const HTTP: &str = "chinwag_connections{transport=\"http\"}";
+pub(crate) const WEB_SOCKETS: &str = "chinwag_connections{transport=\"websocket\"}";
+const TERMINALS: &str = "chinwag_connections{transport=\"line\"}";
+pub(crate) const QUEUE: &str = "chinwag_send_queue_bytes";
+const NO_FILES: &str = "chinwag_refused_total{reason=\"files\"}";
+const TOO_FAST: &str = "chinwag_rate_limited_total{scope=\"connection\"}";
+const CLOSED: &str = "chinwag_disconnects_total{code=\"1000\"}";
+const LOST: &str = "chinwag_disconnects_total{code=\"1006\"}";
+pub(crate) const CAST_OUT: &str = "chinwag_disconnects_total{code=\"1008\"}";
+const TOO_BIG: &str = "chinwag_disconnects_total{code=\"1009\"}";
+const ACCEPTED: &str = "chinwag_accepted_total";
+const REFUSED: &str = "chinwag_refused_total{reason=\"full\"}";
+
 /// Between two rounds of a flood: it is the server that is to be busy, not the peers on the same
 /// machine.
-const BREATH: Duration = Duration::from_millis(1);
+pub(crate) const BREATH: Duration = Duration::from_millis(1);
 
-/// They stay as long as the server runs, so that those who come after have them too.
-const MAX_NEW_ROOMS: usize = 2_000;
+/// What one user may say at once, and at length.
+const PAST_COUNT: usize = 20;
+const PAST_LEN: usize = 8_000;
 
-/// What a record of TLS begins with that belongs to a handshake.
-const HANDSHAKE: u8 = 0x16;
+/// A room costs 5 of the 20 that a connection may ask for in a second.
+const ROOM_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Each of two workers asks again after a tenth of a second.
+const MAX_TRIES_PER_SECOND: u64 = 40;
 
 /// What a server may open beyond what it has when its descriptors run out.
 const SPARE_DESCRIPTORS: usize = 20;
 
 /// Between two rounds of what would otherwise keep this machine busy, not the server.
-const PAUSE: Duration = Duration::from_millis(10);
+pub(crate) const PAUSE: Duration = Duration::from_millis(10);

@@ -9,9 +9,19 @@ pub(crate) mod arena;
 pub(crate) mod crowd;
 pub(crate) mod footprint;
 pub(crate) mod hostile;
+pub(crate) mod hostile_tls;
 pub(crate) mod idlers;
 
 use std::time::Duration;
+
+use crowd::Latencies;
+
+/// Whether messages took longer than is allowed: three times as long as undisturbed ones, and what
+/// `CHINWAG_FAULT_NOISE_MS` adds.
+pub(crate) fn is_late(disturbed: &Latencies, undisturbed: &Latencies) -> bool {
+    let noise = Duration::from_millis(size("CHINWAG_FAULT_NOISE_MS", QUICK_NOISE_MS));
+    disturbed.percentile(99) > undisturbed.percentile(99) * 3 + noise
+}
 
 /// A size from the environment, for the long forms of these tests.
 pub(crate) fn size<T: std::str::FromStr>(variable: &str, quick: T) -> T {
@@ -35,3 +45,11 @@ pub(crate) fn raise_open_file_limit() {
     };
     setrlimit(Resource::Nofile, raised).expect("anyone may go up to the hard limit");
 }
+
+/// By how much a server may grow, by chance, when something is done to it once more. It is a KiB for
+/// each of the thousands of peers of a long form, 20 KiB for each of the hundreds of a quick one.
+pub(crate) const MAX_GROWN_LEN: u64 = 4 << 20;
+
+/// What may be added to any delivery where other tests, and compilers, have most of the processor
+/// and nothing is optimised.
+const QUICK_NOISE_MS: u64 = 2_000;
