@@ -29,6 +29,7 @@ test('replies are counted at their message, and the thread shows them and takes 
   await mine.getByRole('button', { name: '👍 by bob' }).waitFor();
   await act(ada, mine.getByRole('article').filter({ hasText: 'coffee for me' }), 'Edit');
   await countIs(mine, 0);
+  await until(async () => (await parts(ada).message.inputValue()) === 'coffee for me', 'the text to edit');
   await say(ada, 'cocoa for me');
   await thread.getByRole('article').filter({ hasText: 'cocoa for me' }).waitFor();
   assert.deepEqual((await bodies(thread)).map((body) => body.replace(' (edited)', '')), ['tea or coffee?', 'tea, please', 'cocoa for me']);
