@@ -465,8 +465,9 @@ fn describe(error: impl fmt::Display) -> String {
 
 /// A line for whoever started the program.
 fn say(line: &str) {
+    // In one write: stderr has no buffer, and whoever reads it gets a line, not the pieces of one.
     // Without a stderr there is nobody to tell.
-    let _ = writeln!(io::stderr(), "chinwag: {line}");
+    let _ = io::stderr().write_all(format!("chinwag: {line}\n").as_bytes());
 }
 
 /// The exit code of wrong usage.

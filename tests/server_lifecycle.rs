@@ -10,7 +10,9 @@ mod support;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::os::unix::net::UnixStream;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::process::Command;
 use std::time::Duration;
 
 use support::{Line, PATIENCE, Server, UPGRADE, now, run, wait_until};
@@ -38,6 +40,25 @@ fn refused(flags: &[&str], environment: &[(&str, &str)]) -> (i32, String) {
     let line = lines.next().unwrap().to_owned();
     assert_eq!(lines.next(), None, "{said}");
     (output.status.code().unwrap(), line)
+}
+
+/// Who waits for the address in a pipe reads a line, not the first piece of one.
+#[test]
+fn what_is_said_to_whoever_started_it_is_one_write() {
+    let (stderr, its_stderr) = UnixDatagram::pair().unwrap();
+    stderr.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+    program.args(["print-config", "--config", "/no/such/file"]);
+    program.stderr(OwnedFd::from(its_stderr));
+    assert_eq!(program.status().unwrap().code(), Some(1));
+    let mut line = [0; 1024];
+    let len = stderr.recv(&mut line).unwrap();
+    let line = String::from_utf8_lossy(&line[..len]);
+    assert!(
+        line.starts_with("chinwag: ") && line.contains("/no/such/file"),
+        "{line}"
+    );
+    assert!(line.ends_with('\n'), "{line}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { BINARY, launch } from './chinwag.mjs';
 
@@ -11,7 +12,7 @@ let server, browser, page, url;
 
 before(async () => {
   server = spawn(BINARY, ['echo', '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'ignore', 'pipe'] });
-  const [line] = await once(server.stderr, 'data');
+  const [line] = await once(createInterface(server.stderr), 'line');
   url = /ws:\/\/\S+/u.exec(line)[0];
   browser = await launch();
   page = await browser.newPage();
