@@ -40,6 +40,7 @@ use crate::chat::name::{RoomName, UserName};
 use crate::chat::network::{ClientAddress, Network, NetworkBans};
 use crate::chat::order::Reason;
 use crate::chat::people::People;
+use crate::chat::recent::Waiting;
 use crate::chat::request_queue::RequestQueue;
 use crate::chat::room::{Room, RoomId};
 use crate::chat::search::{Search, SearchDone};
@@ -469,7 +470,10 @@ impl Hub {
                 invite,
                 glance,
             } => {
-                let waiting = asking.waiting(since, rev, glance);
+                let waiting = Waiting {
+                    glance,
+                    ..asking.waiting(since, rev)
+                };
                 self.join(&mut asking, room, waiting, create, invite.as_ref())
             }
             Command::Leave { room } => self.leave(&mut asking, &room),

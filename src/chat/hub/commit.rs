@@ -223,7 +223,7 @@ impl Hub {
             return;
         };
         // Somebody else may have made it, and not for everybody.
-        let waiting = asking.waiting(None, None, false);
+        let waiting = asking.waiting(None, None);
         if let Err(error) = self.join(&mut asking, name, waiting, false, None) {
             self.release(context, Err(error), output);
         }

@@ -28,7 +28,7 @@ impl Hub {
         if let Some(id) = self.conversation(&name, asking.person, other.person) {
             self.check_connection(asking, Some(id))?;
             self.open(id, other.person, asking.output);
-            self.enter(id, asking.waiting(None, None, false), asking.output);
+            self.enter(id, asking.waiting(None, None), asking.output);
             return Ok(());
         }
         self.check_place(asking.person)?;
@@ -72,7 +72,7 @@ impl Hub {
             self.belonging_changed(party, id);
         }
         self.open(id, other, asking.output);
-        self.enter(id, asking.waiting(None, None, false), asking.output);
+        self.enter(id, asking.waiting(None, None), asking.output);
         Ok(())
     }
 

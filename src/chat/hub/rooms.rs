@@ -287,11 +287,8 @@ impl Asking<'_> {
     }
 
     /// An entrance that is asked for.
-    pub(super) fn waiting(&self, since: Option<Seq>, rev: Option<Rev>, glance: bool) -> Waiting {
-        Waiting {
-            glance,
-            ..Waiting::new(self.context.clone(), since, rev)
-        }
+    pub(super) fn waiting(&self, since: Option<Seq>, rev: Option<Rev>) -> Waiting {
+        Waiting::new(self.context.clone(), since, rev)
     }
 
     pub(super) fn answer(&mut self, done: Done) {
