@@ -90,8 +90,8 @@ impl<S> Connections<S> {
     }
 
     /// As [`Connections::update`], where `change` brings nothing nearer that the session waits for:
-    /// then it isn't asked for its deadline, which for one in a crowd that is told something is
-    /// half of what telling costs.
+    /// then it isn't asked for its deadline. One of a crowd that is told something hasn't changed
+    /// what it waits for, and the question would be a good part of what telling it costs.
     pub fn tell(
         &mut self,
         id: ConnectionId,
