@@ -82,6 +82,22 @@ fn stub<T: Send + 'static>(
     })
 }
 
+/// An echo of one connection, and what waits until it has something to do.
+fn echo_that_tells_of_load() -> (Stub<()>, impl FnOnce()) {
+    let (loaded, is_loaded) = mpsc::channel();
+    let server = stub(move |mut socket| {
+        while let Ok(Some(message)) = socket.read() {
+            // Only the first time somebody listens.
+            let _ = loaded.send(());
+            if socket.send(&message).is_err() {
+                break;
+            }
+        }
+    });
+    let await_load = move || is_loaded.recv_timeout(support::PATIENCE).unwrap();
+    (server, await_load)
+}
+
 #[test]
 fn an_echo_is_measured_with_every_figure() {
     let echo = Echo::start(&[]);
@@ -556,21 +572,11 @@ fn certificates_are_judged_as_told() {
 
 #[test]
 fn an_interruption_ends_it_with_what_was_measured() {
-    let (loaded, is_loaded) = mpsc::channel();
-    let server = stub(move |mut socket| {
-        while let Ok(Some(message)) = socket.read() {
-            // Only the first time somebody listens.
-            let _ = loaded.send(());
-            if socket.send(&message).is_err() {
-                break;
-            }
-        }
-    });
+    let (server, await_load) = echo_that_tells_of_load();
     let child = bench(&server.uri(), &["--json", "--duration", "1000"])
         .spawn()
         .unwrap();
-    is_loaded.recv_timeout(support::PATIENCE).unwrap();
-    drop(is_loaded);
+    await_load();
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let (result, _) = read_result(&child.wait_with_output().unwrap());
     assert!(result["seconds"].as_f64().unwrap() < 100.0, "{result}");
@@ -604,23 +610,13 @@ fn the_picture_is_one_file_without_a_script() {
 
 #[test]
 fn a_process_that_ends_before_the_run_is_told() {
-    let (loaded, is_loaded) = mpsc::channel();
-    let server = stub(move |mut socket| {
-        while let Ok(Some(message)) = socket.read() {
-            // Only the first time somebody listens.
-            let _ = loaded.send(());
-            if socket.send(&message).is_err() {
-                break;
-            }
-        }
-    });
+    let (server, await_load) = echo_that_tells_of_load();
     let mut measured = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
     let pid = measured.id().to_string();
     let child = bench(&server.uri(), &["--pid", &pid, "--duration", "1000"])
         .spawn()
         .unwrap();
-    is_loaded.recv_timeout(support::PATIENCE).unwrap();
-    drop(is_loaded);
+    await_load();
     drop(measured.stdin.take());
     measured.wait().unwrap();
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();

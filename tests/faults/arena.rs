@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustls::{ClientConnection, StreamOwned};
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::support::{Http, PATIENCE, Server, UPGRADE, Ws, masked_frame, prepared, tls};
+use crate::support::{Http, PATIENCE, Server, UPGRADE, Ws, masked_frame, prepared, tls, try_ask};
 
 /// What a hostile thread knows.
 pub(crate) struct Arena {
@@ -189,13 +189,7 @@ impl Arena {
     /// Makes a WebSocket of a connection; `None` if that is refused or cut off.
     fn upgrade(&self, peer: Peer) -> Option<Peer> {
         let mut peer = self.secured(peer);
-        peer.write_all(UPGRADE.as_bytes()).ok()?;
-        let mut head = Vec::new();
-        let mut byte = [0];
-        while !head.ends_with(b"\r\n\r\n") {
-            peer.read_exact(&mut byte).ok()?;
-            head.extend(byte);
-        }
+        let head = try_ask(&mut *peer, UPGRADE)?;
         head.starts_with(b"HTTP/1.1 101").then_some(peer)
     }
 

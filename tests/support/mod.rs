@@ -24,7 +24,7 @@ mod ws;
 
 pub(crate) use device::Device;
 pub(crate) use echo::Echo;
-pub(crate) use http::{Http, Response};
+pub(crate) use http::{Http, Response, try_ask};
 pub(crate) use line::Line;
 pub(crate) use server::{Server, run};
 pub(crate) use ws::{UPGRADE, Ws, masked_frame};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chinwag::websocket::{CloseCode, Connection, Event, Limits, MaskingKeys, Message};
 use serde_json::{Value, json};
 
-use super::{Http, PATIENCE, now};
+use super::{Http, PATIENCE, now, try_ask};
 
 /// A connection that speaks `chinwag.v1`.
 #[derive(Debug)]
@@ -34,13 +34,8 @@ impl Ws {
     pub(crate) fn try_connect(address: SocketAddr) -> Option<Self> {
         let mut stream = TcpStream::connect(address).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(UPGRADE.as_bytes()).ok()?;
-        let mut head = Vec::new();
-        let mut byte = [0];
-        while !head.ends_with(b"\r\n\r\n") {
-            stream.read_exact(&mut byte).ok()?;
-            head.extend(byte);
-        }
+        let head = try_ask(&mut stream, UPGRADE)?;
+        assert!(head.starts_with(b"HTTP/1.1 101"), "{head:?}");
         Some(Self::upgraded(Http::over(stream)))
     }
 
