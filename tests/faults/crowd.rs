@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use chinwag::websocket::{Connection, Event, Message};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
 
 use crate::support::{Http, PATIENCE, Server, Ws, now, prepared, tls};
 
@@ -25,6 +26,8 @@ pub(crate) struct Crowd {
     /// Time between two messages, whoever says them.
     interval: Duration,
     next_at: Instant,
+    /// What has just been read, whoever got it.
+    buffer: Vec<u8>,
 }
 
 struct Member {
@@ -73,6 +76,7 @@ impl Crowd {
             open_count: 0,
             interval: Duration::from_secs(1) / per_second,
             next_at: now(),
+            buffer: vec![0; 64 * 1024],
         }
     }
 
@@ -156,25 +160,18 @@ impl Crowd {
         }
         for event in &events {
             let nth = event.token().0;
-            self.members[nth].read(nth);
+            self.members[nth].read(nth, &mut self.buffer);
             self.understand(nth);
         }
     }
 
     fn understand(&mut self, nth: usize) {
-        for push in self.members[nth].pushes(nth) {
-            match push["type"].as_str() {
-                Some("message") => {
-                    let member = &mut self.members[nth];
-                    let seq = push["seq"].as_u64().unwrap();
-                    let expected = member.last_seq + 1;
-                    assert_eq!(seq, expected, "honest {nth}: a hole or a double");
-                    member.last_seq = seq;
-                    self.delivered(push["body"].as_str().unwrap());
-                }
-                Some("error") => panic!("honest {nth} is refused: {push}"),
-                _ => {}
-            }
+        for push in self.members[nth].messages(nth) {
+            let member = &mut self.members[nth];
+            let expected = member.last_seq + 1;
+            assert_eq!(push.seq, expected, "honest {nth}: a hole or a double");
+            member.last_seq = push.seq;
+            self.delivered(&push.body);
         }
     }
 
@@ -226,10 +223,9 @@ impl Member {
     }
 
     /// Reads all there is.
-    fn read(&mut self, nth: usize) {
-        let mut buffer = [0; 64 * 1024];
+    fn read(&mut self, nth: usize, buffer: &mut [u8]) {
         loop {
-            match self.stream.read(&mut buffer) {
+            match self.stream.read(buffer) {
                 Ok(0) => break,
                 Ok(len) => self.input.extend_from_slice(&buffer[..len]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -238,16 +234,19 @@ impl Member {
         }
     }
 
-    /// What has arrived, but for who comes and goes: floods of that are not worth their parsing.
-    fn pushes(&mut self, nth: usize) -> Vec<Value> {
-        let (mut pushes, mut output) = (Vec::new(), Vec::new());
+    /// What was said and has arrived.
+    fn messages(&mut self, nth: usize) -> Vec<Push> {
+        let (mut messages, mut output) = (Vec::new(), Vec::new());
         let mut rest = &mut self.input[..];
         while let Some(event) = self.connection.receive(&mut rest, &mut output).unwrap() {
             match event {
-                Event::Message(Message::Text(text))
-                    if text.starts_with(r#"{"type":"presence""#) => {}
                 Event::Message(Message::Text(text)) => {
-                    pushes.push(serde_json::from_str(&text).unwrap());
+                    // The crowd shares the machine with the server: it reads what it needs.
+                    if text.starts_with(r#"{"type":"message""#) {
+                        messages.push(serde_json::from_str(&text).unwrap());
+                    }
+                    let is_refused = text.starts_with(r#"{"type":"error""#);
+                    assert!(!is_refused, "honest {nth} is refused: {text}");
                 }
                 Event::Closed { code, reason } => {
                     panic!("honest {nth} is closed: {code:?} {reason}")
@@ -259,8 +258,15 @@ impl Member {
         self.input.drain(..self.input.len() - rest_len);
         // Pongs, a few bytes each.
         self.stream.write_all(&output).unwrap();
-        pushes
+        messages
     }
+}
+
+/// What a member is told of a message, as far as it matters here.
+#[derive(Deserialize)]
+struct Push {
+    seq: u64,
+    body: String,
 }
 
 /// How long messages took from being said to their last delivery.
