@@ -251,8 +251,9 @@ fn skeleton(text: &str) -> String {
 
 /// Whether a character shows as a glyph or is the plain space.
 pub(crate) fn is_visible(c: char) -> bool {
-    if c == ' ' {
-        return true;
+    // Nearly all that is said; to look up a category is most of what reading a message takes.
+    if c.is_ascii() {
+        return c == ' ' || c.is_ascii_graphic();
     }
     let is_glyph = !matches!(
         c.general_category_group(),
@@ -270,11 +271,14 @@ fn is_blank_glyph(c: char) -> bool {
 }
 
 fn is_room_character(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    }
     let is_letter_or_digit = matches!(
         c.general_category_group(),
         GeneralCategoryGroup::Letter | GeneralCategoryGroup::Mark
     ) || c.general_category() == GeneralCategory::DecimalNumber;
-    (is_letter_or_digit && !is_blank_glyph(c)) || matches!(c, '-' | '_' | '.')
+    is_letter_or_digit && !is_blank_glyph(c)
 }
 
 /// Whether marks stand where no letter carries them, or pile up past the lines above and below.
@@ -309,6 +313,21 @@ mod tests {
 
     fn user_error(text: &str) -> &'static str {
         UserName::parse(text).expect_err(text).code()
+    }
+
+    /// So are other characters, by their categories.
+    #[test]
+    fn ascii_is_seen_and_names_rooms_as_all_else() {
+        for c in (0..128u8).map(char::from) {
+            let group = c.general_category_group();
+            let is_hidden =
+                [GeneralCategoryGroup::Other, GeneralCategoryGroup::Separator].contains(&group);
+            assert_eq!(is_visible(c), !is_hidden || c == ' ', "{c:?}");
+            let is_named = group == GeneralCategoryGroup::Letter
+                || group == GeneralCategoryGroup::Number
+                || "-_.".contains(c);
+            assert_eq!(is_room_character(c), is_named, "{c:?}");
+        }
     }
 
     #[test]
