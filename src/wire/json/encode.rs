@@ -6,13 +6,15 @@ use crate::chat::event::{
 };
 use crate::chat::log::{Change, ChangeKind, Visibility};
 use crate::chat::search::{Finding, Findings};
-use crate::chat::{
-    Body, ChatError, Content, Message, Reaction, RequestId, Said, Timestamp, UserName, hub,
-};
+use crate::chat::{Body, ChatError, Content, Message, Reaction, RequestId, Said, UserName, hub};
 use crate::wire::json::PROTOCOL;
 
 mod keeping;
+mod object;
 mod qr;
+
+pub(crate) use object::rfc3339;
+use object::{Object, TYPICAL_LEN, object, object_of};
 
 /// The first push of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +63,7 @@ pub fn encode_answer(
     token: Option<&str>,
 ) -> String {
     match answer {
-        Ok(done) => object(|o| {
+        Ok(done) => object_of(typical_len(done), |o| {
             o.text("type", "done");
             o.re(re);
             o.done(done, token);
@@ -180,21 +182,23 @@ pub fn encode_event(event: &Event) -> String {
     })
 }
 
-/// A JSON object being written: members in the order of the calls.
-struct Object {
-    json: String,
-    is_empty: bool,
+/// About how long an answer is: what has hundreds of members and messages in it would be copied again
+/// and again as it grows.
+fn typical_len(done: &Done) -> usize {
+    let long_len = match done {
+        Done::Joined(joined) => {
+            let members_len = joined.members.len() * TYPICAL_MEMBER_LEN;
+            members_len + messages_len(&joined.messages)
+        }
+        Done::History { messages, .. } => messages_len(messages),
+        Done::Who { members, .. } => members.len() * TYPICAL_MEMBER_LEN,
+        _ => 0,
+    };
+    TYPICAL_LEN + long_len
 }
 
-fn object(write: impl FnOnce(&mut Object)) -> String {
-    let mut object = Object {
-        json: String::with_capacity(TYPICAL_LEN),
-        is_empty: true,
-    };
-    object.json.push('{');
-    write(&mut object);
-    object.json.push('}');
-    object.json
+fn messages_len(messages: &[Message]) -> usize {
+    messages.iter().map(Message::weight).sum()
 }
 
 impl Object {
@@ -365,12 +369,11 @@ impl Object {
     fn finding(&mut self, finding: &Finding) {
         self.text("room", finding.room.as_str());
         self.message(&finding.message);
-        self.name("marks");
         let marks = finding.marks.iter();
         let marks: Vec<String> = marks
             .map(|it| format!("[{},{}]", it.start, it.count))
             .collect();
-        self.json.push_str(&format!("[{}]", marks.join(",")));
+        self.raw("marks", &format!("[{}]", marks.join(",")));
     }
 
     /// A change in the form of the push that told of it.
@@ -451,90 +454,6 @@ impl Object {
             Some(RequestId::BigInteger(digits)) => self.number("re", digits),
         }
     }
-
-    fn time(&mut self, name: &str, at: Timestamp) {
-        self.text(name, &rfc3339(at));
-    }
-
-    fn text(&mut self, name: &str, value: &str) {
-        self.name(name);
-        push_string(&mut self.json, value);
-    }
-
-    fn number(&mut self, name: &str, value: impl std::fmt::Display) {
-        self.name(name);
-        self.json.push_str(&value.to_string());
-    }
-
-    /// A number that may have a fraction; what JSON cannot say is 0.
-    fn decimal(&mut self, name: &str, value: f64) {
-        self.number(name, if value.is_finite() { value } else { 0.0 });
-    }
-
-    fn boolean(&mut self, name: &str, value: bool) {
-        self.number(name, value);
-    }
-
-    fn null(&mut self, name: &str) {
-        self.number(name, "null");
-    }
-
-    fn object(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
-        self.name(name);
-        self.element(write);
-    }
-
-    fn array<T>(&mut self, name: &str, items: &[T], mut write: impl FnMut(&mut Self, &T)) {
-        self.name(name);
-        self.json.push('[');
-        for (i, item) in items.iter().enumerate() {
-            if i > 0 {
-                self.json.push(',');
-            }
-            self.element(|o| write(o, item));
-        }
-        self.json.push(']');
-    }
-
-    fn texts<'t>(&mut self, name: &str, texts: impl Iterator<Item = &'t str>) {
-        self.name(name);
-        self.json.push('[');
-        for (i, text) in texts.enumerate() {
-            if i > 0 {
-                self.json.push(',');
-            }
-            push_string(&mut self.json, text);
-        }
-        self.json.push(']');
-    }
-
-    fn element(&mut self, write: impl FnOnce(&mut Self)) {
-        self.json.push('{');
-        let was_empty = std::mem::replace(&mut self.is_empty, true);
-        write(self);
-        self.is_empty = was_empty;
-        self.json.push('}');
-    }
-
-    fn name(&mut self, name: &str) {
-        if !std::mem::replace(&mut self.is_empty, false) {
-            self.json.push(',');
-        }
-        push_string(&mut self.json, name);
-        self.json.push(':');
-    }
-}
-
-fn push_string(json: &mut String, value: &str) {
-    // Nearly all texts, and each name in a list of hundreds, are written as they are (RFC 8259 §7).
-    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
-    if value.bytes().all(is_plain) {
-        json.push('"');
-        json.push_str(value);
-        json.push('"');
-    } else {
-        json.push_str(&serde_json::to_string(value).expect("a text is always JSON"));
-    }
 }
 
 fn visibility(visibility: Visibility) -> &'static str {
@@ -544,21 +463,15 @@ fn visibility(visibility: Visibility) -> &'static str {
     }
 }
 
-/// Writes a time as RFC 3339 has it: UTC, milliseconds; what no calendar holds is its beginning.
-pub(crate) fn rfc3339(at: Timestamp) -> String {
-    let time = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    format!("{time:.3}")
-}
-
-/// A short chat message with its numbers.
-const TYPICAL_LEN: usize = 192;
+/// A member of a room, with a name of ten letters.
+const TYPICAL_MEMBER_LEN: usize = 64;
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::chat::{MessageKey, RoomName, UserName};
+    use crate::chat::{MessageKey, RoomName, Timestamp};
 
     fn parsed(text: &str) -> Value {
         serde_json::from_str(text).expect(text)
@@ -578,16 +491,6 @@ mod tests {
     }
 
     #[test]
-    fn text_is_escaped_as_everyone_does() {
-        for c in (0..0x100).filter_map(char::from_u32) {
-            let text = format!("a{c}b");
-            let mut json = String::new();
-            push_string(&mut json, &text);
-            assert_eq!(json, serde_json::to_string(&text).unwrap());
-        }
-    }
-
-    #[test]
     fn message_has_the_documented_fields() {
         let room = RoomName::parse("lobby").unwrap();
         assert_eq!(
@@ -601,15 +504,6 @@ mod tests {
                 "key": "k", "reply_to": 3
             })
         );
-    }
-
-    #[test]
-    fn times_have_milliseconds_even_when_they_are_zero() {
-        assert_eq!(
-            rfc3339(Timestamp(1_700_000_000_000)),
-            "2023-11-14T22:13:20.000Z"
-        );
-        assert_eq!(rfc3339(Timestamp(i64::MAX)), "1970-01-01T00:00:00.000Z");
     }
 
     #[test]
