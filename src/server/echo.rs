@@ -1,6 +1,5 @@
 //! A WebSocket echo server on the same event loops: for conformance, benchmarks and trying clients.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -17,6 +16,7 @@ use crate::server::http_session::HttpSession;
 use crate::server::listen::{bind, raise_open_file_limit};
 use crate::server::refusal::no_room;
 use crate::server::routes;
+use crate::server::sending;
 use crate::server::shared::Purpose;
 use crate::server::tls::Certificates;
 use crate::websocket::handshake::HandshakeError;
@@ -333,7 +333,7 @@ impl Service for EchoService {
             Kind::Echo(connection) => {
                 while let Ok(Some(event)) = connection.receive(&mut input, outbox.buffer()) {
                     if let Event::Message(message) = event {
-                        send_back(connection, message, outbox);
+                        sending::send(connection, message, outbox);
                     }
                 }
             }
@@ -489,22 +489,6 @@ impl Session {
     }
 }
 
-/// Echoes a message, without a copy if it is a long one of its own.
-fn send_back(connection: &mut Connection, message: Message<'_>, outbox: &mut Outbox) {
-    let is_owned = matches!(
-        message,
-        Message::Text(Cow::Owned(_)) | Message::Binary(Cow::Owned(_))
-    );
-    let is_given_away =
-        is_owned && message.len() >= GIVEN_AWAY_FROM_LEN && !connection.is_compressing();
-    // Neither fails: the connection is open, or there would be no message.
-    if is_given_away && connection.send_header(&message, outbox.buffer()) == Ok(true) {
-        outbox.push_owned(message.into_bytes().into_owned());
-    } else {
-        let _ = connection.send(&message, outbox.buffer());
-    }
-}
-
 /// Echoes a part of a message, in a frame of its own: not as bytes of one frame that is as long as
 /// the peer's. A header that promises bytes which are yet to come could be followed by nothing else,
 /// not by a Close that says what was wrong with them, nor by one that says that the server ends.
@@ -512,9 +496,6 @@ fn send_part_back(connection: &mut Connection, part: &Part<'_>, outbox: &mut Out
     // It does not fail: the connection is open, or there would be no part, and the kind is one.
     let _ = connection.send_part(&part.payload, part.is_final, outbox.buffer());
 }
-
-/// Bytes whose copy takes longer than the system call for one more piece.
-const GIVEN_AWAY_FROM_LEN: usize = 16 * 1024;
 
 /// What is read at once is what is sent back at once, so it has room for the headers of 256 KiB:
 /// programs send messages of 2ⁿ bytes, whose last few bytes would be read and written on their own. A

@@ -46,6 +46,7 @@ mod refusal;
 mod response;
 mod routes;
 mod run;
+mod sending;
 mod shared;
 mod shown;
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::net::{Flow, Outbox};
 use crate::server::ahead::Ahead;
 use crate::server::context::Context;
 use crate::server::pace::{self, Pace, TooFast, rate_limited};
+use crate::server::sending;
 use crate::server::shown::Shown;
 use crate::server::token;
 use crate::websocket::{
@@ -371,8 +372,7 @@ impl WsSession {
     }
 
     fn send(&mut self, text: String, outbox: &mut Outbox) {
-        // A connection that is closing is told nothing more.
-        let _ = self.connection.send(&Message::text(text), outbox.buffer());
+        sending::send(&mut self.connection, Message::text(text), outbox);
     }
 
     /// Begins the closing handshake.
