@@ -169,8 +169,9 @@ fn cost(command: &Command) -> f64 {
         Command::Hello(_) => 10.0,
         // Written down, or hashed for, which the hub limits by account and address too.
         Command::Account(_) => 5.0,
-        Command::Typing { .. } => 4.0,
-        Command::Join { .. } | Command::Leave { .. } | Command::History { .. } => JOIN_COST,
+        // Told to all who are in the room.
+        Command::Typing { .. } | Command::Leave { .. } => 4.0,
+        Command::Join { .. } | Command::History { .. } => JOIN_COST,
         Command::Create { .. }
         | Command::Rooms
         | Command::Who { .. }
