@@ -208,8 +208,15 @@ impl Queue {
     fn push_segment(&mut self, segment: Segment) {
         if !self.tail.is_empty() {
             self.segments_len += self.tail.len();
-            self.segments
-                .push_back(Segment::Own(std::mem::take(&mut self.tail)));
+            // The header of a long message is a few bytes in a buffer that has room for thousands.
+            let bytes = if self.is_roomy() {
+                let snug = self.tail.as_slice().to_vec();
+                self.tail.clear();
+                snug
+            } else {
+                std::mem::take(&mut self.tail)
+            };
+            self.segments.push_back(Segment::Own(bytes));
         }
         self.segments_len += segment.bytes().len();
         self.segments.push_back(segment);
@@ -293,10 +300,15 @@ impl Queue {
         }
     }
 
+    /// Whether the tail is a large buffer with few bytes in it.
+    fn is_roomy(&self) -> bool {
+        let (len, capacity) = (self.tail.len(), self.tail.capacity());
+        capacity > ROOMY_CAPACITY && capacity / 4 > len
+    }
+
     /// Takes a large buffer from the few bytes in it.
     fn take_roomy(&mut self) -> Option<Box<Self>> {
-        let (len, capacity) = (self.tail.len(), self.tail.capacity());
-        (capacity > ROOMY_CAPACITY && capacity / 4 > len).then(|| {
+        self.is_roomy().then(|| {
             let snug = self.tail.as_slice().to_vec();
             Box::new(Self {
                 tail: std::mem::replace(&mut self.tail, snug),
@@ -560,6 +572,23 @@ mod tests {
         assert!(capacity < 100, "{capacity}");
         outbox.write_to(&mut writer).expect("second");
         assert_eq!(writer.taken, pattern(0, 100_000));
+    }
+
+    #[test]
+    fn few_bytes_before_a_segment_leave_a_large_buffer_where_it_is() {
+        let mut outbox = Outbox::default();
+        outbox.buffer().reserve(100_000);
+        outbox.buffer().extend_from_slice(&pattern(0, 10));
+        outbox.push_owned(pattern(10, 20_000));
+        outbox.buffer().extend_from_slice(&pattern(20_010, 5));
+        assert!(outbox.buffer().capacity() >= 100_000);
+        let mut writer = Portions {
+            taken: Vec::new(),
+            portions: &[usize::MAX],
+        };
+        outbox.write_to(&mut writer).expect("all of it");
+        let expected = [pattern(0, 10), pattern(10, 20_000), pattern(20_010, 5)];
+        assert!(writer.taken == expected.concat());
     }
 
     #[test]

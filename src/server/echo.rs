@@ -622,6 +622,30 @@ mod tests {
     }
 
     #[test]
+    fn long_messages_are_sent_back_as_others_are_and_in_their_place() {
+        let now = start();
+        let mut worker = worker(now);
+        let (ada, by_ada) = enter(&mut worker, "/", now);
+        for len in [16_383, 16_384_u16] {
+            let payload = vec![b'a'; len.into()];
+            let header =
+                |is_masked: u8| [&[0x81, is_masked | 126], &len.to_be_bytes()[..]].concat();
+            let masked_header = [&header(0x80)[..], &[0; 4]].concat();
+            // Of two parts it is put together, and then given away.
+            let (first, rest) = payload.split_at(1000);
+            worker.arrive(
+                ada,
+                &[b"\x81\x82\0\0\0\0hi", &masked_header[..], first].concat(),
+            );
+            worker.turn(now);
+            worker.arrive(ada, &[rest, b"\x81\x82\0\0\0\0ho"].concat());
+            worker.turn(now);
+            let expected = [b"\x81\x02hi", &header(0)[..], &payload, b"\x81\x02ho"].concat();
+            assert!(heard(&by_ada) == expected, "{len} bytes");
+        }
+    }
+
+    #[test]
     fn what_is_broadcast_in_one_turn_is_written_once_a_listener() {
         let now = start();
         let mut worker = worker(now);
