@@ -116,14 +116,14 @@ impl<S: Service> Worker<S> {
 
     /// Hands the first `len` bytes of the scratch buffer to the session, if it is not over.
     pub(super) fn receive(&mut self, id: ConnectionId, len: usize) {
-        let (mut queued_len, mut added_len) = (0, 0);
+        let mut queued_len = 0;
         self.connections.update(id, |session, outbox| {
             let mut turn = Turn::new(self.now, &mut self.posts);
             let input = &mut self.scratch[..len];
             let before_len = outbox.len();
             let flow = self.service.receive(session, input, &mut turn, outbox);
             queued_len = outbox.len();
-            added_len = queued_len.saturating_sub(before_len);
+            self.unsettled_len += queued_len.saturating_sub(before_len);
             flow
         });
         // So much is worth a call of its own, while it is still in the processor's cache.
@@ -133,8 +133,6 @@ impl<S: Service> Worker<S> {
                 Ok(()) => self.connections.settle(id),
                 Err(Gone) => self.close(id),
             }
-        } else {
-            self.unsettled_len += added_len;
         }
         if self.posts.len() >= MAX_POSTS {
             self.deliver_posts();
