@@ -13,9 +13,6 @@ use syn::{Attribute, Item, Meta};
 use crate::Finding;
 use crate::requirements::Reference;
 
-/// The attribute that keeps a test from running.
-pub(crate) const IGNORE: &str = "ignore";
-
 /// Sources by their path from the package's directory.
 pub(crate) type Tree = BTreeMap<String, String>;
 
@@ -305,10 +302,10 @@ impl<'f> File<'f> {
                 Meta::List(list) => list.tokens.clone(),
                 Meta::Path(_) | Meta::NameValue(_) => TokenStream::new(),
             };
-            if path.is_ident(IGNORE) {
+            if path.is_ident("ignore") {
                 return Some("it is ignored".to_owned());
             }
-            if path.is_ident("cfg_attr") && tokens.to_string().contains(IGNORE) {
+            if path.is_ident("cfg_attr") && tokens.to_string().contains("ignore") {
                 return Some("it may be ignored".to_owned());
             }
             let is_cut = path.is_ident("cfg")
