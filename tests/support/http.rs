@@ -11,19 +11,6 @@ pub(crate) struct Http<S = TcpStream> {
     stream: BufReader<S>,
 }
 
-/// Sends a request, and reads the head of its answer and nothing behind it; `None`: the connection
-/// ended before.
-pub(crate) fn try_ask(stream: &mut (impl Read + Write + ?Sized), request: &str) -> Option<Vec<u8>> {
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).ok()?;
-        head.extend(byte);
-    }
-    Some(head)
-}
-
 /// The answer to a request.
 #[derive(Debug)]
 pub(crate) struct Response {
@@ -119,4 +106,17 @@ impl Response {
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).unwrap()
     }
+}
+
+/// Sends a request, and reads the head of its answer and nothing behind it; `None`: the connection
+/// ended before.
+pub(crate) fn try_ask(stream: &mut (impl Read + Write + ?Sized), request: &str) -> Option<Vec<u8>> {
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        head.extend(byte);
+    }
+    Some(head)
 }

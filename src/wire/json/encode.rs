@@ -14,7 +14,7 @@ mod object;
 mod qr;
 
 pub(crate) use object::rfc3339;
-use object::{Object, TYPICAL_LEN, object, object_of};
+use object::{Object, TYPICAL_LEN, object, object_with_capacity};
 
 /// The first push of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,7 @@ pub fn encode_answer(
     token: Option<&str>,
 ) -> String {
     match answer {
-        Ok(done) => object_of(typical_len(done), |o| {
+        Ok(done) => object_with_capacity(typical_len(done), |o| {
             o.text("type", "done");
             o.re(re);
             o.done(done, token);
@@ -182,13 +182,14 @@ pub fn encode_event(event: &Event) -> String {
     })
 }
 
-/// About how long an answer is: what has hundreds of members and messages in it would be copied again
-/// and again as it grows.
+/// About how long an answer is. What is asked for again and again, and has hundreds of members and
+/// messages in it, would be copied several times as it grows.
 fn typical_len(done: &Done) -> usize {
     let long_len = match done {
         Done::Joined(joined) => {
             let members_len = joined.members.len() * TYPICAL_MEMBER_LEN;
-            members_len + messages_len(&joined.messages)
+            let changes = joined.changes.iter().map(Change::weight);
+            members_len + messages_len(&joined.messages) + changes.sum::<usize>()
         }
         Done::History { messages, .. } => messages_len(messages),
         Done::Who { members, .. } => members.len() * TYPICAL_MEMBER_LEN,
@@ -451,7 +452,7 @@ impl Object {
             None => {}
             Some(RequestId::Text(text)) => self.text("re", text),
             Some(RequestId::Integer(number)) => self.number("re", *number),
-            Some(RequestId::BigInteger(digits)) => self.number("re", digits),
+            Some(RequestId::BigInteger(digits)) => self.raw("re", digits),
         }
     }
 }

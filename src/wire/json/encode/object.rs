@@ -13,12 +13,12 @@ pub(super) struct Object {
 }
 
 pub(super) fn object(write: impl FnOnce(&mut Object)) -> String {
-    object_of(TYPICAL_LEN, write)
+    object_with_capacity(TYPICAL_LEN, write)
 }
 
-pub(super) fn object_of(typical_len: usize, write: impl FnOnce(&mut Object)) -> String {
+pub(super) fn object_with_capacity(capacity: usize, write: impl FnOnce(&mut Object)) -> String {
     let mut object = Object {
-        json: String::with_capacity(typical_len),
+        json: String::with_capacity(capacity),
         is_empty: true,
     };
     object.json.push('{');
@@ -42,7 +42,7 @@ impl Object {
 
     pub(super) fn number(&mut self, name: &'static str, value: impl std::fmt::Display) {
         self.name(name);
-        write!(self.json, "{value}").expect("a text grows");
+        write!(self.json, "{value}").expect("writing to a String never fails");
     }
 
     /// A number that may have a fraction; what JSON cannot say is 0.
@@ -141,7 +141,7 @@ pub(crate) fn rfc3339(at: Timestamp) -> String {
 fn push_rfc3339(text: &mut String, at: Timestamp) {
     let time = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let printed = RFC_3339.print_timestamp(&time, text);
-    printed.expect("a text grows");
+    printed.expect("writing to a String never fails");
 }
 
 const RFC_3339: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
