@@ -14,6 +14,9 @@ import { chromium } from 'playwright-core';
 export const BINARY = process.env.CHINWAG_BIN ?? fileURLToPath(new URL('../../target/debug/chinwag', import.meta.url));
 const CHROMIUM = process.env.CHROMIUM_BIN ?? '/usr/bin/chromium';
 
+// Whoever ends this process early, as the runner does with a file that takes too long, ends all that it started.
+process.once('SIGTERM', () => process.exit(143));
+
 /** A server on free ports, with a data directory that lives as long as it. */
 export class Server {
   #child = null;
@@ -21,9 +24,11 @@ export class Server {
   #stderr = '';
   #listen = '127.0.0.1:0';
   #lineListen = '127.0.0.1:0';
+  #killNow = () => this.#child?.kill('SIGKILL');
 
   static async start(...flags) {
     const server = new Server();
+    process.once('exit', server.#killNow);
     server.flags = flags;
     await server.start();
     return server;
@@ -87,6 +92,7 @@ export class Server {
 
   async stop() {
     await this.kill();
+    process.off('exit', this.#killNow);
     rmSync(this.#dataDir, { recursive: true, force: true });
   }
 }
@@ -129,6 +135,8 @@ export class Netcat {
 export function launch() {
   return chromium.launch({
     executablePath: CHROMIUM,
+    // It would end the browser and leave this process waiting.
+    handleSIGTERM: false,
     args: [
       '--no-sandbox',
       '--disable-gpu',
@@ -153,9 +161,7 @@ export async function newPage(browser, server, options = {}) {
   page.misdeeds = misdeeds;
   page.on('pageerror', (error) => note(`script error: ${error.stack}`));
   page.on('console', (message) => {
-    // A server that is down, or lets nobody in, is a test's doing, and Chromium reports it as an error of the page.
-    const isRefused = /^WebSocket connection to .* failed|net::ERR_CONNECTION_REFUSED|the server responded with a status of 403/u.test(message.text());
-    if (message.type() === 'error' && !isRefused) note(`console: ${message.text()}`);
+    if (message.type() === 'error' && !IS_REFUSED.test(message.text())) note(`console: ${message.text()}`);
   });
   page.on('dialog', (dialog) => {
     note(`dialog: ${dialog.message()}`);
@@ -176,6 +182,12 @@ export async function newPage(browser, server, options = {}) {
   await page.goto(server.url);
   return page;
 }
+
+/**
+ * A server that is down, goes down just now, or lets nobody in, is a test's doing, and Chromium reports it as an error
+ * of the page.
+ */
+const IS_REFUSED = /^WebSocket connection to .* failed|net::ERR_(?:CONNECTION_(?:REFUSED|RESET|CLOSED)|EMPTY_RESPONSE)|the server responded with a status of (?:403|503)/u;
 
 /** Has a page that imports a single module get it: the server sends them joined. */
 export function serveModules(page) {
@@ -282,21 +294,23 @@ export const PHONE = { viewport: { width: 360, height: 740 } };
 export function stage({ after, afterEach, before }, ...flags) {
   const here = { server: null, browser: null, pages: [] };
   const netcats = [];
+  const misdeeds = [];
   before(async () => {
     here.server = await Server.start(...flags);
     here.browser = await launch();
   });
   afterEach(async () => {
-    const misdeeds = here.pages.flatMap((page) => page.misdeeds);
+    misdeeds.push(...here.pages.flatMap((page) => page.misdeeds));
     await Promise.all([...here.pages.map((page) => page.context().close()), ...netcats.map((netcat) => netcat.end())]);
     here.pages = [];
     netcats.length = 0;
-    assert.deepEqual(misdeeds, []);
   });
   after(async () => {
     await here.browser?.close();
     await here.server?.stop();
   });
+  // Behind all that must end: after a hook that failed, no other is called.
+  afterEach(() => assert.deepEqual(misdeeds.splice(0), []));
   /** A page that nobody has entered yet. */
   here.fresh = async (options) => {
     const page = await newPage(here.browser, here.server, options);

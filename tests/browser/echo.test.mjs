@@ -12,6 +12,7 @@ let server, browser, page, url;
 
 before(async () => {
   server = spawn(BINARY, ['echo', '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  process.once('exit', () => server.kill());
   const [line] = await once(createInterface(server.stderr), 'line');
   url = /ws:\/\/\S+/u.exec(line)[0];
   browser = await launch();

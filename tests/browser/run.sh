@@ -8,4 +8,6 @@
 set -eu
 cd "$(dirname "$0")"
 [ -d node_modules/playwright-core ] || npm ci --ignore-scripts
-exec node --test --test-concurrency=2 --test-timeout=300000 "$@"
+# The runner ends a file of tests after five minutes; whatever keeps the runner itself is ended, too.
+exec timeout --foreground --kill-after=30 1800 \
+  node --test --test-concurrency=2 --test-timeout=300000 "$@"
