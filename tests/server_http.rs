@@ -472,6 +472,7 @@ fn health_and_metrics_are_on_a_listener_of_their_own() {
         "chinwag_connections{transport=\"websocket\"} 1",
         "chinwag_connections{transport=\"line\"} 0",
         "chinwag_accepted_total ",
+        "chinwag_accept_pauses_total 0",
         "chinwag_messages_received_total ",
         "chinwag_messages_delivered_total 1",
         "chinwag_bytes_received_total ",

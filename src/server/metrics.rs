@@ -195,6 +195,11 @@ impl Collector for Traffic {
         let counters = [
             ("accepted", "Connections accepted", totals.accepted),
             (
+                "accept_pauses",
+                "Times that a listener was left alone for a while, as accepting failed",
+                totals.accept_pauses,
+            ),
+            (
                 "bytes_received",
                 "Bytes read from sockets",
                 totals.received_bytes,

@@ -89,11 +89,8 @@ pub(crate) const FAULTS: &[Fault] = &[
 ];
 
 /// Those of a server under which is `tests/accept_shim.c`.
-pub(crate) const SYSTEM_FAULTS: &[Fault] = &[fault(
-    "a system without a file to spare",
-    20,
-    exhausted_system,
-)];
+pub(crate) const SYSTEM_FAULTS: &[Fault] =
+    &[fault("a system without a file to spare", 20, exhausted_system).counted(ACCEPT_PAUSES)];
 
 /// A fault that shows in nothing but connections.
 pub(crate) const fn fault(name: &'static str, count: usize, attack: fn(&Arena)) -> Fault {
@@ -489,6 +486,7 @@ const LOST: &str = "chinwag_disconnects_total{code=\"1006\"}";
 pub(crate) const CAST_OUT: &str = "chinwag_disconnects_total{code=\"1008\"}";
 const TOO_BIG: &str = "chinwag_disconnects_total{code=\"1009\"}";
 const ACCEPTED: &str = "chinwag_accepted_total";
+const ACCEPT_PAUSES: &str = "chinwag_accept_pauses_total";
 const REFUSED: &str = "chinwag_refused_total{reason=\"full\"}";
 
 /// Between two rounds of a flood: it is the server that is to be busy, not the peers on the same
