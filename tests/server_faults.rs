@@ -28,11 +28,11 @@ use std::time::Duration;
 
 use faults::arena::{ACCEPT_FAULTS, Arena};
 use faults::crowd::{Crowd, Latencies};
-use faults::footprint::{self, Footprint};
+use faults::footprint::Footprint;
 use faults::hostile::{Effect, FAULTS, Fault, SYSTEM_FAULTS};
 use faults::hostile_tls::TLS_FAULTS;
 use faults::{MAX_GROWN_LEN, is_late, raise_open_file_limit, seconds, size};
-use support::{Server, disk, tls};
+use support::{Server, descriptor_count, disk, tls};
 use tempfile::TempDir;
 
 #[test]
@@ -78,12 +78,7 @@ fn judge_all(server: &Server, faults: &[Fault]) -> Vec<String> {
 /// Says what is wrong if it is so in each of several attempts: a machine that does other things at
 /// the same time delays one of them, and what a server needs at once may, by chance, be more than
 /// ever before.
-fn judge(
-    server: &Server,
-    crowd: &mut Crowd,
-    fault: &Fault,
-    descriptor_count: usize,
-) -> Option<String> {
+fn judge(server: &Server, crowd: &mut Crowd, fault: &Fault, usual_count: usize) -> Option<String> {
     let mut largest = Footprint::of(server.process_id());
     let (mut is_late, mut is_larger) = (true, true);
     let mut reports = Vec::new();
@@ -97,7 +92,7 @@ fn judge(
     {
         // For memory, another round need not be long.
         let time = if is_late { usual_time } else { QUICK_TIME };
-        let (latencies, is_late_now) = attempt(server, crowd, fault, time, descriptor_count);
+        let (latencies, is_late_now) = attempt(server, crowd, fault, time, usual_count);
         let footprint = Footprint::of(server.process_id());
         let grown_len = footprint.grown_since(&largest);
         if grown_len > 0 {
@@ -129,12 +124,12 @@ fn attempt(
     crowd: &mut Crowd,
     fault: &Fault,
     time: Duration,
-    descriptor_count: usize,
+    usual_count: usize,
 ) -> (String, bool) {
     let undisturbed = crowd.talk_for(time.min(MAX_UNDISTURBED_TIME));
     let disturbed = attack(server, crowd, fault, time);
     crowd.talk_while_waiting("all hostile sockets are closed", || {
-        footprint::descriptor_count(server.process_id()) == descriptor_count
+        descriptor_count(server.process_id()) == usual_count
     });
     let latencies = format!(
         "p50 {:5.1} and {:5.1} ms, p99 {:5.1} and {:5.1} ms",

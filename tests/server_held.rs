@@ -17,10 +17,10 @@ use std::thread;
 use std::time::Duration;
 
 use faults::crowd::{Crowd, Latencies};
-use faults::footprint::{Footprint, descriptor_count};
+use faults::footprint::Footprint;
 use faults::idlers::Idlers;
 use faults::{MAX_GROWN_LEN, is_late, raise_open_file_limit, seconds, size};
-use support::{Server, now};
+use support::{Server, descriptor_count, now};
 
 #[test]
 fn connections_that_are_held_while_a_room_talks_are_not_lost() {

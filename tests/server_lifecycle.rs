@@ -15,7 +15,7 @@ use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::Command;
 use std::time::Duration;
 
-use support::{Line, PATIENCE, Server, UPGRADE, now, run, wait_until};
+use support::{Line, PATIENCE, Server, UPGRADE, descriptor_count, now, run, wait_until};
 use tempfile::TempDir;
 
 /// Starts a server that must not start; returns its exit code and the one line that it says.
@@ -319,7 +319,7 @@ fn sockets_that_wait_for_their_peers_count_until_they_are_gone() {
 #[test]
 fn full_server_refuses_and_takes_others_when_some_have_left() {
     let server = Server::start(&["--max-connections", "4"]);
-    let server_files = || server.metric("process_open_fds");
+    let server_files = || descriptor_count(server.process_id());
     let before = server_files();
     let held: Vec<_> = (0..4)
         .map(|i| server.guest(&format!("guest {i}")))

@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+use crate::support::descriptor_count;
+
 /// A moment's state of a process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Footprint {
@@ -38,10 +40,4 @@ pub(crate) fn processor_time(process_id: u32) -> Duration {
     ticks
         .map(|it| Duration::from_millis(10 * it.parse::<u64>().unwrap()))
         .sum()
-}
-
-pub(crate) fn descriptor_count(process_id: u32) -> usize {
-    fs::read_dir(format!("/proc/{process_id}/fd"))
-        .unwrap()
-        .count()
 }

@@ -8,8 +8,8 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use serde_json::json;
 
 use super::arena::{Arena, Flooder, Peer, TEXT, next_name, read_into, read_some, reset};
-use super::footprint::{descriptor_count, processor_time};
-use crate::support::{PATIENCE, Server, UPGRADE, masked_frame, now};
+use super::footprint::processor_time;
+use crate::support::{PATIENCE, Server, UPGRADE, descriptor_count, masked_frame, now};
 
 /// A way to harm others.
 #[derive(Clone, Copy)]

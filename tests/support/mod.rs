@@ -9,6 +9,7 @@
     reason = "what helpers of tests cannot do fails the test"
 )]
 
+use std::fs;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 #[expect(clippy::disallowed_methods, reason = "tests watch the clock")]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// How many files a process has open. Seen from outside: who asks a server for that holds one himself,
+/// and may find the one open still with which he asked before.
+pub(crate) fn descriptor_count(process_id: u32) -> usize {
+    fs::read_dir(format!("/proc/{process_id}/fd"))
+        .unwrap()
+        .count()
 }
 
 /// A socket that waits for nothing longer than one may, and sends at once what is written.
