@@ -364,7 +364,7 @@ fn read_all(folder: &Path, tree: &mut Tree) {
     }
 }
 
-/// The features with which `tests/run test` runs: the default ones and `system-tests`.
+/// The features with which `tests/run integration` runs: the default ones and `system-tests`.
 fn features(manifest: &str) -> BTreeSet<String> {
     let (_, rest) = manifest
         .split_once("\n[features]\n")

@@ -15,7 +15,7 @@ export const BINARY = process.env.CHINWAG_BIN ?? fileURLToPath(new URL('../../ta
 const CHROMIUM = process.env.CHROMIUM_BIN ?? '/usr/bin/chromium';
 
 // Whoever ends this process early, as the runner does with a file that takes too long, ends all that it started.
-process.once('SIGTERM', () => process.exit(143));
+for (const [signal, number] of [['SIGHUP', 1], ['SIGTERM', 15]]) process.once(signal, () => process.exit(128 + number));
 
 /** A server on free ports, with a data directory that lives as long as it. */
 export class Server {
@@ -24,11 +24,14 @@ export class Server {
   #stderr = '';
   #listen = '127.0.0.1:0';
   #lineListen = '127.0.0.1:0';
-  #killNow = () => this.#child?.kill('SIGKILL');
+  #endNow = () => {
+    this.#child?.kill('SIGKILL');
+    rmSync(this.#dataDir, { recursive: true, force: true });
+  };
 
   static async start(...flags) {
     const server = new Server();
-    process.once('exit', server.#killNow);
+    process.once('exit', server.#endNow);
     server.flags = flags;
     await server.start();
     return server;
@@ -92,7 +95,7 @@ export class Server {
 
   async stop() {
     await this.kill();
-    process.off('exit', this.#killNow);
+    process.off('exit', this.#endNow);
     rmSync(this.#dataDir, { recursive: true, force: true });
   }
 }
@@ -136,6 +139,7 @@ export function launch() {
   return chromium.launch({
     executablePath: CHROMIUM,
     // It would end the browser and leave this process waiting.
+    handleSIGHUP: false,
     handleSIGTERM: false,
     args: [
       '--no-sandbox',
@@ -301,15 +305,15 @@ export function stage({ after, afterEach, before }, ...flags) {
   });
   afterEach(async () => {
     misdeeds.push(...here.pages.flatMap((page) => page.misdeeds));
-    await Promise.all([...here.pages.map((page) => page.context().close()), ...netcats.map((netcat) => netcat.end())]);
-    here.pages = [];
-    netcats.length = 0;
+    const ends = [...here.pages.splice(0).map((page) => page.context().close()), ...netcats.splice(0).map((netcat) => netcat.end())];
+    const failures = (await Promise.allSettled(ends)).filter(({ status }) => status === 'rejected');
+    misdeeds.push(...failures.map(({ reason }) => String(reason)));
   });
   after(async () => {
-    await here.browser?.close();
+    await here.browser?.close().catch((error) => misdeeds.push(String(error)));
     await here.server?.stop();
   });
-  // Behind all that must end: after a hook that failed, no other is called.
+  // Behind what must end: after a hook that failed, no other is called.
   afterEach(() => assert.deepEqual(misdeeds.splice(0), []));
   /** A page that nobody has entered yet. */
   here.fresh = async (options) => {

@@ -18,7 +18,7 @@ const BODIES = [
 ];
 
 afterEach(async () => {
-  for (const page of here.pages) assert.equal(await page.evaluate(() => globalThis.pwned), undefined);
+  for (const page of here.pages) if (await page.evaluate(() => globalThis.pwned)) page.misdeeds.push('foreign script ran');
 });
 const here = stage({ after, afterEach, before });
 
