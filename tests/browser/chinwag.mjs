@@ -24,6 +24,8 @@ export class Server {
   #stderr = '';
   #listen = '127.0.0.1:0';
   #lineListen = '127.0.0.1:0';
+  /** A test has ended it, for good or to start it again. */
+  hasEnded = false;
   #endNow = () => {
     this.#child?.kill('SIGKILL');
     rmSync(this.#dataDir, { recursive: true, force: true });
@@ -88,6 +90,7 @@ export class Server {
   async kill(signal = 'SIGKILL') {
     const child = this.#child;
     if (child.exitCode !== null || child.signalCode !== null) return;
+    this.hasEnded = true;
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill(signal);
     await ended;
@@ -165,7 +168,8 @@ export async function newPage(browser, server, options = {}) {
   page.misdeeds = misdeeds;
   page.on('pageerror', (error) => note(`script error: ${error.stack}`));
   page.on('console', (message) => {
-    if (message.type() === 'error' && !IS_REFUSED.test(message.text())) note(`console: ${message.text()}`);
+    const isExpected = IS_REFUSED.test(message.text()) || (server.hasEnded && IS_ENDING.test(message.text()));
+    if (message.type() === 'error' && !isExpected) note(`console: ${message.text()}`);
   });
   page.on('dialog', (dialog) => {
     note(`dialog: ${dialog.message()}`);
@@ -187,11 +191,11 @@ export async function newPage(browser, server, options = {}) {
   return page;
 }
 
-/**
- * A server that is down, goes down just now, or lets nobody in, is a test's doing, and Chromium reports it as an error
- * of the page.
- */
-const IS_REFUSED = /^WebSocket connection to .* failed|net::ERR_(?:CONNECTION_(?:REFUSED|RESET|CLOSED)|EMPTY_RESPONSE)|the server responded with a status of (?:403|503)/u;
+/** A server that is down, or lets nobody in, is a test's doing, and Chromium reports it as an error of the page. */
+const IS_REFUSED = /^WebSocket connection to .* failed|net::ERR_CONNECTION_REFUSED|the server responded with a status of 403/u;
+
+/** What whoever asks just when the server ends may get, beside that. */
+const IS_ENDING = /net::ERR_(?:CONNECTION_(?:RESET|CLOSED)|EMPTY_RESPONSE)|the server responded with a status of 503/u;
 
 /** Has a page that imports a single module get it: the server sends them joined. */
 export function serveModules(page) {
